@@ -1,0 +1,173 @@
+// Package access decides who may do what: a pure table of action by role.
+//
+// Every operation of a noun begins with Check. An actor belongs to exactly one
+// institution and may do nothing in another. Roles add up; scopes of an API
+// client only take away. What is not in the table is refused. The same rules
+// stand a second time in the database's row-level security policies, so that
+// either alone keeps institutions and roles apart.
+package access
+
+import (
+	"slices"
+
+	"github.com/testamur/testamur/internal/fault"
+)
+
+// Role is what somebody is in an institution.
+type Role string
+
+// The roles. System is the service's own background work and is never given to
+// a token; Visitor is anyone without an account.
+const (
+	Administrator Role = "administrator"    // the institution's profile, staff, API clients and keys
+	Registrar     Role = "registrar"        // learners, what they earned, records, imports
+	Designer      Role = "program_designer" // frameworks, courses, achievements and their links
+	Assessor      Role = "assessor"         // awards achievements and results
+	Learner       Role = "learner"          // one's own record
+	Reader        Role = "reader"           // an outside reader: the catalogue, and verifying
+	Visitor       Role = "visitor"          // no account: public profile, keys and achievements, and verifying
+	System        Role = "system"           // background work inside one institution
+)
+
+// Grantable are the roles that a token may carry.
+func Grantable() []Role {
+	return []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader}
+}
+
+// Action is something an operation does.
+type Action string
+
+// The actions.
+const (
+	ReadProfile       Action = "institution.read"
+	ManageInstitution Action = "institution.manage" // profile, staff, API clients, keys
+	ReadStaff         Action = "staff.read"
+	ReadCatalog       Action = "catalog.read"
+	DefineCatalog     Action = "catalog.define" // frameworks, courses, achievements, alignments, maps
+	ReadLearner       Action = "learner.read"
+	ManageLearner     Action = "learner.manage"
+	Award             Action = "assertion.award"
+	Withdraw          Action = "assertion.withdraw"
+	Issue             Action = "credential.issue"
+	Assemble          Action = "record.assemble"
+	Import            Action = "import.run" // the kind of file decides on DefineCatalog or ManageLearner besides
+	ReadJob           Action = "job.read"
+	ReadAudit         Action = "audit.read"
+	Verify            Action = "credential.verify"
+)
+
+// Scope limits an API client to a group of actions.
+type Scope string
+
+// The scopes. A client without any has all that its roles allow.
+const (
+	ScopeCatalogRead  Scope = "catalog:read"
+	ScopeCatalogWrite Scope = "catalog:write"
+	ScopeLearnerRead  Scope = "learner:read"
+	ScopeLearnerWrite Scope = "learner:write"
+	ScopeAwardWrite   Scope = "award:write"
+	ScopeRecordWrite  Scope = "record:write"
+	ScopeImport       Scope = "import"
+	ScopeAdmin        Scope = "admin"
+)
+
+// Scopes are all scopes.
+func Scopes() []Scope {
+	return []Scope{ScopeCatalogRead, ScopeCatalogWrite, ScopeLearnerRead, ScopeLearnerWrite,
+		ScopeAwardWrite, ScopeRecordWrite, ScopeImport, ScopeAdmin}
+}
+
+// rule is who may do an action, and the scope an API client needs for it
+// besides; no scope means that every client of those roles may.
+type rule struct {
+	roles []Role
+	scope Scope
+}
+
+var table = map[Action]rule{
+	ReadProfile:       {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}},
+	ManageInstitution: {roles: []Role{Administrator, System}, scope: ScopeAdmin},
+	ReadStaff:         {roles: []Role{Administrator, System}, scope: ScopeAdmin},
+	ReadCatalog:       {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}, scope: ScopeCatalogRead},
+	DefineCatalog:     {roles: []Role{Designer, Registrar, System}, scope: ScopeCatalogWrite},
+	ReadLearner:       {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, System}, scope: ScopeLearnerRead},
+	ManageLearner:     {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
+	Award:             {roles: []Role{Registrar, Assessor, System}, scope: ScopeAwardWrite},
+	Withdraw:          {roles: []Role{Registrar, System}, scope: ScopeAwardWrite},
+	Issue:             {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
+	Assemble:          {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
+	Import:            {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},
+	ReadJob:           {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},
+	ReadAudit:         {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
+	Verify:            {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}},
+}
+
+// Actor is who asks: one identity in one institution.
+type Actor struct {
+	ID            string  // API client, staff or learner id; "system" or "visitor" where there is none
+	InstitutionID string  // the only institution the actor can see
+	Roles         []Role  // what the actor is there
+	LearnerID     string  // whose record the actor may see as a learner; empty without that role
+	Scopes        []Scope // empty: all that the roles allow
+}
+
+// SystemOf is the service itself at work for an institution; part names what
+// works, such as "import".
+func SystemOf(institutionID, part string) Actor {
+	return Actor{ID: "system:" + part, InstitutionID: institutionID, Roles: []Role{System}}
+}
+
+// VisitorOf is anyone who looks at an institution's public things.
+func VisitorOf(institutionID string) Actor {
+	return Actor{ID: "visitor", InstitutionID: institutionID, Roles: []Role{Visitor}}
+}
+
+// Anonymous is a caller without a token: an actor of no institution, who may
+// verify and nothing else that touches a row.
+func Anonymous() Actor { return Actor{ID: "visitor", Roles: []Role{Visitor}} }
+
+// Has reports whether the actor has the role.
+func (a Actor) Has(r Role) bool { return slices.Contains(a.Roles, r) }
+
+// Staff reports whether the actor may see learners other than itself.
+func (a Actor) Staff() bool {
+	return a.Has(Administrator) || a.Has(Registrar) || a.Has(Designer) || a.Has(Assessor) || a.Has(System)
+}
+
+// OnlyLearner is the filter for rows that belong to a learner: nil for staff,
+// the actor's own learner otherwise, which is "" and so nobody for a reader or
+// a visitor. Statements compare: (@only::text is null or learner_id = @only).
+func (a Actor) OnlyLearner() *string {
+	if a.Staff() {
+		return nil
+	}
+	own := ""
+	if a.Has(Learner) {
+		own = a.LearnerID
+	}
+	return &own
+}
+
+// Check says whether the actor may do the action: nil, Unauthenticated for
+// anonymous callers, Forbidden for all others.
+func Check(who Actor, do Action) error {
+	if Allowed(who, do) {
+		return nil
+	}
+	if who.InstitutionID == "" {
+		return fault.New(fault.Unauthenticated, "Send a bearer token with this request: the action %s is not open to everyone.", do)
+	}
+	return fault.New(fault.Forbidden, "Your roles or scopes do not allow the action %s. Ask an administrator of your institution.", do)
+}
+
+// Allowed is Check as a predicate.
+func Allowed(who Actor, do Action) bool {
+	r, ok := table[do]
+	if !ok || (who.InstitutionID == "" && do != Verify) {
+		return false
+	}
+	if !slices.ContainsFunc(r.roles, who.Has) {
+		return false
+	}
+	return r.scope == "" || len(who.Scopes) == 0 || slices.Contains(who.Scopes, r.scope)
+}

@@ -1,0 +1,46 @@
+// Package event hands work over to the background: what is emitted is enqueued
+// in the transaction of the change that caused it, and done once that commits.
+//
+// The jobs package answers each event. An event names things by id and carries
+// no data of theirs, because it is read later than it was written.
+package event
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+)
+
+// ImportRequested asks for a job's file to be read.
+type ImportRequested struct {
+	InstitutionID string `json:"institution"`
+	JobID         string `json:"job" river:"unique"`
+}
+
+// Kind names the event in the queue.
+func (ImportRequested) Kind() string { return "import.requested" }
+
+// Outbox writes events.
+type Outbox struct {
+	client *river.Client[pgx.Tx]
+}
+
+// NewOutbox is an Outbox that only writes; it starts nothing.
+func NewOutbox() (*Outbox, error) {
+	client, err := river.NewClient(riverpgxv5.New(nil), &river.Config{})
+	if err != nil {
+		return nil, fmt.Errorf("open outbox: %w", err)
+	}
+	return &Outbox{client: client}, nil
+}
+
+// Emit enqueues the event in the caller's transaction.
+func (o *Outbox) Emit(ctx context.Context, tx pgx.Tx, e river.JobArgs) error {
+	if _, err := o.client.InsertTx(ctx, tx, e, nil); err != nil {
+		return fmt.Errorf("emit %s: %w", e.Kind(), err)
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+// Package page is keyset pagination: a page of nodes, forward only, with opaque
+// cursors that hold the sort key of the last node.
+package page
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+
+	"github.com/testamur/testamur/internal/fault"
+)
+
+// The bounds of a page, and of a cursor a client may send.
+const (
+	DefaultFirst = 50
+	MaxFirst     = 100
+	maxCursor    = 512
+)
+
+// Args are what a client asks of a list.
+type Args struct {
+	First *int    // how many; nil is DefaultFirst
+	After *string // the cursor to go on from; nil is the start
+}
+
+// Info says whether there is more.
+type Info struct {
+	HasNextPage     bool
+	HasPreviousPage bool
+	StartCursor     *string
+	EndCursor       *string
+}
+
+// Edge is one node with its cursor.
+type Edge[T any] struct {
+	Cursor string
+	Node   T
+}
+
+// Connection is one page of a list.
+type Connection[T any] struct {
+	Edges    []Edge[T]
+	Nodes    []T
+	PageInfo Info
+}
+
+// Limit is the number of nodes asked for. Below 1 or above MaxFirst is Invalid.
+func (a Args) Limit() (int, error) {
+	if a.First == nil {
+		return DefaultFirst, nil
+	}
+	if *a.First < 1 || *a.First > MaxFirst {
+		return 0, fault.At("first", "page-size", "Ask for between 1 and %d at a time.", MaxFirst)
+	}
+	return *a.First, nil
+}
+
+// Key decodes the cursor into the sort keys of type K. The zero K and false
+// stand for the start of the list.
+func Key[K any](a Args) (K, bool, error) {
+	var k K
+	if a.After == nil || *a.After == "" {
+		return k, false, nil
+	}
+	bad := fault.At("after", "cursor", "This cursor is not one that this list gave out. Start again without it.")
+	if len(*a.After) > maxCursor {
+		return k, false, bad
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(*a.After)
+	if err != nil {
+		return k, false, bad
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&k); err != nil || dec.More() {
+		return k, false, bad
+	}
+	return k, true, nil
+}
+
+// Cursor is the opaque form of a sort key.
+func Cursor[K any](k K) string {
+	raw, err := json.Marshal(k)
+	if err != nil {
+		panic(err) // keys are structs of text, numbers and times
+	}
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// Of makes the page from limit+1 rows: the extra row only says that there is
+// more. key gives a node's sort key.
+func Of[T, K any](rows []T, limit int, a Args, key func(T) K) Connection[T] {
+	more := len(rows) > limit
+	if more {
+		rows = rows[:limit]
+	}
+	c := Connection[T]{
+		Edges:    make([]Edge[T], len(rows)),
+		Nodes:    rows,
+		PageInfo: Info{HasNextPage: more, HasPreviousPage: a.After != nil && *a.After != ""},
+	}
+	if rows == nil {
+		c.Nodes = []T{}
+	}
+	for i, n := range rows {
+		c.Edges[i] = Edge[T]{Cursor: Cursor(key(n)), Node: n}
+	}
+	if len(rows) > 0 {
+		c.PageInfo.StartCursor = &c.Edges[0].Cursor
+		c.PageInfo.EndCursor = &c.Edges[len(rows)-1].Cursor
+	}
+	return c
+}
