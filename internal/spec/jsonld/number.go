@@ -1,0 +1,86 @@
+package jsonld
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+const (
+	xsd     = "http://www.w3.org/2001/XMLSchema#"
+	rdf     = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+	rdfJSON = rdf + "JSON"
+)
+
+// parseNumber is the value of a JSON number that every processor reads alike:
+// finite, and if whole then exactly so. (Beyond 2^53 some keep the digits and
+// some round; zero with a sign is written with it or without.)
+func parseNumber(text string) (float64, error) {
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsInf(v, 0) {
+		return 0, refuse(InvalidNumber, "the number %s is too large to be finite", text)
+	}
+	if v == 0 && (text[0] == '-' || strings.ContainsAny(mantissa(text), "123456789")) {
+		return 0, refuse(InvalidNumber, "the number %s is a negative zero or too small to be told from zero", text)
+	}
+	if math.Abs(v) > 1<<53 && !exact(text, v) {
+		return 0, refuse(InvalidNumber, "the number %s has more digits than processors keep; write it as a string", text)
+	}
+	return v, nil
+}
+
+func mantissa(text string) string {
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
+		return text[:i]
+	}
+	return text
+}
+
+// exact reports whether a large number is written as the value it is read as.
+// Only plain digits and exponents are compared: large fractions are refused.
+func exact(text string, v float64) bool {
+	digits, exp, _ := strings.Cut(strings.ToLower(strings.TrimPrefix(text, "-")), "e")
+	whole, fraction, _ := strings.Cut(digits, ".")
+	n, err := strconv.Atoi("0" + strings.TrimPrefix(exp, "+"))
+	if err != nil && exp != "" || n < len(fraction) || n > 400 {
+		return false
+	}
+	plain := whole + fraction + strings.Repeat("0", n-len(fraction))
+	return strings.TrimLeft(plain, "0") == strconv.FormatFloat(math.Abs(v), 'f', 0, 64)
+}
+
+// numberLiteral is the lexical form of a number and the datatype it has when
+// the term names none: JSON-LD API 1.1 §8.2.2, object to RDF conversion.
+func numberLiteral(v float64, datatype string) (lexical, natural string) {
+	if v != math.Trunc(v) || math.Abs(v) >= 1e21 || datatype == xsd+"double" {
+		return canonicalDouble(v), xsd + "double"
+	}
+	return strconv.FormatFloat(v, 'f', 0, 64), xsd + "integer"
+}
+
+// canonicalDouble is the canonical form of xsd:double with 15 decimals at most:
+// 3.5E0.
+func canonicalDouble(v float64) string {
+	m, e, _ := strings.Cut(strconv.FormatFloat(v, 'E', 15, 64), "E")
+	m = strings.TrimRight(m, "0")
+	if strings.HasSuffix(m, ".") {
+		m += "0"
+	}
+	n, err := strconv.Atoi(e)
+	if err != nil {
+		return m // FormatFloat always writes an exponent
+	}
+	return m + "E" + strconv.Itoa(n)
+}
+
+// ecmaNumber writes a number as JavaScript does, which is what the JSON
+// canonicalization scheme (RFC 8785 §3.2.2.3) asks for.
+func ecmaNumber(b []byte, v float64) []byte {
+	if abs := math.Abs(v); v == 0 || 1e-6 <= abs && abs < 1e21 {
+		return strconv.AppendFloat(b, v, 'f', -1, 64)
+	}
+	s := strconv.FormatFloat(v, 'e', -1, 64)
+	m, e, _ := strings.Cut(s, "e")
+	sign, digits := e[:1], strings.TrimLeft(e[1:], "0")
+	return append(b, m+"e"+sign+digits...)
+}
