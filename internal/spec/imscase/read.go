@@ -219,8 +219,12 @@ func (p *reader) check(name, pointer string, raw json.RawMessage) {
 		p.v11.object(name, pointer, raw)
 		return
 	}
-	p.v10.members(name, pointer, members)
+	// what 1.1 allows without a member of its own, 1.0 allows too
+	before := len(p.v11.found) + p.v11.more
 	p.v11.members(name, pointer, members)
+	if len(p.v11.found)+p.v11.more > before {
+		p.v10.members(name, pointer, members)
+	}
 }
 
 // decode fills the fields; what does not fit was reported by check.
