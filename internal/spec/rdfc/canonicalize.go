@@ -68,10 +68,10 @@ func Canonicalize(ds Dataset, opts Options) (Result, error) {
 	return Result{NQuads: c.write(), labels: c.labels, ids: c.ids}, nil
 }
 
-// defaultWork allows 500 steps a statement, and a good start: a transcript of a
-// thousand credentials whose nodes all repeat takes some 10 a statement, while
-// a poisoned graph is stopped after a fraction of a second.
-func defaultWork(quads int) int { return 200_000 + 500*quads }
+// defaultWork allows 100 steps a statement, and a good start. A transcript of a
+// thousand credentials whose results all repeat takes 5 to 50 a statement; a
+// small poisoned graph is stopped within a fraction of a second.
+func defaultWork(quads int) int { return 300_000 + 100*quads }
 
 // none marks a component that is not a blank node, and a blank node without a
 // canonical identifier.
