@@ -13,17 +13,21 @@ const (
 )
 
 // parseNumber is the value of a JSON number that every processor reads alike:
-// finite, and if whole then exactly so. (Beyond 2^53 some keep the digits and
-// some round; zero with a sign is written with it or without.)
+// finite, and if it will be written as a whole number then exactly that number.
+// (Beyond 2^53 some keep the digits and some round; zero with a sign is written
+// with it or without; below a millionth jsonld.js writes 1e-7 as the integer 0.)
 func parseNumber(text string) (float64, error) {
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(v, 0) {
 		return 0, refuse(InvalidNumber, "the number %s is too large to be finite", text)
 	}
-	if v == 0 && (text[0] == '-' || strings.ContainsAny(mantissa(text), "123456789")) {
-		return 0, refuse(InvalidNumber, "the number %s is a negative zero or too small to be told from zero", text)
+	if v == 0 && text[0] == '-' {
+		return 0, refuse(InvalidNumber, "the number %s is a zero with a sign", text)
 	}
-	if math.Abs(v) > 1<<53 && !exact(text, v) {
+	if math.Abs(v) < 1e-6 && strings.ContainsAny(mantissa(text), "123456789") {
+		return 0, refuse(InvalidNumber, "the number %s is so small that some processors take it for zero; write it as a string", text)
+	}
+	if abs := math.Abs(v); abs >= 1<<53 && abs < 1e21 && !exact(text, v) {
 		return 0, refuse(InvalidNumber, "the number %s has more digits than processors keep; write it as a string", text)
 	}
 	return v, nil
@@ -42,7 +46,7 @@ func exact(text string, v float64) bool {
 	digits, exp, _ := strings.Cut(strings.ToLower(strings.TrimPrefix(text, "-")), "e")
 	whole, fraction, _ := strings.Cut(digits, ".")
 	n, err := strconv.Atoi("0" + strings.TrimPrefix(exp, "+"))
-	if err != nil && exp != "" || n < len(fraction) || n > 400 {
+	if err != nil && exp != "" || n < len(fraction) || n > 30 {
 		return false
 	}
 	plain := whole + fraction + strings.Repeat("0", n-len(fraction))

@@ -37,9 +37,6 @@ func (w *walker) textScalar(ac *active, def *term, at int32, s string) (rdfc.Ter
 	case coerceDatatype:
 		return rdfc.LiteralSuffix(s, def.suffix), nil
 	}
-	if def.typ == "@none" {
-		return rdfc.Literal(s, ""), nil
-	}
 	lang, dir := ac.language, ac.direction
 	if def.language.state != unset {
 		lang = def.language.text
