@@ -1,7 +1,16 @@
-// Package bulk says what became of each row of many.
+// Package bulk is what the set-wise imports of the nouns share: what they write
+// with, and what became of each row of many.
 package bulk
 
-import "github.com/testamur/testamur/internal/fault"
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/id"
+)
 
 // Change is what a row did.
 type Change string
@@ -41,4 +50,28 @@ func (c *Count) Add(o Outcome) {
 	default:
 		c.Failed++
 	}
+}
+
+// Batch is what an import writes with: the clock and the source of ids.
+type Batch struct {
+	Now   time.Time
+	NewID id.Source
+}
+
+// Note runs one statement that returns the number and id of rows, and marks
+// those rows. A negative number is of no row; what was created stays created.
+func Note(ctx context.Context, tx pgx.Tx, sql string, args pgx.NamedArgs, change Change, out []Outcome) error {
+	rows, err := tx.Query(ctx, sql, args)
+	if err != nil {
+		return err
+	}
+	var n int
+	var what string
+	_, err = pgx.ForEachRow(rows, []any{&n, &what}, func() error {
+		if n >= 0 && out[n].Change != Created {
+			out[n] = Outcome{Change: change, ID: what}
+		}
+		return nil
+	})
+	return err
 }

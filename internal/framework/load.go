@@ -11,23 +11,17 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/bulk"
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/fault"
-	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/spec/imscase"
 )
 
-// Batch is what an import writes with: the clock and the source of ids.
-type Batch struct {
-	Now   time.Time
-	NewID id.Source
-}
-
 // Load reads a CASE package into the caller's transaction. A package that the
 // standard refuses comes back as *imscase.Refused, and the caller must roll
 // back. It writes no audit line: the job does.
-func Load(ctx context.Context, tx pgx.Tx, who access.Actor, b Batch, r io.Reader) (Loaded, error) {
+func Load(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, r io.Reader) (Loaded, error) {
 	if err := access.Check(who, access.DefineCatalog); err != nil {
 		return Loaded{}, err
 	}
@@ -53,7 +47,7 @@ func Load(ctx context.Context, tx pgx.Tx, who access.Actor, b Batch, r io.Reader
 type stage struct {
 	ctx                                       context.Context
 	tx                                        pgx.Tx
-	b                                         Batch
+	b                                         bulk.Batch
 	items                                     map[string]bool
 	children, edges                           []edge
 	itemRows, linkRows                        [][]any
@@ -145,7 +139,7 @@ func (s *stage) flushAll() error {
 }
 
 // putFramework adds the document or brings it up to date.
-func putFramework(ctx context.Context, tx pgx.Tx, who access.Actor, b Batch, pkg imscase.Package, l *Loaded) (ID, error) {
+func putFramework(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, pkg imscase.Package, l *Loaded) (ID, error) {
 	d, now := pkg.Document, pg.Instant(b.Now)
 	hash := sha256.Sum256([]byte(fmt.Sprintf("%s\n%s\n%s\n%s", pkg.Version, d.Raw, pkg.Definitions, pkg.Extensions)))
 	var old ID

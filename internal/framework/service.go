@@ -11,6 +11,7 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/bulk"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/pg"
@@ -29,7 +30,7 @@ type Service struct {
 func (s *Service) Import(ctx context.Context, who access.Actor, r io.Reader) (Loaded, error) {
 	var l Loaded
 	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
-		if l, err = Load(ctx, tx, who, Batch{s.Now(), s.NewID}, r); err != nil {
+		if l, err = Load(ctx, tx, who, bulk.Batch{Now: s.Now(), NewID: s.NewID}, r); err != nil {
 			return err
 		}
 		if l.Created+l.Updated+l.Retired == 0 {

@@ -173,12 +173,12 @@ func Resolve(ctx context.Context, tx pgx.Tx, who access.Actor, names []string) (
 				rank() over (partition by n.name order by case n.name when i.id then 0 when i.identifier then 1 when i.uri then 2 else 3 end,
 					i.retired_at is not null) as closeness,
 				n.name = i.human_coding_scheme and n.name <> i.uri and n.name <> i.identifier as by_code
-			from unnest(@names::text[]) as n (name)
+			from (select distinct unnest(@names::text[])) as n (name)
 			join framework_item i on i.institution_id = @institution
 				and (i.id = n.name or i.identifier = n.name or i.uri = n.name or i.human_coding_scheme = n.name)) as found
 		where closeness = 1
 		group by name
-		having not bool_or(by_code) or count(*) = 1`,
+		having not bool_or(by_code) or count(distinct id) = 1`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "names": names})
 	if err != nil {
 		return nil, err

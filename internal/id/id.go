@@ -89,6 +89,9 @@ func UUID(s string) (uuid.UUID, error) {
 	return uuid.FromBytes(b)
 }
 
+// Of is the id with a prefix whose UUID is u.
+func Of(prefix string, u uuid.UUID) string { return prefix + "_" + text(u) }
+
 // Ref is a name that another system gave a thing: unique in an institution by
 // system and value, and accepted wherever an id is, written ref:SYSTEM:VALUE.
 type Ref struct {

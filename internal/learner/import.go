@@ -2,7 +2,6 @@ package learner
 
 import (
 	"context"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -10,21 +9,14 @@ import (
 	"github.com/testamur/testamur/internal/bulk"
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/fault"
-	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/pg"
 )
-
-// Batch is what an import writes with: the clock and the source of ids.
-type Batch struct {
-	Now   time.Time
-	NewID id.Source
-}
 
 // Import adds or updates many learners in the caller's transaction, found by
 // external reference, which every row must have and no two share. A changed
 // name goes behind the others in the history. It takes the same few statements
 // for any number of rows and writes no audit line: the job does.
-func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b Batch, rows []Definition) ([]bulk.Outcome, error) {
+func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, rows []Definition) ([]bulk.Outcome, error) {
 	if err := access.Check(who, access.ManageLearner); err != nil {
 		return nil, err
 	}
@@ -45,7 +37,7 @@ func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b Batch, rows []De
 }
 
 // stage copies the rows that hold into temporary tables.
-func stage(ctx context.Context, tx pgx.Tx, b Batch, rows []Definition, out []bulk.Outcome) error {
+func stage(ctx context.Context, tx pgx.Tx, b bulk.Batch, rows []Definition, out []bulk.Outcome) error {
 	_, err := tx.Exec(ctx, `
 		create temp table if not exists import_learner (n int primary key, id text collate "C", ref_system text, ref_value text,
 			display_name text, given_name text, family_name text, additional_name text, email text, birth_on date, did text) on commit drop;
@@ -107,7 +99,7 @@ func refuseTaken(ctx context.Context, tx pgx.Tx, who access.Actor, out []bulk.Ou
 
 // merge writes names, learners and identifiers set by set and notes what each
 // row became.
-func merge(ctx context.Context, tx pgx.Tx, who access.Actor, b Batch, out []bulk.Outcome) error {
+func merge(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, out []bulk.Outcome) error {
 	now := pg.Instant(b.Now)
 	args := pgx.NamedArgs{"institution": who.InstitutionID, "now": now, "today": day.On(now), "by": who.ID}
 	for _, step := range []struct {
@@ -166,27 +158,9 @@ func merge(ctx context.Context, tx pgx.Tx, who access.Actor, b Batch, out []bulk
 			join learner l on l.institution_id = @institution and l.id = added.learner_id
 			join import_learner p on l.ref_system = p.ref_system and l.ref_value = p.ref_value`},
 	} {
-		if err := note(ctx, tx, step.sql, args, step.change, out); err != nil {
+		if err := bulk.Note(ctx, tx, step.sql, args, step.change, out); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// note runs one statement and marks the rows it returns; what was created stays
-// created.
-func note(ctx context.Context, tx pgx.Tx, sql string, args pgx.NamedArgs, change bulk.Change, out []bulk.Outcome) error {
-	rows, err := tx.Query(ctx, sql, args)
-	if err != nil {
-		return err
-	}
-	var n int
-	var l string
-	_, err = pgx.ForEachRow(rows, []any{&n, &l}, func() error {
-		if n >= 0 && out[n].Change != bulk.Created {
-			out[n] = bulk.Outcome{Change: change, ID: l}
-		}
-		return nil
-	})
-	return err
 }

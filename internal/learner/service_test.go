@@ -181,7 +181,7 @@ func TestImport(t *testing.T) {
 		t.Helper()
 		var out []bulk.Outcome
 		err := b.DB.Tenant(t.Context(), b.registrar, func(tx pgx.Tx) (err error) {
-			out, err = learner.Import(t.Context(), tx, b.registrar, learner.Batch{Now: b.Now(), NewID: id.New}, rows)
+			out, err = learner.Import(t.Context(), tx, b.registrar, bulk.Batch{Now: b.Now(), NewID: id.New}, rows)
 			return err
 		})
 		if err != nil {

@@ -45,7 +45,7 @@ func (u user) become(cmd *exec.Cmd) {
 	if u.drop {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(u.uid), Gid: uint32(u.gid), Groups: []uint32{}}
 	}
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC")
+	cmd.Env = []string{"LC_ALL=C", "TZ=UTC", "PATH=" + filepath.Dir(cmd.Path)}
 }
 
 // makeDir makes a folder that only the user enters, or takes it over.
