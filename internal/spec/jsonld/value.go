@@ -35,7 +35,7 @@ func (w *walker) textScalar(ac *active, def *term, at int32, s string) (rdfc.Ter
 	case coerceVocab:
 		return w.reference(at, ac, s, true)
 	case coerceDatatype:
-		return rdfc.LiteralSuffix(s, def.suffix), nil
+		return w.text.literal(s, def.suffix), nil
 	}
 	lang, dir := ac.language, ac.direction
 	if def.language.state != unset {
@@ -52,7 +52,7 @@ func (w *walker) textLiteral(at int32, s, lang, dir string) (rdfc.Term, error) {
 	lang = strings.ToLower(lang)
 	switch {
 	case dir == "" && lang == "":
-		return rdfc.LiteralSuffix(s, `"`), nil
+		return w.text.literal(s, `"`), nil
 	case dir == "":
 		return rdfc.LangLiteral(s, lang), nil
 	case w.direction == I18NDatatype:
@@ -80,7 +80,7 @@ func (w *walker) plainLiteral(at int32, datatype, suffix string) (rdfc.Term, err
 		return "", w.refuse(at, InvalidValue, "a string, number or boolean is due here")
 	}
 	if suffix != "" {
-		return rdfc.LiteralSuffix(lexical, suffix), nil
+		return w.text.literal(lexical, suffix), nil
 	}
 	return rdfc.Literal(lexical, natural), nil
 }

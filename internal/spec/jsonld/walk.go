@@ -23,6 +23,7 @@ type walker struct {
 	library
 	direction Direction
 	quads     rdfc.Dataset
+	text      arena
 	blanks    int
 	labels    map[string]rdfc.Term // labels of the document, renamed
 	made      map[local]*active
@@ -375,7 +376,7 @@ func (w *walker) reference(at int32, ac *active, id string, vocab bool) (rdfc.Te
 	if err := checkIRI(id, iri); err != nil {
 		return "", w.fail(at, err)
 	}
-	return rdfc.IRI(iri), nil
+	return w.text.iri(iri), nil
 }
 
 // label renames a blank node of the document, so that it cannot meet ours.

@@ -77,9 +77,10 @@ func defaultWork(quads int) int { return 300_000 + 100*quads }
 // canonical identifier.
 const none = -1
 
-// quad is a statement with the numbers of its blank nodes.
+// quad is a statement, by its place in the dataset, with the numbers of its
+// blank nodes. It holds no pointers, so that sorting and collecting are cheap.
 type quad struct {
-	Quad
+	at      int32
 	s, o, g int32
 }
 
@@ -91,6 +92,7 @@ type group struct {
 }
 
 type canonicalizer struct {
+	ds     Dataset
 	hash   crypto.Hash
 	work   int
 	quads  []quad
@@ -114,7 +116,7 @@ type canonicalizer struct {
 // load sorts the statements into groups by subject, each sorted and without
 // repetition: a statement made twice must be hashed once.
 func load(ds Dataset) *canonicalizer {
-	c := &canonicalizer{names: map[Term]int32{}}
+	c := &canonicalizer{ds: ds, names: map[Term]int32{}}
 	bySubject := make(map[Term]int32, len(ds)/3+1)
 	which := make([]int32, len(ds))
 	var sizes []int32
@@ -142,7 +144,7 @@ func load(ds Dataset) *canonicalizer {
 	c.quads = make([]quad, len(ds))
 	for i := range ds {
 		g := &c.groups[which[i]]
-		c.quads[g.end].Quad = ds[i]
+		c.quads[g.end].at = int32(i)
 		g.end++
 	}
 	for i := range c.groups {
@@ -154,13 +156,14 @@ func load(ds Dataset) *canonicalizer {
 // settle sorts a group, drops repetitions and numbers its blank nodes.
 func (c *canonicalizer) settle(g *group) {
 	qs := c.quads[g.start:g.end]
-	slices.SortFunc(qs, compareTail)
-	qs = slices.CompactFunc(qs, func(a, b quad) bool { return a.Quad == b.Quad })
+	slices.SortFunc(qs, func(a, b quad) int { return compareTail(&c.ds[a.at], &c.ds[b.at]) })
+	qs = slices.CompactFunc(qs, func(a, b quad) bool { return c.ds[a.at] == c.ds[b.at] })
 	g.end = g.start + int32(len(qs))
 	subject := c.number(g.subject)
 	for i := range qs {
 		q := &qs[i]
-		q.s, q.o, q.g = subject, c.number(q.Object), c.number(q.Graph)
+		src := &c.ds[q.at]
+		q.s, q.o, q.g = subject, c.number(src.Object), c.number(src.Graph)
 		if q.o != none || q.g != none {
 			g.blanks = true
 		}
@@ -170,7 +173,7 @@ func (c *canonicalizer) settle(g *group) {
 // compareTail orders the statements of one subject. Comparing terms in turn is
 // comparing lines: no term is a prefix of another but where the line would have
 // a space, which sorts below all that may follow.
-func compareTail(a, b quad) int {
+func compareTail(a, b *Quad) int {
 	if n := cmp.Compare(a.Predicate, b.Predicate); n != 0 {
 		return n
 	}
@@ -307,9 +310,10 @@ type span struct{ from, to int }
 func (c *canonicalizer) firstDegree(n int32) string {
 	c.buf, c.lines = c.buf[:0], c.lines[:0]
 	for _, i := range c.mentionsOf(n) {
-		q := &c.quads[i]
+		q := c.quads[i]
+		src := &c.ds[q.at]
 		from := len(c.buf)
-		c.buf = appendQuad(c.buf, mask(q.Subject, q.s, n), q.Predicate, mask(q.Object, q.o, n), mask(q.Graph, q.g, n))
+		c.buf = appendQuad(c.buf, mask(src.Subject, q.s, n), src.Predicate, mask(src.Object, q.o, n), mask(src.Graph, q.g, n))
 		c.lines = append(c.lines, span{from, len(c.buf)})
 	}
 	return c.sum(c.sortedLines())
@@ -365,35 +369,45 @@ func (c *canonicalizer) write() []byte {
 	}
 	slices.SortFunc(c.groups, func(a, b group) int { return cmp.Compare(a.subject, b.subject) })
 	out := make([]byte, 0, size)
-	for _, g := range c.groups {
-		for i := g.start; i < g.end; i++ {
-			q := &c.quads[i]
-			out = appendQuad(out, g.subject, q.Predicate, q.Object, q.Graph)
+	for i := range c.groups {
+		g := &c.groups[i]
+		for _, q := range c.quads[g.start:g.end] {
+			final := c.final(q, names)
+			out = appendQuad(out, g.subject, final.Predicate, final.Object, final.Graph)
 		}
 	}
 	return out
 }
 
-// relabel puts the canonical labels into a group, restores its order and
-// returns the bytes it will take.
+// relabel gives a group its canonical subject, restores its order and returns
+// the bytes it will take.
 func (c *canonicalizer) relabel(g *group, names []Term) int {
 	qs := c.quads[g.start:g.end]
-	if len(qs) > 0 && qs[0].s != none {
+	if qs[0].s != none {
 		g.subject = names[qs[0].s]
 	}
-	size := 0
-	for i := range qs {
-		q := &qs[i]
-		if q.o != none {
-			q.Object = names[q.o]
-		}
-		if q.g != none {
-			q.Graph = names[q.g]
-		}
-		size += len(g.subject) + len(q.Predicate) + len(q.Object) + len(q.Graph) + 6
-	}
 	if g.blanks {
-		slices.SortFunc(qs, compareTail)
+		slices.SortFunc(qs, func(a, b quad) int {
+			x, y := c.final(a, names), c.final(b, names)
+			return compareTail(&x, &y)
+		})
+	}
+	size := 0
+	for _, q := range qs {
+		final := c.final(q, names)
+		size += len(g.subject) + len(final.Predicate) + len(final.Object) + len(final.Graph) + 6
 	}
 	return size
+}
+
+// final is a statement with canonical labels, but for its subject.
+func (c *canonicalizer) final(q quad, names []Term) Quad {
+	final := c.ds[q.at]
+	if q.o != none {
+		final.Object = names[q.o]
+	}
+	if q.g != none {
+		final.Graph = names[q.g]
+	}
+	return final
 }

@@ -79,44 +79,50 @@ func (c *canonicalizer) nDegree(n int32, iss issuer, depth int) (string, issuer,
 	if err != nil {
 		return "", iss, err
 	}
-	hashes := make([]string, 0, len(related))
-	for h := range related {
-		hashes = append(hashes, h)
-	}
-	slices.Sort(hashes)
-	var data strings.Builder
-	for _, h := range hashes {
-		data.WriteString(h)
-		best, err := c.bestPath(related[h], iss, depth)
+	data := make([]byte, 0, 256)
+	for _, r := range related {
+		data = append(data, r.hash...)
+		best, err := c.bestPath(r.nodes, iss, depth)
 		if err != nil {
 			return "", iss, err
 		}
-		data.WriteString(best.text)
+		data = append(data, best.text...)
 		iss = best.issuer
 	}
-	return c.sum([]byte(data.String())), iss, nil
+	return c.sum(data), iss, nil
+}
+
+// relation is a way in which nodes are related to another.
+type relation struct {
+	hash  string
+	nodes []int32
 }
 
 // relatedTo groups the blank nodes that share a statement with n by how they
-// are related to it: steps 2 and 3.
-func (c *canonicalizer) relatedTo(n int32, iss *issuer) (map[string][]int32, error) {
+// are related to it, in the order of the relations' hashes: steps 2 to 4.
+func (c *canonicalizer) relatedTo(n int32, iss *issuer) ([]relation, error) {
 	mentions := c.mentionsOf(n)
 	if err := c.spend(1 + len(mentions)); err != nil {
 		return nil, err
 	}
-	related := map[string][]int32{}
-	for _, i := range mentions {
-		q := &c.quads[i]
-		for _, part := range [...]struct {
-			node     int32
-			position byte
-		}{{q.s, 's'}, {q.o, 'o'}, {q.g, 'g'}} {
-			if part.node == none || part.node == n {
-				continue
-			}
-			h := c.relatedHash(part.node, q.Predicate, iss, part.position)
-			related[h] = append(related[h], part.node)
+	var related []relation
+	add := func(node int32, predicate Term, position byte) {
+		if node == none || node == n {
+			return
 		}
+		h := c.relatedHash(node, predicate, iss, position)
+		at, ok := slices.BinarySearchFunc(related, h, func(r relation, h string) int { return cmp.Compare(r.hash, h) })
+		if !ok {
+			related = slices.Insert(related, at, relation{hash: h})
+		}
+		related[at].nodes = append(related[at].nodes, node)
+	}
+	for _, i := range mentions {
+		q := c.quads[i]
+		predicate := c.ds[q.at].Predicate
+		add(q.s, predicate, 's')
+		add(q.o, predicate, 'o')
+		add(q.g, predicate, 'g')
 	}
 	return related, nil
 }
@@ -156,6 +162,13 @@ type path struct {
 // step 5.4. Orders that differ only by swapping twins give equal paths, so one
 // of them stands for all.
 func (c *canonicalizer) bestPath(nodes []int32, iss issuer, depth int) (path, error) {
+	if len(nodes) == 1 {
+		if err := c.spend(1); err != nil {
+			return path{}, err
+		}
+		p, _, err := c.follow(nodes, iss, "", depth)
+		return p, err
+	}
 	var best path
 	var failed error
 	kinds := c.twins(nodes, &iss)
@@ -303,12 +316,13 @@ func (t *trees) shape(n, from int32, depth int) (shape string, ok bool) {
 	lines := make([]string, 0, len(mentions))
 	for _, i := range mentions {
 		q := &t.c.quads[i]
-		line := string(q.Predicate)
+		src := &t.c.ds[q.at]
+		line := string(src.Predicate)
 		branches := 0
 		for _, part := range [...]struct {
 			term Term
 			node int32
-		}{{q.Subject, q.s}, {q.Object, q.o}, {q.Graph, q.g}} {
+		}{{src.Subject, q.s}, {src.Object, q.o}, {src.Graph, q.g}} {
 			text, branch, ok := t.part(part.term, part.node, n, from, depth)
 			if !ok {
 				return "", false

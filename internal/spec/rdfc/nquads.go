@@ -253,15 +253,15 @@ func uchar(s string) (rune, int, error) {
 	return rune(v), n, nil
 }
 
-// needsEscape reports whether a literal's text has a character that its
-// canonical form writes as an escape.
-func needsEscape(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c == 0x7F || c == 0xEF && nonChar(s[i:]) {
-			return true
+// Plain reports whether a literal's text stands in its canonical form as it is,
+// without an escape.
+func Plain(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if c := text[i]; c < 0x20 || c == '"' || c == '\\' || c == 0x7F || c == 0xEF && nonChar(text[i:]) {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // nonChar reports whether s begins with U+FFFE or U+FFFF, which XML 1.1 does

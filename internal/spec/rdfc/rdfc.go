@@ -58,7 +58,7 @@ func LangLiteral(text, lang string) Term { return LiteralSuffix(text, `"@`+lang)
 // LiteralSuffix is the literal of a text whose closing quote, with what follows
 // it, is ready made: a processor writes many literals of few datatypes.
 func LiteralSuffix(text, suffix string) Term {
-	if !needsEscape(text) {
+	if Plain(text) {
 		return Term(`"` + text + suffix)
 	}
 	b := make([]byte, 0, len(text)+len(suffix)+16)
