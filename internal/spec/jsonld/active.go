@@ -171,9 +171,8 @@ type memo struct {
 	count atomic.Int32
 }
 
-// memoLimit is far above the some two hundred contexts that the field's
-// documents lead to.
-const memoLimit = 4096
+// memoLimit is far above the contexts that the field's documents lead to.
+const memoLimit = 1024
 
 // contexts is the memo of this process.
 var contexts memo

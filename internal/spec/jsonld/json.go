@@ -76,7 +76,7 @@ func parseJSON(doc []byte) (*tree, error) {
 		return nil, refuse(InvalidText, "the document is not valid UTF-8")
 	}
 	p := &parser{src: string(doc)}
-	p.nodes = make([]node, 0, len(doc)/32+8)
+	p.nodes = make([]node, 0, len(doc)/24+8)
 	err := p.value(0, "", 0)
 	if err == nil {
 		p.space()

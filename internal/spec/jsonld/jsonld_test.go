@@ -84,6 +84,10 @@ func TestLimits(t *testing.T) {
 	if e := refusal(t, deep, Options{}); e.Code != TooDeep {
 		t.Error(e)
 	}
+	own := `{"@context":{"n":"urn:n"},"n":"x"},`
+	if e := refusal(t, `[`+strings.Repeat(own, maxOwn)+own[:len(own)-1]+`]`, Options{}); e.Code != TooComplex {
+		t.Error(e)
+	}
 	var knot strings.Builder
 	for i := range 14 {
 		fmt.Fprintf(&knot, `{"@id":"_:n%d","urn:p":[`, i)

@@ -119,9 +119,23 @@ func (w *walker) inline(ac *active, at int32) (*active, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := w.countOwn(at); err != nil {
+		return nil, err
+	}
 	p := processor{library: &w.library, how: byDocument}
 	next, err := p.apply(ac, source{e})
 	return next, w.fail(at, err)
+}
+
+// maxOwn is how many contexts a document may bring that are not compiled in:
+// making one takes as much work as it has terms.
+const maxOwn = 20_000
+
+func (w *walker) countOwn(at int32) error {
+	if w.own++; w.own > maxOwn {
+		return w.refuse(at, TooComplex, "the document applies more than %d contexts of its own", maxOwn)
+	}
+	return nil
 }
 
 // fromURL applies the context of a URL.
@@ -146,6 +160,8 @@ func (w *walker) derive(at int32, ac *active, step derivation, shared bool, src 
 		}
 	} else if next := w.made[local{ac, step}]; next != nil {
 		return next, nil
+	} else if err := w.countOwn(at); err != nil {
+		return nil, err
 	}
 	p := processor{library: &w.library, how: step.how, shared: shared}
 	next, err := p.apply(ac, src)

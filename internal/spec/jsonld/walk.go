@@ -27,6 +27,7 @@ type walker struct {
 	blanks    int
 	labels    map[string]rdfc.Term // labels of the document, renamed
 	made      map[local]*active
+	own       int      // contexts made for this document alone
 	members   []member // a stack: each node's members above those of its parents
 }
 

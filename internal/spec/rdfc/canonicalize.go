@@ -116,7 +116,7 @@ type canonicalizer struct {
 // load sorts the statements into groups by subject, each sorted and without
 // repetition: a statement made twice must be hashed once.
 func load(ds Dataset) *canonicalizer {
-	c := &canonicalizer{ds: ds, names: map[Term]int32{}}
+	c := &canonicalizer{ds: ds, names: map[Term]int32{}, buf: make([]byte, 0, 1024), order: make([]byte, 0, 1024)}
 	bySubject := make(map[Term]int32, len(ds)/3+1)
 	which := make([]int32, len(ds))
 	var sizes []int32

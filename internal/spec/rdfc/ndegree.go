@@ -105,17 +105,15 @@ func (c *canonicalizer) relatedTo(n int32, iss *issuer) ([]relation, error) {
 	if err := c.spend(1 + len(mentions)); err != nil {
 		return nil, err
 	}
-	var related []relation
+	type pair struct {
+		hash string
+		node int32
+	}
+	pairs := make([]pair, 0, len(mentions))
 	add := func(node int32, predicate Term, position byte) {
-		if node == none || node == n {
-			return
+		if node != none && node != n {
+			pairs = append(pairs, pair{c.relatedHash(node, predicate, iss, position), node})
 		}
-		h := c.relatedHash(node, predicate, iss, position)
-		at, ok := slices.BinarySearchFunc(related, h, func(r relation, h string) int { return cmp.Compare(r.hash, h) })
-		if !ok {
-			related = slices.Insert(related, at, relation{hash: h})
-		}
-		related[at].nodes = append(related[at].nodes, node)
 	}
 	for _, i := range mentions {
 		q := c.quads[i]
@@ -123,6 +121,15 @@ func (c *canonicalizer) relatedTo(n int32, iss *issuer) ([]relation, error) {
 		add(q.s, predicate, 's')
 		add(q.o, predicate, 'o')
 		add(q.g, predicate, 'g')
+	}
+	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(a.hash, b.hash) })
+	var related []relation
+	for i, p := range pairs {
+		if i == 0 || p.hash != pairs[i-1].hash {
+			related = append(related, relation{hash: p.hash})
+		}
+		last := &related[len(related)-1]
+		last.nodes = append(last.nodes, p.node)
 	}
 	return related, nil
 }
@@ -171,8 +178,7 @@ func (c *canonicalizer) bestPath(nodes []int32, iss issuer, depth int) (path, er
 	}
 	var best path
 	var failed error
-	kinds := c.twins(nodes, &iss)
-	permute(nodes, kinds, func(order []int32) bool {
+	permute(c.twins(nodes, &iss), func(order []int32) bool {
 		if failed = c.spend(len(order)); failed != nil {
 			return false
 		}
@@ -223,25 +229,29 @@ func worse(text, best string) bool {
 	return best != "" && len(text) >= len(best) && text > best
 }
 
-// permute calls f with the orders of nodes until it returns false. Of the
-// orders that differ only in nodes of one kind, f sees one.
-func permute(nodes []int32, kinds []int, f func([]int32) bool) {
-	order := make([]int32, 0, len(nodes))
-	used := make([]bool, len(nodes))
+// permute calls f with the orders of the nodes of all kinds until it returns
+// false. Of the orders that differ only in nodes of one kind, f sees one.
+func permute(kinds [][]int32, f func([]int32) bool) {
+	total := 0
+	for _, k := range kinds {
+		total += len(k)
+	}
+	order := make([]int32, 0, total)
+	taken := make([]int, len(kinds))
 	var fill func() bool
 	fill = func() bool {
-		if len(order) == len(nodes) {
+		if len(order) == total {
 			return f(order)
 		}
-		for i := range nodes {
-			if used[i] || twinWaits(kinds, used, i) {
+		for k, nodes := range kinds {
+			if taken[k] == len(nodes) {
 				continue
 			}
-			used[i] = true
-			order = append(order, nodes[i])
+			order = append(order, nodes[taken[k]])
+			taken[k]++
 			more := fill()
+			taken[k]--
 			order = order[:len(order)-1]
-			used[i] = false
 			if !more {
 				return false
 			}
@@ -251,45 +261,39 @@ func permute(nodes []int32, kinds []int, f func([]int32) bool) {
 	fill()
 }
 
-// twinWaits reports whether an earlier node of the same kind is still free: it
-// goes first.
-func twinWaits(kinds []int, used []bool, i int) bool {
-	for j := i - 1; j >= 0; j-- {
-		if kinds[j] == kinds[i] && !used[j] {
-			return true
-		}
-	}
-	return false
-}
-
 // twins sorts the nodes of a group into kinds that can be swapped without
 // changing the dataset, so that a hundred like results under one subject are
 // not a hundred factorial orders. Two nodes are twins when all that hangs on
 // them, up to nodes already named, are separate trees of the same shape.
 // Where that cannot be shown each node is its own kind, which is always right.
-func (c *canonicalizer) twins(nodes []int32, iss *issuer) []int {
-	kinds := make([]int, len(nodes))
-	for i := range kinds {
-		kinds[i] = i
+func (c *canonicalizer) twins(nodes []int32, iss *issuer) [][]int32 {
+	if c.name(nodes[0], iss) != "" {
+		return apart(nodes)
 	}
-	if len(nodes) < 2 || c.name(nodes[0], iss) != "" {
-		return kinds
-	}
+	var kinds [][]int32
 	shapes := make(map[string]int, 1)
 	t := trees{c: c, iss: iss, seen: make(map[int32]bool, 2*len(nodes))}
-	for i, n := range nodes {
+	for _, n := range nodes {
 		shape, ok := t.shape(n, none, 0)
 		if !ok {
-			for i := range kinds {
-				kinds[i] = i
-			}
-			return kinds
+			return apart(nodes)
 		}
-		if first, ok := shapes[shape]; ok {
-			kinds[i] = first
-		} else {
-			shapes[shape] = i
+		k, ok := shapes[shape]
+		if !ok {
+			k = len(kinds)
+			shapes[shape] = k
+			kinds = append(kinds, nil)
 		}
+		kinds[k] = append(kinds[k], n)
+	}
+	return kinds
+}
+
+// apart makes each node a kind of its own.
+func apart(nodes []int32) [][]int32 {
+	kinds := make([][]int32, len(nodes))
+	for i := range nodes {
+		kinds[i] = nodes[i : i+1]
 	}
 	return kinds
 }

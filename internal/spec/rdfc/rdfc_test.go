@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -247,6 +248,26 @@ func TestRepetitionIsNoPoison(t *testing.T) {
 		if err != nil || !bytes.Equal(res.NQuads, again.NQuads) {
 			t.Errorf("%v: disguised, it comes out otherwise (%v)", f, err)
 		}
+	}
+}
+
+// TestWideNodesAreCheap: like subjects with thousands of parts, alike or not.
+func TestWideNodesAreCheap(t *testing.T) {
+	var ds Dataset
+	for h := range 2 {
+		for i := range 5000 {
+			part := Blank(fmt.Sprintf("h%dp%d", h, i))
+			ds = append(ds, Quad{Subject: Blank(fmt.Sprint("h", h)), Predicate: "<urn:p>", Object: part},
+				Quad{Subject: part, Predicate: "<urn:n>", Object: Literal(fmt.Sprint(h, i), "")})
+		}
+	}
+	if _, err := Canonicalize(ds, Options{}); err != nil {
+		t.Errorf("two subjects of 5,000 different parts: %v", err)
+	}
+	start := time.Now()
+	_, err := Canonicalize(forest(2, 5000, 0), Options{})
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("two subjects of 5,000 like parts took %v (%v)", took, err)
 	}
 }
 
