@@ -3,6 +3,7 @@ package jsonld
 import (
 	"bytes"
 	"crypto"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -223,4 +224,43 @@ func FuzzCanonize(f *testing.F) {
 			t.Fatalf("%v\n%q\n%q", err, got, again.NQuads)
 		}
 	})
+}
+
+// FuzzParseJSON: we read what the standard library reads, and refuse more only
+// for text, repeated names and depth.
+func FuzzParseJSON(f *testing.F) {
+	for _, s := range []string{`{"a":[1,-2.5e+3,true,false,null,"\u00e9\ud83d\ude00\n"]}`, `[]`, ` "x" `, `{"a":{"a":0}}`, `[1,]`, `01`, `"\ud800"`, "\"\x01\""} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		tree, err := parseJSON(doc)
+		valid := json.Valid(doc)
+		var e *Error
+		switch {
+		case err == nil && !valid:
+			t.Fatalf("%q is read but is not JSON", doc)
+		case err == nil:
+			w := walker{tree: tree}
+			out, err := w.appendJSON(nil, 0)
+			if errors.As(err, &e) && e.Code == InvalidNumber {
+				return
+			}
+			if err != nil || !sameJSON(t, doc, out) {
+				t.Fatalf("%q is read as %q (%v)", doc, out, err)
+			}
+		case !errors.As(err, &e):
+			t.Fatalf("%#v", err)
+		case valid && e.Code == InvalidJSON:
+			t.Fatalf("%q is JSON: %v", doc, err)
+		}
+	})
+}
+
+// sameJSON reports whether two texts hold the same value.
+func sameJSON(t *testing.T, a, b []byte) bool {
+	var x, y any
+	if err := json.Unmarshal(a, &x); err != nil {
+		t.Fatal(err)
+	}
+	return json.Unmarshal(b, &y) == nil && cmp.Equal(x, y)
 }

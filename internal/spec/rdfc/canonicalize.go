@@ -1,6 +1,7 @@
 package rdfc
 
 import (
+	"bytes"
 	"cmp"
 	"crypto"
 	"crypto/sha256"
@@ -337,7 +338,7 @@ func (c *canonicalizer) sortedLines() []byte {
 		return c.buf
 	}
 	slices.SortFunc(c.lines, func(a, b span) int {
-		return slices.Compare(c.buf[a.from:a.to], c.buf[b.from:b.to])
+		return bytes.Compare(c.buf[a.from:a.to], c.buf[b.from:b.to])
 	})
 	c.order = c.order[:0]
 	for _, l := range c.lines {
