@@ -25,7 +25,7 @@ type List[T any] []T
 
 // UnmarshalJSON reads a list or one element.
 func (l *List[T]) UnmarshalJSON(b []byte) error {
-	if len(b) > 0 && b[0] == '[' {
+	if b[0] == '[' || string(b) == "null" {
 		return json.Unmarshal(b, (*[]T)(l))
 	}
 	var one T

@@ -1,0 +1,346 @@
+package assertion
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/bulk"
+	"github.com/testamur/testamur/internal/course"
+	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/framework"
+	"github.com/testamur/testamur/internal/id"
+	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/once"
+	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/pg"
+)
+
+// Service keeps assertions.
+type Service struct {
+	DB    *pg.DB
+	Now   func() time.Time
+	NewID id.Source
+}
+
+// Award says that a learner earned an achievement, or completed a course.
+type Award struct {
+	LearnerID     string // id or ref:SYSTEM:VALUE
+	AchievementID string // id, uri or ref:SYSTEM:VALUE; or
+	CourseID      string // id, code or ref:SYSTEM:VALUE
+	Ref           *id.Ref
+	Facts         Facts
+}
+
+// Award records that a learner earned an achievement. The achievement must be
+// in use, and every result must fit one of its descriptions; otherwise the fault
+// names the field. Awarding the same achievement twice for one activity is a
+// Conflict.
+func (s *Service) Award(ctx context.Context, who access.Actor, key *string, in Award) (Assertion, error) {
+	if err := access.Check(who, access.Award); err != nil {
+		return Assertion{}, err
+	}
+	var a Assertion
+	request := once.Request{Key: key, Operation: "awardAchievement", Input: in}
+	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
+		earlier, replay, err := once.Find(ctx, tx, who, request)
+		if err != nil {
+			return err
+		}
+		if replay {
+			a, err = find(ctx, tx, who, earlier, "")
+			return err
+		}
+		if a, err = s.award(ctx, tx, who, in); err != nil {
+			return err
+		}
+		if err := once.Keep(ctx, tx, s.Now(), who, request, string(a.ID)); err != nil {
+			return err
+		}
+		return audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.Award, Target: string(a.ID),
+			Detail: map[string]any{"learner": a.LearnerID, "achievement": a.AchievementID, "version": a.AchievementVersion}})
+	})
+	return a, err
+}
+
+// award decides on and writes one award.
+func (s *Service) award(ctx context.Context, tx pgx.Tx, who access.Actor, in Award) (Assertion, error) {
+	l, err := learner.InTx(ctx, tx, who, in.LearnerID)
+	if err != nil {
+		return Assertion{}, within(err, "learnerId")
+	}
+	ach, err := s.awarded(ctx, tx, who, in)
+	if err != nil {
+		return Assertion{}, err
+	}
+	if ach.RetiredAt != nil {
+		return Assertion{}, &fault.Error{Kind: fault.State, Field: "achievementId", Rule: "in-use", Message: "This achievement is retired and is not awarded any more."}
+	}
+	now := pg.Instant(s.Now())
+	f := in.Facts.withGrade(ach.Definition)
+	if err := f.Check(ach.Definition, day.On(now)); err != nil {
+		return Assertion{}, err
+	}
+	a := f.of(Assertion{ID: ID(s.NewID("asn")), LearnerID: l.ID, AchievementID: ach.ID, AchievementVersion: ach.Version,
+		RecordedAt: now, RecordedBy: who.ID, UpdatedAt: now, Version: 1})
+	if in.Ref != nil {
+		a.RefSystem, a.RefValue = &in.Ref.System, &in.Ref.Value
+	}
+	return a, insert(ctx, tx, who, a)
+}
+
+// awarded is the achievement that is meant, or the course's own.
+func (s *Service) awarded(ctx context.Context, tx pgx.Tx, who access.Actor, in Award) (achievement.Achievement, error) {
+	if (in.AchievementID == "") == (in.CourseID == "") {
+		return achievement.Achievement{}, fault.At("achievementId", "one-of", "Name either an achievement or a course.")
+	}
+	if in.AchievementID != "" {
+		a, err := achievement.InTx(ctx, tx, who, in.AchievementID)
+		return a, within(err, "achievementId")
+	}
+	c, err := course.InTx(ctx, tx, who, in.CourseID)
+	if err != nil {
+		return achievement.Achievement{}, within(err, "courseId")
+	}
+	all, err := achievement.ForCourses(ctx, tx, who, bulk.Batch{Now: s.Now(), NewID: s.NewID}, []course.Course{c})
+	return all[c.ID], err
+}
+
+func within(err error, field string) error {
+	if f, ok := fault.Of(err); ok {
+		return f.Within(field)
+	}
+	return err
+}
+
+// Awarded is what became of one of many awards.
+type Awarded struct {
+	Assertion *Assertion // nil when it failed
+	Err       *fault.Error
+}
+
+// MaxInline is how many awards one request may hold; more is an import.
+const MaxInline = 100
+
+// AwardMany records up to MaxInline awards. With rejectAll nothing is recorded
+// unless every row holds; without it, the rows that hold are.
+func (s *Service) AwardMany(ctx context.Context, who access.Actor, rejectAll bool, rows []Award) ([]Awarded, error) {
+	if err := access.Check(who, access.Award); err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 || len(rows) > MaxInline {
+		return nil, fault.At("awards", "count", "Send between 1 and %d awards; more are an import.", MaxInline)
+	}
+	out := make([]Awarded, len(rows))
+	failed := 0
+	undo := fault.New(fault.Invalid, "at least one row failed")
+	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
+		for i, in := range rows {
+			err := pgx.BeginFunc(ctx, tx, func(sub pgx.Tx) error {
+				a, err := s.award(ctx, sub, who, in)
+				out[i].Assertion = &a
+				return pg.Fault(err)
+			})
+			if f, ok := fault.Of(err); ok && f.Kind != fault.Unavailable && f.Kind != fault.Forbidden {
+				out[i] = Awarded{Err: f.Within("awards." + itoa(i))}
+				failed++
+			} else if err != nil {
+				return err
+			}
+		}
+		if failed == len(rows) || rejectAll && failed > 0 {
+			return undo
+		}
+		return audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.Award, Target: string(firstOf(out)), Detail: map[string]any{"awarded": len(rows) - failed}})
+	})
+	if err == error(undo) {
+		for i := range out {
+			out[i].Assertion = nil
+		}
+		err = nil
+	}
+	return out, err
+}
+
+func firstOf(all []Awarded) ID {
+	for _, a := range all {
+		if a.Assertion != nil {
+			return a.Assertion.ID
+		}
+	}
+	return ""
+}
+
+// Correct replaces the facts of an assertion under the version it was made
+// under, with a reason for the audit.
+func (s *Service) Correct(ctx context.Context, who access.Actor, assertion string, expected *int, reason string, f Facts) (Assertion, error) {
+	if strings.TrimSpace(reason) == "" {
+		return Assertion{}, fault.At("reason", "required", "Say why this is corrected.")
+	}
+	return s.change(ctx, who, access.Award, assertion, expected, map[string]any{"corrected": true, "reason": reason}, func(tx pgx.Tx, a *Assertion) error {
+		if a.WithdrawnAt != nil {
+			return &fault.Error{Kind: fault.State, Rule: "not-withdrawn", Message: "This was withdrawn; award it again instead of correcting it."}
+		}
+		pins, err := achievement.VersionsInTx(ctx, tx, who, []achievement.Pin{a.Pin()})
+		if err != nil {
+			return err
+		}
+		f = f.withGrade(pins[a.Pin()].Definition)
+		if err := f.Check(pins[a.Pin()].Definition, day.On(s.Now())); err != nil {
+			return err
+		}
+		*a = f.of(*a)
+		return nil
+	})
+}
+
+// Withdraw takes an assertion back with a reason; doing it again changes
+// nothing. It stays on file.
+func (s *Service) Withdraw(ctx context.Context, who access.Actor, assertion, reason string) (Assertion, error) {
+	if strings.TrimSpace(reason) == "" {
+		return Assertion{}, fault.At("reason", "required", "Say why this is withdrawn: it is kept with the assertion.")
+	}
+	now := pg.Instant(s.Now())
+	return s.change(ctx, who, access.Withdraw, assertion, nil, map[string]any{"withdrawn": true}, func(_ pgx.Tx, a *Assertion) error {
+		if a.WithdrawnAt == nil {
+			a.WithdrawnAt, a.WithdrawnBy, a.WithdrawnReason = &now, &who.ID, &reason
+		}
+		return nil
+	})
+}
+
+func (s *Service) change(ctx context.Context, who access.Actor, do access.Action, assertion string, expected *int, detail map[string]any,
+	decide func(pgx.Tx, *Assertion) error) (Assertion, error) {
+	if err := access.Check(who, do); err != nil {
+		return Assertion{}, err
+	}
+	var a Assertion
+	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
+		if a, err = find(ctx, tx, who, assertion, " for update"); err != nil {
+			return err
+		}
+		if expected != nil && *expected != a.Version {
+			return &fault.Error{Kind: fault.Conflict, Field: "expectedVersion", Rule: "version", Message: "This assertion was changed since you read it. Read it again and decide."}
+		}
+		old := a
+		if err := decide(tx, &a); err != nil || reflect.DeepEqual(old, a) {
+			return err
+		}
+		a.Version, a.UpdatedAt = a.Version+1, pg.Instant(s.Now())
+		if err := update(ctx, tx, who, a); err != nil {
+			return err
+		}
+		return audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: do, Target: string(a.ID), Detail: detail})
+	})
+	return a, err
+}
+
+// Find is one assertion by id or ref:SYSTEM:VALUE.
+func (s *Service) Find(ctx context.Context, who access.Actor, assertion string) (Assertion, error) {
+	var a Assertion
+	err := s.read(ctx, who, func(tx pgx.Tx) (err error) {
+		a, err = find(ctx, tx, who, assertion, "")
+		return err
+	})
+	return a, err
+}
+
+// ByIDs are assertions by id.
+func (s *Service) ByIDs(ctx context.Context, who access.Actor, ids []ID) (map[ID]Assertion, error) {
+	all := make(map[ID]Assertion, len(ids))
+	err := s.read(ctx, who, func(tx pgx.Tx) error {
+		rows, err := byIDs(ctx, tx, who, ids)
+		for _, a := range rows {
+			all[a.ID] = a
+		}
+		return err
+	})
+	return all, err
+}
+
+// Filter narrows a list.
+type Filter struct {
+	Term          *string
+	AchievedFrom  *day.Date
+	AchievedUntil *day.Date
+	Withdrawn     bool // withdrawn ones as well
+}
+
+type cursor struct {
+	On day.Date `json:"o"`
+	ID ID       `json:"i"`
+}
+
+func (a Assertion) cursor() cursor { return cursor{a.AchievedOn, a.ID} }
+
+// OfLearners are the assertions of each learner, newest first, one page of each.
+func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learner.ID, f Filter, a page.Args) (map[learner.ID]page.Connection[Assertion], error) {
+	return pages(ctx, s, who, ids, f, a, ofLearners, func(a Assertion) learner.ID { return a.LearnerID })
+}
+
+// OfAchievements are the assertions of each achievement, newest first.
+func (s *Service) OfAchievements(ctx context.Context, who access.Actor, ids []achievement.ID, f Filter, a page.Args) (map[achievement.ID]page.Connection[Assertion], error) {
+	return pages(ctx, s, who, ids, f, a, ofAchievements, func(a Assertion) achievement.ID { return a.AchievementID })
+}
+
+// OfItem are the assertions behind a competency: of every achievement that is
+// aligned to it.
+func (s *Service) OfItem(ctx context.Context, who access.Actor, item framework.ItemID, f Filter, a page.Args) (page.Connection[Assertion], error) {
+	all, err := pages(ctx, s, who, []framework.ItemID{item}, f, a, ofItems, func(Assertion) framework.ItemID { return item })
+	return all[item], err
+}
+
+// List are all assertions, newest first.
+func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.Args) (page.Connection[Assertion], error) {
+	all, err := pages(ctx, s, who, []string{""}, f, a, everyone, func(Assertion) string { return "" })
+	return all[""], err
+}
+
+type pageQuery[K any] func(ctx context.Context, tx pgx.Tx, who access.Actor, keys []K, args pgx.NamedArgs) ([]Assertion, error)
+
+// pages cuts one statement's rows, at most limit+1 for each key, into a page
+// for each key.
+func pages[K comparable](ctx context.Context, s *Service, who access.Actor, keys []K, f Filter, a page.Args, query pageQuery[K],
+	key func(Assertion) K) (map[K]page.Connection[Assertion], error) {
+	limit, err := a.Limit()
+	if err != nil {
+		return nil, err
+	}
+	after, more, err := page.Key[cursor](a)
+	if err != nil {
+		return nil, err
+	}
+	var on *day.Date
+	if more {
+		on = &after.On
+	}
+	args := pgx.NamedArgs{"institution": who.InstitutionID, "only": who.OnlyLearner(), "term": f.Term, "from": f.AchievedFrom, "until": f.AchievedUntil,
+		"withdrawn": f.Withdrawn, "on": on, "id": after.ID, "limit": limit + 1, "keys": keys}
+	out := make(map[K]page.Connection[Assertion], len(keys))
+	err = s.read(ctx, who, func(tx pgx.Tx) error {
+		rows, err := query(ctx, tx, who, keys, args)
+		byKey := map[K][]Assertion{}
+		for _, r := range rows {
+			byKey[key(r)] = append(byKey[key(r)], r)
+		}
+		for _, k := range keys {
+			out[k] = page.Of(byKey[k], limit, a, Assertion.cursor)
+		}
+		return err
+	})
+	return out, err
+}
+
+func (s *Service) read(ctx context.Context, who access.Actor, fn func(pgx.Tx) error) error {
+	if err := access.Check(who, access.ReadLearner); err != nil {
+		return err
+	}
+	return s.DB.Snapshot(ctx, who, fn)
+}

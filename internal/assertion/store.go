@@ -1,0 +1,154 @@
+package assertion
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/framework"
+	"github.com/testamur/testamur/internal/id"
+	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/pg"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+const columns = `a.id, a.learner_id, a.achievement_id, a.achievement_version, a.ref_system, a.ref_value, a.achieved_on, a.recorded_at,
+	a.recorded_by, a.updated_at, a.version, a.term, a.grade, a.credits_earned, a.narrative, a.role, a.license_number, a.activity_start_on,
+	a.activity_end_on, a.results, a.evidence, a.withdrawn_at, a.withdrawn_by, a.withdrawn_reason`
+
+func args(who access.Actor, a Assertion) pgx.NamedArgs {
+	return pgx.NamedArgs{"institution": who.InstitutionID, "id": a.ID, "learner": a.LearnerID, "achievement": a.AchievementID,
+		"achievement_version": a.AchievementVersion, "system": a.RefSystem, "value": a.RefValue, "on": a.AchievedOn, "recorded": a.RecordedAt,
+		"by": a.RecordedBy, "updated": a.UpdatedAt, "version": a.Version, "term": a.Term, "grade": a.Grade, "credits": a.CreditsEarned,
+		"narrative": a.Narrative, "role": a.Role, "license": a.LicenseNumber, "start": a.ActivityStartOn, "end": a.ActivityEndOn,
+		"results": a.Results, "evidence": a.Evidence, "withdrawn_at": a.WithdrawnAt, "withdrawn_by": a.WithdrawnBy, "reason": a.WithdrawnReason}
+}
+
+func insert(ctx context.Context, tx pgx.Tx, who access.Actor, a Assertion) error {
+	_, err := tx.Exec(ctx, `
+		insert into assertion (institution_id, id, learner_id, achievement_id, achievement_version, ref_system, ref_value, achieved_on,
+			recorded_at, recorded_by, updated_at, version, term, grade, credits_earned, narrative, role, license_number,
+			activity_start_on, activity_end_on, results, evidence)
+		values (@institution, @id, @learner, @achievement, @achievement_version, @system, @value, @on, @recorded, @by, @updated, @version,
+			@term, @grade, @credits, @narrative, @role, @license, @start, @end, @results, @evidence)`, args(who, a))
+	return taken(err)
+}
+
+func update(ctx context.Context, tx pgx.Tx, who access.Actor, a Assertion) error {
+	_, err := tx.Exec(ctx, `
+		update assertion set achieved_on = @on, updated_at = @updated, version = @version, term = @term, grade = @grade,
+			credits_earned = @credits, narrative = @narrative, role = @role, license_number = @license, activity_start_on = @start,
+			activity_end_on = @end, results = @results, evidence = @evidence, withdrawn_at = @withdrawn_at,
+			withdrawn_by = @withdrawn_by, withdrawn_reason = @reason
+		where institution_id = @institution and id = @id`, args(who, a))
+	return taken(err)
+}
+
+func taken(err error) error {
+	switch pg.Constraint(err) {
+	case "assertion_once_per_activity":
+		return &fault.Error{Kind: fault.Conflict, Field: "achievementId", Rule: "once-per-activity",
+			Message: "This learner has this achievement for the same day and term already. Correct that award, or withdraw it first."}
+	case "assertion_ref_once":
+		return &fault.Error{Kind: fault.Conflict, Field: "externalRef", Rule: "ref-once", Message: "Another assertion has this external reference."}
+	}
+	return err
+}
+
+// InTx is one assertion in another noun's transaction.
+func InTx(ctx context.Context, tx pgx.Tx, who access.Actor, assertion string) (Assertion, error) {
+	return find(ctx, tx, who, assertion, "")
+}
+
+func find(ctx context.Context, tx pgx.Tx, who access.Actor, assertion, lock string) (Assertion, error) {
+	ref, _ := id.ParseRef(assertion)
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from assertion a
+		where institution_id = @institution
+		  and (id = @id or (ref_system = @system and ref_value = @value))
+		  and (@only::text is null or learner_id = @only)`+lock,
+		pgx.NamedArgs{"institution": who.InstitutionID, "id": assertion, "system": ref.System, "value": ref.Value, "only": who.OnlyLearner()})
+	a, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Assertion])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return a, fault.Missing("assertion")
+	}
+	return a, err
+}
+
+func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Assertion, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from assertion a
+		where institution_id = @institution and id = any(@ids) and (@only::text is null or learner_id = @only)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
+}
+
+// EarnedBy are all assertions of a learner that were not withdrawn, oldest
+// first, in another noun's transaction.
+func EarnedBy(ctx context.Context, tx pgx.Tx, who access.Actor, l learner.ID) ([]Assertion, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from assertion a
+		where institution_id = @institution and learner_id = @learner and withdrawn_at is null and (@only::text is null or learner_id = @only)
+		order by achieved_on, id`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "learner": l, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
+}
+
+// filtered is the part of every page's statement that narrows and orders it.
+const filtered = `
+			  and (@only::text is null or learner_id = @only)
+			  and (@withdrawn or withdrawn_at is null)
+			  and (@term::text is null or term = @term)
+			  and (@from::date is null or achieved_on >= @from)
+			  and (@until::date is null or achieved_on <= @until)
+			  and (@on::date is null or achieved_on < @on or (achieved_on = @on and id > @id))
+			order by achieved_on desc, id
+			limit @limit`
+
+func ofLearners(ctx context.Context, tx pgx.Tx, _ access.Actor, _ []learner.ID, args pgx.NamedArgs) ([]Assertion, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from unnest(@keys::text[]) as k (id)
+		cross join lateral (
+			select * from assertion
+			where institution_id = @institution and learner_id = k.id`+filtered+`) as a
+		order by k.id, a.achieved_on desc, a.id`, args)
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
+}
+
+func ofAchievements(ctx context.Context, tx pgx.Tx, _ access.Actor, _ []achievement.ID, args pgx.NamedArgs) ([]Assertion, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from unnest(@keys::text[]) as k (id)
+		cross join lateral (
+			select * from assertion
+			where institution_id = @institution and achievement_id = k.id`+filtered+`) as a
+		order by k.id, a.achieved_on desc, a.id`, args)
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
+}
+
+func ofItems(ctx context.Context, tx pgx.Tx, _ access.Actor, _ []framework.ItemID, args pgx.NamedArgs) ([]Assertion, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from (
+			select * from assertion
+			where institution_id = @institution and achievement_id in (
+				select l.achievement_id from achievement_alignment l where l.institution_id = @institution and l.item_id = any(@keys))`+filtered+`) as a`, args)
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
+}
+
+func everyone(ctx context.Context, tx pgx.Tx, _ access.Actor, _ []string, args pgx.NamedArgs) ([]Assertion, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from (select * from assertion where institution_id = @institution`+filtered+`) as a`, args)
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
+}
