@@ -41,7 +41,7 @@ func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, syst
 	if err != nil {
 		return nil, err
 	}
-	staged := 0
+	staged := map[bool]int{} // by whether the row has a reference
 	i := -1
 	source := pgx.CopyFromFunc(func() ([]any, error) {
 		for i++; i < len(rows); i++ {
@@ -52,7 +52,7 @@ func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, syst
 				continue
 			}
 			out[i] = bulk.Outcome{Change: bulk.Created, ID: b.NewID("asn")}
-			staged++
+			staged[r.RefValue != ""]++
 			return r.values(i, out[i].ID), nil
 		}
 		return nil, nil
@@ -61,10 +61,6 @@ func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, syst
 		"achieved_on", "term", "grade", "credits_earned", "narrative", "role", "license_number", "activity_start_on", "activity_end_on",
 		"results", "evidence"}, source)
 	if err != nil {
-		return nil, err
-	}
-	// without statistics the planner takes a temporary table for a large one
-	if _, err := tx.Exec(ctx, `analyze import_assertion (ref_value, learner_id)`); err != nil {
 		return nil, err
 	}
 	return out, merge(ctx, tx, who, b, system, staged, out)
@@ -100,13 +96,13 @@ func listJSON[T any](all []T) []byte {
 }
 
 // merge finds what is there, corrects what differs and inserts the rest.
-func merge(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, system string, staged int, out []bulk.Outcome) error {
+func merge(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, system string, staged map[bool]int, out []bulk.Outcome) error {
 	args := pgx.NamedArgs{"institution": who.InstitutionID, "system": system, "now": pg.Instant(b.Now), "by": who.ID}
-	found, err := existing(ctx, tx, args, out)
+	there, err := existing(ctx, tx, args, staged)
 	if err != nil {
 		return err
 	}
-	if err := refuseMoved(ctx, tx, args, out); err != nil {
+	if err := settle(ctx, tx, args, there, out); err != nil {
 		return err
 	}
 	tag, err := tx.Exec(ctx, `
@@ -121,73 +117,96 @@ func merge(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, syste
 	if err != nil {
 		return err
 	}
-	if int(tag.RowsAffected()) == staged-found {
+	if int(tag.RowsAffected()) == staged[true]+staged[false]-len(there) {
 		return nil
 	}
 	return refuseTwice(ctx, tx, args, out)
 }
 
-// existing takes the rows that are there already out of the staged ones, after
-// it corrected those that differ. It answers how many there were.
-func existing(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, out []bulk.Outcome) (int, error) {
-	found := 0
-	for _, match := range []string{byRef, byActivity} {
-		corrected, err := numbers(ctx, tx, `
-			update assertion a set achieved_on = p.achieved_on, term = p.term, grade = p.grade, credits_earned = p.credits_earned,
-				narrative = p.narrative, role = p.role, license_number = p.license_number, activity_start_on = p.activity_start_on,
-				activity_end_on = p.activity_end_on, results = p.results, evidence = p.evidence, version = a.version + 1, updated_at = @now
-			from import_assertion p
-			where `+match+changed+`
-			returning p.n, a.id`, args)
-		if err != nil {
-			return 0, taken(err)
-		}
-		there, err := numbers(ctx, tx, `delete from import_assertion p using assertion a where `+match+sameAward+` returning p.n, a.id`, args)
-		if err != nil {
-			return 0, err
-		}
-		for n, a := range there {
-			out[n] = bulk.Outcome{Change: bulk.Unchanged, ID: a}
-			if _, ok := corrected[n]; ok {
-				out[n].Change = bulk.Updated
-			}
-		}
-		found += len(there)
-	}
-	return found, nil
+// match is a staged row and the assertion that it means.
+type match struct {
+	N       int
+	ID      string
+	Same    bool // the same learner and achievement
+	Differs bool // something to correct
 }
 
-// numbers are the rows that a statement returns, by number, with their ids.
-func numbers(ctx context.Context, tx pgx.Tx, sql string, args pgx.NamedArgs) (map[int]string, error) {
-	rows, err := tx.Query(ctx, sql, args)
-	if err != nil {
-		return nil, err
+// existing looks each staged row up, by reference or else by activity. The
+// lateral form keeps this a look-up in an index whatever the planner believes of
+// a table that is growing under it.
+func existing(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, staged map[bool]int) ([]match, error) {
+	var all []match
+	for _, hasRef := range []bool{true, false} {
+		if staged[hasRef] == 0 {
+			continue
+		}
+		by := byActivity
+		if hasRef {
+			by = byRef
+		}
+		rows, _ := tx.Query(ctx, `
+			select p.n, f.id, f.same, f.differs
+			from import_assertion p
+			cross join lateral (
+				select a.id, a.learner_id = p.learner_id and a.achievement_id = p.achievement_id as same,
+					a.withdrawn_at is null and (a.achieved_on, a.term, a.grade, a.credits_earned, a.narrative, a.role, a.license_number,
+						a.activity_start_on, a.activity_end_on, a.results, a.evidence) is distinct from (p.achieved_on, p.term, p.grade,
+						p.credits_earned, p.narrative, p.role, p.license_number, p.activity_start_on, p.activity_end_on, p.results, p.evidence) as differs
+				from assertion a
+				where `+by+`
+				limit 1) as f`, args)
+		found, err := pgx.CollectRows(rows, pgx.RowToStructByName[match])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
 	}
-	all := map[int]string{}
-	var n int
-	var a string
-	_, err = pgx.ForEachRow(rows, []any{&n, &a}, func() error { all[n] = a; return nil })
-	return all, err
+	return all, nil
 }
 
 const (
-	byRef      = `a.institution_id = @institution and p.ref_value is not null and a.ref_system = @system and a.ref_value = p.ref_value`
-	byActivity = `a.institution_id = @institution and p.ref_value is null and a.learner_id = p.learner_id and a.achievement_id = p.achievement_id
+	byRef      = `p.ref_value is not null and a.institution_id = @institution and a.ref_system = @system and a.ref_value = p.ref_value`
+	byActivity = `p.ref_value is null and a.institution_id = @institution and a.learner_id = p.learner_id and a.achievement_id = p.achievement_id
 		and a.achieved_on = p.achieved_on and a.term = p.term and a.withdrawn_at is null`
-	sameAward = ` and a.learner_id = p.learner_id and a.achievement_id = p.achievement_id`
-	changed   = sameAward + ` and a.withdrawn_at is null
-		and (a.achieved_on, a.term, a.grade, a.credits_earned, a.narrative, a.role, a.license_number, a.activity_start_on, a.activity_end_on, a.results, a.evidence)
-		is distinct from (p.achieved_on, p.term, p.grade, p.credits_earned, p.narrative, p.role, p.license_number, p.activity_start_on, p.activity_end_on, p.results, p.evidence)`
 )
 
-// refuseMoved fails the rows whose reference belongs to an award of another
-// learner or achievement: that is not a correction.
-func refuseMoved(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, out []bulk.Outcome) error {
-	rows, err := tx.Query(ctx, `delete from import_assertion p using assertion a where `+byRef+` returning p.n`, args)
-	if err != nil {
-		return err
+// settle corrects the assertions that differ, refuses the rows that would move
+// one to another learner or achievement, and takes all of them out of the stage.
+func settle(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, there []match, out []bulk.Outcome) error {
+	if len(there) == 0 {
+		return nil
 	}
-	return refuse(rows, out, "ref-moved", "This id belongs to an award of another learner or achievement. Withdraw that one, or use another id.")
+	var done, changed []int
+	var ids []string
+	for _, m := range there {
+		done = append(done, m.N)
+		switch {
+		case !m.Same:
+			out[m.N] = bulk.Fail(conflict("ref-moved", "This id belongs to an award of another learner or achievement. Withdraw that one, or use another id."))
+		case m.Differs:
+			out[m.N] = bulk.Outcome{Change: bulk.Updated, ID: m.ID}
+			changed, ids = append(changed, m.N), append(ids, m.ID)
+		default:
+			out[m.N] = bulk.Outcome{Change: bulk.Unchanged, ID: m.ID}
+		}
+	}
+	args["changed"], args["ids"], args["done"] = changed, ids, done
+	_, err := tx.Exec(ctx, `
+		update assertion a set achieved_on = p.achieved_on, term = p.term, grade = p.grade, credits_earned = p.credits_earned,
+			narrative = p.narrative, role = p.role, license_number = p.license_number, activity_start_on = p.activity_start_on,
+			activity_end_on = p.activity_end_on, results = p.results, evidence = p.evidence, version = a.version + 1, updated_at = @now
+		from unnest(@changed::int[], @ids::text[]) as c (n, id)
+		join import_assertion p on p.n = c.n
+		where a.institution_id = @institution and a.id = c.id`, args)
+	if err != nil {
+		return taken(err)
+	}
+	_, err = tx.Exec(ctx, `delete from import_assertion where n = any(@done::int[])`, args)
+	return err
+}
+
+func conflict(rule, message string) *fault.Error {
+	return &fault.Error{Kind: fault.Conflict, Field: "achievement", Rule: rule, Message: message}
 }
 
 // refuseTwice fails the staged rows that were not inserted because the learner
@@ -199,13 +218,9 @@ func refuseTwice(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, out []bulk.
 	if err != nil {
 		return err
 	}
-	return refuse(rows, out, "once-per-activity", "This learner has this achievement for the same day and term already, under another id.")
-}
-
-func refuse(rows pgx.Rows, out []bulk.Outcome, rule, message string) error {
 	var n int
-	_, err := pgx.ForEachRow(rows, []any{&n}, func() error {
-		out[n] = bulk.Fail(&fault.Error{Kind: fault.Conflict, Field: "achievement", Rule: rule, Message: message})
+	_, err = pgx.ForEachRow(rows, []any{&n}, func() error {
+		out[n] = bulk.Fail(conflict("once-per-activity", "This learner has this achievement for the same day and term already, under another id."))
 		return nil
 	})
 	return err

@@ -35,6 +35,7 @@ type bench struct {
 	achievements         *achievement.Service
 	comp, course         achievement.Achievement
 	ada, grace           learner.Learner
+	many                 []learner.ID
 }
 
 func ptr[T any](v T) *T { return &v }
@@ -356,13 +357,32 @@ func TestAlignFromBothEnds(t *testing.T) {
 
 func alignmentCode(a achievement.Achievement) string { return a.Definition.Alignment[0].TargetCode }
 
-// rows makes n awards of different days to the same learner.
+// crowd adds n learners.
+func (b *bench) crowd(t testing.TB, n int) {
+	t.Helper()
+	var rows []learner.Definition
+	for i := range n {
+		rows = append(rows, learner.Definition{DisplayName: fmt.Sprint("Learner ", i), Ref: &id.Ref{System: "sis", Value: fmt.Sprint("C", i)}})
+	}
+	err := b.DB.Tenant(context.Background(), b.registrar, func(tx pgx.Tx) error {
+		out, err := learner.Import(context.Background(), tx, b.registrar, bulk.Batch{Now: b.Now(), NewID: id.New}, rows)
+		for _, o := range out {
+			b.many = append(b.many, learner.ID(o.ID))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rows makes n awards to the crowd, each on another day.
 func (b *bench) rows(n, from int) []assertion.Row {
 	all := make([]assertion.Row, n)
 	grade := "A"
 	for i := range all {
-		all[i] = assertion.Row{RefValue: fmt.Sprintf("R-%09d", from+i), LearnerID: b.ada.ID, Achievement: b.course,
-			Facts: assertion.Facts{AchievedOn: on("1990-01-01").AddDays((from + i) % 13000), Term: fmt.Sprint("T", (from+i)/13000), Grade: &grade}}
+		all[i] = assertion.Row{RefValue: fmt.Sprintf("R-%09d", from+i), LearnerID: b.many[(from+i)%len(b.many)], Achievement: b.course,
+			Facts: assertion.Facts{AchievedOn: on("1990-01-01").AddDays((from + i) / len(b.many) % 13000), Term: "Fall", Grade: &grade}}
 	}
 	return all
 }
@@ -372,6 +392,7 @@ func (b *bench) rows(n, from int) []assertion.Row {
 func BenchmarkImport(b *testing.B) {
 	const batch, batches = 5000, 10
 	s := setup(b)
+	s.crowd(b, 2000)
 	owner := must(pgx.Connect(context.Background(), s.url))
 	defer owner.Close(context.Background())
 	var ours, bare time.Duration
