@@ -26,8 +26,12 @@ create table credential (
 );
 create index credential_of_assertion on credential (institution_id, assertion_id, drafted_at desc);
 create index credential_of_learner on credential (institution_id, learner_id, drafted_at desc);
+-- A badge is issued once for its content; a record's draft that a crash left is
+-- taken up again.
 create unique index credential_once_per_content on credential (institution_id, assertion_id, content_hash)
   where kind = 'achievement';
+create unique index credential_draft_once_per_content on credential (institution_id, learner_id, content_hash)
+  where kind = 'record' and state = 'drafted';
 call guard_learner_rows('credential', 'learner_id', '{registrar,system}');
 revoke delete on credential from testamur_app;
 

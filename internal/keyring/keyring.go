@@ -16,6 +16,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -203,9 +204,9 @@ func (s *Service) List(ctx context.Context, who access.Actor) ([]Key, error) {
 	return all, err
 }
 
-// Sign signs with one key of the institution. What is signed was checked by the
-// caller.
-func (s *Service) Sign(ctx context.Context, who access.Actor, key string, data []byte) ([]byte, error) {
+// Sign signs each of the data with one key of the institution, in order. What
+// is signed was checked by the caller. State when the key signs no more.
+func (s *Service) Sign(ctx context.Context, who access.Actor, key string, data ...[]byte) ([][]byte, error) {
 	if err := access.Check(who, access.Issue); err != nil {
 		return nil, err
 	}
@@ -230,7 +231,11 @@ func (s *Service) Sign(ctx context.Context, who access.Actor, key string, data [
 		return nil, err
 	}
 	defer clear(private)
-	return ed25519.Sign(ed25519.PrivateKey(private), data), nil
+	signatures := make([][]byte, len(data))
+	for i, d := range data {
+		signatures[i] = ed25519.Sign(ed25519.PrivateKey(private), d)
+	}
+	return signatures, nil
 }
 
 func place(institution, key string) string { return institution + "/" + key }
@@ -295,3 +300,14 @@ func Methods(did string, keys []Key) []vc.Method {
 
 // Method is the address of a key in the institution's DID document.
 func Method(did, key string) string { return did + "#" + key }
+
+// Resolver gives the institution's own keys, without asking the network.
+func Resolver(did string, keys []Key) vc.Resolver {
+	document, err := json.Marshal(vc.NewController(did, Methods(did, keys)))
+	return func(method, purpose string) (vc.Key, error) {
+		if err != nil {
+			return vc.Key{}, err
+		}
+		return vc.KeyOf(document, method, purpose)
+	}
+}
