@@ -48,6 +48,9 @@ func (s *Service) Award(ctx context.Context, who access.Actor, key *string, in A
 		return Assertion{}, err
 	}
 	var a Assertion
+	if err := s.prepare(ctx, who, []Award{in}); err != nil {
+		return Assertion{}, err
+	}
 	request := once.Request{Key: key, Operation: "awardAchievement", Input: in}
 	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
 		earlier, replay, err := once.Find(ctx, tx, who, request)
@@ -68,6 +71,36 @@ func (s *Service) Award(ctx context.Context, who access.Actor, key *string, in A
 			Detail: map[string]any{"learner": a.LearnerID, "achievement": a.AchievementID, "version": a.AchievementVersion}})
 	})
 	return a, err
+}
+
+// prepare makes the achievements of the courses that are to be awarded where
+// they are missing. The system does it: who awards need not be able to define.
+func (s *Service) prepare(ctx context.Context, who access.Actor, rows []Award) error {
+	var names []string
+	for _, r := range rows {
+		if r.CourseID != "" {
+			names = append(names, r.CourseID)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	system := access.SystemOf(who.InstitutionID, "award")
+	return s.DB.Tenant(ctx, system, func(tx pgx.Tx) error {
+		var all []course.Course
+		for _, name := range names {
+			c, err := course.InTx(ctx, tx, system, name)
+			if fault.KindOf(err) == fault.NotFound {
+				continue // the award that names it says so
+			}
+			if err != nil {
+				return err
+			}
+			all = append(all, c)
+		}
+		_, err := achievement.ForCourses(ctx, tx, system, bulk.Batch{Now: s.Now(), NewID: s.NewID}, all)
+		return err
+	})
 }
 
 // award decides on and writes one award.
@@ -137,6 +170,9 @@ func (s *Service) AwardMany(ctx context.Context, who access.Actor, rejectAll boo
 	}
 	if len(rows) == 0 || len(rows) > MaxInline {
 		return nil, fault.At("awards", "count", "Send between 1 and %d awards; more are an import.", MaxInline)
+	}
+	if err := s.prepare(ctx, who, rows); err != nil {
+		return nil, err
 	}
 	out := make([]Awarded, len(rows))
 	failed := 0

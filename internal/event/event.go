@@ -14,10 +14,11 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 )
 
-// ImportRequested asks for a job's file to be read.
+// ImportRequested asks for a job's file to be read. It may be asked for twice:
+// whoever reads goes on behind the last line that is committed.
 type ImportRequested struct {
 	InstitutionID string `json:"institution"`
-	JobID         string `json:"job" river:"unique"`
+	JobID         string `json:"job"`
 }
 
 // Kind names the event in the queue.

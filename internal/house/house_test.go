@@ -32,7 +32,7 @@ var house = strings.Fields(`
 	internal/institution internal/learner internal/framework internal/course
 	internal/achievement internal/assertion
 	internal/keyring internal/credential internal/record internal/verify
-	internal/exchange internal/jobs internal/demo
+	internal/exchange internal/jobs internal/demo internal/testbed
 	internal/rest
 	schema graph/model graph/gen graph
 	cmd/testamur

@@ -37,6 +37,7 @@ type Error struct {
 	cause   error
 }
 
+// Error is the code, the place and the reason in one line.
 func (e *Error) Error() string {
 	if e.Pointer == "" {
 		return fmt.Sprintf("JSON-LD: %s (%s)", e.Reason, e.Code)

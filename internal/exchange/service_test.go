@@ -1,0 +1,327 @@
+package exchange_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/demo"
+	"github.com/testamur/testamur/internal/exchange"
+	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/standards"
+	"github.com/testamur/testamur/internal/testbed"
+)
+
+// counts is a job in short.
+func counts(j exchange.Job) string {
+	return fmt.Sprintf("%s: %d created, %d updated, %d unchanged, %d failed", j.State, j.CreatedCount, j.UpdatedCount, j.UnchangedCount, j.FailedCount)
+}
+
+func want(t *testing.T, j exchange.Job, s string) {
+	t.Helper()
+	if got := counts(j); got != s {
+		failure := ""
+		if j.Failure != nil {
+			failure = *j.Failure
+		}
+		t.Errorf("%s; want %s (%s)", got, s, failure)
+	}
+}
+
+// failures are the failed rows of a job, in short.
+func failures(t *testing.T, b *testbed.Bed, j exchange.Job) []string {
+	t.Helper()
+	all, err := b.Exchange.OutcomesOf(t.Context(), b.Registrar(), j.ID, true, page.Args{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, o := range all.Nodes {
+		if o.Message == nil || len(*o.Message) < 10 {
+			t.Errorf("line %d says nothing", o.FirstLine)
+		}
+		text := func(s *string) string {
+			if s == nil {
+				return "-"
+			}
+			return *s
+		}
+		out = append(out, fmt.Sprintf("%d %s %s %s", o.FirstLine, text(o.Column), text(o.Rule), text(o.Value)))
+	}
+	return out
+}
+
+func TestTheDemonstrationComesInOnceAndNotTwice(t *testing.T) {
+	t.Parallel()
+	b := testbed.New(t)
+	var first []exchange.Job
+	for _, f := range demo.Files() {
+		j := b.Import(t, exchange.Kind(f.Kind), f.Data, exchange.Options{System: demo.System})
+		if j.State != exchange.Succeeded || j.FailedCount+j.UpdatedCount+j.UnchangedCount > 0 || j.BytesDone != j.BytesTotal {
+			t.Errorf("%s: %s, %d of %d bytes", f.Name, counts(j), j.BytesDone, j.BytesTotal)
+		}
+		first = append(first, j)
+	}
+	for i, f := range demo.Files() {
+		j := b.Import(t, exchange.Kind(f.Kind), f.Data, exchange.Options{System: demo.System})
+		want(t, j, fmt.Sprintf("succeeded: 0 created, 0 updated, %d unchanged, 0 failed", first[i].CreatedCount))
+	}
+}
+
+// results is a file of n results for the demonstration's learners; bad are
+// lines to put in the place of good ones.
+func results(t testing.TB, n int, bad map[int]string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	b.WriteString("\xef\xbb\xbfResult ID;Learner ID;Course Code;Completed On;Term;Grade;Credits Earned\r\n")
+	for i := range n {
+		if l, ok := bad[i+2]; ok {
+			b.WriteString(l + "\r\n")
+			continue
+		}
+		fmt.Fprintf(&b, "X%d;S%d;%s;2026-%02d-%02d;\"Term; %d\";A;4\r\n", i, 100001+i%200, []string{"ADA 101", "ADA 102"}[i%2], 1+i/200%6, 1+i/1200, i/200)
+	}
+	return b.Bytes()
+}
+
+func TestTermCloseImport(t *testing.T) {
+	t.Parallel()
+	b := testbed.New(t)
+	files := demo.Files()
+	for _, f := range files[:5] {
+		b.Import(t, exchange.Kind(f.Kind), f.Data, exchange.Options{System: demo.System})
+	}
+	codes := codesOf(t, b)
+	file := bytes.ReplaceAll(bytes.ReplaceAll(results(t, 12_000, map[int]string{
+		100:    "X98;S999999;ADA 101;2026-05-22;Spring;A;4",
+		6_000:  "X5998;S100001;ADA 101;22.5.2026;Spring;A;4",
+		11_999: "X11997;S100002;NOPE 1;2026-05-22;Spring;A;4",
+	}), []byte("ADA 101"), []byte(codes[0])), []byte("ADA 102"), []byte(codes[1]))
+	o := exchange.Options{System: demo.System, ErrorPolicy: exchange.RejectFailedRows}
+	j := b.Import(t, exchange.Results, file, o)
+	want(t, j, "succeeded: 11997 created, 0 updated, 0 unchanged, 3 failed")
+	wanted := []string{"100 Learner ID learner-known S999999", "6000 Completed On date 22.5.2026", "11999 Course Code course-known NOPE 1"}
+	if diff := cmp.Diff(wanted, failures(t, b, j)); diff != "" {
+		t.Error(diff)
+	}
+	want(t, b.Import(t, exchange.Results, file, o), "succeeded: 0 created, 0 updated, 11997 unchanged, 3 failed")
+	var errors bytes.Buffer
+	if err := b.Exchange.ErrorFile(t.Context(), b.Registrar(), j.ID, &errors); err != nil || strings.Count(errors.String(), "\n") != 4 {
+		t.Errorf("%s, %v", errors.String(), err)
+	}
+	changed := bytes.Replace(file, []byte("X7;S100008;"+codes[1]+";2026-01-01;\"Term; 0\";A"), []byte("X7;S100008;"+codes[1]+";2026-01-01;\"Term; 0\";B"), 1)
+	want(t, b.Import(t, exchange.Results, changed, o), "succeeded: 0 created, 1 updated, 11996 unchanged, 3 failed")
+	o.ErrorPolicy = exchange.RejectAll
+	fresh := bytes.ReplaceAll(file, []byte("\nX"), []byte("\nY"))
+	fresh = bytes.ReplaceAll(fresh, []byte(";2026-"), []byte(";2025-"))
+	j = b.Import(t, exchange.Results, fresh, o)
+	want(t, j, "failed: 0 created, 0 updated, 0 unchanged, 3 failed")
+	if len(failures(t, b, j)) != 3 || !strings.Contains(*j.Failure, "3 of 12000") {
+		t.Errorf("%v %s", failures(t, b, j), *j.Failure)
+	}
+	want(t, b.Import(t, exchange.Results, file, exchange.Options{System: demo.System}), "succeeded: 0 created, 1 updated, 11996 unchanged, 3 failed")
+}
+
+func codesOf(t *testing.T, b *testbed.Bed) []string {
+	t.Helper()
+	var all []string
+	err := b.DB.Tenant(t.Context(), b.Registrar(), func(tx pgx.Tx) error {
+		rows, _ := tx.Query(t.Context(), `select code from course order by code limit 2`)
+		var err error
+		all, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	if err != nil || len(all) != 2 {
+		t.Fatal(all, err)
+	}
+	return all
+}
+
+func TestARowThatTheDatabaseRefusesLosesNoOther(t *testing.T) {
+	t.Parallel()
+	b := testbed.New(t)
+	file := "code,title,credits\nA,One,4\nB,Two,12345678\nC,Three,4\nC,Three again,4\n"
+	j := b.Import(t, exchange.Courses, []byte(file), exchange.Options{})
+	want(t, j, "succeeded: 2 created, 1 updated, 0 unchanged, 1 failed")
+	if got := failures(t, b, j); len(got) != 1 || !strings.HasPrefix(got[0], "3 credits") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestAchievementsComeAsOneAsAListAndLineByLine(t *testing.T) {
+	t.Parallel()
+	b := testbed.New(t)
+	one := func(n int) string {
+		return fmt.Sprintf("{\"id\": \"https://a.example/%d\", \"type\": [\"Achievement\"],\n \"name\": \"N\", \"description\": \"D\", \"criteria\": {\"narrative\": \"x\"}}", n)
+	}
+	badge := `{"@context": "https://w3id.org/openbadges/v2", "id": "https://a.example/b", "type": "BadgeClass", "name": "N", "description": "D", "image": "https://a.example/i.png", "criteria": {"narrative": "x"}, "issuer": "https://a.example/issuer"}`
+	want(t, b.Import(t, exchange.Achievements, []byte(one(1)), exchange.Options{}), "succeeded: 1 created, 0 updated, 0 unchanged, 0 failed")
+	want(t, b.Import(t, exchange.Achievements, []byte(badge), exchange.Options{}), "succeeded: 1 created, 0 updated, 0 unchanged, 0 failed")
+	list := "\n[" + one(1) + ",\n" + one(2) + ",\n{\"id\": \"https://a.example/3\", \"type\": [\"Achievement\"], \"name\": \"N\"},\n" + one(4) + "]\n"
+	j := b.Import(t, exchange.Achievements, []byte(list), exchange.Options{})
+	want(t, j, "succeeded: 2 created, 0 updated, 1 unchanged, 1 failed")
+	if got := failures(t, b, j); len(got) != 1 || !strings.HasPrefix(got[0], "6 ") {
+		t.Errorf("%q", got)
+	}
+	j = b.Import(t, exchange.Achievements, []byte(strings.ReplaceAll(one(5), "\n", "")+"\n"+strings.ReplaceAll(one(6), "\n", "")+"\n{\"id\":"), exchange.Options{})
+	want(t, j, "succeeded: 2 created, 0 updated, 0 unchanged, 1 failed")
+	if got := failures(t, b, j); len(got) != 1 || !strings.HasPrefix(got[0], "3 ") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestAFileThatIsNoTableSaysSo(t *testing.T) {
+	t.Parallel()
+	b := testbed.New(t)
+	for file, sentence := range map[string]string{"PK\x03\x04zip": "Excel", "id,name\n1,2\n": "learner_id"} {
+		j := b.Import(t, exchange.Learners, []byte(file), exchange.Options{})
+		if j.State != exchange.Stopped || j.Failure == nil || !strings.Contains(*j.Failure, sentence) {
+			t.Errorf("%q: %+v", file, j)
+		}
+	}
+}
+
+func TestPackagesTheStandardAllowsAreImportedAndOthersRefusedByRule(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(standards.Dir(t), "examples", "case", "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	b := testbed.New(t)
+	imported, refused := 0, 0
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := b.Import(t, exchange.CasePackage, data, exchange.Options{})
+		switch {
+		case j.State == exchange.Succeeded:
+			imported++
+		case j.Failure == nil || !strings.Contains(*j.Failure, "(rule ") || len(failures(t, b, j)) == 0:
+			t.Errorf("%s: refused without a rule: %+v", filepath.Base(f), j)
+		default:
+			refused++
+		}
+	}
+	if imported == 0 || imported+refused != len(files) {
+		t.Errorf("%d imported, %d refused of %d", imported, refused, len(files))
+	}
+	t.Logf("%d imported, %d refused", imported, refused)
+}
+
+// errCut cuts a run off.
+var errCut = errors.New("the process was killed")
+
+func TestAnImportThatIsCutOffEndsAsIfItHadNotBeen(t *testing.T) {
+	t.Parallel()
+	whole, cut := testbed.New(t), testbed.New(t)
+	var file bytes.Buffer
+	file.WriteString("learner_id,display_name\n")
+	for i := range 20_000 {
+		fmt.Fprintf(&file, "L%05d,Person %d\n", i%19_000, i%19_000)
+	}
+	plain := whole.Import(t, exchange.Learners, file.Bytes(), exchange.Options{})
+	who := cut.Registrar()
+	u := testbed.Must(t, must(cut.Exchange.Receive(t.Context(), who, "l.csv", bytes.NewReader(file.Bytes()))), nil)
+	j := testbed.Must(t, must(cut.Exchange.Start(t.Context(), who, nil, exchange.Order{Kind: exchange.Learners, UploadID: u.ID})), nil)
+	for n := 0; !j.Finished(); n++ {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		service := *cut.Exchange
+		made := 0
+		service.NewID = func(prefix string) string {
+			if made++; made > 4_500 { // in the middle of the second batch
+				cancel(errCut)
+			}
+			return cut.Exchange.NewID(prefix)
+		}
+		if err := service.Run(ctx, cut.As(access.System), j.ID); err == nil && n == 0 {
+			t.Fatal("the first run was not cut off")
+		}
+		cancel(nil)
+		before := j.LineDone
+		j = must(cut.Exchange.Find(t.Context(), who, j.ID))
+		if n > 20 || !j.Finished() && n > 0 && j.LineDone == before && n > 10 {
+			t.Fatalf("stuck at line %d", j.LineDone)
+		}
+	}
+	if counts(j) != counts(plain) || j.LineDone != plain.LineDone {
+		t.Errorf("cut off: %s at %d; whole: %s at %d", counts(j), j.LineDone, counts(plain), plain.LineDone)
+	}
+	if diff := cmp.Diff(rows(t, whole, plain), rows(t, cut, j)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// rows are the outcomes and learners that an import left.
+func rows(t *testing.T, b *testbed.Bed, j exchange.Job) []string {
+	t.Helper()
+	var all []string
+	for _, o := range must(b.Exchange.OutcomesOf(t.Context(), b.Registrar(), j.ID, false, page.Args{})).Nodes {
+		all = append(all, fmt.Sprint(o.FirstLine, o.LastLine, o.RowCount, o.Outcome))
+	}
+	var after *string
+	for {
+		c := must(b.Learners.List(t.Context(), b.Registrar(), learner.Filter{}, page.Args{First: ptr(100), After: after}))
+		for _, l := range c.Nodes {
+			all = append(all, fmt.Sprint(*l.RefValue, l.DisplayName, l.Version))
+		}
+		if after = c.PageInfo.EndCursor; !c.PageInfo.HasNextPage {
+			slices.Sort(all)
+			return all
+		}
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func TestWhoMayImportWhat(t *testing.T) {
+	t.Parallel()
+	b := testbed.New(t)
+	designer, reader := b.As(access.Designer), b.As(access.Reader)
+	if _, err := b.Exchange.Receive(t.Context(), reader, "x", strings.NewReader("x")); fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("a reader uploads: %v", err)
+	}
+	u := must(b.Exchange.Receive(t.Context(), designer, "x", strings.NewReader("code,title\nA,B\n")))
+	if _, err := b.Exchange.Start(t.Context(), designer, nil, exchange.Order{Kind: exchange.Learners, UploadID: u.ID}); fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("a designer imports learners: %v", err)
+	}
+	key := "k"
+	j := must(b.Exchange.Start(t.Context(), designer, &key, exchange.Order{Kind: exchange.Courses, UploadID: u.ID}))
+	if again := must(b.Exchange.Start(t.Context(), designer, &key, exchange.Order{Kind: exchange.Courses, UploadID: u.ID})); again.ID != j.ID {
+		t.Error("a replay started another job")
+	}
+	neighbour := access.Actor{ID: "n", InstitutionID: string(b.Neighbour.ID), Roles: []access.Role{access.Registrar}}
+	if _, err := b.Exchange.Find(t.Context(), neighbour, j.ID); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("a neighbour: %v", err)
+	}
+	if _, err := b.Exchange.Start(t.Context(), neighbour, nil, exchange.Order{Kind: exchange.Courses, UploadID: u.ID}); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("a neighbour: %v", err)
+	}
+	j = must(b.Exchange.Cancel(t.Context(), designer, j.ID))
+	if err := b.Exchange.Run(t.Context(), b.As(access.System), j.ID); err != nil || j.State != exchange.Cancelled {
+		t.Errorf("%s, %v", j.State, err)
+	}
+	if _, err := b.Courses.Find(t.Context(), designer, "A"); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("a cancelled job wrote: %v", err)
+	}
+}

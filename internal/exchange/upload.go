@@ -1,0 +1,102 @@
+package exchange
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/pg"
+)
+
+// The limits of an upload.
+const (
+	MaxUpload = 1 << 30 // bytes
+	chunkSize = 1 << 20
+	maxName   = 255
+)
+
+// Receive keeps a file as it comes in, a megabyte at a time. Limit when it is
+// too large; nothing is kept of a file that does not arrive whole.
+func (s *Service) Receive(ctx context.Context, who access.Actor, name string, r io.Reader) (Upload, error) {
+	if err := access.Check(who, access.Import); err != nil {
+		return Upload{}, err
+	}
+	name = strings.TrimSpace(name)
+	if name == "" || len(name) > maxName || strings.ContainsAny(name, "\x00\r\n") {
+		return Upload{}, fault.At("name", "name", "A file has a name of at most %d bytes.", maxName)
+	}
+	now := pg.Instant(s.Now())
+	u := Upload{ID: s.NewID("upl"), Name: name, CreatedBy: who.ID, CreatedAt: now, CompletedAt: &now}
+	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
+		if err := insertUpload(ctx, tx, who, u); err != nil {
+			return err
+		}
+		sum := sha256.New()
+		chunk := make([]byte, chunkSize)
+		for position := 1; ; position++ {
+			n, err := io.ReadFull(r, chunk)
+			if n > 0 {
+				sum.Write(chunk[:n])
+				if u.Size += int64(n); u.Size > MaxUpload {
+					return &fault.Error{Kind: fault.Limit, Field: "file", Rule: "size", Message: fmt.Sprintf("A file has at most %d MB; cut it into several.", MaxUpload>>20)}
+				}
+				if err := insertChunk(ctx, tx, who, u.ID, position, chunk[:n]); err != nil {
+					return err
+				}
+			}
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if u.Size == 0 {
+			return fault.At("file", "not-empty", "The file is empty.")
+		}
+		u.Sha256 = sum.Sum(nil)
+		if err := completeUpload(ctx, tx, who, u); err != nil {
+			return err
+		}
+		return audit.Write(ctx, tx, now, who, audit.Entry{Action: access.Import, Target: u.ID, Detail: map[string]any{"bytes": u.Size}})
+	})
+	return u, err
+}
+
+// chunks reads an upload, one chunk at a time, each in a short transaction.
+type chunks struct {
+	ctx      context.Context
+	s        *Service
+	who      access.Actor
+	upload   string
+	position int
+	rest     []byte
+}
+
+// Read gives the next bytes.
+func (c *chunks) Read(p []byte) (int, error) {
+	if len(c.rest) == 0 {
+		c.position++
+		err := c.s.DB.Tenant(c.ctx, c.who, func(tx pgx.Tx) (err error) {
+			c.rest, err = chunkAt(c.ctx, tx, c.who, c.upload, c.position)
+			return err
+		})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return 0, io.EOF
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}

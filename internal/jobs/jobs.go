@@ -1,0 +1,89 @@
+// Package jobs is the work in the background: it answers the events that
+// operations emit, a few at a time, and takes up what a process that ended left
+// undone. The queue is River, in the same database as everything else.
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/event"
+	"github.com/testamur/testamur/internal/exchange"
+	"github.com/testamur/testamur/internal/institution"
+	"github.com/testamur/testamur/internal/pg"
+)
+
+// Workers does the background work of one process.
+type Workers struct {
+	client       *river.Client[pgx.Tx]
+	exchange     *exchange.Service
+	institutions *institution.Service
+	log          *slog.Logger
+}
+
+// workers is how many jobs run at once.
+const workers = 2
+
+// attempts is how often a job is tried before it is given up.
+const attempts = 8
+
+// New makes the workers; nothing runs before Start.
+func New(db *pg.DB, x *exchange.Service, in *institution.Service, log *slog.Logger) (*Workers, error) {
+	all := river.NewWorkers()
+	river.AddWorker(all, &importer{exchange: x, log: log})
+	client, err := river.NewClient(riverpgxv5.New(db.Pool), &river.Config{
+		Logger: log, Workers: all, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
+		JobTimeout: -1, MaxAttempts: attempts})
+	if err != nil {
+		return nil, fmt.Errorf("open job queue: %w", err)
+	}
+	return &Workers{client: client, exchange: x, institutions: in, log: log}, nil
+}
+
+// Start asks again for what was left undone and begins to work.
+func (w *Workers) Start(ctx context.Context) error {
+	all, err := w.institutions.Slugs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, in := range all {
+		n, err := w.exchange.Resume(ctx, access.SystemOf(string(in), "jobs"))
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			w.log.Info("going on with imports that were cut off", "institution", in, "jobs", n)
+		}
+	}
+	return w.client.Start(ctx)
+}
+
+// Stop ends the work; a job that is cut off goes on at the next start.
+func (w *Workers) Stop(ctx context.Context) error { return w.client.StopAndCancel(ctx) }
+
+// importer reads uploads.
+type importer struct {
+	river.WorkerDefaults[event.ImportRequested]
+	exchange *exchange.Service
+	log      *slog.Logger
+}
+
+// Work runs one import.
+func (i *importer) Work(ctx context.Context, j *river.Job[event.ImportRequested]) error {
+	who := access.SystemOf(j.Args.InstitutionID, "import")
+	err := i.exchange.Run(ctx, who, j.Args.JobID)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	i.log.Error("import was cut off", "job", j.Args.JobID, "attempt", j.Attempt, "error", err)
+	if j.Attempt >= j.MaxAttempts {
+		return i.exchange.GiveUp(ctx, who, j.Args.JobID)
+	}
+	return err
+}

@@ -1,0 +1,150 @@
+// Package testbed is a whole service for tests: every noun wired to a database
+// of its own, two institutions that know nothing of each other, and the
+// demonstration's files when they are asked for. The clock stands still.
+package testbed
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/course"
+	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/demo"
+	"github.com/testamur/testamur/internal/event"
+	"github.com/testamur/testamur/internal/exchange"
+	"github.com/testamur/testamur/internal/framework"
+	"github.com/testamur/testamur/internal/id"
+	"github.com/testamur/testamur/internal/institution"
+	"github.com/testamur/testamur/internal/keyring"
+	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/pg"
+	"github.com/testamur/testamur/internal/pgtest"
+	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/verify"
+)
+
+// Origin is the origin of every id.
+const Origin = "https://records.example"
+
+// Bed is a service.
+type Bed struct {
+	DB           *pg.DB
+	Now          func() time.Time
+	Institutions *institution.Service
+	Learners     *learner.Service
+	Frameworks   *framework.Service
+	Courses      *course.Service
+	Achievements *achievement.Service
+	Assertions   *assertion.Service
+	Keys         *keyring.Service
+	Credentials  *credential.Service
+	Records      *record.Service
+	Verifier     *verify.Service
+	Exchange     *exchange.Service
+	Audit        *audit.Service
+
+	Home, Neighbour institution.Institution
+}
+
+// Must is v; an error ends the test.
+func Must[T any](t testing.TB, v T, err error) T {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// New is a service on a fresh database, with the demonstration institution
+// founded and nothing in it, and a neighbour.
+func New(t testing.TB) *Bed {
+	t.Helper()
+	return On(t, pgtest.New(t))
+}
+
+// On is New on a database of the caller's.
+func On(t testing.TB, db *pg.DB) *Bed {
+	t.Helper()
+	b := Over(t, db)
+	ctx := context.Background()
+	url, email := demo.URL, demo.Email
+	home, err := b.Institutions.Found(ctx, demo.Slug, institution.Profile{Name: demo.Name, URL: &url, Email: &email})
+	b.Home = Must(t, home, err)
+	neighbour, err := b.Institutions.Found(ctx, "hillside", institution.Profile{Name: "Hillside Institute"})
+	b.Neighbour = Must(t, neighbour, err)
+	return b
+}
+
+// Over wires a service over a database that may have anything in it.
+func Over(t testing.TB, db *pg.DB) *Bed {
+	t.Helper()
+	now := func() time.Time { return time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC) }
+	text, err := keyring.NewMaster()
+	if err != nil {
+		t.Fatal(err)
+	}
+	master, err := keyring.ParseMaster(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outbox, err := event.NewOutbox()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &Bed{DB: db, Now: now, Audit: &audit.Service{DB: db}}
+	b.Institutions = &institution.Service{DB: db, Now: now, NewID: id.New}
+	b.Learners = &learner.Service{DB: db, Now: now, NewID: id.New}
+	b.Frameworks = &framework.Service{DB: db, Now: now, NewID: id.New}
+	b.Courses = &course.Service{DB: db, Now: now, NewID: id.New}
+	b.Achievements = &achievement.Service{DB: db, Now: now, NewID: id.New}
+	b.Assertions = &assertion.Service{DB: db, Now: now, NewID: id.New}
+	b.Keys = &keyring.Service{DB: db, Now: now, NewID: id.New, Master: master}
+	b.Credentials = &credential.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Origin: Origin}
+	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials}
+	b.Verifier = &verify.Service{DB: db, Now: now, Institutions: b.Institutions, Keys: b.Keys, Origin: Origin}
+	b.Exchange = &exchange.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox}
+	return b
+}
+
+// As is an actor of the demonstration institution.
+func (b *Bed) As(roles ...access.Role) access.Actor {
+	return access.Actor{ID: "cli_" + string(roles[0]), InstitutionID: string(b.Home.ID), Roles: roles}
+}
+
+// Registrar is a registrar who may also define the catalogue.
+func (b *Bed) Registrar() access.Actor { return b.As(access.Registrar) }
+
+// Import reads a file as a job, here and now.
+func (b *Bed) Import(t testing.TB, kind exchange.Kind, data []byte, o exchange.Options) exchange.Job {
+	t.Helper()
+	ctx := context.Background()
+	u, err := b.Exchange.Receive(ctx, b.Registrar(), "file", bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := b.Exchange.Start(ctx, b.Registrar(), nil, exchange.Order{Kind: kind, UploadID: u.ID, Options: o})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Exchange.Run(ctx, b.As(access.System), j.ID); err != nil {
+		t.Fatal(err)
+	}
+	j, err = b.Exchange.Find(ctx, b.Registrar(), j.ID)
+	return Must(t, j, err)
+}
+
+// Load imports the demonstration; a row that fails ends the test.
+func (b *Bed) Load(t testing.TB) {
+	t.Helper()
+	for _, f := range demo.Files() {
+		if j := b.Import(t, exchange.Kind(f.Kind), f.Data, exchange.Options{System: demo.System}); j.State != exchange.Succeeded || j.FailedCount > 0 {
+			t.Fatalf("%s: %+v", f.Name, j)
+		}
+	}
+}
