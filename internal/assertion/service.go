@@ -318,33 +318,31 @@ func (a Assertion) cursor() cursor { return cursor{a.AchievedOn, a.ID} }
 
 // OfLearners are the assertions of each learner, newest first, one page of each.
 func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learner.ID, f Filter, a page.Args) (map[learner.ID]page.Connection[Assertion], error) {
-	return pages(ctx, s, who, ids, f, a, ofLearners, func(a Assertion) learner.ID { return a.LearnerID })
+	return pages(ctx, s, who, ids, f, a, ofLearners)
 }
 
 // OfAchievements are the assertions of each achievement, newest first.
 func (s *Service) OfAchievements(ctx context.Context, who access.Actor, ids []achievement.ID, f Filter, a page.Args) (map[achievement.ID]page.Connection[Assertion], error) {
-	return pages(ctx, s, who, ids, f, a, ofAchievements, func(a Assertion) achievement.ID { return a.AchievementID })
+	return pages(ctx, s, who, ids, f, a, ofAchievements)
 }
 
-// OfItem are the assertions behind a competency: of every achievement that is
-// aligned to it.
-func (s *Service) OfItem(ctx context.Context, who access.Actor, item framework.ItemID, f Filter, a page.Args) (page.Connection[Assertion], error) {
-	all, err := pages(ctx, s, who, []framework.ItemID{item}, f, a, ofItems, func(Assertion) framework.ItemID { return item })
-	return all[item], err
+// OfItems are the assertions behind each competency: of every achievement that
+// is aligned to it, newest first, one page of each.
+func (s *Service) OfItems(ctx context.Context, who access.Actor, ids []framework.ItemID, f Filter, a page.Args) (map[framework.ItemID]page.Connection[Assertion], error) {
+	return pages(ctx, s, who, ids, f, a, ofItems)
 }
 
 // List are all assertions, newest first.
 func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.Args) (page.Connection[Assertion], error) {
-	all, err := pages(ctx, s, who, []string{""}, f, a, everyone, func(Assertion) string { return "" })
+	all, err := pages(ctx, s, who, []string{""}, f, a, everyone)
 	return all[""], err
 }
 
-type pageQuery[K any] func(ctx context.Context, tx pgx.Tx, who access.Actor, keys []K, args pgx.NamedArgs) ([]Assertion, error)
+type pageQuery func(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) ([]row, error)
 
 // pages cuts one statement's rows, at most limit+1 for each key, into a page
 // for each key.
-func pages[K comparable](ctx context.Context, s *Service, who access.Actor, keys []K, f Filter, a page.Args, query pageQuery[K],
-	key func(Assertion) K) (map[K]page.Connection[Assertion], error) {
+func pages[K ~string](ctx context.Context, s *Service, who access.Actor, keys []K, f Filter, a page.Args, query pageQuery) (map[K]page.Connection[Assertion], error) {
 	limit, err := a.Limit()
 	if err != nil {
 		return nil, err
@@ -361,10 +359,10 @@ func pages[K comparable](ctx context.Context, s *Service, who access.Actor, keys
 		"withdrawn": f.Withdrawn, "on": on, "id": after.ID, "limit": limit + 1, "keys": keys}
 	out := make(map[K]page.Connection[Assertion], len(keys))
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
-		rows, err := query(ctx, tx, who, keys, args)
+		rows, err := query(ctx, tx, args)
 		byKey := map[K][]Assertion{}
 		for _, r := range rows {
-			byKey[key(r)] = append(byKey[key(r)], r)
+			byKey[K(r.Key)] = append(byKey[K(r.Key)], r.Assertion)
 		}
 		for _, k := range keys {
 			out[k] = page.Of(byKey[k], limit, a, Assertion.cursor)

@@ -265,8 +265,8 @@ func TestListsFromEveryEnd(t *testing.T) {
 		t.Fatalf("%+v, %v", alignments, err)
 	}
 	item := *alignments[b.comp.ID][0].ItemID
-	behind, err := b.OfItem(t.Context(), b.registrar, item, assertion.Filter{}, page.Args{})
-	if err != nil || len(behind.Nodes) != 3 {
+	behind, err := b.OfItems(t.Context(), b.registrar, []framework.ItemID{item, "itm_none"}, assertion.Filter{}, page.Args{})
+	if err != nil || len(behind[item].Nodes) != 3 || len(behind["itm_none"].Nodes) != 0 {
 		t.Errorf("%+v, %v", behind, err)
 	}
 	back, err := b.achievements.OfItems(t.Context(), b.registrar, []framework.ItemID{item})
@@ -274,8 +274,8 @@ func TestListsFromEveryEnd(t *testing.T) {
 		t.Errorf("%+v, %v", back, err)
 	}
 	self := access.Actor{ID: "cli_g", InstitutionID: b.registrar.InstitutionID, Roles: []access.Role{access.Learner}, LearnerID: string(b.grace.ID)}
-	if own, err := b.OfItem(t.Context(), self, item, assertion.Filter{}, page.Args{}); err != nil || len(own.Nodes) != 1 {
-		t.Errorf("a learner sees %d behind a competency, %v", len(own.Nodes), err)
+	if own, err := b.OfItems(t.Context(), self, []framework.ItemID{item}, assertion.Filter{}, page.Args{}); err != nil || len(own[item].Nodes) != 1 {
+		t.Errorf("a learner sees %d behind a competency, %v", len(own[item].Nodes), err)
 	}
 	if none, err := b.List(t.Context(), b.neighbour, assertion.Filter{}, page.Args{}); err != nil || len(none.Nodes) != 0 {
 		t.Errorf("a neighbour sees %d, %v", len(none.Nodes), err)

@@ -8,9 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/testamur/testamur/internal/access"
-	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/fault"
-	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/pg"
@@ -114,41 +112,43 @@ const filtered = `
 			order by achieved_on desc, id
 			limit @limit`
 
-func ofLearners(ctx context.Context, tx pgx.Tx, _ access.Actor, _ []learner.ID, args pgx.NamedArgs) ([]Assertion, error) {
-	rows, _ := tx.Query(ctx, `
-		select `+columns+`
+// row is an assertion with the key of the page it belongs to.
+type row struct {
+	Key string
+	Assertion
+}
+
+// perKey is the statement of a page for each of @keys; the condition says which
+// assertions belong to the key k.id.
+func perKey(condition string) string {
+	return `
+		select k.id as key, ` + columns + `
 		from unnest(@keys::text[]) as k (id)
 		cross join lateral (
 			select * from assertion
-			where institution_id = @institution and learner_id = k.id`+filtered+`) as a
-		order by k.id, a.achieved_on desc, a.id`, args)
-	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
+			where institution_id = @institution and ` + condition + filtered + `) as a
+		order by k.id, a.achieved_on desc, a.id`
 }
 
-func ofAchievements(ctx context.Context, tx pgx.Tx, _ access.Actor, _ []achievement.ID, args pgx.NamedArgs) ([]Assertion, error) {
-	rows, _ := tx.Query(ctx, `
-		select `+columns+`
-		from unnest(@keys::text[]) as k (id)
-		cross join lateral (
-			select * from assertion
-			where institution_id = @institution and achievement_id = k.id`+filtered+`) as a
-		order by k.id, a.achieved_on desc, a.id`, args)
-	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
+func ofLearners(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) ([]row, error) {
+	rows, _ := tx.Query(ctx, perKey(`learner_id = k.id`), args)
+	return pgx.CollectRows(rows, pgx.RowToStructByName[row])
 }
 
-func ofItems(ctx context.Context, tx pgx.Tx, _ access.Actor, _ []framework.ItemID, args pgx.NamedArgs) ([]Assertion, error) {
-	rows, _ := tx.Query(ctx, `
-		select `+columns+`
-		from (
-			select * from assertion
-			where institution_id = @institution and achievement_id in (
-				select l.achievement_id from achievement_alignment l where l.institution_id = @institution and l.item_id = any(@keys))`+filtered+`) as a`, args)
-	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
+func ofAchievements(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) ([]row, error) {
+	rows, _ := tx.Query(ctx, perKey(`achievement_id = k.id`), args)
+	return pgx.CollectRows(rows, pgx.RowToStructByName[row])
 }
 
-func everyone(ctx context.Context, tx pgx.Tx, _ access.Actor, _ []string, args pgx.NamedArgs) ([]Assertion, error) {
+func ofItems(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) ([]row, error) {
+	rows, _ := tx.Query(ctx, perKey(`achievement_id in (
+				select l.achievement_id from achievement_alignment l where l.institution_id = @institution and l.item_id = k.id)`), args)
+	return pgx.CollectRows(rows, pgx.RowToStructByName[row])
+}
+
+func everyone(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) ([]row, error) {
 	rows, _ := tx.Query(ctx, `
-		select `+columns+`
+		select '' as key, `+columns+`
 		from (select * from assertion where institution_id = @institution`+filtered+`) as a`, args)
-	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
+	return pgx.CollectRows(rows, pgx.RowToStructByName[row])
 }

@@ -176,20 +176,33 @@ type outcomeCursor struct {
 
 // OutcomesOf is what became of the rows, in the order of the file.
 func (s *Service) OutcomesOf(ctx context.Context, who access.Actor, job string, failedOnly bool, a page.Args) (page.Connection[Outcome], error) {
+	all, err := s.OutcomesOfJobs(ctx, who, []string{job}, failedOnly, a)
+	return all[job], err
+}
+
+// OutcomesOfJobs are the outcomes of each job, one page of each.
+func (s *Service) OutcomesOfJobs(ctx context.Context, who access.Actor, jobs []string, failedOnly bool, a page.Args) (map[string]page.Connection[Outcome], error) {
 	limit, err := a.Limit()
 	if err != nil {
-		return page.Connection[Outcome]{}, err
+		return nil, err
 	}
 	after, _, err := page.Key[outcomeCursor](a)
 	if err != nil {
-		return page.Connection[Outcome]{}, err
+		return nil, err
 	}
-	var rows []Outcome
-	err = s.read(ctx, who, func(tx pgx.Tx) (err error) {
-		rows, err = outcomesOf(ctx, tx, who, job, failedOnly, after.Position, limit+1)
+	byJob := map[string][]Outcome{}
+	err = s.read(ctx, who, func(tx pgx.Tx) error {
+		rows, err := outcomesOf(ctx, tx, who, jobs, failedOnly, after.Position, limit+1)
+		for _, r := range rows {
+			byJob[r.JobID] = append(byJob[r.JobID], r.Outcome)
+		}
 		return err
 	})
-	return page.Of(rows, limit, a, func(o Outcome) outcomeCursor { return outcomeCursor{o.Position} }), err
+	out := make(map[string]page.Connection[Outcome], len(jobs))
+	for _, j := range jobs {
+		out[j] = page.Of(byJob[j], limit, a, func(o Outcome) outcomeCursor { return outcomeCursor{o.Position} })
+	}
+	return out, err
 }
 
 // errorPage is how many failed rows are read at once for the error file.
@@ -201,12 +214,12 @@ func (s *Service) ErrorFile(ctx context.Context, who access.Actor, job string, w
 	if _, err := s.Find(ctx, who, job); err != nil {
 		return err
 	}
-	var rows []Outcome
+	var rows []outcomeRow
 	after, done := 0, false
 	return tabular.WriteErrors(w, func() (tabular.Error, bool, error) {
 		if len(rows) == 0 && !done {
 			err := s.read(ctx, who, func(tx pgx.Tx) (err error) {
-				rows, err = outcomesOf(ctx, tx, who, job, true, after, errorPage)
+				rows, err = outcomesOf(ctx, tx, who, []string{job}, true, after, errorPage)
 				return err
 			})
 			if err != nil {

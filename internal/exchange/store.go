@@ -144,13 +144,24 @@ func appendOutcomes(ctx context.Context, tx pgx.Tx, who access.Actor, job string
 	return tx.SendBatch(ctx, b).Close()
 }
 
-func outcomesOf(ctx context.Context, tx pgx.Tx, who access.Actor, job string, failedOnly bool, after, limit int) ([]Outcome, error) {
+// outcomeRow is an outcome with the job it belongs to.
+type outcomeRow struct {
+	JobID string
+	Outcome
+}
+
+// outcomesOf are up to limit outcomes of each job behind a position.
+func outcomesOf(ctx context.Context, tx pgx.Tx, who access.Actor, jobs []string, failedOnly bool, after, limit int) ([]outcomeRow, error) {
 	rows, _ := tx.Query(ctx, `
-		select `+outcomeColumns+`
-		from job_outcome
-		where institution_id = @institution and job_id = @job and position > @after and (not @failed or outcome = 'failed')
-		order by position
-		limit @limit`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "job": job, "after": after, "failed": failedOnly, "limit": limit})
-	return pgx.CollectRows(rows, pgx.RowToStructByName[Outcome])
+		select k.id as job_id, `+outcomeColumns+`
+		from unnest(@jobs::text[]) as k (id)
+		cross join lateral (
+			select `+outcomeColumns+`
+			from job_outcome
+			where institution_id = @institution and job_id = k.id and position > @after and (not @failed or outcome = 'failed')
+			order by position
+			limit @limit) as o
+		order by k.id, position`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "jobs": jobs, "after": after, "failed": failedOnly, "limit": limit})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[outcomeRow])
 }
