@@ -278,6 +278,16 @@ func (s *Service) ByIDs(ctx context.Context, who access.Actor, ids []ID) (map[ID
 	return out, err
 }
 
+// FindItem is one item by id or CASE identifier.
+func (s *Service) FindItem(ctx context.Context, who access.Actor, item string) (Item, error) {
+	var i Item
+	err := s.read(ctx, who, func(tx pgx.Tx) (err error) {
+		i, err = ItemInTx(ctx, tx, who, item)
+		return err
+	})
+	return i, err
+}
+
 // ItemsByIDs are items by id.
 func (s *Service) ItemsByIDs(ctx context.Context, who access.Actor, ids []ItemID) (map[ItemID]Item, error) {
 	out := make(map[ItemID]Item, len(ids))

@@ -75,6 +75,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 // takeAppRole makes every connection of the pool an ordinary one, and refuses
 // a role that could look past the policies.
 func takeAppRole(ctx context.Context, conn *pgx.Conn) error {
+	ctx = context.WithValue(ctx, counterKey{}, nil) // opening a connection is not the request's own work
 	if _, err := conn.Exec(ctx, "set role "+AppRole); err != nil {
 		return fmt.Errorf("take role %s: %w", AppRole, err)
 	}

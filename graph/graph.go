@@ -1,0 +1,197 @@
+// Package graph is the GraphQL face: it translates requests to operations of
+// the nouns and back. It holds no rules and no SQL.
+//
+// A request passes, in this order: the form that GraphQL over HTTP gives it, the
+// limits on its size, depth and cost, the validation against the schema, and
+// the resolvers, whose loaders gather what siblings ask for into one statement.
+// Specifications: GraphQL October 2021, GraphQL over HTTP, Relay connections.
+package graph
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/testamur/testamur/graph/gen"
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/fault"
+)
+
+//go:generate go tool gqlgen generate
+
+// Config of the handler.
+type Config struct {
+	Resolver *Resolver
+	// Actor is who a request comes from; an error refuses the request.
+	Actor func(*http.Request) (access.Actor, error)
+	// Open lets callers without a token look at the schema, for the
+	// demonstration.
+	Open bool
+}
+
+// The limits of a request.
+const (
+	maxBody   = 24 << 20 // bytes; a record to verify may be 16 MB, and JSON escapes it
+	maxQuery  = 64 << 10 // bytes of the document
+	maxCached = 500      // documents
+	within    = 30 * time.Second
+)
+
+// NewHandler serves /graphql.
+func NewHandler(c Config) http.Handler {
+	cfg := gen.Config{Resolvers: c.Resolver}
+	cost(&cfg.Complexity)
+	s := handler.New(gen.NewExecutableSchema(cfg))
+	s.AddTransport(transport.SSE{KeepAlivePingInterval: 15 * time.Second})
+	s.AddTransport(overHTTP{})
+	s.SetQueryCache(lru.New[*ast.QueryDocument](maxCached))
+	s.SetParserTokenLimit(maxTokens)
+	s.SetErrorPresenter(func(ctx context.Context, err error) *gqlerror.Error { return c.Resolver.present(ctx, err) })
+	s.SetRecoverFunc(c.Resolver.recovered)
+	s.Use(limits{})
+	s.Use(&budget{})
+	s.Use(introspection{open: c.Open})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := newRequestID()
+		ctx := context.WithValue(r.Context(), requestKey{}, id)
+		w.Header().Set("X-Request-Id", id)
+		w.Header().Set("Cache-Control", "no-store")
+		who, err := c.Actor(r)
+		if err != nil {
+			refuse(w, r, c.Resolver.present(ctx, err))
+			return
+		}
+		r, ok := admit(w, r.WithContext(c.Resolver.as(ctx, who)))
+		if !ok {
+			return
+		}
+		if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+			ctx, cancel := context.WithTimeout(r.Context(), within)
+			defer cancel()
+			r = r.WithContext(ctx)
+		}
+		s.ServeHTTP(w, r)
+	})
+}
+
+// admit checks the form of a request, GraphQL over HTTP §5 and §6, and reads
+// its body, so that a body that is not JSON is never given back.
+func admit(w http.ResponseWriter, r *http.Request) (*http.Request, bool) {
+	if !acceptable(r.Header.Get("Accept")) {
+		refuseForm(w, r, http.StatusNotAcceptable, "accept", "Accept application/graphql-response+json or application/json.")
+		return r, false
+	}
+	switch r.Method {
+	case http.MethodGet:
+		if len(r.URL.RawQuery) > maxQuery {
+			refuseForm(w, r, http.StatusRequestURITooLong, "query-size", "Send a query as long as this with POST.")
+			return r, false
+		}
+		if r.URL.Query().Get("query") == "" {
+			refuseForm(w, r, http.StatusBadRequest, "query", "The parameter query is missing.")
+			return r, false
+		}
+		return r, true
+	case http.MethodPost:
+		return admitPost(w, r)
+	}
+	w.Header().Set("Allow", "GET, POST")
+	refuseForm(w, r, http.StatusMethodNotAllowed, "method", "Send GraphQL with GET or POST.")
+	return r, false
+}
+
+func admitPost(w http.ResponseWriter, r *http.Request) (*http.Request, bool) {
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if charset := params["charset"]; err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		refuseForm(w, r, http.StatusUnsupportedMediaType, "content-type", "Send the request as application/json in UTF-8.")
+		return r, false
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		refuseForm(w, r, http.StatusRequestEntityTooLarge, "body-size", "The request is too large.")
+		return r, false
+	}
+	var form struct {
+		Query         *string        `json:"query"`
+		OperationName *string        `json:"operationName"`
+		Variables     map[string]any `json:"variables"`
+		Extensions    map[string]any `json:"extensions"`
+	}
+	if err != nil || json.Unmarshal(body, &form) != nil {
+		refuseForm(w, r, http.StatusBadRequest, "json", "The body is not a JSON object with query, variables and operationName. Send one request at a time.")
+		return r, false
+	}
+	if form.Query == nil {
+		refuseForm(w, r, http.StatusBadRequest, "query", "The member query is missing.")
+		return r, false
+	}
+	if len(*form.Query) > maxQuery {
+		refuseForm(w, r, http.StatusRequestEntityTooLarge, "query-size", "The query is too long. Send values as variables.")
+		return r, false
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return r, true
+}
+
+// acceptable reports whether the client takes an answer that we can give.
+func acceptable(accept string) bool {
+	if strings.TrimSpace(accept) == "" {
+		return true
+	}
+	for part := range strings.SplitSeq(accept, ",") {
+		media, _, err := mime.ParseMediaType(strings.TrimSpace(part))
+		if err != nil {
+			continue
+		}
+		switch media {
+		case "*/*", "application/*", "application/json", "application/graphql-response+json", "text/event-stream":
+			return true
+		}
+	}
+	return false
+}
+
+func refuseForm(w http.ResponseWriter, r *http.Request, status int, rule, message string) {
+	code := fault.Invalid
+	if status == http.StatusRequestEntityTooLarge || status == http.StatusRequestURITooLong {
+		code = fault.Limit
+	}
+	answer(w, r, status, gqlerror.List{{Message: message, Extensions: map[string]any{"code": string(code), "rule": rule}}})
+}
+
+// refuse answers a request whose caller is not let in.
+func refuse(w http.ResponseWriter, r *http.Request, e *gqlerror.Error) {
+	status := http.StatusInternalServerError
+	switch e.Extensions["code"] {
+	case string(fault.Unauthenticated):
+		status = http.StatusUnauthorized
+		w.Header().Set("WWW-Authenticate", `Bearer realm="testamur"`)
+	case string(fault.Unavailable):
+		status = http.StatusServiceUnavailable
+	}
+	answer(w, r, status, gqlerror.List{e})
+}
+
+type requestKey struct{}
+
+// RequestID names a request in answers and in the log.
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestKey{}).(string)
+	return id
+}
+
+func newRequestID() string { return strings.ToLower(rand.Text()[:16]) }

@@ -1,0 +1,264 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+
+	"github.com/testamur/testamur/graph/model"
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/course"
+	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/exchange"
+	"github.com/testamur/testamur/internal/framework"
+	"github.com/testamur/testamur/internal/institution"
+	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/record"
+)
+
+// loaders fetch what many resolvers ask for with one statement each. They live
+// for one request and remember what they loaded.
+type loaders struct {
+	who         access.Actor
+	seen        kinds
+	definitions sync.Map // of achievement.Pin to *model.AchievementDefinition
+
+	institution       *loader[struct{}, *institution.Institution]
+	learner           *loader[learner.ID, *learner.Learner]
+	names             *loader[learner.ID, []learner.Name]
+	identifiers       *loader[learner.ID, []learner.Identifier]
+	framework         *loader[framework.ID, *framework.Framework]
+	rubrics           *loader[framework.ID, []framework.Rubric]
+	criteria          *loader[string, []framework.Criterion]
+	levels            *loader[string, []framework.Level]
+	item              *loader[framework.ItemID, *framework.Item]
+	path              *loader[framework.ItemID, []framework.Item]
+	parents           *loader[framework.ItemID, []framework.Item]
+	associations      *loader[framework.ItemID, []framework.Association]
+	course            *loader[course.ID, *course.Course]
+	competencies      *loader[course.ID, []course.Mapping]
+	coursesOf         *loader[framework.ItemID, []course.Mapping]
+	achievement       *loader[achievement.ID, *achievement.Achievement]
+	version           *loader[achievement.Pin, *achievement.Version]
+	versions          *loader[achievement.ID, []achievement.Version]
+	alignments        *loader[achievement.ID, []achievement.Alignment]
+	achievementsOf    *loader[framework.ItemID, []achievement.Alignment]
+	achievementsAbout *loader[course.ID, []achievement.Alignment]
+	assertion         *loader[assertion.ID, *assertion.Assertion]
+	credential        *loader[credential.ID, *credential.Credential]
+	credentialsOf     *loader[assertion.ID, []credential.Credential]
+	embedded          *loader[record.ID, []credential.ID]
+	items             *loader[paged[framework.ID], *page.Connection[framework.Item]]
+	children          *loader[paged[framework.ItemID], *page.Connection[framework.Item]]
+	assertionsBehind  *loader[paged[framework.ItemID], *page.Connection[assertion.Assertion]]
+	outcomes          *loader[paged[string], *page.Connection[exchange.Outcome]]
+	assertionsOf      *loader[paged[learner.ID], *page.Connection[assertion.Assertion]]
+	assertionsOfAnAch *loader[paged[achievement.ID], *page.Connection[assertion.Assertion]]
+	recordsOf         *loader[paged[learner.ID], *page.Connection[record.Record]]
+}
+
+// kinds are the ids that were seen together, by kind of thing; part is rubrics,
+// criteria and jobs.
+type kinds struct {
+	learner     seen[learner.ID]
+	framework   seen[framework.ID]
+	item        seen[framework.ItemID]
+	course      seen[course.ID]
+	achievement seen[achievement.ID]
+	pin         seen[achievement.Pin]
+	assertion   seen[assertion.ID]
+	credential  seen[credential.ID]
+	record      seen[record.ID]
+	part        seen[string]
+}
+
+func (r *Resolver) newLoaders(who access.Actor) *loaders {
+	l := &loaders{who: who}
+	k := &l.seen
+	l.institution = newLoader(func(struct{}) []struct{} { return nil }, func(ctx context.Context, _ []struct{}) (map[struct{}]*institution.Institution, error) {
+		in, err := r.Institutions.Find(ctx, who)
+		return map[struct{}]*institution.Institution{{}: &in}, err
+	})
+	l.learner = one(l, &k.learner, r.Learners.ByIDs)
+	l.names = many(l, &k.learner, r.Learners.NamesOf)
+	l.identifiers = many(l, &k.learner, r.Learners.IdentifiersOf)
+	l.assertionsOf = pages(l, &k.learner, r.Assertions.OfLearners)
+	l.recordsOf = pages(l, &k.learner, unfiltered(r.Records.OfLearners))
+	l.framework = one(l, &k.framework, r.Frameworks.ByIDs)
+	l.rubrics = many(l, &k.framework, r.Frameworks.RubricsOf)
+	l.items = pages(l, &k.framework, r.Frameworks.ItemsOf)
+	l.criteria = many(l, &k.part, r.Frameworks.CriteriaOf)
+	l.levels = many(l, &k.part, r.Frameworks.LevelsOf)
+	l.item = one(l, &k.item, r.Frameworks.ItemsByIDs)
+	l.path = many(l, &k.item, r.Frameworks.PathsOf)
+	l.parents = many(l, &k.item, r.Frameworks.ParentsOf)
+	l.children = pages(l, &k.item, unfiltered(r.Frameworks.ChildrenOf))
+	l.associations = many(l, &k.item, r.Frameworks.AssociationsOf)
+	l.coursesOf = many(l, &k.item, r.Courses.CoursesOf)
+	l.achievementsOf = many(l, &k.item, r.Achievements.OfItems)
+	l.assertionsBehind = pages(l, &k.item, r.Assertions.OfItems)
+	l.course = one(l, &k.course, r.Courses.ByIDs)
+	l.competencies = many(l, &k.course, r.Courses.CompetenciesOf)
+	l.achievementsAbout = many(l, &k.course, r.Achievements.OfCourses)
+	l.achievement = one(l, &k.achievement, r.Achievements.ByIDs)
+	l.versions = many(l, &k.achievement, r.Achievements.VersionsOf)
+	l.alignments = many(l, &k.achievement, r.Achievements.AlignmentsOf)
+	l.assertionsOfAnAch = pages(l, &k.achievement, r.Assertions.OfAchievements)
+	l.version = one(l, &k.pin, r.Achievements.Versions)
+	l.assertion = one(l, &k.assertion, r.Assertions.ByIDs)
+	l.credentialsOf = many(l, &k.assertion, r.Credentials.OfAssertions)
+	l.credential = one(l, &k.credential, r.Credentials.ByIDs)
+	l.embedded = many(l, &k.record, r.Records.ItemsOf)
+	l.outcomes = pages(l, &k.part, r.Exchange.OutcomesOfJobs)
+	return l
+}
+
+// definition is a version as GraphQL has it, made once for all its awards.
+func (l *loaders) definition(p achievement.Pin, d achievement.Definition) (*model.AchievementDefinition, error) {
+	if known, ok := l.definitions.Load(p); ok {
+		return known.(*model.AchievementDefinition), nil
+	}
+	made, err := definition(d)
+	if err == nil {
+		l.definitions.Store(p, made)
+	}
+	return made, err
+}
+
+// unfiltered gives a relation without a filter the form of one that has it.
+func unfiltered[K comparable, V any](fetch func(context.Context, access.Actor, []K, page.Args) (map[K]page.Connection[V], error)) func(context.Context, access.Actor, []K, struct{}, page.Args) (map[K]page.Connection[V], error) {
+	return func(ctx context.Context, who access.Actor, ids []K, _ struct{}, a page.Args) (map[K]page.Connection[V], error) {
+		return fetch(ctx, who, ids, a)
+	}
+}
+
+// one loads things by key; null for each that there is not.
+func one[K comparable, V any](l *loaders, s *seen[K], fetch func(context.Context, access.Actor, []K) (map[K]V, error)) *loader[K, *V] {
+	return newLoader(s.with, func(ctx context.Context, keys []K) (map[K]*V, error) {
+		all, err := fetch(ctx, l.who, keys)
+		out := make(map[K]*V, len(all))
+		list := make([]V, 0, len(all))
+		for k, v := range all {
+			out[k] = &v
+			list = append(list, v)
+		}
+		note(l, list)
+		return out, err
+	})
+}
+
+// many loads the list that belongs to each key.
+func many[K comparable, V any](l *loaders, s *seen[K], fetch func(context.Context, access.Actor, []K) (map[K][]V, error)) *loader[K, []V] {
+	return newLoader(s.with, func(ctx context.Context, keys []K) (map[K][]V, error) {
+		all, err := fetch(ctx, l.who, keys)
+		out := make(map[K][]V, len(keys))
+		var list []V
+		for _, k := range keys {
+			if out[k] = all[k]; out[k] == nil {
+				out[k] = []V{}
+			}
+			list = append(list, all[k]...)
+		}
+		note(l, list)
+		return out, err
+	})
+}
+
+// paged is a key with the arguments of its field, which are the same text for
+// all siblings.
+type paged[K comparable] struct {
+	key  K
+	args string
+}
+
+// pageArgs are the arguments of a field with a page.
+type pageArgs[F any] struct {
+	Page   page.Args
+	Filter F
+}
+
+// of is the key of a page; arguments are plain values and always marshal.
+func of[K comparable, F any](key K, f F, first *int, after *string) paged[K] {
+	raw, err := json.Marshal(pageArgs[F]{page.Args{First: first, After: after}, f})
+	if err != nil {
+		panic(err)
+	}
+	return paged[K]{key, string(raw)}
+}
+
+// pages loads a page for each key; all keys of a fetch have the same arguments.
+func pages[K comparable, F, V any](l *loaders, s *seen[K],
+	fetch func(context.Context, access.Actor, []K, F, page.Args) (map[K]page.Connection[V], error)) *loader[paged[K], *page.Connection[V]] {
+	kin := func(k paged[K]) []paged[K] {
+		var all []paged[K]
+		for _, id := range s.with(k.key) {
+			all = append(all, paged[K]{id, k.args})
+		}
+		return all
+	}
+	return newLoader(kin, func(ctx context.Context, keys []paged[K]) (map[paged[K]]*page.Connection[V], error) {
+		var a pageArgs[F]
+		if err := json.Unmarshal([]byte(keys[0].args), &a); err != nil {
+			return nil, err
+		}
+		ids := make([]K, len(keys))
+		for i, k := range keys {
+			ids[i] = k.key
+		}
+		got, err := fetch(ctx, l.who, ids, a.Filter, a.Page)
+		out := make(map[paged[K]]*page.Connection[V], len(got))
+		var list []V
+		for id, c := range got {
+			out[paged[K]{id, keys[0].args}] = &c
+			list = append(list, c.Nodes...)
+		}
+		note(l, list)
+		return out, err
+	})
+}
+
+// caller is who asks, and what was loaded for them.
+type caller struct {
+	who    access.Actor
+	fresh  func() *loaders
+	mu     sync.Mutex
+	loaded *loaders
+}
+
+type callerKey struct{}
+
+// as puts the caller into a context.
+func (r *Resolver) as(ctx context.Context, who access.Actor) context.Context {
+	return context.WithValue(ctx, callerKey{}, &caller{who: who, fresh: func() *loaders { return r.newLoaders(who) }})
+}
+
+// actor is who asks.
+func actor(ctx context.Context) access.Actor {
+	if c, ok := ctx.Value(callerKey{}).(*caller); ok {
+		return c.who
+	}
+	return access.Anonymous()
+}
+
+// load are the request's loaders.
+func load(ctx context.Context) *loaders {
+	c := ctx.Value(callerKey{}).(*caller)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.loaded == nil {
+		c.loaded = c.fresh()
+	}
+	return c.loaded
+}
+
+// forget drops what was loaded, because a mutation may have changed it.
+func forget(ctx context.Context) {
+	if c, ok := ctx.Value(callerKey{}).(*caller); ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.loaded = nil
+	}
+}

@@ -1,0 +1,45 @@
+// Package model is the values that GraphQL has and the nouns do not: payloads,
+// inputs, and the connections, of which each is one line here. What is generated
+// stands in model.go.
+package model
+
+import (
+	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/course"
+	"github.com/testamur/testamur/internal/exchange"
+	"github.com/testamur/testamur/internal/framework"
+	"github.com/testamur/testamur/internal/institution"
+	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/record"
+)
+
+// The connections and their edges.
+type (
+	StaffConnection       = page.Connection[institution.Staff]
+	StaffEdge             = page.Edge[institution.Staff]
+	ApiClientConnection   = page.Connection[institution.Client]
+	ApiClientEdge         = page.Edge[institution.Client]
+	LearnerConnection     = page.Connection[learner.Learner]
+	LearnerEdge           = page.Edge[learner.Learner]
+	FrameworkConnection   = page.Connection[framework.Framework]
+	FrameworkEdge         = page.Edge[framework.Framework]
+	CompetencyConnection  = page.Connection[framework.Item]
+	CompetencyEdge        = page.Edge[framework.Item]
+	CourseConnection      = page.Connection[course.Course]
+	CourseEdge            = page.Edge[course.Course]
+	AchievementConnection = page.Connection[achievement.Achievement]
+	AchievementEdge       = page.Edge[achievement.Achievement]
+	AssertionConnection   = page.Connection[assertion.Assertion]
+	AssertionEdge         = page.Edge[assertion.Assertion]
+	RecordConnection      = page.Connection[record.Record]
+	RecordEdge            = page.Edge[record.Record]
+	JobConnection         = page.Connection[exchange.Job]
+	JobEdge               = page.Edge[exchange.Job]
+	RowOutcomeConnection  = page.Connection[exchange.Outcome]
+	RowOutcomeEdge        = page.Edge[exchange.Outcome]
+	AuditLineConnection   = page.Connection[audit.Line]
+	AuditLineEdge         = page.Edge[audit.Line]
+)

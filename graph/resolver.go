@@ -1,0 +1,38 @@
+package graph
+
+import (
+	"log/slog"
+
+	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/course"
+	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/exchange"
+	"github.com/testamur/testamur/internal/framework"
+	"github.com/testamur/testamur/internal/institution"
+	"github.com/testamur/testamur/internal/keyring"
+	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/verify"
+)
+
+// Resolver is the operations that the API translates to.
+type Resolver struct {
+	Institutions *institution.Service
+	Learners     *learner.Service
+	Frameworks   *framework.Service
+	Courses      *course.Service
+	Achievements *achievement.Service
+	Assertions   *assertion.Service
+	Keys         *keyring.Service
+	Credentials  *credential.Service
+	Records      *record.Service
+	Verifier     *verify.Service
+	Exchange     *exchange.Service
+	Audit        *audit.Service
+	Log          *slog.Logger
+}
+
+// origin is the origin that ids begin with.
+func (r *Resolver) origin() string { return r.Credentials.Origin }

@@ -1,0 +1,106 @@
+package graph
+
+import (
+	"context"
+
+	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/course"
+	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/exchange"
+	"github.com/testamur/testamur/internal/framework"
+	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/record"
+)
+
+// listed notes what a list holds, so that what hangs on its entries is loaded
+// for all of them at once, and hands the list on.
+func listed[V any](ctx context.Context, c page.Connection[V], err error) (*page.Connection[V], error) {
+	if err != nil {
+		return nil, err
+	}
+	note(load(ctx), c.Nodes)
+	return &c, nil
+}
+
+// note says which ids were seen together: those of the things themselves, and
+// those that they point to.
+func note[V any](l *loaders, list []V) {
+	if len(list) < 2 {
+		return
+	}
+	k := &l.seen
+	switch all := any(list).(type) {
+	case []learner.Learner:
+		k.learner.add(each(all, func(x learner.Learner) learner.ID { return x.ID }))
+	case []framework.Framework:
+		k.framework.add(each(all, func(x framework.Framework) framework.ID { return x.ID }))
+	case []framework.Rubric:
+		k.part.add(each(all, func(x framework.Rubric) string { return x.ID }))
+	case []framework.Criterion:
+		k.part.add(each(all, func(x framework.Criterion) string { return x.ID }))
+	case []framework.Item:
+		k.item.add(each(all, func(x framework.Item) framework.ItemID { return x.ID }))
+		k.framework.add(each(all, func(x framework.Item) framework.ID { return x.FrameworkID }))
+	case []framework.Association:
+		k.item.add(given(all, func(x framework.Association) *framework.ItemID { return x.OtherID }))
+	case []course.Course:
+		k.course.add(each(all, func(x course.Course) course.ID { return x.ID }))
+	case []course.Mapping:
+		k.course.add(each(all, func(x course.Mapping) course.ID { return x.CourseID }))
+		k.item.add(each(all, func(x course.Mapping) framework.ItemID { return x.ItemID }))
+	case []exchange.Job:
+		k.part.add(each(all, func(x exchange.Job) string { return x.ID }))
+	default:
+		k.noteEarned(all)
+	}
+}
+
+// noteEarned is note for achievements and what became of them.
+func (k *kinds) noteEarned(list any) {
+	switch all := list.(type) {
+	case []achievement.Achievement:
+		k.achievement.add(each(all, func(x achievement.Achievement) achievement.ID { return x.ID }))
+		k.course.add(given(all, func(x achievement.Achievement) *course.ID { return x.CourseID }))
+	case []achievement.Version:
+		k.achievement.add(each(all, func(x achievement.Version) achievement.ID { return x.AchievementID }))
+	case []achievement.Alignment:
+		k.achievement.add(each(all, func(x achievement.Alignment) achievement.ID { return x.AchievementID }))
+		k.item.add(given(all, func(x achievement.Alignment) *framework.ItemID { return x.ItemID }))
+		k.course.add(given(all, func(x achievement.Alignment) *course.ID { return x.CourseID }))
+	case []assertion.Assertion:
+		k.assertion.add(each(all, func(x assertion.Assertion) assertion.ID { return x.ID }))
+		k.learner.add(each(all, func(x assertion.Assertion) learner.ID { return x.LearnerID }))
+		k.achievement.add(each(all, func(x assertion.Assertion) achievement.ID { return x.AchievementID }))
+		k.pin.add(each(all, assertion.Assertion.Pin))
+	case []credential.Credential:
+		k.learner.add(each(all, func(x credential.Credential) learner.ID { return x.LearnerID }))
+		k.assertion.add(given(all, func(x credential.Credential) *assertion.ID { return x.AssertionID }))
+	case []credential.ID:
+		k.credential.add(all)
+	case []record.Record:
+		k.record.add(each(all, func(x record.Record) record.ID { return x.ID }))
+		k.learner.add(each(all, func(x record.Record) learner.ID { return x.LearnerID }))
+		k.credential.add(each(all, func(x record.Record) credential.ID { return x.CredentialID }))
+	}
+}
+
+func each[V any, K comparable](all []V, id func(V) K) []K {
+	ids := make([]K, len(all))
+	for i, v := range all {
+		ids[i] = id(v)
+	}
+	return ids
+}
+
+// given are the ids of those that have one.
+func given[V any, K comparable](all []V, id func(V) *K) []K {
+	var ids []K
+	for _, v := range all {
+		if p := id(v); p != nil {
+			ids = append(ids, *p)
+		}
+	}
+	return ids
+}

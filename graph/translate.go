@@ -1,0 +1,307 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/testamur/testamur/graph/model"
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/course"
+	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/exchange"
+	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/framework"
+	"github.com/testamur/testamur/internal/id"
+	"github.com/testamur/testamur/internal/institution"
+	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/page"
+)
+
+func args(first *int, after *string) page.Args { return page.Args{First: first, After: after} }
+
+func value[T any](v *T) T {
+	var zero T
+	if v == nil {
+		return zero
+	}
+	return *v
+}
+
+// set puts a field that was sent into its place; one that was left out stays.
+func set[T any](place *T, sent graphql.Omittable[T]) {
+	if v, ok := sent.ValueOK(); ok {
+		*place = v
+	}
+}
+
+// setText is set for a text that is never null; null empties it, which the noun
+// then refuses.
+func setText(place *string, sent graphql.Omittable[*string]) {
+	if v, ok := sent.ValueOK(); ok {
+		*place = value(v)
+	}
+}
+
+// expected is the version to change: the one that the caller knows, or the one
+// that was just read.
+func expected(sent *int, read int) *int {
+	if sent != nil {
+		return sent
+	}
+	return &read
+}
+
+func assertionFilter(f *model.AssertionFilter) assertion.Filter {
+	if f == nil {
+		return assertion.Filter{}
+	}
+	return assertion.Filter{Term: f.Term, AchievedFrom: f.AchievedFrom, AchievedUntil: f.AchievedUntil, Withdrawn: value(f.Withdrawn)}
+}
+
+func competencyFilter(f *model.CompetencyFilter) framework.ItemFilter {
+	if f == nil {
+		return framework.ItemFilter{}
+	}
+	return framework.ItemFilter{Text: f.Text, Type: f.Type, Retired: value(f.Retired)}
+}
+
+// definition is an achievement as GraphQL has it: the same fields under the
+// same names.
+func definition(d achievement.Definition) (*model.AchievementDefinition, error) {
+	var out model.AchievementDefinition
+	return &out, recast(d, &out)
+}
+
+// defined is the achievement of an input.
+func defined(in *model.AchievementDefinitionInput) (achievement.Definition, error) {
+	var d achievement.Definition
+	return d, recast(in, &d)
+}
+
+// recast gives one value the form of another with the same names.
+func recast(from, to any) error {
+	raw, err := json.Marshal(from)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, to)
+}
+
+func facts(in *model.AssertionFactsInput) assertion.Facts {
+	f := assertion.Facts{AchievedOn: in.AchievedOn, Term: value(in.Term), Grade: in.Grade, CreditsEarned: in.CreditsEarned, Narrative: in.Narrative,
+		Role: in.Role, LicenseNumber: in.LicenseNumber, ActivityStartOn: in.ActivityStartOn, ActivityEndOn: in.ActivityEndOn}
+	for _, r := range in.Results {
+		f.Results = append(f.Results, assertion.Result{Description: r.ResultDescription, Level: value(r.AchievedLevel), Value: value(r.Value), Status: value(r.Status)})
+	}
+	for _, e := range in.Evidence {
+		f.Evidence = append(f.Evidence, assertion.Evidence{URL: value(e.URL), Name: value(e.Name), Description: value(e.Description),
+			Narrative: value(e.Narrative), Genre: value(e.Genre)})
+	}
+	return f
+}
+
+func award(in *model.AwardInput) assertion.Award {
+	return assertion.Award{LearnerID: in.LearnerID, AchievementID: value(in.AchievementID), CourseID: value(in.CourseID), Ref: in.ExternalRef, Facts: facts(in.Facts)}
+}
+
+func order(in model.StartImportInput) exchange.Order {
+	return exchange.Order{Kind: in.Kind, UploadID: in.UploadID, Options: exchange.Options{System: value(in.System), Columns: in.Columns, Format: value(in.Format),
+		Encoding: value(in.Encoding), Delimiter: value(in.Delimiter), DateFormat: value(in.DateFormat), ErrorPolicy: string(in.ErrorPolicy)}}
+}
+
+// results are the results of an award with what their ids mean in the version
+// that was awarded.
+func results(all []assertion.Result, d *model.AchievementDefinition) []model.Result {
+	out := make([]model.Result, len(all))
+	for i, r := range all {
+		out[i] = model.Result{Value: optional(r.Value), Status: optional(r.Status)}
+		at := slices.IndexFunc(d.ResultDescription, func(x model.ResultDescription) bool { return x.ID == r.Description })
+		if at < 0 {
+			continue
+		}
+		rd := &d.ResultDescription[at]
+		out[i].ResultDescription = rd
+		if l := slices.IndexFunc(rd.RubricCriterionLevel, func(x model.RubricCriterionLevel) bool { return x.ID == r.Level }); l >= 0 {
+			out[i].AchievedLevel = &rd.RubricCriterionLevel[l]
+		}
+	}
+	return out
+}
+
+// node is any noun by its id.
+func (r *Resolver) node(ctx context.Context, name string) (model.Node, error) {
+	who := actor(ctx)
+	switch id.Prefix(name) {
+	case "ins":
+		in, err := r.Institutions.Find(ctx, who)
+		if err == nil && string(in.ID) != name {
+			err = fault.Missing("institution")
+		}
+		return asNode(found(in, err))
+	case "lrn":
+		return asNode(found(r.Learners.Find(ctx, who, name)))
+	case "fwk":
+		return asNode(found(r.Frameworks.Find(ctx, who, name)))
+	case "itm":
+		return asNode(load(ctx).item.Load(ctx, framework.ItemID(name)))
+	case "crs":
+		return asNode(found(r.Courses.Find(ctx, who, name)))
+	case "ach":
+		return asNode(found(r.Achievements.Find(ctx, who, name)))
+	case "asn":
+		return asNode(found(r.Assertions.Find(ctx, who, name)))
+	case "crd":
+		return asNode(found(r.Credentials.Find(ctx, who, name)))
+	case "rec":
+		return asNode(found(r.Records.Find(ctx, who, name)))
+	case "job":
+		return asNode(found(r.Exchange.Find(ctx, who, name)))
+	}
+	return nil, nil
+}
+
+func asNode[T any](v *T, err error) (model.Node, error) {
+	if v == nil || err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// inOrder are credentials in the order of a record; one that the caller may not
+// see is left out.
+func inOrder(all []*credential.Credential) []credential.Credential {
+	out := make([]credential.Credential, 0, len(all))
+	for _, c := range all {
+		if c != nil {
+			out = append(out, *c)
+		}
+	}
+	return out
+}
+
+// visible is a connection on an edge that needs a right, or null without it.
+func visible[T any](c *page.Connection[T], err error) (*page.Connection[T], error) {
+	if fault.KindOf(err) == fault.Forbidden {
+		return nil, nil
+	}
+	return c, err
+}
+
+// awarded are the outcomes of many awards.
+func awarded(all []assertion.Awarded) []model.AwardResult {
+	out := make([]model.AwardResult, len(all))
+	for i, a := range all {
+		out[i] = model.AwardResult{Assertion: a.Assertion, UserErrors: userErrors(a.Err)}
+	}
+	return out
+}
+
+// viewer is who asks, with what belongs to them.
+func (r *Resolver) viewer(ctx context.Context) (*model.Viewer, error) {
+	who := actor(ctx)
+	v := &model.Viewer{ID: who.ID, Roles: who.Roles, Scopes: append([]access.Scope{}, who.Scopes...)}
+	if who.InstitutionID == "" {
+		return v, nil
+	}
+	var err error
+	if v.Institution, err = found(r.Institutions.Find(ctx, who)); err != nil || who.LearnerID == "" {
+		return v, err
+	}
+	v.Learner, err = found(r.Learners.Find(ctx, who, who.LearnerID))
+	return v, err
+}
+
+func (r *Resolver) reviseInstitution(ctx context.Context, in model.ReviseInstitutionInput) (institution.Institution, error) {
+	old, err := r.Institutions.Find(ctx, actor(ctx))
+	if err != nil {
+		return old, err
+	}
+	p := institution.Profile{Name: old.Name, URL: old.URL, Email: old.Email, Phone: old.Phone, Description: old.Description, ImageURL: old.ImageURL,
+		Official: old.Official, Address: old.Address, OtherIdentifier: old.OtherIdentifier}
+	setText(&p.Name, in.Name)
+	set(&p.URL, in.URL)
+	set(&p.Email, in.Email)
+	set(&p.Phone, in.Phone)
+	set(&p.Description, in.Description)
+	set(&p.ImageURL, in.ImageURL)
+	set(&p.Official, in.Official)
+	set(&p.Address, in.Address)
+	set(&p.OtherIdentifier, in.OtherIdentifiers)
+	return r.Institutions.Revise(ctx, actor(ctx), expected(in.ExpectedVersion, old.Version), p)
+}
+
+func (r *Resolver) reviseCourse(ctx context.Context, in model.ReviseCourseInput) (course.Course, error) {
+	old, err := r.Courses.Find(ctx, actor(ctx), in.ID)
+	if err != nil {
+		return old, err
+	}
+	d := course.Definition{Ref: old.ExternalRef(), Code: old.Code, Title: old.Title, Description: old.Description, Credits: old.Credits, Level: old.Level,
+		FieldOfStudy: old.FieldOfStudy, Language: old.Language}
+	setText(&d.Code, in.Code)
+	setText(&d.Title, in.Title)
+	set(&d.Description, in.Description)
+	set(&d.Credits, in.Credits)
+	set(&d.Level, in.Level)
+	set(&d.FieldOfStudy, in.FieldOfStudy)
+	set(&d.Language, in.Language)
+	return r.Courses.Revise(ctx, actor(ctx), in.ID, expected(in.ExpectedVersion, old.Version), d)
+}
+
+func (r *Resolver) reviseLearner(ctx context.Context, in model.ReviseLearnerInput) (learner.Learner, error) {
+	old, err := r.Learners.Find(ctx, actor(ctx), in.ID)
+	if err != nil {
+		return old, err
+	}
+	c := learner.Contact{Email: old.Email, BirthOn: old.BirthOn, DID: old.DID}
+	set(&c.Email, in.Email)
+	set(&c.BirthOn, in.BirthOn)
+	set(&c.DID, in.Did)
+	return r.Learners.Revise(ctx, actor(ctx), in.ID, expected(in.ExpectedVersion, old.Version), c)
+}
+
+// look is how often a followed job is looked at.
+const look = 250 * time.Millisecond
+
+// follow gives the job whenever it has come further, until it has finished.
+func (r *Resolver) follow(ctx context.Context, job string) (<-chan *exchange.Job, error) {
+	who := actor(ctx)
+	last, err := r.Exchange.Find(ctx, who, job)
+	if err != nil {
+		return nil, err
+	}
+	out := make(chan *exchange.Job, 1)
+	first := last
+	out <- &first
+	go func() {
+		defer close(out)
+		tick := time.NewTicker(look)
+		defer tick.Stop()
+		for !last.Finished() {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			now, err := r.Exchange.Find(ctx, who, job)
+			if err != nil {
+				return
+			}
+			if now.State == last.State && now.LineDone == last.LineDone && now.BytesDone == last.BytesDone {
+				continue
+			}
+			last = now
+			select {
+			case out <- &now:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out, nil
+}

@@ -1,0 +1,114 @@
+package graph
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+// The media types of an answer, GraphQL over HTTP §6.
+const (
+	mediaGraphQL = "application/graphql-response+json"
+	mediaJSON    = "application/json"
+)
+
+// overHTTP answers one operation with one JSON document, GraphQL over HTTP §5
+// to §7. What admit lets pass is well-formed.
+type overHTTP struct{}
+
+// Supports says that this is the transport of whatever is not a stream.
+func (overHTTP) Supports(*http.Request) bool { return true }
+
+// Do runs the operation of the request.
+func (overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+	params, err := parameters(r)
+	if err != nil {
+		refuseForm(w, r, http.StatusBadRequest, "json", "The parameters are not what GraphQL over HTTP says: variables and extensions are JSON objects.")
+		return
+	}
+	op, problems := exec.CreateOperationContext(r.Context(), params)
+	if len(problems) > 0 {
+		answer(w, r, statusOf(r), exec.DispatchError(graphql.WithOperationContext(r.Context(), op), problems).Errors)
+		return
+	}
+	switch kind := op.Operation.Operation; {
+	case kind == ast.Subscription:
+		refuseForm(w, r, http.StatusNotAcceptable, "stream", "A subscription is answered as text/event-stream. Accept that, and send it with POST.")
+		return
+	case kind != ast.Query && r.Method != http.MethodPost:
+		w.Header().Set("Allow", "POST")
+		refuseForm(w, r, http.StatusMethodNotAllowed, "method", "Send what changes something with POST.")
+		return
+	}
+	responses, ctx := exec.DispatchOperation(r.Context(), op)
+	write(w, r, http.StatusOK, responses(ctx))
+}
+
+// parameters are the query and what belongs to it, of either method.
+func parameters(r *http.Request) (*graphql.RawParams, error) {
+	p := &graphql.RawParams{Headers: r.Header, ReadTime: graphql.TraceTiming{Start: graphql.Now(), End: graphql.Now()}}
+	if r.Method == http.MethodPost {
+		return p, decode(r.Body, p)
+	}
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	p.Query, p.OperationName = q.Get("query"), q.Get("operationName")
+	for name, place := range map[string]*map[string]any{"variables": &p.Variables, "extensions": &p.Extensions} {
+		if text := q.Get(name); text != "" {
+			if err := decode(strings.NewReader(text), place); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return p, nil
+}
+
+func decode(r io.Reader, v any) error {
+	d := json.NewDecoder(r)
+	d.UseNumber()
+	return d.Decode(v)
+}
+
+// statusOf is the status of an operation that was not run: §6.4 has 200 for
+// clients that only know application/json, which they must not take for a
+// failure of the transport.
+func statusOf(r *http.Request) int {
+	if mediaOf(r) == mediaGraphQL {
+		return http.StatusBadRequest
+	}
+	return http.StatusOK
+}
+
+// mediaOf is the media type that the client is answered in.
+func mediaOf(r *http.Request) string {
+	if strings.Contains(r.Header.Get("Accept"), mediaGraphQL) {
+		return mediaGraphQL
+	}
+	return mediaJSON
+}
+
+// answer says why nothing was run; there is no data, not even null, §6.4.2.
+func answer(w http.ResponseWriter, r *http.Request, status int, problems gqlerror.List) {
+	write(w, r, status, struct {
+		Errors gqlerror.List `json:"errors"`
+	}{problems})
+}
+
+func write(w http.ResponseWriter, r *http.Request, status int, v any) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, "The answer could not be written.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", mediaOf(r)+"; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(raw, '\n'))
+}
