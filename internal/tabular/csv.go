@@ -1,9 +1,9 @@
 package tabular
 
 import (
+	"bytes"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -16,195 +16,172 @@ type table struct {
 	titles    []string
 	h         *header
 	ignored   []string
+	cells     arena
 }
 
-// maxLines is how many lines one row may have. An opening quote that is never
-// closed is looked for no further.
-const maxLines = 1000
+// arena gives rows their cells, many rows at an allocation.
+type arena struct{ spare []string }
 
-// readHeader finds the delimiter and the columns.
-func (t *table) readHeader() error {
-	l, err := t.s.next()
-	if err != nil {
-		return err
+// room is an empty slice that can hold n cells.
+func (a *arena) room(n int) []string {
+	if cap(a.spare) < n {
+		a.spare = make([]string, 0, 64*n)
 	}
-	if !utf8.ValidString(l) {
-		return &Error{Line: t.s.line, Rule: "encoding", Message: "The header is not UTF-8. Say which encoding the file has, for example windows-1252."}
-	}
-	if rest, ok := strings.CutPrefix(strings.ToLower(l), "sep="); ok && len(rest) == 1 {
-		// Excel writes its delimiter on a line of its own.
-		t.delimiter = rest[0]
-		if l, err = t.s.next(); err != nil {
-			return &Error{Rule: "not-empty", Message: "The file has no header."}
-		}
-	}
-	if t.o.Delimiter != "" {
-		t.delimiter = t.o.Delimiter[0]
-	}
-	if t.delimiter == 0 {
-		if t.delimiter, err = t.detect(l); err != nil {
-			return err
-		}
-	}
-	cells, problem := cut(l, t.delimiter)
-	if problem != "" {
-		return &Error{Line: t.s.line, Rule: "header", Message: "The header cannot be read: " + problem}
-	}
-	for len(cells) > 1 && strings.TrimSpace(cells[len(cells)-1]) == "" {
-		cells = cells[:len(cells)-1]
-	}
-	t.titles = cells
-	return t.columns()
+	return a.spare[:0:n]
 }
 
-// detect chooses the delimiter under which most columns are known, or else the
-// one that is there most.
-func (t *table) detect(l string) (byte, error) {
-	wanted := t.o.wanted()
-	type guess struct {
-		delimiter   byte
-		known, many int
+// keep makes cells that were put into room a row's own.
+func (a *arena) keep(cells []string) {
+	if len(cells) <= cap(a.spare) {
+		a.spare = a.spare[len(cells):len(cells)]
 	}
-	var all []guess
-	for _, d := range []byte{',', ';', '\t', '|'} {
-		cells, problem := cut(l, d)
-		if problem != "" {
-			continue
-		}
-		g := guess{delimiter: d, many: len(cells)}
-		for _, c := range cells {
-			if _, ok := wanted[folded(c)]; ok {
-				g.known++
-			}
-		}
-		all = append(all, g)
-	}
-	if len(all) == 0 {
-		return 0, &Error{Line: t.s.line, Rule: "header", Value: short(l), Message: "The header cannot be read: a quote in it is not closed."}
-	}
-	slices.SortStableFunc(all, func(a, b guess) int {
-		if a.known != b.known {
-			return b.known - a.known
-		}
-		return b.many - a.many
-	})
-	if len(all) > 1 && all[0].known == 0 && all[0].many > 1 && all[0].many == all[1].many {
-		return 0, &Error{Line: t.s.line, Rule: "delimiter", Value: short(l), Message: "It is not clear what stands between the columns. Say which delimiter the file has."}
-	}
-	return all[0].delimiter, nil
-}
-
-// columns finds the place of each field.
-func (t *table) columns() error {
-	wanted := t.o.wanted()
-	t.h = &header{place: map[string]int{}, name: map[string]string{}}
-	for i, title := range t.titles {
-		title = strings.TrimSpace(title)
-		field, ok := wanted[folded(title)]
-		if !ok {
-			if title != "" {
-				t.ignored = append(t.ignored, title)
-			}
-			continue
-		}
-		if earlier, twice := t.h.name[field]; twice {
-			return &Error{Line: t.s.line, Column: title, Rule: "column-once", Message: fmt.Sprintf("Two columns are %s: %q and %q. Leave one out.", field, earlier, title)}
-		}
-		t.h.place[field], t.h.name[field] = i, title
-	}
-	for _, f := range t.o.Fields {
-		mapped, isMapped := t.o.Columns[f.Name]
-		if _, ok := t.h.place[f.Name]; ok || !f.Required && !isMapped {
-			continue
-		}
-		return t.missing(f.Name, mapped)
-	}
-	return nil
-}
-
-// missing says which column is not there, which are, and which one may be meant.
-func (t *table) missing(field, mapped string) error {
-	name := field
-	if mapped != "" {
-		name = mapped
-	}
-	var found []string
-	near, best := "", 3
-	for _, title := range t.titles {
-		if len(found) < 30 {
-			found = append(found, fmt.Sprintf("%q", short(strings.TrimSpace(title))))
-		}
-		if d := distance(folded(title), folded(name)); d < best {
-			near, best = strings.TrimSpace(title), d
-		}
-	}
-	message := fmt.Sprintf("The column %q is missing. The file has: %s.", name, strings.Join(found, ", "))
-	if near != "" {
-		message += fmt.Sprintf(" If %q is meant, map %s to it.", near, field)
-	} else if mapped == "" {
-		message += fmt.Sprintf(" If one of them is meant, map %s to it.", field)
-	}
-	return &Error{Line: t.s.line, Column: name, Rule: "column-missing", Message: message}
-}
-
-// distance is how many letters two words differ by; long words are far apart.
-func distance(a, b string) int {
-	if len(a) > 40 || len(b) > 40 {
-		return 40
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // next is the next row.
 func (t *table) next() (Row, error) {
-	var l string
 	for {
-		var err error
-		if l, err = t.s.next(); err != nil {
+		to, next, err := t.s.line(0)
+		if err == errLong {
+			r := Row{Line: t.s.lines + 1, LastLine: t.s.lines + 1, Err: tooLong(t.s)}
+			t.s.takeLong()
+			r.Offset = t.s.offset()
+			return r, nil
+		}
+		if err != nil {
 			return Row{}, err
 		}
-		if first(l) != 0 || len(t.titles) == 1 && l != "" {
-			break
+		l := t.s.text(0, to)
+		if blank(l, t.delimiter) {
+			t.s.take(next, 1)
+			continue
 		}
-		if strings.IndexByte(l, t.delimiter) >= 0 {
-			break
+		w := wide{lines: 1, bytes: next}
+		if bytes.IndexByte(l, '"') < 0 {
+			text := string(l)
+			w.cells = t.trim(t.split(text))
+			w.err = t.check(text, w.cells)
+		} else if w, err = t.quoted(to, next); err != nil {
+			return Row{}, err
 		}
+		r := Row{Line: t.s.lines + 1, LastLine: t.s.lines + w.lines, Err: w.err, h: t.h}
+		t.s.take(w.bytes, w.lines)
+		if r.Offset = t.s.offset(); w.err != nil {
+			r.Err.Line = r.Line
+			return r, nil
+		}
+		if allBlank(w.cells) {
+			continue
+		}
+		t.cells.keep(w.cells)
+		r.cells = w.cells
+		return r, nil
 	}
-	r := Row{Line: t.s.line, LastLine: t.s.line, h: t.h}
-	long := t.s.long
-	if strings.IndexByte(l, '"') < 0 && !long {
-		r.cells = t.split(l)
-	} else if err := t.quoted(&r, l, long); err != nil {
-		return Row{}, err
-	}
-	if r.Err == nil {
-		r.Err = t.fits(&r)
-	}
-	if r.Err != nil {
-		r.cells = nil
-	}
-	r.Offset = t.s.offset()
-	return r, nil
 }
 
+// wide is what was read as one row, and how much of the text it is.
+type wide struct {
+	cells        []string
+	err          *Error
+	lines, bytes int
+}
+
+// quoted reads a row with quotes; its first line ends at to.
+func (t *table) quoted(to, next int) (wide, error) {
+	l := string(t.s.text(0, to))
+	w := wide{lines: 1, bytes: next}
+	cells, problem := cut(l, t.delimiter, t.cells.room(len(t.titles)+1))
+	switch problem {
+	case "":
+		w.cells = t.trim(cells)
+		w.err = t.check(l, w.cells)
+	case openQuote:
+		return t.spanning(l, next)
+	default:
+		w.err = &Error{Rule: "quote", Value: short(l), Message: "The row cannot be read: " + problem}
+	}
+	return w, nil
+}
+
+// spanning reads a row whose first line ends inside quotes. If the quote never
+// closes where a cell ends, it was not meant to open: only the first line is
+// lost, and what follows is read as rows. A line is looked at in vain once at
+// most, as the search ends at the next line with an opening quote, and the
+// limit of a row bounds it.
+func (t *table) spanning(first string, from int) (wide, error) {
+	wreck := wide{lines: 1, bytes: from}
+	opened := t.s.lines + 1
+	for lines := 2; ; lines++ {
+		to, next, err := t.s.line(from)
+		if err != nil && err != io.EOF && err != errLong {
+			return wide{}, err
+		}
+		state := broken
+		if err == nil && to <= t.s.max {
+			var again bool
+			if state, again = through(t.s.text(from, to), t.delimiter); again {
+				opened = t.s.lines + lines
+			}
+		}
+		switch state {
+		case broken:
+			wreck.err = &Error{Rule: "quote", Value: short(first),
+				Message: fmt.Sprintf("A quote opens on line %d and is not closed where a cell ends. Close it, or write two quotes where one is meant.", opened)}
+			return wreck, nil
+		case closed:
+			return t.spanned(wide{lines: lines, bytes: next}, to, wreck, first), nil
+		}
+		from = next
+	}
+}
+
+// spanned judges a row of several lines whose quotes are all closed. Where it
+// has not the cells of a row but one of its lines alone has, the quote was a
+// stray one. Where it has, it stands, except when all lines within look like
+// rows: then two stray quotes may hide good rows, or a text may quote rows that
+// nobody should take for such. It is refused, and said so.
+func (t *table) spanned(w wide, to int, wreck wide, first string) wide {
+	text := t.s.join(to)
+	cells, _ := cut(text, t.delimiter, nil)
+	w.cells = t.trim(cells)
+	w.err = t.check(text, w.cells)
+	lines := strings.Split(text, "\n")[1:]
+	alike := 0
+	for _, l := range lines {
+		if t.isRow(l) {
+			alike++
+		}
+	}
+	last := t.s.lines + w.lines
+	switch {
+	case len(w.cells) != len(t.titles) && alike > 0:
+		wreck.err = &Error{Rule: "quote", Value: short(first),
+			Message: fmt.Sprintf("A quote opens on line %d and is closed only on line %d, behind other rows. Close it, or write two quotes where one is meant.", t.s.lines+1, last)}
+		return wreck
+	case w.err == nil && len(t.titles) > 2 && len(lines) > 2 && alike == len(lines)-1:
+		w.err = &Error{Rule: "quote", Value: short(first),
+			Message: fmt.Sprintf("Lines %d to %d are one row by their quotes, but those between look like rows. None was read. If a quote is not meant to open there, write two.", t.s.lines+1, last)}
+	}
+	return w
+}
+
+// isRow reports whether a line alone has the cells of a row, and a value in
+// each required one.
+func (t *table) isRow(l string) bool {
+	cells, problem := cut(l, t.delimiter, nil)
+	if cells = t.trim(cells); problem != "" || len(cells) != len(t.titles) {
+		return false
+	}
+	for _, f := range t.o.Fields {
+		if i, ok := t.h.place[f.Name]; f.Required && (!ok || strings.TrimSpace(cells[i]) == "") {
+			return false
+		}
+	}
+	return true
+}
+
+// split cuts a line without quotes.
 func (t *table) split(l string) []string {
-	cells := make([]string, 0, len(t.titles)+1)
+	cells := t.cells.room(len(t.titles) + 1)
 	for {
 		i := strings.IndexByte(l, t.delimiter)
 		if i < 0 {
@@ -215,133 +192,76 @@ func (t *table) split(l string) []string {
 	}
 }
 
-// quoted reads a row with quotes, over as many lines as it has. When the quote
-// is not closed, or what comes does not fit, only the first line is lost: the
-// others are read again.
-func (t *table) quoted(r *Row, l string, long bool) error {
-	lines := []string{l}
-	text := l
-	for !long {
-		cells, problem := cut(text, t.delimiter)
-		if problem == "" {
-			if r.cells = cells; t.fits(r) == nil || len(lines) == 1 {
-				r.LastLine = t.s.line
-				return nil
-			}
-			break
-		}
-		if problem != openQuote {
-			if len(lines) == 1 {
-				r.Err = &Error{Line: r.Line, Rule: "quote", Value: short(l), Message: "The row cannot be read: " + problem}
-				return nil
-			}
-			break
-		}
-		next, err := t.s.next()
-		if err == io.EOF || err == nil && (len(text)+len(next) > t.o.MaxRowBytes || len(lines) == maxLines || t.s.long) {
-			if err == nil {
-				t.s.back(next)
-			}
-			break
-		}
-		if err != nil {
-			return err
-		}
-		lines = append(lines, next)
-		text += "\n" + next
+// trim leaves out empty cells behind the last column.
+func (t *table) trim(cells []string) []string {
+	for len(cells) > len(t.titles) && strings.TrimSpace(cells[len(cells)-1]) == "" {
+		cells = cells[:len(cells)-1]
 	}
-	t.s.back(lines[1:]...)
-	r.LastLine = r.Line
-	if long {
-		r.Err = &Error{Line: r.Line, Rule: "row-size", Value: short(l), Message: fmt.Sprintf("The row is longer than %d bytes.", t.o.MaxRowBytes)}
+	return cells
+}
+
+// check is what is wrong with the cells of a row as a whole.
+func (t *table) check(text string, cells []string) *Error {
+	if len(cells) != len(t.titles) {
+		return &Error{Rule: "cells", Value: short(text),
+			Message: fmt.Sprintf("The row has %s, and the header has %d. A cell that holds the delimiter must stand in quotes.", count(len(cells), "cell"), len(t.titles))}
+	}
+	if utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 && !t.damaged(text) {
 		return nil
 	}
-	r.Err = &Error{Line: r.Line, Rule: "quote", Value: short(l), Message: fmt.Sprintf("A quote opens on line %d and is not closed where a cell ends. Close it, or write two quotes where one is meant.", r.Line)}
-	return nil
-}
-
-// fits is what is wrong with the cells of a row as a whole.
-func (t *table) fits(r *Row) *Error {
-	n := len(t.titles)
-	for len(r.cells) > n && strings.TrimSpace(r.cells[len(r.cells)-1]) == "" {
-		r.cells = r.cells[:len(r.cells)-1]
-	}
-	if len(r.cells) != n {
-		return &Error{Line: r.Line, Rule: "cells", Value: short(strings.Join(r.cells, string(rune(t.delimiter)))),
-			Message: fmt.Sprintf("The row has %d cells, and the header has %d. A cell that holds the delimiter must stand in quotes.", len(r.cells), n)}
-	}
-	for i, c := range r.cells {
-		if !utf8.ValidString(c) {
-			return &Error{Line: r.Line, Column: strings.TrimSpace(t.titles[i]), Rule: "encoding", Value: short(strings.ToValidUTF8(c, "�")),
-				Message: "A character of this cell is not UTF-8. Save the file as UTF-8, or say that its encoding is windows-1252."}
+	for i, c := range cells {
+		e := &Error{Column: short(strings.TrimSpace(t.titles[i])), Value: short(c)}
+		if at := invalid(c); at >= 0 {
+			e.Rule, e.Message = "encoding", fmt.Sprintf("The byte 0x%02X, character %d of this cell, is not UTF-8. Save the file as UTF-8, or say that its encoding is windows-1252.", c[at], utf8.RuneCountInString(c[:at])+1)
+			return e
 		}
 		if strings.IndexByte(c, 0) >= 0 {
-			return &Error{Line: r.Line, Column: strings.TrimSpace(t.titles[i]), Rule: "nul", Value: short(strings.ReplaceAll(c, "\x00", "␀")),
-				Message: "This cell has a NUL character, which no text may have."}
+			e.Rule, e.Message = "nul", "This cell has a NUL character, which no text may have."
+			return e
+		}
+		if t.damaged(c) {
+			e.Rule, e.Message = "encoding", "A character of this cell is not UTF-16. Save the file again, as CSV (UTF-8)."
+			return e
 		}
 	}
 	return nil
 }
 
-// openQuote is the problem of a text that ends inside quotes.
-const openQuote = "a quote is not closed."
-
-// cut cuts a text into cells, RFC 4180; the problem is a sentence, or empty.
-func cut(l string, delimiter byte) (cells []string, problem string) {
-	for {
-		trimmed := strings.TrimLeft(l, " ")
-		if strings.HasPrefix(trimmed, `"`) {
-			cell, rest, problem := quotedCell(trimmed[1:], delimiter)
-			if problem != "" {
-				return nil, problem
-			}
-			cells = append(cells, cell)
-			if rest == "" {
-				return cells, ""
-			}
-			l = rest[1:]
-			continue
-		}
-		i := strings.IndexByte(l, delimiter)
-		cell := l
-		if i >= 0 {
-			cell = l[:i]
-		}
-		if strings.IndexByte(cell, '"') >= 0 {
-			return nil, "a quote stands inside a cell that does not begin with one. Put the cell in quotes and double the quote."
-		}
-		cells = append(cells, cell)
-		if i < 0 {
-			return cells, ""
-		}
-		l = l[i+1:]
-	}
+// damaged reports whether the decoder found what is not UTF-16.
+func (t *table) damaged(text string) bool {
+	return t.s.input.encoding == "utf-16" && strings.ContainsRune(text, utf8.RuneError)
 }
 
-// quotedCell reads a cell behind its opening quote; rest begins with the
-// delimiter, or is empty.
-func quotedCell(l string, delimiter byte) (cell, rest, problem string) {
-	var whole strings.Builder
-	for {
-		i := strings.IndexByte(l, '"')
-		if i < 0 {
-			return "", "", openQuote
+// invalid is the place of the first byte that is not UTF-8, or -1.
+func invalid(s string) int {
+	for i, r := range s {
+		if r == utf8.RuneError {
+			if _, n := utf8.DecodeRuneInString(s[i:]); n == 1 {
+				return i
+			}
 		}
-		if i+1 < len(l) && l[i+1] == '"' {
-			whole.WriteString(l[:i+1])
-			l = l[i+2:]
-			continue
-		}
-		if whole.Len() == 0 {
-			cell = l[:i]
-		} else {
-			whole.WriteString(l[:i])
-			cell = whole.String()
-		}
-		rest = strings.TrimLeft(l[i+1:], " ")
-		if rest != "" && rest[0] != delimiter {
-			return "", "", "something stands behind a closing quote."
-		}
-		return cell, rest, ""
 	}
+	return -1
+}
+
+func allBlank(cells []string) bool {
+	for _, c := range cells {
+		if strings.TrimSpace(c) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// tooLong is the error of the line that comes next.
+func tooLong(s *scanner) *Error {
+	return &Error{Line: s.lines + 1, Rule: "row-size", Value: short(string(s.text(0, min(400, s.max)))), Message: fmt.Sprintf("The row is longer than %d bytes.", s.max)}
+}
+
+// count is a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

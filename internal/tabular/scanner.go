@@ -2,142 +2,174 @@ package tabular
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"strings"
 )
 
-// scanner gives physical lines; a line ends with LF, CRLF or CR.
+// scanner is a window on the text. It gives physical lines, which end with LF,
+// CRLF or CR, by their distance from the start of the row that is being read:
+// a row that goes wrong is read again from its second line at no cost.
 type scanner struct {
-	r       io.Reader
-	counted *counter
-	max     int // bytes of a line that are kept
+	input *input
+	max   int // bytes a line may have
 
-	buf      []byte
-	pos, end int
-	lf       int // place of the next LF in buf, or end when there is none
-	err      error
+	buf        []byte
+	start, end int // what is read and not yet taken
+	clear, lf  int // no LF stands in buf from clear to lf
+	err        error
 
-	line  int      // the last line given, from 1
-	long  bool     // that line was cut at max
-	ahead []string // lines that were given back, in order
+	lines int   // lines that were taken
+	taken int64 // bytes of the input that were taken
 }
 
-func newScanner(r io.Reader, counted *counter, limit int) *scanner {
-	return &scanner{r: r, counted: counted, max: limit, buf: make([]byte, buffered)}
+// errLong is the error of a line that is longer than may be.
+var errLong = errors.New("line too long")
+
+func newScanner(in *input, limit int) *scanner {
+	return &scanner{input: in, max: limit, buf: make([]byte, buffered), taken: in.mark}
 }
 
-// next is the next line without its end, then io.EOF.
-func (s *scanner) next() (string, error) {
-	s.long = false
-	if len(s.ahead) > 0 {
-		l := s.ahead[0]
-		s.ahead = s.ahead[1:]
-		s.line++
-		return l, nil
-	}
-	if s.pos == s.end && !s.fill() {
-		return "", s.err
-	}
-	s.line++
-	var kept []byte
+// line finds the physical line that begins from behind the start: it ends at
+// to, and next is where the one behind it begins. The error is io.EOF when
+// there is none, and errLong when it does not end within the limit.
+func (s *scanner) line(from int) (to, next int, err error) {
 	for {
-		if at := s.lineEnd(); at >= 0 {
-			l := s.join(kept, s.buf[s.pos:at])
-			cr := s.buf[at] == '\r'
-			s.pos = at + 1
-			if cr && (s.pos < s.end || s.fill()) && s.buf[s.pos] == '\n' {
-				s.pos++
-			}
-			return l, nil
+		begin := s.start + from
+		at := s.lineEnd(begin)
+		if at-begin > s.max {
+			return 0, 0, errLong
 		}
-		if room := s.max - len(kept); s.end-s.pos > room {
-			s.long = true
-			kept = append(kept, s.buf[s.pos:s.pos+max(room, 0)]...)
+		if at == s.end {
+			switch {
+			case s.more():
+				continue
+			case s.err != io.EOF || at == begin:
+				return 0, 0, s.err
+			}
+			return at - s.start, at - s.start, nil
+		}
+		if s.buf[at] == '\r' {
+			if at+1 == s.end && s.more() {
+				continue // the LF that belongs to it may only have come now
+			}
+			if at+1 < s.end && s.buf[at+1] == '\n' {
+				return at - s.start, at + 2 - s.start, nil
+			}
+		}
+		return at - s.start, at + 1 - s.start, nil
+	}
+}
+
+// lineEnd is the place of the first CR or LF from pos on, or the end.
+func (s *scanner) lineEnd(pos int) int {
+	if pos < s.clear || pos > s.lf {
+		s.clear, s.lf = pos, pos
+	}
+	if s.lf < s.end && s.buf[s.lf] != '\n' {
+		if i := bytes.IndexByte(s.buf[s.lf:s.end], '\n'); i >= 0 {
+			s.lf += i
 		} else {
-			kept = append(kept, s.buf[s.pos:s.end]...)
-		}
-		s.pos = s.end
-		if !s.fill() {
-			if s.err != io.EOF {
-				return "", s.err
-			}
-			return s.join(kept, nil), nil
+			s.lf = s.end
 		}
 	}
+	if i := bytes.IndexByte(s.buf[pos:s.lf], '\r'); i >= 0 {
+		return pos + i
+	}
+	return s.lf
 }
 
-// lineEnd is the place of the first CR or LF, or -1.
-func (s *scanner) lineEnd() int {
-	if s.lf < s.pos {
-		s.lf = s.end
-		if i := bytes.IndexByte(s.buf[s.pos:s.end], '\n'); i >= 0 {
-			s.lf = s.pos + i
+// text is what stands between two distances from the start, until the next call.
+func (s *scanner) text(from, to int) []byte { return s.buf[s.start+from : s.start+to] }
+
+// more reads behind what is there; false at the end or on an error.
+func (s *scanner) more() bool {
+	if s.err != nil {
+		return false
+	}
+	if s.end == len(s.buf) {
+		s.makeRoom()
+	}
+	before := s.end
+	for idle := 0; s.end < len(s.buf) && s.err == nil; idle++ {
+		var n int
+		if n, s.err = s.input.Read(s.buf[s.end:]); n > 0 {
+			s.end, idle = s.end+n, 0
+		}
+		if idle == 100 {
+			s.err = io.ErrNoProgress
 		}
 	}
-	if i := bytes.IndexByte(s.buf[s.pos:s.lf], '\r'); i >= 0 {
-		return s.pos + i
-	}
-	if s.lf < s.end {
-		return s.lf
-	}
-	return -1
+	return s.end > before
 }
 
-func (s *scanner) join(kept, rest []byte) string {
-	if room := s.max - len(kept); len(rest) > room {
-		s.long = true
-		rest = rest[:max(room, 0)]
+// makeRoom moves what is not taken to the front, and doubles the window when
+// that is more than half of it.
+func (s *scanner) makeRoom() {
+	into := s.buf
+	if s.start < len(s.buf)/2 {
+		into = make([]byte, 2*len(s.buf))
 	}
-	if kept == nil {
-		return string(rest)
-	}
-	return string(append(kept, rest...))
+	copy(into, s.buf[s.start:s.end])
+	s.clear, s.lf = max(s.clear-s.start, 0), max(s.lf-s.start, 0)
+	s.buf, s.start, s.end = into, 0, s.end-s.start
 }
 
-// fill reads more when all is given; false at the end or on an error.
-func (s *scanner) fill() bool {
-	s.pos, s.end, s.lf = 0, 0, -1
-	for s.end == 0 && s.err == nil {
-		s.end, s.err = s.r.Read(s.buf)
+// take ends a row: n bytes and their lines are done with.
+func (s *scanner) take(n, lines int) {
+	s.taken += s.input.measure(s.buf[s.start : s.start+n])
+	s.start += n
+	s.lines += lines
+}
+
+// takeLong takes a line of any length.
+func (s *scanner) takeLong() {
+	for {
+		at := s.lineEnd(s.start)
+		found := at < s.end
+		s.take(at-s.start, 0)
+		if !found && s.more() {
+			continue
+		}
+		_, next, _ := s.line(0) // only the line end is left; an error comes again
+		s.take(next, 1)
+		return
 	}
-	return s.end > 0
 }
 
-// back gives the last lines back, to be given again.
-func (s *scanner) back(lines ...string) {
-	s.ahead = append(append([]string{}, lines...), s.ahead...)
-	s.line -= len(lines)
-}
+// offset is how much of the input was taken.
+func (s *scanner) offset() int64 { return min(s.taken, s.input.read) }
 
-// offset is how much of the input was read for what was given, roughly where
-// the encoding is not UTF-8.
-func (s *scanner) offset() int64 {
-	pending := s.end - s.pos
-	for _, l := range s.ahead {
-		pending += len(l) + 1
-	}
-	return max(s.counted.n-int64(pending), 0)
-}
-
-// skipBlank leaves out empty lines.
+// skipBlank takes the lines that hold nothing but blanks and delimiters, as a
+// spreadsheet writes them above a table.
 func (s *scanner) skipBlank() error {
 	for {
-		l, err := s.next()
+		to, next, err := s.line(0)
 		if err != nil {
 			return err
 		}
-		if first(l) != 0 {
-			s.back(l)
+		if len(bytes.Trim(s.text(0, to), " ,;\t|")) > 0 {
 			return nil
 		}
+		s.take(next, 1)
 	}
 }
 
-// first is the first byte of a line that is not a blank, or 0.
-func first(l string) byte {
-	for i := range len(l) {
-		if l[i] != ' ' && l[i] != '\t' {
-			return l[i]
+// blank reports whether a line holds nothing but blanks and delimiters.
+func blank(l []byte, delimiter byte) bool {
+	for _, c := range l {
+		if c != ' ' && c != '\t' && c != delimiter {
+			return false
 		}
 	}
-	return 0
+	return true
+}
+
+// join is the text up to a distance, its lines ended by LF alone.
+func (s *scanner) join(to int) string {
+	text := string(s.text(0, to))
+	if strings.IndexByte(text, '\r') < 0 {
+		return text
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 }

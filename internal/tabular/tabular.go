@@ -9,12 +9,13 @@
 package tabular
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"unicode"
+	"unicode/utf8"
 )
 
 // Options say how to read; the zero value of each looks at the file.
@@ -58,35 +59,30 @@ type Row struct {
 	Offset   int64 // bytes of the input up to its end
 	Err      *Error
 
-	h      *header
-	cells  []string
-	object map[string]json.RawMessage
-}
-
-// header is what the rows of a file have in common.
-type header struct {
-	place map[string]int    // CSV: field to cell
-	name  map[string]string // field to the header in the file
+	h     *header
+	cells []string // CSV: values; NDJSON: values as JSON, "" when absent or null
 }
 
 // Text is the value of a field without blanks around it, "" when it is absent.
 // In NDJSON numbers and booleans are as they are written.
 func (r Row) Text(field string) string {
-	if r.object != nil {
-		return scalar(r.object[field])
-	}
-	if r.h == nil {
+	switch c := r.cell(field); {
+	case c == "":
 		return ""
+	case r.h.json:
+		return strings.TrimSpace(scalar(c))
+	default:
+		return strings.TrimSpace(c)
 	}
-	if i, ok := r.h.place[field]; ok && i < len(r.cells) {
-		return strings.TrimSpace(r.cells[i])
-	}
-	return ""
 }
 
 // Has reports whether the field has a value.
 func (r Row) Has(field string) bool {
-	return r.Text(field) != "" || r.Raw(field) != nil
+	if r.Text(field) != "" {
+		return true
+	}
+	raw := r.Raw(field)
+	return raw != nil && raw[0] != '"'
 }
 
 // Header is what the file calls a field, or the field itself.
@@ -100,33 +96,30 @@ func (r Row) Header(field string) string {
 }
 
 // Raw is the value of a field as JSON: NDJSON only, nil when absent or null.
-func (r Row) Raw(field string) json.RawMessage { return r.object[field] }
+func (r Row) Raw(field string) json.RawMessage {
+	if c := r.cell(field); c != "" && r.h.json {
+		return json.RawMessage(c)
+	}
+	return nil
+}
 
-// scalar is a JSON text, number or boolean as text.
-func scalar(raw json.RawMessage) string {
-	if len(raw) == 0 {
+func (r Row) cell(field string) string {
+	if r.h == nil {
 		return ""
 	}
-	switch raw[0] {
-	case '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return ""
-		}
-		return strings.TrimSpace(s)
-	case '{', '[':
-		return ""
+	if i, ok := r.h.place[field]; ok && i < len(r.cells) {
+		return r.cells[i]
 	}
-	return string(raw)
+	return ""
 }
 
 // Reader reads rows.
 type Reader struct {
+	rows      interface{ next() (Row, error) }
 	format    string
 	encoding  string
-	delimiter byte
-	ignored   []string
-	next      func() (Row, error)
+	delimiter string
+	ignored   *[]string
 }
 
 // defaultRow is the longest row unless said otherwise.
@@ -135,43 +128,54 @@ const defaultRow = 1 << 20
 // NewReader reads the header. An *Error says what is wrong with the file as a
 // whole: it is empty, or no table, or lacks a required column.
 func NewReader(r io.Reader, o Options) (*Reader, error) {
-	if o.MaxRowBytes == 0 {
+	if o.MaxRowBytes <= 0 {
 		o.MaxRowBytes = defaultRow
 	}
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	counted := &counter{r: r}
-	text, encoding, err := decode(counted, o.Encoding)
+	in, err := decode(r, o.Encoding)
 	if err != nil {
 		return nil, err
 	}
-	out := &Reader{format: o.Format, encoding: encoding}
-	s := newScanner(text, counted, o.MaxRowBytes)
-	if err := s.skipBlank(); err != nil {
-		if err == io.EOF {
-			return nil, &Error{Rule: "not-empty", Message: "The file is empty."}
-		}
+	out := &Reader{format: o.Format, encoding: in.encoding}
+	s := newScanner(in, o.MaxRowBytes)
+	if out.format, err = formatOf(s, o.Format); err != nil {
 		return nil, err
 	}
-	if out.format == "" {
-		out.format = "csv"
-		if l, err := s.next(); err == nil {
-			if s.back(l); first(l) == '{' {
-				out.format = "ndjson"
-			}
-		}
-	}
 	if out.format == "ndjson" {
-		out.next = newObjects(s, o).next
+		t := newObjects(s, o)
+		out.rows, out.ignored = t, &t.ignored
 		return out, nil
 	}
 	t := &table{s: s, o: o}
 	if err := t.readHeader(); err != nil {
 		return nil, err
 	}
-	out.delimiter, out.ignored, out.next = t.delimiter, t.ignored, t.next
+	out.rows, out.ignored, out.delimiter = t, &t.ignored, string(rune(t.delimiter))
 	return out, nil
+}
+
+// formatOf tells NDJSON, which begins with an object, from CSV.
+func formatOf(s *scanner, asked string) (string, error) {
+	if err := s.skipBlank(); err != nil {
+		return "", beginning(err, s)
+	}
+	to, _, err := s.line(0)
+	if err == errLong {
+		to, err = s.max, nil // its beginning is enough
+	}
+	if err != nil {
+		return "", err
+	}
+	l := bytes.TrimSpace(s.text(0, to))
+	switch {
+	case asked == "csv" || asked == "" && (len(l) == 0 || l[0] != '{'):
+		return "csv", nil
+	case string(l) == "{":
+		return "", &Error{Line: s.lines + 1, Rule: "table", Message: "This is JSON over several lines. Write each row as one object on a line of its own (NDJSON)."}
+	}
+	return "ndjson", nil
 }
 
 func (o Options) check() error {
@@ -194,7 +198,7 @@ func (o Options) check() error {
 
 // Next is the next row, then io.EOF. A row that cannot be read has its Err; an
 // error is the stream's own.
-func (r *Reader) Next() (Row, error) { return r.next() }
+func (r *Reader) Next() (Row, error) { return r.rows.next() }
 
 // Format is "csv" or "ndjson".
 func (r *Reader) Format() string { return r.format }
@@ -203,58 +207,21 @@ func (r *Reader) Format() string { return r.format }
 func (r *Reader) Encoding() string { return r.encoding }
 
 // Delimiter is what stands between cells; empty for NDJSON.
-func (r *Reader) Delimiter() string {
-	if r.delimiter == 0 {
-		return ""
-	}
-	return string(rune(r.delimiter))
-}
+func (r *Reader) Delimiter() string { return r.delimiter }
 
-// Ignored are the columns of a CSV file that no field takes.
-func (r *Reader) Ignored() []string { return r.ignored }
+// Ignored are the columns that no field takes; of NDJSON, those met so far, a
+// hundred at most.
+func (r *Reader) Ignored() []string { return *r.ignored }
 
-// folded is a header as it is compared: letters and digits in lower case.
-func folded(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, s)
-}
-
-// wanted is what each field is called in the file, folded.
-func (o Options) wanted() map[string]string {
-	all := map[string]string{}
-	for _, f := range o.Fields {
-		name := f.Name
-		if mapped, ok := o.Columns[f.Name]; ok {
-			name = mapped
-		}
-		all[folded(name)] = f.Name
-	}
-	return all
-}
-
-// short is at most 100 characters of a value.
+// short is at most 100 characters of a value, and none that a database or a
+// page cannot hold.
 func short(s string) string {
-	if r := []rune(s); len(r) > 100 {
-		return string(r[:99]) + "…"
+	n := 0
+	for i := range s {
+		if n++; n == 100 && utf8.RuneCountInString(s[i:min(len(s), i+8)]) > 1 {
+			s = s[:i] + "…"
+			break
+		}
 	}
-	return s
+	return strings.ReplaceAll(strings.ToValidUTF8(strings.Clone(s), "�"), "\x00", "␀")
 }
-
-// counter counts the bytes of the input.
-type counter struct {
-	r io.Reader
-	n int64
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
-}
-
-// buffered is how much is read at once.
-const buffered = 64 << 10
