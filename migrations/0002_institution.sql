@@ -82,7 +82,8 @@ create unique index signing_key_one_active on signing_key (institution_id, algor
 call guard_rows('signing_key',
   '{administrator,registrar,program_designer,assessor,learner,reader,visitor,system}', '{administrator,system}');
 
--- The sealed private halves: only the service's own work reads them.
+-- The sealed private halves: only the service's own work reads them, and an
+-- administrator who rotates the key adds one.
 create table signing_key_secret (
   institution_id text collate "C" not null,
   key_id text collate "C" not null,
@@ -90,7 +91,7 @@ create table signing_key_secret (
   primary key (institution_id, key_id),
   foreign key (institution_id, key_id) references signing_key
 );
-call guard_rows('signing_key_secret', '{system}', '{system}');
+call guard_rows('signing_key_secret', '{system}', '{administrator,system}');
 
 -- What was done, by whom: append only, each line chained to the one before.
 create table audit_head (

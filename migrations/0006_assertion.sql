@@ -42,3 +42,6 @@ create unique index assertion_once_per_activity on assertion (institution_id, le
 create index assertion_of_achievement on assertion (institution_id, achievement_id, achieved_on desc, id);
 call guard_learner_rows('assertion', 'learner_id', '{registrar,assessor,system}');
 revoke delete on assertion from testamur_app;
+-- An assessor corrects and does not withdraw.
+create policy withdrawn_rows on assertion as restrictive for update
+  with check (withdrawn_at is null or (select app_is('registrar', 'system')));

@@ -4700,16 +4700,28 @@ func newExecutionContext(
 var sources = []*ast.Source{
 	{Name: "../../schema/achievement.graphqls", Input: `extend type Query {
   "One achievement by id, uri or ref:SYSTEM:VALUE."
-  achievement(id: ID!): Achievement
+  achievement(
+    "Id, uri or ref:SYSTEM:VALUE."
+    id: ID!
+  ): Achievement
   "Achievements by name."
-  achievements(filter: AchievementFilter, first: Int, after: String): AchievementConnection!
+  achievements(
+    "Which of them; all unless said."
+    filter: AchievementFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): AchievementConnection!
 }
 
 """
 What can be earned. It is kept in versions; an award stays with the version it was made under.
 """
 type Achievement implements Node {
+  "The opaque id."
   id: ID!
+  "What the system of origin calls it, unique there."
   externalRef: ExternalRef
   "Its id in credentials."
   uri: String!
@@ -4724,9 +4736,19 @@ type Achievement implements Node {
   "What the present version points to: competencies, courses, and things that are not here."
   alignments: [Alignment!]!
   "Its awards, newest first. Staff see all, a learner their own."
-  assertions(filter: AssertionFilter, first: Int, after: String): AssertionConnection
+  assertions(
+    "Which of them; all unless said."
+    filter: AssertionFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): AssertionConnection
+  "When it was made here."
   createdAt: DateTime!
+  "When it was last changed here."
   updatedAt: DateTime!
+  "When it was taken out of use; null while it is in use."
   retiredAt: DateTime
 }
 
@@ -4734,11 +4756,15 @@ type Achievement implements Node {
 One version of an achievement, for good.
 """
 type AchievementVersion {
+  "1 for the first."
   version: Int!
+  "What it is."
   definition: AchievementDefinition!
+  "When it was recorded here."
   recordedAt: DateTime!
   "The id of who recorded it."
   recordedBy: String!
+  "The achievement."
   achievement: Achievement!
 }
 
@@ -4748,91 +4774,139 @@ An Open Badges 3.0 Achievement. Fields have the standard's names.
 type AchievementDefinition {
   "One of the standard's types, or one that begins with ext:."
   achievementType: String
+  "The name."
   name: String!
+  "A description, in the words of whoever made it."
   description: String!
+  "How it is earned."
   criteria: Criteria
+  "The nodes of frameworks that it is about."
   alignment: [DefinitionAlignment!]
+  "Who made it."
   creator: Profile
+  "How many credits it can give."
   creditsAvailable: Float
+  "The field of study."
   fieldOfStudy: String
+  "The code by which people know it."
   humanCode: String
+  "The picture of the badge."
   image: Image
+  "The language tag, such as en or es-MX."
   inLanguage: String
+  "What other bodies call it."
   otherIdentifier: [IdentifierEntry!]
+  "Other achievements that have to do with it."
   related: [Related!]
+  "The kinds of results that an award can have."
   resultDescription: [ResultDescription!]
+  "What it is a specialization in."
   specialization: String
+  "Words to find it by."
   tag: [String!]
+  "The maker's own version."
   version: String
 }
 
 "How an achievement is earned: the address of the criteria, a narrative in Markdown, or both."
 type Criteria {
+  "The address of the criteria."
   id: String
+  "An account in words, in Markdown."
   narrative: String
 }
 
 "A pointer to a node of a framework, as the definition has it."
 type DefinitionAlignment {
+  "The short code of what it points to."
   targetCode: String
+  "What the target says."
   targetDescription: String
+  "The name of what it points to."
   targetName: String!
+  "The name of the framework that the target is in."
   targetFramework: String
+  "One of the standard's types, or one that begins with ext:."
   targetType: String
+  "The address of what it points to."
   targetUrl: String!
 }
 
 "Who made an achievement."
 type Profile {
+  "Their id, an address."
   id: String!
+  "The name."
   name: String
+  "The web address."
   url: String
+  "The e-mail address."
   email: String
 }
 
 "A picture."
 type Image {
+  "The address of the picture."
   id: String!
+  "What the picture shows."
   caption: String
 }
 
 "Another name of a thing."
 type IdentifierEntry {
+  "The identifier."
   identifier: String!
+  "The kind of identifier, as Open Badges 3.0 names it."
   identifierType: String!
 }
 
 "A related achievement."
 type Related {
+  "The address of the other achievement."
   id: String!
+  "The language tag, such as en or es-MX."
   inLanguage: String
+  "The other's version."
   version: String
 }
 
 "A kind of result that an award can have."
 type ResultDescription {
+  "An address, or a word that is unique in the achievement."
   id: String!
+  "The name."
   name: String!
   "One of the standard's types, or one that begins with ext:."
   resultType: String!
+  "The nodes of frameworks that it is about."
   alignment: [DefinitionAlignment!]
   "From low to high."
   allowedValue: [String!]
+  "The id of the least level with which it is earned."
   requiredLevel: String
+  "The least value with which it is earned."
   requiredValue: String
   "The levels of its rubric, from low to high."
   rubricCriterionLevel: [RubricCriterionLevel!]
+  "The least value."
   valueMin: String
+  "The greatest value."
   valueMax: String
 }
 
 "A level of the rubric of a result description."
 type RubricCriterionLevel {
+  "An address, or a word that is unique in the achievement."
   id: String!
+  "The name."
   name: String!
+  "The level in figures or words."
   level: String
+  "A description, in the words of whoever made it."
   description: String
+  "How many points the level gives."
   points: String
+  "The nodes of frameworks that it is about."
   alignment: [DefinitionAlignment!]
 }
 
@@ -4840,12 +4914,17 @@ type RubricCriterionLevel {
 A link from an achievement, one of its result descriptions, or a level, to what it is about.
 """
 type Alignment {
+  "The achievement that points."
   achievement: Achievement!
   "Empty for the achievement itself, or else the id of the result description or level."
   part: String!
+  "One of the standard's types, or one that begins with ext:."
   targetType: String
+  "The address of what it points to."
   targetUrl: String!
+  "The name of what it points to."
   targetName: String!
+  "The short code of what it points to."
   targetCode: String
   "The competency, when its framework is here."
   competency: Competency
@@ -4867,37 +4946,62 @@ input AchievementFilter {
 
 "A page of achievements."
 type AchievementConnection {
+  "The entries of this page, each with its cursor."
   edges: [AchievementEdge!]!
+  "The entries of this page."
   nodes: [Achievement!]!
+  "Where this page stands in the list."
   pageInfo: PageInfo!
 }
 
 "One entry of a page of achievements."
 type AchievementEdge {
+  "Send it as after to go on behind this entry."
   cursor: String!
+  "The entry."
   node: Achievement!
 }
 
 extend type Mutation {
   "Add an achievement. Program designers and registrars."
-  defineAchievement(input: DefineAchievementInput!): DefineAchievementPayload!
+  defineAchievement(
+    "What the change is to be."
+    input: DefineAchievementInput!
+  ): DefineAchievementPayload!
   "Give an achievement a new version; awards stay with theirs. The definition replaces the present one whole. Program designers and registrars."
-  reviseAchievement(input: ReviseAchievementInput!): ReviseAchievementPayload!
+  reviseAchievement(
+    "What the change is to be."
+    input: ReviseAchievementInput!
+  ): ReviseAchievementPayload!
   "Align an achievement to a competency. Program designers and registrars."
-  alignAchievement(input: AlignAchievementInput!): AlignAchievementPayload!
+  alignAchievement(
+    "What the change is to be."
+    input: AlignAchievementInput!
+  ): AlignAchievementPayload!
   "Align an achievement to a course. Program designers and registrars."
-  alignAchievementToCourse(input: AlignAchievementToCourseInput!): AlignAchievementToCoursePayload!
+  alignAchievementToCourse(
+    "What the change is to be."
+    input: AlignAchievementToCourseInput!
+  ): AlignAchievementToCoursePayload!
   "Take an alignment away. Program designers and registrars."
-  unalignAchievement(input: UnalignAchievementInput!): UnalignAchievementPayload!
+  unalignAchievement(
+    "What the change is to be."
+    input: UnalignAchievementInput!
+  ): UnalignAchievementPayload!
   "Take an achievement out of use: it is awarded no more. Program designers and registrars."
-  retireAchievement(input: RetireAchievementInput!): RetireAchievementPayload!
+  retireAchievement(
+    "What the change is to be."
+    input: RetireAchievementInput!
+  ): RetireAchievementPayload!
 }
 
 "An achievement to add."
 input DefineAchievementInput {
+  "What another system calls it."
   externalRef: ExternalRefInput
   "Where it is published, if not here."
   uri: String
+  "What it is."
   definition: AchievementDefinitionInput!
 }
 
@@ -4905,38 +5009,59 @@ input DefineAchievementInput {
 input AchievementDefinitionInput {
   "One of the standard's types, or one that begins with ext:; Achievement unless said."
   achievementType: String
+  "The name."
   name: String!
+  "A description, in the words of whoever made it."
   description: String!
+  "How it is earned."
   criteria: CriteriaInput!
+  "The nodes of frameworks that it is about."
   alignment: [DefinitionAlignmentInput!]
+  "How many credits it can give."
   creditsAvailable: Float
+  "The field of study."
   fieldOfStudy: String
+  "The code by which people know it."
   humanCode: String
+  "The picture of the badge."
   image: ImageInput
   "A language tag such as en or es-MX."
   inLanguage: String
+  "What other bodies call it."
   otherIdentifier: [IdentifierEntryInput!]
+  "Other achievements that have to do with it."
   related: [RelatedInput!]
+  "The kinds of results that an award can have."
   resultDescription: [ResultDescriptionInput!]
+  "What it is a specialization in."
   specialization: String
+  "Words to find it by."
   tag: [String!]
+  "The maker's own version."
   version: String
 }
 
 "How it is earned: an address, a narrative, or both."
 input CriteriaInput {
+  "The address of the criteria."
   id: String
+  "An account in words, in Markdown."
   narrative: String
 }
 
 "A pointer to a node of a framework."
 input DefinitionAlignmentInput {
+  "The short code of what it points to."
   targetCode: String
+  "What the target says."
   targetDescription: String
+  "The name of what it points to."
   targetName: String!
+  "The name of the framework that the target is in."
   targetFramework: String
   "One of the standard's types, or one that begins with ext:."
   targetType: String
+  "The address of what it points to."
   targetUrl: String!
 }
 
@@ -4944,19 +5069,25 @@ input DefinitionAlignmentInput {
 input ImageInput {
   "Its address."
   id: String!
+  "What the picture shows."
   caption: String
 }
 
 "Another name of the achievement."
 input IdentifierEntryInput {
+  "The identifier."
   identifier: String!
+  "The kind of identifier, as Open Badges 3.0 names it."
   identifierType: String!
 }
 
 "A related achievement."
 input RelatedInput {
+  "The address of the other achievement."
   id: String!
+  "The language tag, such as en or es-MX."
   inLanguage: String
+  "The other's version."
   version: String
 }
 
@@ -4964,16 +5095,23 @@ input RelatedInput {
 input ResultDescriptionInput {
   "An address, or a word that is unique in the achievement."
   id: String!
+  "The name."
   name: String!
+  "One of the standard's types, or one that begins with ext:."
   resultType: String!
+  "The nodes of frameworks that it is about."
   alignment: [DefinitionAlignmentInput!]
   "From low to high."
   allowedValue: [String!]
+  "The id of the least level with which it is earned."
   requiredLevel: String
+  "The least value with which it is earned."
   requiredValue: String
   "From low to high."
   rubricCriterionLevel: [RubricCriterionLevelInput!]
+  "The least value."
   valueMin: String
+  "The greatest value."
   valueMax: String
 }
 
@@ -4981,34 +5119,47 @@ input ResultDescriptionInput {
 input RubricCriterionLevelInput {
   "An address, or a word that is unique in the achievement."
   id: String!
+  "The name."
   name: String!
+  "The level in figures or words."
   level: String
+  "A description, in the words of whoever made it."
   description: String
+  "How many points the level gives."
   points: String
+  "The nodes of frameworks that it is about."
   alignment: [DefinitionAlignmentInput!]
 }
 
 "The achievement that was added."
 type DefineAchievementPayload {
+  "The achievement as it is now; null when nothing was done."
   achievement: Achievement
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "The next version."
 input ReviseAchievementInput {
+  "Which achievement, by id or ref:SYSTEM:VALUE."
   id: ID!
+  "Refuse with CONFLICT when there is another version by now."
   expectedVersion: Int
+  "The whole definition as it shall be."
   definition: AchievementDefinitionInput!
 }
 
 "The achievement as it is now."
 type ReviseAchievementPayload {
+  "The achievement as it is now; null when nothing was done."
   achievement: Achievement
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "What to align to what."
 input AlignAchievementInput {
+  "Which achievement, by id or ref:SYSTEM:VALUE."
   id: ID!
   "Id or CASE identifier."
   competencyId: ID!
@@ -5016,24 +5167,31 @@ input AlignAchievementInput {
 
 "The achievement as it is now."
 type AlignAchievementPayload {
+  "The achievement as it is now; null when nothing was done."
   achievement: Achievement
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "What to align to which course."
 input AlignAchievementToCourseInput {
+  "Which achievement, by id or ref:SYSTEM:VALUE."
   id: ID!
+  "Id, code or ref:SYSTEM:VALUE."
   courseId: ID!
 }
 
 "The achievement as it is now."
 type AlignAchievementToCoursePayload {
+  "The achievement as it is now; null when nothing was done."
   achievement: Achievement
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "Which alignment to take away."
 input UnalignAchievementInput {
+  "Which achievement, by id or ref:SYSTEM:VALUE."
   id: ID!
   "The alignment's targetUrl."
   targetUrl: String!
@@ -5041,34 +5199,52 @@ input UnalignAchievementInput {
 
 "The achievement as it is now."
 type UnalignAchievementPayload {
+  "The achievement as it is now; null when nothing was done."
   achievement: Achievement
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "Which achievement to retire."
 input RetireAchievementInput {
+  "Which achievement, by id or ref:SYSTEM:VALUE."
   id: ID!
 }
 
 "The achievement as it is now."
 type RetireAchievementPayload {
+  "The achievement as it is now; null when nothing was done."
   achievement: Achievement
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/assertion.graphqls", Input: `extend type Query {
   "One assertion by id or ref:SYSTEM:VALUE."
-  assertion(id: ID!): Assertion
+  assertion(
+    "Id or ref:SYSTEM:VALUE."
+    id: ID!
+  ): Assertion
   "Assertions, newest first. Staff see all, a learner their own."
-  assertions(filter: AssertionFilter, first: Int, after: String): AssertionConnection!
+  assertions(
+    "Which of them; all unless said."
+    filter: AssertionFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): AssertionConnection!
 }
 
 """
 That a learner earned an achievement: a badge award or a course completion.
 """
 type Assertion implements Node {
+  "The opaque id."
   id: ID!
+  "What the system of origin calls the award."
   externalRef: ExternalRef
+  "Who earned it."
   learner: Learner!
   "What was earned, as it is now."
   achievement: Achievement!
@@ -5080,23 +5256,37 @@ type Assertion implements Node {
   recordedAt: DateTime!
   "The id of who recorded it."
   recordedBy: String!
+  "When it was last changed here."
   updatedAt: DateTime!
+  "Grows with each change; send it as expectedVersion."
   version: Int!
+  "The term, as the institution names it; empty outside of terms."
   term: String!
+  "The grade of a course, as it was given."
   grade: String
+  "How many credits were earned."
   creditsEarned: Float
+  "An account in words, in Markdown."
   narrative: String
+  "What the learner was in it, such as team lead."
   role: String
+  "The number of the licence that it gave."
   licenseNumber: String
+  "The first day of the work that led to it."
   activityStartOn: Date
+  "The last day of the work that led to it."
   activityEndOn: Date
+  "What was reached."
   results: [Result!]!
+  "What shows that it was earned."
   evidence: [Evidence!]!
   "Signed credentials of it, newest first."
   credentials: [Credential!]!
+  "When it was taken back; null while it stands."
   withdrawnAt: DateTime
   "The id of who withdrew it."
   withdrawnBy: String
+  "Why it was taken back."
   withdrawnReason: String
 }
 
@@ -5108,6 +5298,7 @@ type Result {
   resultDescription: ResultDescription
   "The level of the rubric."
   achievedLevel: RubricCriterionLevel
+  "The value, for a kind of result that has values."
   value: String
   "One of the standard's result statuses."
   status: String
@@ -5117,15 +5308,21 @@ type Result {
 What shows that it was earned.
 """
 type Evidence {
+  "Where it is to be seen; empty without one."
   url: String!
+  "What it is called."
   name: String!
+  "A description, in the words of whoever made it."
   description: String!
+  "An account in words, in Markdown."
   narrative: String!
+  "What kind of thing the evidence is."
   genre: String!
 }
 
 "Which assertions."
 input AssertionFilter {
+  "Exactly this term."
   term: String
   "Achieved on this day or later."
   achievedFrom: Date
@@ -5137,59 +5334,90 @@ input AssertionFilter {
 
 "A page of assertions, newest first."
 type AssertionConnection {
+  "The entries of this page, each with its cursor."
   edges: [AssertionEdge!]!
+  "The entries of this page."
   nodes: [Assertion!]!
+  "Where this page stands in the list."
   pageInfo: PageInfo!
 }
 
 "One entry of a page of assertions."
 type AssertionEdge {
+  "Send it as after to go on behind this entry."
   cursor: String!
+  "The entry."
   node: Assertion!
 }
 
 extend type Mutation {
   "Record that a learner earned an achievement, or completed a course. Registrars and assessors."
-  awardAchievement(input: AwardAchievementInput!): AwardAchievementPayload!
+  awardAchievement(
+    "What the change is to be."
+    input: AwardAchievementInput!
+  ): AwardAchievementPayload!
   "Record up to 100 awards. Registrars and assessors."
-  awardAchievements(input: AwardAchievementsInput!): AwardAchievementsPayload!
+  awardAchievements(
+    "What the change is to be."
+    input: AwardAchievementsInput!
+  ): AwardAchievementsPayload!
   "Replace what an award says, with a reason. Registrars and assessors."
-  correctAssertion(input: CorrectAssertionInput!): CorrectAssertionPayload!
+  correctAssertion(
+    "What the change is to be."
+    input: CorrectAssertionInput!
+  ): CorrectAssertionPayload!
   "Take an award back, with a reason; it stays on file. Registrars."
-  withdrawAssertion(input: WithdrawAssertionInput!): WithdrawAssertionPayload!
+  withdrawAssertion(
+    "What the change is to be."
+    input: WithdrawAssertionInput!
+  ): WithdrawAssertionPayload!
 }
 
 "An award."
 input AwardAchievementInput {
   "A second request with the same key answers as the first; 1 to 255 bytes."
   idempotencyKey: String
+  "Who earned what."
   award: AwardInput!
 }
 
 "Who earned what. Name either an achievement or a course."
 input AwardInput {
+  "Id or ref:SYSTEM:VALUE."
   learnerId: ID!
   "Id, uri or ref:SYSTEM:VALUE."
   achievementId: ID
   "Id, code or ref:SYSTEM:VALUE."
   courseId: ID
+  "What another system calls the award."
   externalRef: ExternalRefInput
+  "What the award says."
   facts: AssertionFactsInput!
 }
 
 "What an award says besides who and what."
 input AssertionFactsInput {
+  "The day on which it was achieved."
   achievedOn: Date!
+  "The term, as the institution names it; empty outside of terms."
   term: String
   "Of a course; it becomes the result of its grade description."
   grade: String
+  "How many credits were earned."
   creditsEarned: Float
+  "An account in words, in Markdown."
   narrative: String
+  "What the learner was in it, such as team lead."
   role: String
+  "The number of the licence that it gave."
   licenseNumber: String
+  "The first day of the work that led to it."
   activityStartOn: Date
+  "The last day of the work that led to it."
   activityEndOn: Date
+  "What was reached."
   results: [ResultInput!]
+  "What shows that it was earned."
   evidence: [EvidenceInput!]
 }
 
@@ -5199,60 +5427,81 @@ input ResultInput {
   resultDescription: String!
   "The id of one of its levels."
   achievedLevel: String
+  "The value, for a kind of result that has values."
   value: String
+  "One of the standard's result statuses."
   status: String
 }
 
 "What shows it; an address or a narrative."
 input EvidenceInput {
+  "Where it is to be seen."
   url: String
+  "What it is called."
   name: String
+  "A description, in the words of whoever made it."
   description: String
+  "An account in words, in Markdown."
   narrative: String
+  "What kind of thing the evidence is."
   genre: String
 }
 
 "The award as it is on file."
 type AwardAchievementPayload {
+  "The award as it is now; null when nothing was done."
   assertion: Assertion
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "Awards, at most 100."
 input AwardAchievementsInput {
+  "At most 100."
   awards: [AwardInput!]!
+  "What becomes of the rest when a row breaks a rule."
   errorPolicy: ErrorPolicy! = REJECT_ALL
 }
 
 "What became of each award, in order."
 type AwardAchievementsPayload {
+  "What became of each award, in the order of the input."
   results: [AwardResult!]!
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "What became of one of many awards."
 type AwardResult {
+  "The award; null when it failed."
   assertion: Assertion
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "What an award is to say instead."
 input CorrectAssertionInput {
+  "Which award, by id or ref:SYSTEM:VALUE."
   id: ID!
+  "Refuse with CONFLICT when there is another version by now."
   expectedVersion: Int
   "Why, for the audit."
   reason: String!
+  "What the award says."
   facts: AssertionFactsInput!
 }
 
 "The award as it is now."
 type CorrectAssertionPayload {
+  "The award as it is now; null when nothing was done."
   assertion: Assertion
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "Which award to take back."
 input WithdrawAssertionInput {
+  "Which award, by id or ref:SYSTEM:VALUE."
   id: ID!
   "Why; it is kept with the award."
   reason: String!
@@ -5260,20 +5509,31 @@ input WithdrawAssertionInput {
 
 "The award as it is now."
 type WithdrawAssertionPayload {
+  "The award as it is now; null when nothing was done."
   assertion: Assertion
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/audit.graphqls", Input: `extend type Query {
   "What was done, newest first. Administrators and registrars."
-  auditLog(filter: AuditFilter, first: Int, after: String): AuditLineConnection
+  auditLog(
+    "Which of them; all unless said."
+    filter: AuditFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): AuditLineConnection
 }
 
 """
 One line of the append-only account. Each holds the hash of the one before.
 """
 type AuditLine {
+  "The place in the account, from 1."
   sequence: Int!
+  "When it was done."
   at: DateTime!
   "The id of who did it."
   actorId: String!
@@ -5295,14 +5555,19 @@ input AuditFilter {
 
 "A page of the audit."
 type AuditLineConnection {
+  "The entries of this page, each with its cursor."
   edges: [AuditLineEdge!]!
+  "The entries of this page."
   nodes: [AuditLine!]!
+  "Where this page stands in the list."
   pageInfo: PageInfo!
 }
 
 "One entry of a page of the audit."
 type AuditLineEdge {
+  "Send it as after to go on behind this entry."
   cursor: String!
+  "The entry."
   node: AuditLine!
 }
 `, BuiltIn: false},
@@ -5361,9 +5626,15 @@ type Query {
   "Who is asking."
   viewer: Viewer!
   "One thing by id."
-  node(id: ID!): Node
+  node(
+    "The opaque id."
+    id: ID!
+  ): Node
   "Things by id, at most 100, in the order asked; null for each that there is not."
-  nodes(ids: [ID!]!): [Node]!
+  nodes(
+    "Opaque ids."
+    ids: [ID!]!
+  ): [Node]!
 }
 
 """
@@ -5438,27 +5709,50 @@ enum Scope {
 `, BuiltIn: false},
 	{Name: "../../schema/course.graphqls", Input: `extend type Query {
   "One course by id, code or ref:SYSTEM:VALUE."
-  course(id: ID!): Course
+  course(
+    "Id, code or ref:SYSTEM:VALUE."
+    id: ID!
+  ): Course
   "Courses by code."
-  courses(filter: CourseFilter, first: Int, after: String): CourseConnection!
+  courses(
+    "Which of them; all unless said."
+    filter: CourseFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): CourseConnection!
 }
 
 """
 A course of the catalogue.
 """
 type Course implements Node {
+  "The opaque id."
   id: ID!
+  "What the system of origin calls it, unique there."
   externalRef: ExternalRef
+  "The code by which people know it, unique here."
   code: String!
+  "The title."
   title: String!
+  "A description, in the words of whoever made it."
   description: String
+  "How many credits it is worth."
   credits: Float
+  "The level, such as 100 or graduate."
   level: String
+  "The field of study."
   fieldOfStudy: String
+  "The language tag, such as en or es-MX."
   language: String
+  "Grows with each change; send it as expectedVersion."
   version: Int!
+  "When it was made here."
   createdAt: DateTime!
+  "When it was last changed here."
   updatedAt: DateTime!
+  "When it was taken out of use; null while it is in use."
   retiredAt: DateTime
   "What it introduces, practises and assesses."
   competencies: [CourseMapping!]!
@@ -5470,8 +5764,11 @@ type Course implements Node {
 A cell of the curriculum map.
 """
 type CourseMapping {
+  "The course that touches the competency."
   course: Course!
+  "The competency that is touched."
   competency: Competency!
+  "What the course does with it."
   stage: Stage!
   "Quality, identifier or uri of the rubric level that is aimed at."
   targetLevel: String
@@ -5481,8 +5778,11 @@ type CourseMapping {
 What a course does with a competency.
 """
 enum Stage {
+  "Learners meet it for the first time."
   INTRODUCED
+  "Learners work with it."
   PRACTISED
+  "Learners show that they have it."
   ASSESSED
 }
 
@@ -5496,83 +5796,129 @@ input CourseFilter {
 
 "A page of courses."
 type CourseConnection {
+  "The entries of this page, each with its cursor."
   edges: [CourseEdge!]!
+  "The entries of this page."
   nodes: [Course!]!
+  "Where this page stands in the list."
   pageInfo: PageInfo!
 }
 
 "One entry of a page of courses."
 type CourseEdge {
+  "Send it as after to go on behind this entry."
   cursor: String!
+  "The entry."
   node: Course!
 }
 
 extend type Mutation {
   "Add a course. Program designers and registrars."
-  defineCourse(input: DefineCourseInput!): DefineCoursePayload!
+  defineCourse(
+    "What the change is to be."
+    input: DefineCourseInput!
+  ): DefineCoursePayload!
   "Change a course: fields that are sent are set, null clears one. Program designers and registrars."
-  reviseCourse(input: ReviseCourseInput!): ReviseCoursePayload!
+  reviseCourse(
+    "What the change is to be."
+    input: ReviseCourseInput!
+  ): ReviseCoursePayload!
   "Take a course out of use; what was earned stays. Program designers and registrars."
-  retireCourse(input: RetireCourseInput!): RetireCoursePayload!
+  retireCourse(
+    "What the change is to be."
+    input: RetireCourseInput!
+  ): RetireCoursePayload!
   "Say that a course introduces, practises or assesses a competency, and to what level. Program designers and registrars."
-  mapCompetency(input: MapCompetencyInput!): MapCompetencyPayload!
+  mapCompetency(
+    "What the change is to be."
+    input: MapCompetencyInput!
+  ): MapCompetencyPayload!
   "Take a cell out of the curriculum map. Program designers and registrars."
-  unmapCompetency(input: UnmapCompetencyInput!): UnmapCompetencyPayload!
+  unmapCompetency(
+    "What the change is to be."
+    input: UnmapCompetencyInput!
+  ): UnmapCompetencyPayload!
 }
 
 "A course to add."
 input DefineCourseInput {
+  "What another system calls it."
   externalRef: ExternalRefInput
+  "The code by which people know it, unique here."
   code: String!
+  "The title."
   title: String!
+  "A description, in the words of whoever made it."
   description: String
+  "How many credits it is worth."
   credits: Float
+  "The level, such as 100 or graduate."
   level: String
+  "The field of study."
   fieldOfStudy: String
+  "The language tag, such as en or es-MX."
   language: String
 }
 
 "The course that was added."
 type DefineCoursePayload {
+  "The course as it is now; null when nothing was done."
   course: Course
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "What to change about a course; fields left out stay."
 input ReviseCourseInput {
+  "Which course, by id or ref:SYSTEM:VALUE."
   id: ID!
+  "Refuse with CONFLICT when there is another version by now."
   expectedVersion: Int
+  "The code by which people know it, unique here."
   code: String
+  "The title."
   title: String
+  "A description, in the words of whoever made it."
   description: String
+  "How many credits it is worth."
   credits: Float
+  "The level, such as 100 or graduate."
   level: String
+  "The field of study."
   fieldOfStudy: String
+  "The language tag, such as en or es-MX."
   language: String
 }
 
 "The course as it is now."
 type ReviseCoursePayload {
+  "The course as it is now; null when nothing was done."
   course: Course
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "Which course to retire."
 input RetireCourseInput {
+  "Which course, by id or ref:SYSTEM:VALUE."
   id: ID!
 }
 
 "The course as it is now."
 type RetireCoursePayload {
+  "The course as it is now; null when nothing was done."
   course: Course
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "A cell of the curriculum map."
 input MapCompetencyInput {
+  "Id, code or ref:SYSTEM:VALUE."
   courseId: ID!
   "Id or CASE identifier."
   competencyId: ID!
+  "What the course does with the competency."
   stage: Stage!
   "Quality, identifier or uri of a level of the competency's rubric."
   targetLevel: String
@@ -5580,41 +5926,57 @@ input MapCompetencyInput {
 
 "The cell."
 type MapCompetencyPayload {
+  "The cell."
   mapping: CourseMapping
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "The cell to take out."
 input UnmapCompetencyInput {
+  "Id, code or ref:SYSTEM:VALUE."
   courseId: ID!
+  "Id or CASE identifier."
   competencyId: ID!
+  "Which of its cells."
   stage: Stage!
 }
 
 "The course as it is now."
 type UnmapCompetencyPayload {
+  "The course as it is now; null when nothing was done."
   course: Course
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/credential.graphqls", Input: `extend type Query {
   "One credential by id. Staff see all, a learner their own."
-  credential(id: ID!): Credential
+  credential(
+    "The opaque id."
+    id: ID!
+  ): Credential
 }
 
 """
 A signed document: an Open Badges 3.0 AchievementCredential for one award, or a CLR 2.0 ClrCredential for a record.
 """
 type Credential implements Node {
+  "The opaque id."
   id: ID!
+  "What it tells of."
   kind: CredentialKind!
+  "How far it has come."
   state: CredentialState!
+  "Whose credential it is."
   learner: Learner!
   "The award that it tells of; null for a record."
   assertion: Assertion
   "The id of the key that signed it."
   keyId: String!
+  "When it was made."
   draftedAt: DateTime!
+  "When it was signed and verified."
   issuedAt: DateTime
   "The id of who issued it."
   issuedBy: String!
@@ -5640,18 +6002,25 @@ enum CredentialState {
 
 extend type Mutation {
   "Sign a credential for an award; one that says the same is taken as it is. Registrars."
-  issueCredential(input: IssueCredentialInput!): IssueCredentialPayload!
+  issueCredential(
+    "What the change is to be."
+    input: IssueCredentialInput!
+  ): IssueCredentialPayload!
 }
 
 "Which award."
 input IssueCredentialInput {
+  "A second request with the same key answers as the first; 1 to 255 bytes."
   idempotencyKey: String
+  "Id or ref:SYSTEM:VALUE."
   assertionId: ID!
 }
 
 "The credential."
 type IssueCredentialPayload {
+  "The credential; null when nothing was done."
   credential: Credential
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
@@ -5705,22 +6074,36 @@ enum ErrorPolicy {
 `, BuiltIn: false},
 	{Name: "../../schema/exchange.graphqls", Input: `extend type Query {
   "One job by id. Registrars and program designers."
-  job(id: ID!): Job
+  job(
+    "The opaque id."
+    id: ID!
+  ): Job
   "Jobs, newest first. Registrars and program designers."
-  jobs(first: Int, after: String): JobConnection
+  jobs(
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): JobConnection
 }
 
 """
 An import in the background. Upload the file first: POST /imports/uploads?name=NAME with the file as the body answers with its id.
 """
 type Job implements Node {
+  "The opaque id."
   id: ID!
+  "What the file holds."
   kind: ImportKind!
+  "How far it has come."
   state: JobState!
+  "When it was made here."
   createdAt: DateTime!
   "The id of who started it."
   createdBy: String!
+  "When reading began."
   startedAt: DateTime
+  "When it ended, one way or the other."
   finishedAt: DateTime
   "The size of the file."
   bytesTotal: Int!
@@ -5728,23 +6111,36 @@ type Job implements Node {
   bytesDone: Int!
   "The last line that is done."
   lineDone: Int!
+  "Rows that made something new."
   createdCount: Int!
+  "Rows that changed something."
   updatedCount: Int!
+  "Rows that said what was known."
   unchangedCount: Int!
+  "Rows that broke a rule."
   failedCount: Int!
   "What was odd and yet taken, such as a cycle in a framework."
   notices: [String!]!
   "Why nothing more was read."
   failure: String
   "What became of the rows, in the order of the file; neighbours that went the same way are one entry."
-  outcomes(failedOnly: Boolean, first: Int, after: String): RowOutcomeConnection!
+  outcomes(
+    "Only those that failed."
+    failedOnly: Boolean
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): RowOutcomeConnection!
   "Where the failed rows can be downloaded as CSV, with the same token."
   errorFileUrl: String!
 }
 
 "How far a job has come."
 enum JobState {
+  "It waits for its turn."
   QUEUED
+  "It is being read."
   RUNNING
   "Read to its end; single rows may have failed."
   SUCCEEDED
@@ -5776,14 +6172,19 @@ enum ImportKind {
 
 "What became of neighbouring rows."
 type RowOutcome {
+  "The line of the file that the first of them begins on."
   firstLine: Int!
+  "The line of the file that the last of them begins on."
   lastLine: Int!
+  "How many rows there are."
   rowCount: Int!
+  "What the rows did."
   outcome: RowChange!
   "As the file names it."
   column: String
   "The stable name of the rule that was broken."
   rule: String
+  "The value that broke the rule."
   value: String
   "A sentence that says what to do."
   message: String
@@ -5791,48 +6192,70 @@ type RowOutcome {
 
 "What a row did."
 enum RowChange {
+  "It made something new."
   CREATED
+  "It changed something."
   UPDATED
+  "It said what was known."
   UNCHANGED
+  "It broke a rule, and nothing of it was written."
   FAILED
 }
 
 "A page of outcomes."
 type RowOutcomeConnection {
+  "The entries of this page, each with its cursor."
   edges: [RowOutcomeEdge!]!
+  "The entries of this page."
   nodes: [RowOutcome!]!
+  "Where this page stands in the list."
   pageInfo: PageInfo!
 }
 
 "One entry of a page of outcomes."
 type RowOutcomeEdge {
+  "Send it as after to go on behind this entry."
   cursor: String!
+  "The entry."
   node: RowOutcome!
 }
 
 "A page of jobs."
 type JobConnection {
+  "The entries of this page, each with its cursor."
   edges: [JobEdge!]!
+  "The entries of this page."
   nodes: [Job!]!
+  "Where this page stands in the list."
   pageInfo: PageInfo!
 }
 
 "One entry of a page of jobs."
 type JobEdge {
+  "Send it as after to go on behind this entry."
   cursor: String!
+  "The entry."
   node: Job!
 }
 
 extend type Mutation {
   "Import an uploaded file in the background. Registrars; program designers for the catalogue."
-  startImport(input: StartImportInput!): StartImportPayload!
+  startImport(
+    "What the change is to be."
+    input: StartImportInput!
+  ): StartImportPayload!
   "Stop a job; what is done stays."
-  cancelJob(input: CancelJobInput!): CancelJobPayload!
+  cancelJob(
+    "What the change is to be."
+    input: CancelJobInput!
+  ): CancelJobPayload!
 }
 
 "Which file, and how to read it."
 input StartImportInput {
+  "A second request with the same key answers as the first; 1 to 255 bytes."
   idempotencyKey: String
+  "What the file holds."
   kind: ImportKind!
   "As the upload answered."
   uploadId: ID!
@@ -5848,73 +6271,120 @@ input StartImportInput {
   delimiter: String
   "YYYY-MM-DD unless said; MM/DD/YYYY, DD/MM/YYYY, DD.MM.YYYY or YYYYMMDD."
   dateFormat: String
+  "What becomes of the rest when a row breaks a rule."
   errorPolicy: ErrorPolicy! = REJECT_FAILED_ROWS
 }
 
 "The header that a field has in the file."
 input ImportColumnInput {
+  "Our name of the field."
   field: String!
+  "The header in the file."
   header: String!
 }
 
 "The job."
 type StartImportPayload {
+  "The job."
   job: Job
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "Which job to stop."
 input CancelJobInput {
+  "Which job, by id."
   id: ID!
 }
 
 "The job as it is now."
 type CancelJobPayload {
+  "The job."
   job: Job
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 extend type Subscription {
   "The job whenever it has come further, until it has finished."
-  jobProgress(id: ID!): Job!
+  jobProgress(
+    "The opaque id."
+    id: ID!
+  ): Job!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/framework.graphqls", Input: `extend type Query {
   "One framework by id, CASE identifier or ref:SYSTEM:VALUE."
-  framework(id: ID!): Framework
+  framework(
+    "Id, CASE identifier or ref:SYSTEM:VALUE."
+    id: ID!
+  ): Framework
   "Frameworks by title."
-  frameworks(filter: FrameworkFilter, first: Int, after: String): FrameworkConnection!
+  frameworks(
+    "Which of them; all unless said."
+    filter: FrameworkFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): FrameworkConnection!
   "One competency by id or CASE identifier."
-  competency(id: ID!): Competency
+  competency(
+    "Id or CASE identifier."
+    id: ID!
+  ): Competency
 }
 
 """
 A competency framework: a CASE CFDocument. Frameworks come in by import, and a newer package changes what changed.
 """
 type Framework implements Node {
+  "The opaque id."
   id: ID!
+  "What the system of origin calls it, unique there."
   externalRef: ExternalRef
   "The CASE identifier, a UUID."
   identifier: String!
+  "Its address, as its maker gave it."
   uri: String!
   "1.0 or 1.1: the version of CASE that it came in."
   caseVersion: String!
+  "The title."
   title: String!
+  "Who made it."
   creator: String!
+  "Who publishes it."
   publisher: String
+  "A description, in the words of whoever made it."
   description: String
+  "The language tag, such as en or es-MX."
   language: String
+  "The maker's own version."
   frameworkVersion: String
+  "Such as Draft, Adopted or Deprecated."
   adoptionStatus: String
+  "The day from which it holds."
   statusStartOn: Date
+  "The last day on which it holds."
   statusEndOn: Date
   "When its maker last changed it."
   changedAt: DateTime!
   "Its items in their order."
-  items(filter: CompetencyFilter, first: Int, after: String): CompetencyConnection!
+  items(
+    "Which of them; all unless said."
+    filter: CompetencyFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): CompetencyConnection!
+  "Its rubrics."
   rubrics: [Rubric!]!
+  "Grows with each change; send it as expectedVersion."
   version: Int!
+  "When it was made here."
   createdAt: DateTime!
+  "When it was last changed here."
   updatedAt: DateTime!
 }
 
@@ -5922,30 +6392,51 @@ type Framework implements Node {
 An item of a framework, a CASE CFItem: a competency, a skill, or a heading over some.
 """
 type Competency implements Node {
+  "The opaque id."
   id: ID!
   "The CASE identifier, a UUID."
   identifier: String!
+  "Its address, as its maker gave it."
   uri: String!
+  "The whole statement."
   fullStatement: String!
+  "A short form of the statement."
   abbreviatedStatement: String
+  "Its code in print, such as A.1.2."
   humanCodingScheme: String
+  "Its number in a printed list."
   listEnumeration: String
   "The CFItemType."
   itemType: String
+  "The levels of education that it is for."
   educationLevel: [String!]!
+  "Words to find it by."
   conceptKeywords: [String!]!
+  "The language tag, such as en or es-MX."
   language: String
+  "Notes of its maker."
   notes: String
+  "The day from which it holds."
   statusStartOn: Date
+  "The last day on which it holds."
   statusEndOn: Date
+  "When its maker last changed it."
   changedAt: DateTime!
   "Set when a newer package does not have it any more."
   retiredAt: DateTime
+  "The framework that it is in."
   framework: Framework!
   "The way down from the top of the framework, this item last."
   path: [Competency!]!
+  "The items directly above it."
   parents: [Competency!]!
-  children(first: Int, after: String): CompetencyConnection!
+  "The items directly below it, in their order."
+  children(
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): CompetencyConnection!
   "How it hangs together with others."
   associations: [Association!]!
   "The achievements that are aligned to it."
@@ -5953,19 +6444,31 @@ type Competency implements Node {
   "The courses that introduce, practise or assess it."
   courses: [CourseMapping!]!
   "Awards of the achievements that are aligned to it: who has shown it, newest first. Staff."
-  assertions(filter: AssertionFilter, first: Int, after: String): AssertionConnection
+  assertions(
+    "Which of them; all unless said."
+    filter: AssertionFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): AssertionConnection
 }
 
 """
 A CASE CFAssociation with the item at one of its ends.
 """
 type Association {
+  "The opaque id."
   id: ID!
+  "The CASE identifier, a UUID."
   identifier: String!
   "Such as isChildOf, precedes, exactMatchOf."
   type: String!
+  "The address that it leads from."
   originUri: String!
+  "The address that it leads to."
   destinationUri: String!
+  "The order among its kind."
   sequenceNumber: Int
   "The item at the other end, when it is here."
   other: Competency
@@ -5975,11 +6478,17 @@ type Association {
 A CASE CFRubric.
 """
 type Rubric {
+  "The opaque id."
   id: ID!
+  "The CASE identifier, a UUID."
   identifier: String!
+  "Its address, as its maker gave it."
   uri: String!
+  "The title."
   title: String
+  "A description, in the words of whoever made it."
   description: String
+  "Its criteria, in their order."
   criteria: [RubricCriterion!]!
 }
 
@@ -5987,12 +6496,19 @@ type Rubric {
 A criterion of a rubric.
 """
 type RubricCriterion {
+  "The opaque id."
   id: ID!
+  "The CASE identifier, a UUID."
   identifier: String!
+  "Its address, as its maker gave it."
   uri: String!
+  "The category of the criterion."
   category: String
+  "A description, in the words of whoever made it."
   description: String
+  "How much the criterion counts."
   weight: Float
+  "Its levels, the lowest first."
   levels: [RubricLevel!]!
 }
 
@@ -6000,12 +6516,19 @@ type RubricCriterion {
 A level of a criterion.
 """
 type RubricLevel {
+  "The opaque id."
   id: ID!
+  "The CASE identifier, a UUID."
   identifier: String!
+  "Its address, as its maker gave it."
   uri: String!
+  "The name of the level."
   quality: String
+  "What somebody at this level does."
   description: String
+  "What a learner at this level is told."
   feedback: String
+  "What the level counts."
   score: Float
 }
 
@@ -6027,27 +6550,37 @@ input CompetencyFilter {
 
 "A page of frameworks."
 type FrameworkConnection {
+  "The entries of this page, each with its cursor."
   edges: [FrameworkEdge!]!
+  "The entries of this page."
   nodes: [Framework!]!
+  "Where this page stands in the list."
   pageInfo: PageInfo!
 }
 
 "One entry of a page of frameworks."
 type FrameworkEdge {
+  "Send it as after to go on behind this entry."
   cursor: String!
+  "The entry."
   node: Framework!
 }
 
 "A page of competencies, in the order of the framework."
 type CompetencyConnection {
+  "The entries of this page, each with its cursor."
   edges: [CompetencyEdge!]!
+  "The entries of this page."
   nodes: [Competency!]!
+  "Where this page stands in the list."
   pageInfo: PageInfo!
 }
 
 "One entry of a page of competencies."
 type CompetencyEdge {
+  "Send it as after to go on behind this entry."
   cursor: String!
+  "The entry."
   node: Competency!
 }
 `, BuiltIn: false},
@@ -6060,17 +6593,25 @@ type CompetencyEdge {
 The issuer of everything in it: its profile stands in every credential.
 """
 type Institution implements Node {
+  "The opaque id."
   id: ID!
   "The last part of its address: /i/SLUG."
   slug: String!
+  "The name, as credentials carry it."
   name: String!
+  "The web address."
   url: String
+  "The e-mail address."
   email: String
+  "The telephone number."
   phone: String
+  "A description, in the words of whoever made it."
   description: String
+  "The address of the logo."
   imageUrl: String
   "The named official who attests."
   official: String
+  "The postal address."
   address: Address
   "What other bodies call it."
   otherIdentifiers: [InstitutionIdentifier!]!
@@ -6078,12 +6619,24 @@ type Institution implements Node {
   did: String!
   "Grows with each change; send it as expectedVersion."
   version: Int!
+  "When it was made here."
   createdAt: DateTime!
+  "When it was last changed here."
   updatedAt: DateTime!
   "People who work here. Administrators only."
-  staff(first: Int, after: String): StaffConnection
+  staff(
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): StaffConnection
   "Programs and terminals with a token. Administrators only."
-  apiClients(first: Int, after: String): ApiClientConnection
+  apiClients(
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): ApiClientConnection
   "The keys it has signed with, newest first."
   signingKeys: [SigningKey!]!
 }
@@ -6092,12 +6645,17 @@ type Institution implements Node {
 A postal address.
 """
 type Address {
+  "The name of the country."
   country: String
   "ISO 3166-1 alpha-2."
   countryCode: String
+  "State, province or canton."
   region: String
+  "The town."
   locality: String
+  "Street and number."
   street: String
+  "The postal code."
   postalCode: String
 }
 
@@ -6107,6 +6665,7 @@ What another body calls an institution.
 type InstitutionIdentifier {
   "The kind of identifier, as Open Badges 3.0 names it."
   type: String!
+  "The value."
   value: String!
 }
 
@@ -6114,12 +6673,19 @@ type InstitutionIdentifier {
 Somebody who works for the institution.
 """
 type Staff {
+  "The opaque id."
   id: ID!
+  "The e-mail address."
   email: String!
+  "What they are called."
   name: String!
+  "What they may be here."
   roles: [Role!]!
+  "Grows with each change; send it as expectedVersion."
   version: Int!
+  "When it was made here."
   createdAt: DateTime!
+  "When it was last changed here."
   updatedAt: DateTime!
   "Set when the account was closed."
   deactivatedAt: DateTime
@@ -6127,14 +6693,19 @@ type Staff {
 
 "A page of staff, by name."
 type StaffConnection {
+  "The entries of this page, each with its cursor."
   edges: [StaffEdge!]!
+  "The entries of this page."
   nodes: [Staff!]!
+  "Where this page stands in the list."
   pageInfo: PageInfo!
 }
 
 "One entry of a page of staff."
 type StaffEdge {
+  "Send it as after to go on behind this entry."
   cursor: String!
+  "The entry."
   node: Staff!
 }
 
@@ -6142,26 +6713,37 @@ type StaffEdge {
 A program, or a person at a terminal, that acts with a bearer token.
 """
 type ApiClient {
+  "The opaque id."
   id: ID!
+  "What it is for."
   name: String!
+  "What it may be here."
   roles: [Role!]!
   "Empty: all that the roles allow."
   scopes: [Scope!]!
+  "When it was made here."
   createdAt: DateTime!
+  "When the token stops to work; null for never."
   expiresAt: DateTime
+  "When the token was ended; null while it works."
   revokedAt: DateTime
 }
 
 "A page of API clients, newest first."
 type ApiClientConnection {
+  "The entries of this page, each with its cursor."
   edges: [ApiClientEdge!]!
+  "The entries of this page."
   nodes: [ApiClient!]!
+  "Where this page stands in the list."
   pageInfo: PageInfo!
 }
 
 "One entry of a page of API clients."
 type ApiClientEdge {
+  "Send it as after to go on behind this entry."
   cursor: String!
+  "The entry."
   node: ApiClient!
 }
 
@@ -6169,13 +6751,17 @@ type ApiClientEdge {
 The public half of a key that signs credentials. The private half never leaves the service.
 """
 type SigningKey {
+  "The opaque id."
   id: ID!
   "Ed25519."
   algorithm: String!
   "The public key as a Multikey."
   publicKeyMultibase: String!
+  "What it is good for."
   state: SigningKeyState!
+  "When it was made here."
   createdAt: DateTime!
+  "When it stopped signing."
   retiredAt: DateTime
 }
 
@@ -6193,46 +6779,84 @@ enum SigningKeyState {
 
 extend type Mutation {
   "Change the issuer profile: fields that are sent are set, null clears one. Administrators."
-  reviseInstitution(input: ReviseInstitutionInput!): ReviseInstitutionPayload!
+  reviseInstitution(
+    "What the change is to be."
+    input: ReviseInstitutionInput!
+  ): ReviseInstitutionPayload!
   "Add somebody to the staff. Administrators."
-  addStaff(input: AddStaffInput!): AddStaffPayload!
+  addStaff(
+    "What the change is to be."
+    input: AddStaffInput!
+  ): AddStaffPayload!
   "Change somebody's address, name or roles. Administrators."
-  reviseStaff(input: ReviseStaffInput!): ReviseStaffPayload!
+  reviseStaff(
+    "What the change is to be."
+    input: ReviseStaffInput!
+  ): ReviseStaffPayload!
   "Close somebody's account. Administrators."
-  deactivateStaff(input: DeactivateStaffInput!): DeactivateStaffPayload!
+  deactivateStaff(
+    "What the change is to be."
+    input: DeactivateStaffInput!
+  ): DeactivateStaffPayload!
   "Make an API client; the token is shown this once. Administrators."
-  createApiClient(input: CreateApiClientInput!): CreateApiClientPayload!
+  createApiClient(
+    "What the change is to be."
+    input: CreateApiClientInput!
+  ): CreateApiClientPayload!
   "End an API client's token at once. Administrators."
-  revokeApiClient(input: RevokeApiClientInput!): RevokeApiClientPayload!
+  revokeApiClient(
+    "What the change is to be."
+    input: RevokeApiClientInput!
+  ): RevokeApiClientPayload!
   "Retire the signing key and make a new one; what was signed still verifies. Administrators."
-  rotateSigningKey(input: RotateSigningKeyInput!): RotateSigningKeyPayload!
+  rotateSigningKey(
+    "What the change is to be."
+    input: RotateSigningKeyInput!
+  ): RotateSigningKeyPayload!
   "Publish a key no more because somebody else may have it: nothing that it signed verifies any more. Administrators."
-  withdrawSigningKey(input: WithdrawSigningKeyInput!): WithdrawSigningKeyPayload!
+  withdrawSigningKey(
+    "What the change is to be."
+    input: WithdrawSigningKeyInput!
+  ): WithdrawSigningKeyPayload!
 }
 
 "Fields of the issuer profile to change; those left out stay."
 input ReviseInstitutionInput {
   "Refuse when the institution has another version by now."
   expectedVersion: Int
+  "The name, as credentials carry it."
   name: String
+  "The web address."
   url: String
+  "The e-mail address."
   email: String
+  "The telephone number."
   phone: String
+  "A description, in the words of whoever made it."
   description: String
+  "The address of the logo."
   imageUrl: String
+  "The named official who attests."
   official: String
+  "The postal address."
   address: AddressInput
+  "What other bodies call it."
   otherIdentifiers: [InstitutionIdentifierInput!]
 }
 
 "A postal address to set."
 input AddressInput {
+  "The name of the country."
   country: String
   "ISO 3166-1 alpha-2."
   countryCode: String
+  "State, province or canton."
   region: String
+  "The town."
   locality: String
+  "Street and number."
   street: String
+  "The postal code."
   postalCode: String
 }
 
@@ -6240,51 +6864,69 @@ input AddressInput {
 input InstitutionIdentifierInput {
   "The kind of identifier, as Open Badges 3.0 names it."
   type: String!
+  "The value."
   value: String!
 }
 
 "The institution as it is now, or why it was not changed."
 type ReviseInstitutionPayload {
+  "The institution as it is now; null when nothing was done."
   institution: Institution
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "Somebody new."
 input AddStaffInput {
+  "The e-mail address."
   email: String!
+  "What they are called."
   name: String!
+  "What they may be here."
   roles: [Role!]!
 }
 
 "Who was added."
 type AddStaffPayload {
+  "The member of staff as they are now; null when nothing was done."
   staff: Staff
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "What to change about somebody; what is left out stays."
 input ReviseStaffInput {
+  "Which member of staff, by id."
   id: ID!
+  "Refuse with CONFLICT when there is another version by now."
   expectedVersion: Int
+  "The e-mail address."
   email: String!
+  "What they are called."
   name: String!
+  "What they may be here."
   roles: [Role!]!
 }
 
 "Who was changed."
 type ReviseStaffPayload {
+  "The member of staff as they are now; null when nothing was done."
   staff: Staff
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "Whose account to close."
 input DeactivateStaffInput {
+  "Which member of staff, by id."
   id: ID!
 }
 
 "Whose account was closed."
 type DeactivateStaffPayload {
+  "The member of staff as they are now; null when nothing was done."
   staff: Staff
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
@@ -6292,74 +6934,104 @@ type DeactivateStaffPayload {
 input CreateApiClientInput {
   "What it is for."
   name: String!
+  "What it may be here."
   roles: [Role!]!
   "Empty or left out: all that the roles allow."
   scopes: [Scope!]
   "Whose own client this is; with the role LEARNER only."
   learnerId: ID
+  "When the token stops to work; null for never."
   expiresAt: DateTime
 }
 
 "The client with its token."
 type CreateApiClientPayload {
+  "The client as it is now; null when nothing was done."
   apiClient: ApiClient
   "The bearer token. It cannot be shown again."
   token: String
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "Which API client to end."
 input RevokeApiClientInput {
+  "Which API client, by id."
   id: ID!
 }
 
 "The client that was ended."
 type RevokeApiClientPayload {
+  "The client as it is now; null when nothing was done."
   apiClient: ApiClient
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "Nothing needs to be said to rotate the key; the note goes nowhere but into the client's own log."
 input RotateSigningKeyInput {
+  "Anything; nothing is done with it."
   clientMutationId: String
 }
 
 "The new key."
 type RotateSigningKeyPayload {
+  "The key; null when nothing was done."
   signingKey: SigningKey
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "Which key somebody else may have."
 input WithdrawSigningKeyInput {
+  "Which key, by id."
   id: ID!
 }
 
 "The key as it is now."
 type WithdrawSigningKeyPayload {
+  "The key; null when nothing was done."
   signingKey: SigningKey
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/learner.graphqls", Input: `extend type Query {
   "One learner by id or ref:SYSTEM:VALUE."
-  learner(id: ID!): Learner
+  learner(
+    "Id or ref:SYSTEM:VALUE."
+    id: ID!
+  ): Learner
   "Learners by name. Staff see all, a learner only oneself."
-  learners(filter: LearnerFilter, first: Int, after: String): LearnerConnection!
+  learners(
+    "Which of them; all unless said."
+    filter: LearnerFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): LearnerConnection!
 }
 
 """
 A person who earned something.
 """
 type Learner implements Node {
+  "The opaque id."
   id: ID!
+  "What the system of origin calls it, unique there."
   externalRef: ExternalRef
   "The name as it is now."
   displayName: String!
+  "The given name."
   givenName: String
+  "The family name."
   familyName: String
+  "Names in between."
   additionalName: String
+  "The e-mail address."
   email: String
+  "The day of birth."
   birthOn: Date
   "The decentralized identifier that credentials are issued to; without one they name the learner by a UUID."
   did: String
@@ -6368,11 +7040,26 @@ type Learner implements Node {
   "What other systems and bodies call the learner."
   identifiers: [LearnerIdentifier!]!
   "What the learner earned, newest first."
-  assertions(filter: AssertionFilter, first: Int, after: String): AssertionConnection!
+  assertions(
+    "Which of them; all unless said."
+    filter: AssertionFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): AssertionConnection!
   "The versions of the learner's record, newest first."
-  records(first: Int, after: String): RecordConnection!
+  records(
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): RecordConnection!
+  "Grows with each change; send it as expectedVersion."
   version: Int!
+  "When it was made here."
   createdAt: DateTime!
+  "When it was last changed here."
   updatedAt: DateTime!
 }
 
@@ -6380,15 +7067,21 @@ type Learner implements Node {
 A name that somebody has or had.
 """
 type LearnerName {
+  "The name as a whole, as people read it."
   displayName: String!
+  "The given name."
   givenName: String
+  "The family name."
   familyName: String
+  "Names in between."
   additionalName: String
   "The day from which it holds."
   effectiveOn: Date!
+  "When it was recorded here."
   recordedAt: DateTime!
   "The id of who recorded it."
   recordedBy: String!
+  "Why the name was taken on."
   reason: String!
 }
 
@@ -6398,6 +7091,7 @@ What somebody calls a learner.
 type LearnerIdentifier {
   "The kind, as Open Badges 3.0 names it, such as nationalIdentityNumber."
   type: String!
+  "The value."
   value: String!
 }
 
@@ -6413,78 +7107,123 @@ input LearnerFilter {
 
 "What somebody calls a learner."
 input LearnerIdentifierInput {
+  "The kind, as Open Badges 3.0 names it, such as nationalIdentityNumber."
   type: String!
+  "The value."
   value: String!
 }
 
 "A page of learners, by display name."
 type LearnerConnection {
+  "The entries of this page, each with its cursor."
   edges: [LearnerEdge!]!
+  "The entries of this page."
   nodes: [Learner!]!
+  "Where this page stands in the list."
   pageInfo: PageInfo!
 }
 
 "One entry of a page of learners."
 type LearnerEdge {
+  "Send it as after to go on behind this entry."
   cursor: String!
+  "The entry."
   node: Learner!
 }
 
 extend type Mutation {
   "Add a learner. Registrars."
-  defineLearner(input: DefineLearnerInput!): DefineLearnerPayload!
+  defineLearner(
+    "What the change is to be."
+    input: DefineLearnerInput!
+  ): DefineLearnerPayload!
   "Change how a learner is reached: fields that are sent are set, null clears one. Registrars."
-  reviseLearner(input: ReviseLearnerInput!): ReviseLearnerPayload!
+  reviseLearner(
+    "What the change is to be."
+    input: ReviseLearnerInput!
+  ): ReviseLearnerPayload!
   "Give a learner another name; the former stays in the history. Registrars."
-  renameLearner(input: RenameLearnerInput!): RenameLearnerPayload!
+  renameLearner(
+    "What the change is to be."
+    input: RenameLearnerInput!
+  ): RenameLearnerPayload!
   "Add what another body calls a learner. Registrars."
-  addLearnerIdentifier(input: AddLearnerIdentifierInput!): AddLearnerIdentifierPayload!
+  addLearnerIdentifier(
+    "What the change is to be."
+    input: AddLearnerIdentifierInput!
+  ): AddLearnerIdentifierPayload!
   "Take an identifier away. Registrars."
-  removeLearnerIdentifier(input: RemoveLearnerIdentifierInput!): RemoveLearnerIdentifierPayload!
+  removeLearnerIdentifier(
+    "What the change is to be."
+    input: RemoveLearnerIdentifierInput!
+  ): RemoveLearnerIdentifierPayload!
 }
 
 "A learner to add."
 input DefineLearnerInput {
+  "What another system calls the learner."
   externalRef: ExternalRefInput
   "Left out: given and family name together."
   displayName: String
+  "The given name."
   givenName: String
+  "The family name."
   familyName: String
+  "Names in between."
   additionalName: String
+  "The e-mail address."
   email: String
+  "The day of birth."
   birthOn: Date
+  "The decentralized identifier of the learner; credentials then name it."
   did: String
+  "What other systems and bodies call the learner."
   identifiers: [LearnerIdentifierInput!]
 }
 
 "The learner that was added."
 type DefineLearnerPayload {
+  "The learner as it is now; null when nothing was done."
   learner: Learner
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "What to change about a learner; fields left out stay."
 input ReviseLearnerInput {
+  "Which learner, by id or ref:SYSTEM:VALUE."
   id: ID!
+  "Refuse with CONFLICT when there is another version by now."
   expectedVersion: Int
+  "The e-mail address."
   email: String
+  "The day of birth."
   birthOn: Date
+  "The decentralized identifier of the learner; credentials then name it."
   did: String
 }
 
 "The learner as it is now."
 type ReviseLearnerPayload {
+  "The learner as it is now; null when nothing was done."
   learner: Learner
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "Another name."
 input RenameLearnerInput {
+  "Which learner, by id or ref:SYSTEM:VALUE."
   id: ID!
+  "Refuse with CONFLICT when there is another version by now."
   expectedVersion: Int
+  "The name as a whole, as people read it."
   displayName: String!
+  "The given name."
   givenName: String
+  "The family name."
   familyName: String
+  "Names in between."
   additionalName: String
   "The day from which it holds; today unless said."
   effectiveOn: Date
@@ -6494,44 +7233,59 @@ input RenameLearnerInput {
 
 "The learner as it is now."
 type RenameLearnerPayload {
+  "The learner as it is now; null when nothing was done."
   learner: Learner
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "An identifier to add."
 input AddLearnerIdentifierInput {
+  "Which learner, by id or ref:SYSTEM:VALUE."
   id: ID!
+  "What to add."
   identifier: LearnerIdentifierInput!
 }
 
 "The learner as it is now."
 type AddLearnerIdentifierPayload {
+  "The learner as it is now; null when nothing was done."
   learner: Learner
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 
 "An identifier to take away."
 input RemoveLearnerIdentifierInput {
+  "Which learner, by id or ref:SYSTEM:VALUE."
   id: ID!
+  "What to take away."
   identifier: LearnerIdentifierInput!
 }
 
 "The learner as it is now."
 type RemoveLearnerIdentifierPayload {
+  "The learner as it is now; null when nothing was done."
   learner: Learner
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/record.graphqls", Input: `extend type Query {
   "One version of a record by id. Staff see all, a learner their own."
-  record(id: ID!): Record
+  record(
+    "The opaque id."
+    id: ID!
+  ): Record
 }
 
 """
 A version of a learner's comprehensive record. It never changes.
 """
 type Record implements Node {
+  "The opaque id."
   id: ID!
+  "Whose record it is."
   learner: Learner!
   "1 for the learner's first."
   version: Int!
@@ -6543,6 +7297,7 @@ type Record implements Node {
   partial: Boolean!
   "What was left out, and why."
   omissions: [Omission!]!
+  "When it was assembled."
   assembledAt: DateTime!
   "The id of who assembled it."
   assembledBy: String!
@@ -6550,43 +7305,60 @@ type Record implements Node {
 
 "What a record leaves out."
 type Omission {
+  "A sentence."
   reason: String!
+  "How many there are of this."
   count: Int!
 }
 
 "A page of records, newest version first."
 type RecordConnection {
+  "The entries of this page, each with its cursor."
   edges: [RecordEdge!]!
+  "The entries of this page."
   nodes: [Record!]!
+  "Where this page stands in the list."
   pageInfo: PageInfo!
 }
 
 "One entry of a page of records."
 type RecordEdge {
+  "Send it as after to go on behind this entry."
   cursor: String!
+  "The entry."
   node: Record!
 }
 
 extend type Mutation {
   "Make a learner's signed record of everything earned so far; when nothing changed, the latest version is the answer. Registrars."
-  assembleRecord(input: AssembleRecordInput!): AssembleRecordPayload!
+  assembleRecord(
+    "What the change is to be."
+    input: AssembleRecordInput!
+  ): AssembleRecordPayload!
 }
 
 "Whose record."
 input AssembleRecordInput {
+  "A second request with the same key answers as the first; 1 to 255 bytes."
   idempotencyKey: String
+  "Id or ref:SYSTEM:VALUE."
   learnerId: ID!
 }
 
 "The record."
 type AssembleRecordPayload {
+  "The record; null when nothing was done."
   record: Record
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/verification.graphqls", Input: `extend type Query {
   "Verify a credential or a record, whoever issued it. Open to everyone. The credential is the signed JSON as text."
-  verifyCredential(credential: String!): VerificationReport!
+  verifyCredential(
+    "The signed JSON as text, at most 16 MB."
+    credential: String!
+  ): VerificationReport!
 }
 
 """
@@ -6597,13 +7369,21 @@ type VerificationReport {
   outcome: VerificationOutcome!
   "AchievementCredential, ClrCredential, or another type."
   kind: String!
+  "The id of the credential."
   id: String!
+  "The name of the credential."
   name: String!
+  "The id of the issuer."
   issuerId: String!
+  "The name that the issuer gives itself."
   issuerName: String!
+  "The id of the learner in the credential."
   subjectId: String!
+  "From when the credential holds."
   validFrom: DateTime
+  "Until when the credential holds."
   validUntil: DateTime
+  "Everything that was looked at."
   checks: [VerificationCheck!]!
   "A report for each credential in a record, in its order."
   embedded: [VerificationReport!]!
@@ -6613,6 +7393,7 @@ type VerificationReport {
 type VerificationCheck {
   "structure, proof, issuer, period, status, embedded, subject, associations or binding."
   name: String!
+  "What came of the check."
   outcome: VerificationOutcome!
   "A sentence."
   reason: String!
@@ -6622,7 +7403,9 @@ type VerificationCheck {
 
 "What came of a check."
 enum VerificationOutcome {
+  "It holds."
   PASSED
+  "It does not hold."
   FAILED
   "It could not be found out; that is not a pass."
   NOT_CHECKED

@@ -28,45 +28,75 @@ import (
 // An Open Badges 3.0 Achievement. Fields have the standard's names.
 type AchievementDefinition struct {
 	// One of the standard's types, or one that begins with ext:.
-	AchievementType   *string               `json:"achievementType,omitempty"`
-	Name              string                `json:"name"`
-	Description       string                `json:"description"`
-	Criteria          *Criteria             `json:"criteria,omitempty"`
-	Alignment         []DefinitionAlignment `json:"alignment,omitempty"`
-	Creator           *Profile              `json:"creator,omitempty"`
-	CreditsAvailable  *float64              `json:"creditsAvailable,omitempty"`
-	FieldOfStudy      *string               `json:"fieldOfStudy,omitempty"`
-	HumanCode         *string               `json:"humanCode,omitempty"`
-	Image             *Image                `json:"image,omitempty"`
-	InLanguage        *string               `json:"inLanguage,omitempty"`
-	OtherIdentifier   []IdentifierEntry     `json:"otherIdentifier,omitempty"`
-	Related           []Related             `json:"related,omitempty"`
-	ResultDescription []ResultDescription   `json:"resultDescription,omitempty"`
-	Specialization    *string               `json:"specialization,omitempty"`
-	Tag               []string              `json:"tag,omitempty"`
-	Version           *string               `json:"version,omitempty"`
+	AchievementType *string `json:"achievementType,omitempty"`
+	// The name.
+	Name string `json:"name"`
+	// A description, in the words of whoever made it.
+	Description string `json:"description"`
+	// How it is earned.
+	Criteria *Criteria `json:"criteria,omitempty"`
+	// The nodes of frameworks that it is about.
+	Alignment []DefinitionAlignment `json:"alignment,omitempty"`
+	// Who made it.
+	Creator *Profile `json:"creator,omitempty"`
+	// How many credits it can give.
+	CreditsAvailable *float64 `json:"creditsAvailable,omitempty"`
+	// The field of study.
+	FieldOfStudy *string `json:"fieldOfStudy,omitempty"`
+	// The code by which people know it.
+	HumanCode *string `json:"humanCode,omitempty"`
+	// The picture of the badge.
+	Image *Image `json:"image,omitempty"`
+	// The language tag, such as en or es-MX.
+	InLanguage *string `json:"inLanguage,omitempty"`
+	// What other bodies call it.
+	OtherIdentifier []IdentifierEntry `json:"otherIdentifier,omitempty"`
+	// Other achievements that have to do with it.
+	Related []Related `json:"related,omitempty"`
+	// The kinds of results that an award can have.
+	ResultDescription []ResultDescription `json:"resultDescription,omitempty"`
+	// What it is a specialization in.
+	Specialization *string `json:"specialization,omitempty"`
+	// Words to find it by.
+	Tag []string `json:"tag,omitempty"`
+	// The maker's own version.
+	Version *string `json:"version,omitempty"`
 }
 
 // An Open Badges 3.0 Achievement. Fields have the standard's names.
 type AchievementDefinitionInput struct {
 	// One of the standard's types, or one that begins with ext:; Achievement unless said.
-	AchievementType  *string                    `json:"achievementType,omitempty"`
-	Name             string                     `json:"name"`
-	Description      string                     `json:"description"`
-	Criteria         *CriteriaInput             `json:"criteria"`
-	Alignment        []DefinitionAlignmentInput `json:"alignment,omitempty"`
-	CreditsAvailable *float64                   `json:"creditsAvailable,omitempty"`
-	FieldOfStudy     *string                    `json:"fieldOfStudy,omitempty"`
-	HumanCode        *string                    `json:"humanCode,omitempty"`
-	Image            *ImageInput                `json:"image,omitempty"`
+	AchievementType *string `json:"achievementType,omitempty"`
+	// The name.
+	Name string `json:"name"`
+	// A description, in the words of whoever made it.
+	Description string `json:"description"`
+	// How it is earned.
+	Criteria *CriteriaInput `json:"criteria"`
+	// The nodes of frameworks that it is about.
+	Alignment []DefinitionAlignmentInput `json:"alignment,omitempty"`
+	// How many credits it can give.
+	CreditsAvailable *float64 `json:"creditsAvailable,omitempty"`
+	// The field of study.
+	FieldOfStudy *string `json:"fieldOfStudy,omitempty"`
+	// The code by which people know it.
+	HumanCode *string `json:"humanCode,omitempty"`
+	// The picture of the badge.
+	Image *ImageInput `json:"image,omitempty"`
 	// A language tag such as en or es-MX.
-	InLanguage        *string                  `json:"inLanguage,omitempty"`
-	OtherIdentifier   []IdentifierEntryInput   `json:"otherIdentifier,omitempty"`
-	Related           []RelatedInput           `json:"related,omitempty"`
+	InLanguage *string `json:"inLanguage,omitempty"`
+	// What other bodies call it.
+	OtherIdentifier []IdentifierEntryInput `json:"otherIdentifier,omitempty"`
+	// Other achievements that have to do with it.
+	Related []RelatedInput `json:"related,omitempty"`
+	// The kinds of results that an award can have.
 	ResultDescription []ResultDescriptionInput `json:"resultDescription,omitempty"`
-	Specialization    *string                  `json:"specialization,omitempty"`
-	Tag               []string                 `json:"tag,omitempty"`
-	Version           *string                  `json:"version,omitempty"`
+	// What it is a specialization in.
+	Specialization *string `json:"specialization,omitempty"`
+	// Words to find it by.
+	Tag []string `json:"tag,omitempty"`
+	// The maker's own version.
+	Version *string `json:"version,omitempty"`
 }
 
 // Which achievements.
@@ -83,24 +113,31 @@ type AchievementFilter struct {
 
 // An identifier to add.
 type AddLearnerIdentifierInput struct {
-	ID         string              `json:"id"`
+	// Which learner, by id or ref:SYSTEM:VALUE.
+	ID string `json:"id"`
+	// What to add.
 	Identifier *learner.Identifier `json:"identifier"`
 }
 
 // The learner as it is now.
 type AddLearnerIdentifierPayload struct {
-	Learner    *learner.Learner `json:"learner,omitempty"`
-	UserErrors []UserError      `json:"userErrors"`
+	// The learner as it is now; null when nothing was done.
+	Learner *learner.Learner `json:"learner,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Who was added.
 type AddStaffPayload struct {
-	Staff      *institution.Staff `json:"staff,omitempty"`
-	UserErrors []UserError        `json:"userErrors"`
+	// The member of staff as they are now; null when nothing was done.
+	Staff *institution.Staff `json:"staff,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // What to align to what.
 type AlignAchievementInput struct {
+	// Which achievement, by id or ref:SYSTEM:VALUE.
 	ID string `json:"id"`
 	// Id or CASE identifier.
 	CompetencyID string `json:"competencyId"`
@@ -108,52 +145,73 @@ type AlignAchievementInput struct {
 
 // The achievement as it is now.
 type AlignAchievementPayload struct {
+	// The achievement as it is now; null when nothing was done.
 	Achievement *achievement.Achievement `json:"achievement,omitempty"`
-	UserErrors  []UserError              `json:"userErrors"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // What to align to which course.
 type AlignAchievementToCourseInput struct {
-	ID       string `json:"id"`
+	// Which achievement, by id or ref:SYSTEM:VALUE.
+	ID string `json:"id"`
+	// Id, code or ref:SYSTEM:VALUE.
 	CourseID string `json:"courseId"`
 }
 
 // The achievement as it is now.
 type AlignAchievementToCoursePayload struct {
+	// The achievement as it is now; null when nothing was done.
 	Achievement *achievement.Achievement `json:"achievement,omitempty"`
-	UserErrors  []UserError              `json:"userErrors"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Whose record.
 type AssembleRecordInput struct {
+	// A second request with the same key answers as the first; 1 to 255 bytes.
 	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
-	LearnerID      string  `json:"learnerId"`
+	// Id or ref:SYSTEM:VALUE.
+	LearnerID string `json:"learnerId"`
 }
 
 // The record.
 type AssembleRecordPayload struct {
-	Record     *record.Record `json:"record,omitempty"`
-	UserErrors []UserError    `json:"userErrors"`
+	// The record; null when nothing was done.
+	Record *record.Record `json:"record,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // What an award says besides who and what.
 type AssertionFactsInput struct {
+	// The day on which it was achieved.
 	AchievedOn day.Date `json:"achievedOn"`
-	Term       *string  `json:"term,omitempty"`
+	// The term, as the institution names it; empty outside of terms.
+	Term *string `json:"term,omitempty"`
 	// Of a course; it becomes the result of its grade description.
-	Grade           *string         `json:"grade,omitempty"`
-	CreditsEarned   *float64        `json:"creditsEarned,omitempty"`
-	Narrative       *string         `json:"narrative,omitempty"`
-	Role            *string         `json:"role,omitempty"`
-	LicenseNumber   *string         `json:"licenseNumber,omitempty"`
-	ActivityStartOn *day.Date       `json:"activityStartOn,omitempty"`
-	ActivityEndOn   *day.Date       `json:"activityEndOn,omitempty"`
-	Results         []ResultInput   `json:"results,omitempty"`
-	Evidence        []EvidenceInput `json:"evidence,omitempty"`
+	Grade *string `json:"grade,omitempty"`
+	// How many credits were earned.
+	CreditsEarned *float64 `json:"creditsEarned,omitempty"`
+	// An account in words, in Markdown.
+	Narrative *string `json:"narrative,omitempty"`
+	// What the learner was in it, such as team lead.
+	Role *string `json:"role,omitempty"`
+	// The number of the licence that it gave.
+	LicenseNumber *string `json:"licenseNumber,omitempty"`
+	// The first day of the work that led to it.
+	ActivityStartOn *day.Date `json:"activityStartOn,omitempty"`
+	// The last day of the work that led to it.
+	ActivityEndOn *day.Date `json:"activityEndOn,omitempty"`
+	// What was reached.
+	Results []ResultInput `json:"results,omitempty"`
+	// What shows that it was earned.
+	Evidence []EvidenceInput `json:"evidence,omitempty"`
 }
 
 // Which assertions.
 type AssertionFilter struct {
+	// Exactly this term.
 	Term *string `json:"term,omitempty"`
 	// Achieved on this day or later.
 	AchievedFrom *day.Date `json:"achievedFrom,omitempty"`
@@ -172,54 +230,69 @@ type AuditFilter struct {
 // An award.
 type AwardAchievementInput struct {
 	// A second request with the same key answers as the first; 1 to 255 bytes.
-	IdempotencyKey *string     `json:"idempotencyKey,omitempty"`
-	Award          *AwardInput `json:"award"`
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// Who earned what.
+	Award *AwardInput `json:"award"`
 }
 
 // The award as it is on file.
 type AwardAchievementPayload struct {
-	Assertion  *assertion.Assertion `json:"assertion,omitempty"`
-	UserErrors []UserError          `json:"userErrors"`
+	// The award as it is now; null when nothing was done.
+	Assertion *assertion.Assertion `json:"assertion,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Awards, at most 100.
 type AwardAchievementsInput struct {
-	Awards      []AwardInput `json:"awards"`
-	ErrorPolicy ErrorPolicy  `json:"errorPolicy"`
+	// At most 100.
+	Awards []AwardInput `json:"awards"`
+	// What becomes of the rest when a row breaks a rule.
+	ErrorPolicy ErrorPolicy `json:"errorPolicy"`
 }
 
 // What became of each award, in order.
 type AwardAchievementsPayload struct {
-	Results    []AwardResult `json:"results"`
-	UserErrors []UserError   `json:"userErrors"`
+	// What became of each award, in the order of the input.
+	Results []AwardResult `json:"results"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Who earned what. Name either an achievement or a course.
 type AwardInput struct {
+	// Id or ref:SYSTEM:VALUE.
 	LearnerID string `json:"learnerId"`
 	// Id, uri or ref:SYSTEM:VALUE.
 	AchievementID *string `json:"achievementId,omitempty"`
 	// Id, code or ref:SYSTEM:VALUE.
-	CourseID    *string              `json:"courseId,omitempty"`
-	ExternalRef *id.Ref              `json:"externalRef,omitempty"`
-	Facts       *AssertionFactsInput `json:"facts"`
+	CourseID *string `json:"courseId,omitempty"`
+	// What another system calls the award.
+	ExternalRef *id.Ref `json:"externalRef,omitempty"`
+	// What the award says.
+	Facts *AssertionFactsInput `json:"facts"`
 }
 
 // What became of one of many awards.
 type AwardResult struct {
-	Assertion  *assertion.Assertion `json:"assertion,omitempty"`
-	UserErrors []UserError          `json:"userErrors"`
+	// The award; null when it failed.
+	Assertion *assertion.Assertion `json:"assertion,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Which job to stop.
 type CancelJobInput struct {
+	// Which job, by id.
 	ID string `json:"id"`
 }
 
 // The job as it is now.
 type CancelJobPayload struct {
-	Job        *exchange.Job `json:"job,omitempty"`
-	UserErrors []UserError   `json:"userErrors"`
+	// The job.
+	Job *exchange.Job `json:"job,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Which items of a framework.
@@ -234,17 +307,22 @@ type CompetencyFilter struct {
 
 // What an award is to say instead.
 type CorrectAssertionInput struct {
-	ID              string `json:"id"`
-	ExpectedVersion *int   `json:"expectedVersion,omitempty"`
+	// Which award, by id or ref:SYSTEM:VALUE.
+	ID string `json:"id"`
+	// Refuse with CONFLICT when there is another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
 	// Why, for the audit.
-	Reason string               `json:"reason"`
-	Facts  *AssertionFactsInput `json:"facts"`
+	Reason string `json:"reason"`
+	// What the award says.
+	Facts *AssertionFactsInput `json:"facts"`
 }
 
 // The award as it is now.
 type CorrectAssertionPayload struct {
-	Assertion  *assertion.Assertion `json:"assertion,omitempty"`
-	UserErrors []UserError          `json:"userErrors"`
+	// The award as it is now; null when nothing was done.
+	Assertion *assertion.Assertion `json:"assertion,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Which courses.
@@ -258,223 +336,309 @@ type CourseFilter struct {
 // An API client to make.
 type CreateAPIClientInput struct {
 	// What it is for.
-	Name  string        `json:"name"`
+	Name string `json:"name"`
+	// What it may be here.
 	Roles []access.Role `json:"roles"`
 	// Empty or left out: all that the roles allow.
 	Scopes []access.Scope `json:"scopes,omitempty"`
 	// Whose own client this is; with the role LEARNER only.
-	LearnerID *string    `json:"learnerId,omitempty"`
+	LearnerID *string `json:"learnerId,omitempty"`
+	// When the token stops to work; null for never.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 }
 
 // The client with its token.
 type CreateAPIClientPayload struct {
+	// The client as it is now; null when nothing was done.
 	APIClient *institution.Client `json:"apiClient,omitempty"`
 	// The bearer token. It cannot be shown again.
-	Token      *string     `json:"token,omitempty"`
+	Token *string `json:"token,omitempty"`
+	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }
 
 // How an achievement is earned: the address of the criteria, a narrative in Markdown, or both.
 type Criteria struct {
-	ID        *string `json:"id,omitempty"`
+	// The address of the criteria.
+	ID *string `json:"id,omitempty"`
+	// An account in words, in Markdown.
 	Narrative *string `json:"narrative,omitempty"`
 }
 
 // How it is earned: an address, a narrative, or both.
 type CriteriaInput struct {
-	ID        *string `json:"id,omitempty"`
+	// The address of the criteria.
+	ID *string `json:"id,omitempty"`
+	// An account in words, in Markdown.
 	Narrative *string `json:"narrative,omitempty"`
 }
 
 // Whose account to close.
 type DeactivateStaffInput struct {
+	// Which member of staff, by id.
 	ID string `json:"id"`
 }
 
 // Whose account was closed.
 type DeactivateStaffPayload struct {
-	Staff      *institution.Staff `json:"staff,omitempty"`
-	UserErrors []UserError        `json:"userErrors"`
+	// The member of staff as they are now; null when nothing was done.
+	Staff *institution.Staff `json:"staff,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // An achievement to add.
 type DefineAchievementInput struct {
+	// What another system calls it.
 	ExternalRef *id.Ref `json:"externalRef,omitempty"`
 	// Where it is published, if not here.
-	URI        *string                     `json:"uri,omitempty"`
+	URI *string `json:"uri,omitempty"`
+	// What it is.
 	Definition *AchievementDefinitionInput `json:"definition"`
 }
 
 // The achievement that was added.
 type DefineAchievementPayload struct {
+	// The achievement as it is now; null when nothing was done.
 	Achievement *achievement.Achievement `json:"achievement,omitempty"`
-	UserErrors  []UserError              `json:"userErrors"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // A course to add.
 type DefineCourseInput struct {
-	ExternalRef  *id.Ref  `json:"externalRef,omitempty"`
-	Code         string   `json:"code"`
-	Title        string   `json:"title"`
-	Description  *string  `json:"description,omitempty"`
-	Credits      *float64 `json:"credits,omitempty"`
-	Level        *string  `json:"level,omitempty"`
-	FieldOfStudy *string  `json:"fieldOfStudy,omitempty"`
-	Language     *string  `json:"language,omitempty"`
+	// What another system calls it.
+	ExternalRef *id.Ref `json:"externalRef,omitempty"`
+	// The code by which people know it, unique here.
+	Code string `json:"code"`
+	// The title.
+	Title string `json:"title"`
+	// A description, in the words of whoever made it.
+	Description *string `json:"description,omitempty"`
+	// How many credits it is worth.
+	Credits *float64 `json:"credits,omitempty"`
+	// The level, such as 100 or graduate.
+	Level *string `json:"level,omitempty"`
+	// The field of study.
+	FieldOfStudy *string `json:"fieldOfStudy,omitempty"`
+	// The language tag, such as en or es-MX.
+	Language *string `json:"language,omitempty"`
 }
 
 // The course that was added.
 type DefineCoursePayload struct {
-	Course     *course.Course `json:"course,omitempty"`
-	UserErrors []UserError    `json:"userErrors"`
+	// The course as it is now; null when nothing was done.
+	Course *course.Course `json:"course,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // A learner to add.
 type DefineLearnerInput struct {
+	// What another system calls the learner.
 	ExternalRef *id.Ref `json:"externalRef,omitempty"`
 	// Left out: given and family name together.
-	DisplayName    *string              `json:"displayName,omitempty"`
-	GivenName      *string              `json:"givenName,omitempty"`
-	FamilyName     *string              `json:"familyName,omitempty"`
-	AdditionalName *string              `json:"additionalName,omitempty"`
-	Email          *string              `json:"email,omitempty"`
-	BirthOn        *day.Date            `json:"birthOn,omitempty"`
-	Did            *string              `json:"did,omitempty"`
-	Identifiers    []learner.Identifier `json:"identifiers,omitempty"`
+	DisplayName *string `json:"displayName,omitempty"`
+	// The given name.
+	GivenName *string `json:"givenName,omitempty"`
+	// The family name.
+	FamilyName *string `json:"familyName,omitempty"`
+	// Names in between.
+	AdditionalName *string `json:"additionalName,omitempty"`
+	// The e-mail address.
+	Email *string `json:"email,omitempty"`
+	// The day of birth.
+	BirthOn *day.Date `json:"birthOn,omitempty"`
+	// The decentralized identifier of the learner; credentials then name it.
+	Did *string `json:"did,omitempty"`
+	// What other systems and bodies call the learner.
+	Identifiers []learner.Identifier `json:"identifiers,omitempty"`
 }
 
 // The learner that was added.
 type DefineLearnerPayload struct {
-	Learner    *learner.Learner `json:"learner,omitempty"`
-	UserErrors []UserError      `json:"userErrors"`
+	// The learner as it is now; null when nothing was done.
+	Learner *learner.Learner `json:"learner,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // A pointer to a node of a framework, as the definition has it.
 type DefinitionAlignment struct {
-	TargetCode        *string `json:"targetCode,omitempty"`
+	// The short code of what it points to.
+	TargetCode *string `json:"targetCode,omitempty"`
+	// What the target says.
 	TargetDescription *string `json:"targetDescription,omitempty"`
-	TargetName        string  `json:"targetName"`
-	TargetFramework   *string `json:"targetFramework,omitempty"`
-	TargetType        *string `json:"targetType,omitempty"`
-	TargetURL         string  `json:"targetUrl"`
+	// The name of what it points to.
+	TargetName string `json:"targetName"`
+	// The name of the framework that the target is in.
+	TargetFramework *string `json:"targetFramework,omitempty"`
+	// One of the standard's types, or one that begins with ext:.
+	TargetType *string `json:"targetType,omitempty"`
+	// The address of what it points to.
+	TargetURL string `json:"targetUrl"`
 }
 
 // A pointer to a node of a framework.
 type DefinitionAlignmentInput struct {
-	TargetCode        *string `json:"targetCode,omitempty"`
+	// The short code of what it points to.
+	TargetCode *string `json:"targetCode,omitempty"`
+	// What the target says.
 	TargetDescription *string `json:"targetDescription,omitempty"`
-	TargetName        string  `json:"targetName"`
-	TargetFramework   *string `json:"targetFramework,omitempty"`
+	// The name of what it points to.
+	TargetName string `json:"targetName"`
+	// The name of the framework that the target is in.
+	TargetFramework *string `json:"targetFramework,omitempty"`
 	// One of the standard's types, or one that begins with ext:.
 	TargetType *string `json:"targetType,omitempty"`
-	TargetURL  string  `json:"targetUrl"`
+	// The address of what it points to.
+	TargetURL string `json:"targetUrl"`
 }
 
 // What shows it; an address or a narrative.
 type EvidenceInput struct {
-	URL         *string `json:"url,omitempty"`
-	Name        *string `json:"name,omitempty"`
+	// Where it is to be seen.
+	URL *string `json:"url,omitempty"`
+	// What it is called.
+	Name *string `json:"name,omitempty"`
+	// A description, in the words of whoever made it.
 	Description *string `json:"description,omitempty"`
-	Narrative   *string `json:"narrative,omitempty"`
-	Genre       *string `json:"genre,omitempty"`
+	// An account in words, in Markdown.
+	Narrative *string `json:"narrative,omitempty"`
+	// What kind of thing the evidence is.
+	Genre *string `json:"genre,omitempty"`
 }
 
 // Another name of a thing.
 type IdentifierEntry struct {
-	Identifier     string `json:"identifier"`
+	// The identifier.
+	Identifier string `json:"identifier"`
+	// The kind of identifier, as Open Badges 3.0 names it.
 	IdentifierType string `json:"identifierType"`
 }
 
 // Another name of the achievement.
 type IdentifierEntryInput struct {
-	Identifier     string `json:"identifier"`
+	// The identifier.
+	Identifier string `json:"identifier"`
+	// The kind of identifier, as Open Badges 3.0 names it.
 	IdentifierType string `json:"identifierType"`
 }
 
 // A picture.
 type Image struct {
-	ID      string  `json:"id"`
+	// The address of the picture.
+	ID string `json:"id"`
+	// What the picture shows.
 	Caption *string `json:"caption,omitempty"`
 }
 
 // A picture.
 type ImageInput struct {
 	// Its address.
-	ID      string  `json:"id"`
+	ID string `json:"id"`
+	// What the picture shows.
 	Caption *string `json:"caption,omitempty"`
 }
 
 // Which award.
 type IssueCredentialInput struct {
+	// A second request with the same key answers as the first; 1 to 255 bytes.
 	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
-	AssertionID    string  `json:"assertionId"`
+	// Id or ref:SYSTEM:VALUE.
+	AssertionID string `json:"assertionId"`
 }
 
 // The credential.
 type IssueCredentialPayload struct {
+	// The credential; null when nothing was done.
 	Credential *credential.Credential `json:"credential,omitempty"`
-	UserErrors []UserError            `json:"userErrors"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // A cell of the curriculum map.
 type MapCompetencyInput struct {
+	// Id, code or ref:SYSTEM:VALUE.
 	CourseID string `json:"courseId"`
 	// Id or CASE identifier.
 	CompetencyID string `json:"competencyId"`
-	Stage        string `json:"stage"`
+	// What the course does with the competency.
+	Stage string `json:"stage"`
 	// Quality, identifier or uri of a level of the competency's rubric.
 	TargetLevel *string `json:"targetLevel,omitempty"`
 }
 
 // The cell.
 type MapCompetencyPayload struct {
-	Mapping    *course.Mapping `json:"mapping,omitempty"`
-	UserErrors []UserError     `json:"userErrors"`
+	// The cell.
+	Mapping *course.Mapping `json:"mapping,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Who made an achievement.
 type Profile struct {
-	ID    string  `json:"id"`
-	Name  *string `json:"name,omitempty"`
-	URL   *string `json:"url,omitempty"`
+	// Their id, an address.
+	ID string `json:"id"`
+	// The name.
+	Name *string `json:"name,omitempty"`
+	// The web address.
+	URL *string `json:"url,omitempty"`
+	// The e-mail address.
 	Email *string `json:"email,omitempty"`
 }
 
 // A related achievement.
 type Related struct {
-	ID         string  `json:"id"`
+	// The address of the other achievement.
+	ID string `json:"id"`
+	// The language tag, such as en or es-MX.
 	InLanguage *string `json:"inLanguage,omitempty"`
-	Version    *string `json:"version,omitempty"`
+	// The other's version.
+	Version *string `json:"version,omitempty"`
 }
 
 // A related achievement.
 type RelatedInput struct {
-	ID         string  `json:"id"`
+	// The address of the other achievement.
+	ID string `json:"id"`
+	// The language tag, such as en or es-MX.
 	InLanguage *string `json:"inLanguage,omitempty"`
-	Version    *string `json:"version,omitempty"`
+	// The other's version.
+	Version *string `json:"version,omitempty"`
 }
 
 // An identifier to take away.
 type RemoveLearnerIdentifierInput struct {
-	ID         string              `json:"id"`
+	// Which learner, by id or ref:SYSTEM:VALUE.
+	ID string `json:"id"`
+	// What to take away.
 	Identifier *learner.Identifier `json:"identifier"`
 }
 
 // The learner as it is now.
 type RemoveLearnerIdentifierPayload struct {
-	Learner    *learner.Learner `json:"learner,omitempty"`
-	UserErrors []UserError      `json:"userErrors"`
+	// The learner as it is now; null when nothing was done.
+	Learner *learner.Learner `json:"learner,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Another name.
 type RenameLearnerInput struct {
-	ID              string  `json:"id"`
-	ExpectedVersion *int    `json:"expectedVersion,omitempty"`
-	DisplayName     string  `json:"displayName"`
-	GivenName       *string `json:"givenName,omitempty"`
-	FamilyName      *string `json:"familyName,omitempty"`
-	AdditionalName  *string `json:"additionalName,omitempty"`
+	// Which learner, by id or ref:SYSTEM:VALUE.
+	ID string `json:"id"`
+	// Refuse with CONFLICT when there is another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// The name as a whole, as people read it.
+	DisplayName string `json:"displayName"`
+	// The given name.
+	GivenName *string `json:"givenName,omitempty"`
+	// The family name.
+	FamilyName *string `json:"familyName,omitempty"`
+	// Names in between.
+	AdditionalName *string `json:"additionalName,omitempty"`
 	// The day from which it holds; today unless said.
 	EffectiveOn *day.Date `json:"effectiveOn,omitempty"`
 	// Why, for the history.
@@ -483,42 +647,58 @@ type RenameLearnerInput struct {
 
 // The learner as it is now.
 type RenameLearnerPayload struct {
-	Learner    *learner.Learner `json:"learner,omitempty"`
-	UserErrors []UserError      `json:"userErrors"`
+	// The learner as it is now; null when nothing was done.
+	Learner *learner.Learner `json:"learner,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // A kind of result that an award can have.
 type ResultDescription struct {
-	ID   string `json:"id"`
+	// An address, or a word that is unique in the achievement.
+	ID string `json:"id"`
+	// The name.
 	Name string `json:"name"`
 	// One of the standard's types, or one that begins with ext:.
-	ResultType string                `json:"resultType"`
-	Alignment  []DefinitionAlignment `json:"alignment,omitempty"`
+	ResultType string `json:"resultType"`
+	// The nodes of frameworks that it is about.
+	Alignment []DefinitionAlignment `json:"alignment,omitempty"`
 	// From low to high.
-	AllowedValue  []string `json:"allowedValue,omitempty"`
-	RequiredLevel *string  `json:"requiredLevel,omitempty"`
-	RequiredValue *string  `json:"requiredValue,omitempty"`
+	AllowedValue []string `json:"allowedValue,omitempty"`
+	// The id of the least level with which it is earned.
+	RequiredLevel *string `json:"requiredLevel,omitempty"`
+	// The least value with which it is earned.
+	RequiredValue *string `json:"requiredValue,omitempty"`
 	// The levels of its rubric, from low to high.
 	RubricCriterionLevel []RubricCriterionLevel `json:"rubricCriterionLevel,omitempty"`
-	ValueMin             *string                `json:"valueMin,omitempty"`
-	ValueMax             *string                `json:"valueMax,omitempty"`
+	// The least value.
+	ValueMin *string `json:"valueMin,omitempty"`
+	// The greatest value.
+	ValueMax *string `json:"valueMax,omitempty"`
 }
 
 // A kind of result.
 type ResultDescriptionInput struct {
 	// An address, or a word that is unique in the achievement.
-	ID         string                     `json:"id"`
-	Name       string                     `json:"name"`
-	ResultType string                     `json:"resultType"`
-	Alignment  []DefinitionAlignmentInput `json:"alignment,omitempty"`
+	ID string `json:"id"`
+	// The name.
+	Name string `json:"name"`
+	// One of the standard's types, or one that begins with ext:.
+	ResultType string `json:"resultType"`
+	// The nodes of frameworks that it is about.
+	Alignment []DefinitionAlignmentInput `json:"alignment,omitempty"`
 	// From low to high.
-	AllowedValue  []string `json:"allowedValue,omitempty"`
-	RequiredLevel *string  `json:"requiredLevel,omitempty"`
-	RequiredValue *string  `json:"requiredValue,omitempty"`
+	AllowedValue []string `json:"allowedValue,omitempty"`
+	// The id of the least level with which it is earned.
+	RequiredLevel *string `json:"requiredLevel,omitempty"`
+	// The least value with which it is earned.
+	RequiredValue *string `json:"requiredValue,omitempty"`
 	// From low to high.
 	RubricCriterionLevel []RubricCriterionLevelInput `json:"rubricCriterionLevel,omitempty"`
-	ValueMin             *string                     `json:"valueMin,omitempty"`
-	ValueMax             *string                     `json:"valueMax,omitempty"`
+	// The least value.
+	ValueMin *string `json:"valueMin,omitempty"`
+	// The greatest value.
+	ValueMax *string `json:"valueMax,omitempty"`
 }
 
 // What was reached; the ids are those of the achievement.
@@ -527,162 +707,230 @@ type ResultInput struct {
 	ResultDescription string `json:"resultDescription"`
 	// The id of one of its levels.
 	AchievedLevel *string `json:"achievedLevel,omitempty"`
-	Value         *string `json:"value,omitempty"`
-	Status        *string `json:"status,omitempty"`
+	// The value, for a kind of result that has values.
+	Value *string `json:"value,omitempty"`
+	// One of the standard's result statuses.
+	Status *string `json:"status,omitempty"`
 }
 
 // Which achievement to retire.
 type RetireAchievementInput struct {
+	// Which achievement, by id or ref:SYSTEM:VALUE.
 	ID string `json:"id"`
 }
 
 // The achievement as it is now.
 type RetireAchievementPayload struct {
+	// The achievement as it is now; null when nothing was done.
 	Achievement *achievement.Achievement `json:"achievement,omitempty"`
-	UserErrors  []UserError              `json:"userErrors"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Which course to retire.
 type RetireCourseInput struct {
+	// Which course, by id or ref:SYSTEM:VALUE.
 	ID string `json:"id"`
 }
 
 // The course as it is now.
 type RetireCoursePayload struct {
-	Course     *course.Course `json:"course,omitempty"`
-	UserErrors []UserError    `json:"userErrors"`
+	// The course as it is now; null when nothing was done.
+	Course *course.Course `json:"course,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // The next version.
 type ReviseAchievementInput struct {
-	ID              string                      `json:"id"`
-	ExpectedVersion *int                        `json:"expectedVersion,omitempty"`
-	Definition      *AchievementDefinitionInput `json:"definition"`
+	// Which achievement, by id or ref:SYSTEM:VALUE.
+	ID string `json:"id"`
+	// Refuse with CONFLICT when there is another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// The whole definition as it shall be.
+	Definition *AchievementDefinitionInput `json:"definition"`
 }
 
 // The achievement as it is now.
 type ReviseAchievementPayload struct {
+	// The achievement as it is now; null when nothing was done.
 	Achievement *achievement.Achievement `json:"achievement,omitempty"`
-	UserErrors  []UserError              `json:"userErrors"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // What to change about a course; fields left out stay.
 type ReviseCourseInput struct {
-	ID              string                      `json:"id"`
-	ExpectedVersion *int                        `json:"expectedVersion,omitempty"`
-	Code            graphql.Omittable[*string]  `json:"code,omitempty"`
-	Title           graphql.Omittable[*string]  `json:"title,omitempty"`
-	Description     graphql.Omittable[*string]  `json:"description,omitempty"`
-	Credits         graphql.Omittable[*float64] `json:"credits,omitempty"`
-	Level           graphql.Omittable[*string]  `json:"level,omitempty"`
-	FieldOfStudy    graphql.Omittable[*string]  `json:"fieldOfStudy,omitempty"`
-	Language        graphql.Omittable[*string]  `json:"language,omitempty"`
+	// Which course, by id or ref:SYSTEM:VALUE.
+	ID string `json:"id"`
+	// Refuse with CONFLICT when there is another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// The code by which people know it, unique here.
+	Code graphql.Omittable[*string] `json:"code,omitempty"`
+	// The title.
+	Title graphql.Omittable[*string] `json:"title,omitempty"`
+	// A description, in the words of whoever made it.
+	Description graphql.Omittable[*string] `json:"description,omitempty"`
+	// How many credits it is worth.
+	Credits graphql.Omittable[*float64] `json:"credits,omitempty"`
+	// The level, such as 100 or graduate.
+	Level graphql.Omittable[*string] `json:"level,omitempty"`
+	// The field of study.
+	FieldOfStudy graphql.Omittable[*string] `json:"fieldOfStudy,omitempty"`
+	// The language tag, such as en or es-MX.
+	Language graphql.Omittable[*string] `json:"language,omitempty"`
 }
 
 // The course as it is now.
 type ReviseCoursePayload struct {
-	Course     *course.Course `json:"course,omitempty"`
-	UserErrors []UserError    `json:"userErrors"`
+	// The course as it is now; null when nothing was done.
+	Course *course.Course `json:"course,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Fields of the issuer profile to change; those left out stay.
 type ReviseInstitutionInput struct {
 	// Refuse when the institution has another version by now.
-	ExpectedVersion  *int                                        `json:"expectedVersion,omitempty"`
-	Name             graphql.Omittable[*string]                  `json:"name,omitempty"`
-	URL              graphql.Omittable[*string]                  `json:"url,omitempty"`
-	Email            graphql.Omittable[*string]                  `json:"email,omitempty"`
-	Phone            graphql.Omittable[*string]                  `json:"phone,omitempty"`
-	Description      graphql.Omittable[*string]                  `json:"description,omitempty"`
-	ImageURL         graphql.Omittable[*string]                  `json:"imageUrl,omitempty"`
-	Official         graphql.Omittable[*string]                  `json:"official,omitempty"`
-	Address          graphql.Omittable[*institution.Address]     `json:"address,omitempty"`
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// The name, as credentials carry it.
+	Name graphql.Omittable[*string] `json:"name,omitempty"`
+	// The web address.
+	URL graphql.Omittable[*string] `json:"url,omitempty"`
+	// The e-mail address.
+	Email graphql.Omittable[*string] `json:"email,omitempty"`
+	// The telephone number.
+	Phone graphql.Omittable[*string] `json:"phone,omitempty"`
+	// A description, in the words of whoever made it.
+	Description graphql.Omittable[*string] `json:"description,omitempty"`
+	// The address of the logo.
+	ImageURL graphql.Omittable[*string] `json:"imageUrl,omitempty"`
+	// The named official who attests.
+	Official graphql.Omittable[*string] `json:"official,omitempty"`
+	// The postal address.
+	Address graphql.Omittable[*institution.Address] `json:"address,omitempty"`
+	// What other bodies call it.
 	OtherIdentifiers graphql.Omittable[[]institution.Identifier] `json:"otherIdentifiers,omitempty"`
 }
 
 // The institution as it is now, or why it was not changed.
 type ReviseInstitutionPayload struct {
+	// The institution as it is now; null when nothing was done.
 	Institution *institution.Institution `json:"institution,omitempty"`
-	UserErrors  []UserError              `json:"userErrors"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // What to change about a learner; fields left out stay.
 type ReviseLearnerInput struct {
-	ID              string                       `json:"id"`
-	ExpectedVersion *int                         `json:"expectedVersion,omitempty"`
-	Email           graphql.Omittable[*string]   `json:"email,omitempty"`
-	BirthOn         graphql.Omittable[*day.Date] `json:"birthOn,omitempty"`
-	Did             graphql.Omittable[*string]   `json:"did,omitempty"`
+	// Which learner, by id or ref:SYSTEM:VALUE.
+	ID string `json:"id"`
+	// Refuse with CONFLICT when there is another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// The e-mail address.
+	Email graphql.Omittable[*string] `json:"email,omitempty"`
+	// The day of birth.
+	BirthOn graphql.Omittable[*day.Date] `json:"birthOn,omitempty"`
+	// The decentralized identifier of the learner; credentials then name it.
+	Did graphql.Omittable[*string] `json:"did,omitempty"`
 }
 
 // The learner as it is now.
 type ReviseLearnerPayload struct {
-	Learner    *learner.Learner `json:"learner,omitempty"`
-	UserErrors []UserError      `json:"userErrors"`
+	// The learner as it is now; null when nothing was done.
+	Learner *learner.Learner `json:"learner,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // What to change about somebody; what is left out stays.
 type ReviseStaffInput struct {
-	ID              string        `json:"id"`
-	ExpectedVersion *int          `json:"expectedVersion,omitempty"`
-	Email           string        `json:"email"`
-	Name            string        `json:"name"`
-	Roles           []access.Role `json:"roles"`
+	// Which member of staff, by id.
+	ID string `json:"id"`
+	// Refuse with CONFLICT when there is another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// The e-mail address.
+	Email string `json:"email"`
+	// What they are called.
+	Name string `json:"name"`
+	// What they may be here.
+	Roles []access.Role `json:"roles"`
 }
 
 // Who was changed.
 type ReviseStaffPayload struct {
-	Staff      *institution.Staff `json:"staff,omitempty"`
-	UserErrors []UserError        `json:"userErrors"`
+	// The member of staff as they are now; null when nothing was done.
+	Staff *institution.Staff `json:"staff,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Which API client to end.
 type RevokeAPIClientInput struct {
+	// Which API client, by id.
 	ID string `json:"id"`
 }
 
 // The client that was ended.
 type RevokeAPIClientPayload struct {
-	APIClient  *institution.Client `json:"apiClient,omitempty"`
-	UserErrors []UserError         `json:"userErrors"`
+	// The client as it is now; null when nothing was done.
+	APIClient *institution.Client `json:"apiClient,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Nothing needs to be said to rotate the key; the note goes nowhere but into the client's own log.
 type RotateSigningKeyInput struct {
+	// Anything; nothing is done with it.
 	ClientMutationID *string `json:"clientMutationId,omitempty"`
 }
 
 // The new key.
 type RotateSigningKeyPayload struct {
+	// The key; null when nothing was done.
 	SigningKey *keyring.Key `json:"signingKey,omitempty"`
-	UserErrors []UserError  `json:"userErrors"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // A level of the rubric of a result description.
 type RubricCriterionLevel struct {
-	ID          string                `json:"id"`
-	Name        string                `json:"name"`
-	Level       *string               `json:"level,omitempty"`
-	Description *string               `json:"description,omitempty"`
-	Points      *string               `json:"points,omitempty"`
-	Alignment   []DefinitionAlignment `json:"alignment,omitempty"`
+	// An address, or a word that is unique in the achievement.
+	ID string `json:"id"`
+	// The name.
+	Name string `json:"name"`
+	// The level in figures or words.
+	Level *string `json:"level,omitempty"`
+	// A description, in the words of whoever made it.
+	Description *string `json:"description,omitempty"`
+	// How many points the level gives.
+	Points *string `json:"points,omitempty"`
+	// The nodes of frameworks that it is about.
+	Alignment []DefinitionAlignment `json:"alignment,omitempty"`
 }
 
 // A level of a rubric.
 type RubricCriterionLevelInput struct {
 	// An address, or a word that is unique in the achievement.
-	ID          string                     `json:"id"`
-	Name        string                     `json:"name"`
-	Level       *string                    `json:"level,omitempty"`
-	Description *string                    `json:"description,omitempty"`
-	Points      *string                    `json:"points,omitempty"`
-	Alignment   []DefinitionAlignmentInput `json:"alignment,omitempty"`
+	ID string `json:"id"`
+	// The name.
+	Name string `json:"name"`
+	// The level in figures or words.
+	Level *string `json:"level,omitempty"`
+	// A description, in the words of whoever made it.
+	Description *string `json:"description,omitempty"`
+	// How many points the level gives.
+	Points *string `json:"points,omitempty"`
+	// The nodes of frameworks that it is about.
+	Alignment []DefinitionAlignmentInput `json:"alignment,omitempty"`
 }
 
 // Which file, and how to read it.
 type StartImportInput struct {
-	IdempotencyKey *string       `json:"idempotencyKey,omitempty"`
-	Kind           exchange.Kind `json:"kind"`
+	// A second request with the same key answers as the first; 1 to 255 bytes.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// What the file holds.
+	Kind exchange.Kind `json:"kind"`
 	// As the upload answered.
 	UploadID string `json:"uploadId"`
 	// The external system that ids in the file belong to; import unless said.
@@ -696,18 +944,22 @@ type StartImportInput struct {
 	// One of , ; | or a tab; looked for unless said.
 	Delimiter *string `json:"delimiter,omitempty"`
 	// YYYY-MM-DD unless said; MM/DD/YYYY, DD/MM/YYYY, DD.MM.YYYY or YYYYMMDD.
-	DateFormat  *string     `json:"dateFormat,omitempty"`
+	DateFormat *string `json:"dateFormat,omitempty"`
+	// What becomes of the rest when a row breaks a rule.
 	ErrorPolicy ErrorPolicy `json:"errorPolicy"`
 }
 
 // The job.
 type StartImportPayload struct {
-	Job        *exchange.Job `json:"job,omitempty"`
-	UserErrors []UserError   `json:"userErrors"`
+	// The job.
+	Job *exchange.Job `json:"job,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Which alignment to take away.
 type UnalignAchievementInput struct {
+	// Which achievement, by id or ref:SYSTEM:VALUE.
 	ID string `json:"id"`
 	// The alignment's targetUrl.
 	TargetURL string `json:"targetUrl"`
@@ -715,21 +967,28 @@ type UnalignAchievementInput struct {
 
 // The achievement as it is now.
 type UnalignAchievementPayload struct {
+	// The achievement as it is now; null when nothing was done.
 	Achievement *achievement.Achievement `json:"achievement,omitempty"`
-	UserErrors  []UserError              `json:"userErrors"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // The cell to take out.
 type UnmapCompetencyInput struct {
-	CourseID     string `json:"courseId"`
+	// Id, code or ref:SYSTEM:VALUE.
+	CourseID string `json:"courseId"`
+	// Id or CASE identifier.
 	CompetencyID string `json:"competencyId"`
-	Stage        string `json:"stage"`
+	// Which of its cells.
+	Stage string `json:"stage"`
 }
 
 // The course as it is now.
 type UnmapCompetencyPayload struct {
-	Course     *course.Course `json:"course,omitempty"`
-	UserErrors []UserError    `json:"userErrors"`
+	// The course as it is now; null when nothing was done.
+	Course *course.Course `json:"course,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // What was wrong with the input of a mutation.
@@ -746,6 +1005,7 @@ type UserError struct {
 
 // Which award to take back.
 type WithdrawAssertionInput struct {
+	// Which award, by id or ref:SYSTEM:VALUE.
 	ID string `json:"id"`
 	// Why; it is kept with the award.
 	Reason string `json:"reason"`
@@ -753,19 +1013,24 @@ type WithdrawAssertionInput struct {
 
 // The award as it is now.
 type WithdrawAssertionPayload struct {
-	Assertion  *assertion.Assertion `json:"assertion,omitempty"`
-	UserErrors []UserError          `json:"userErrors"`
+	// The award as it is now; null when nothing was done.
+	Assertion *assertion.Assertion `json:"assertion,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Which key somebody else may have.
 type WithdrawSigningKeyInput struct {
+	// Which key, by id.
 	ID string `json:"id"`
 }
 
 // The key as it is now.
 type WithdrawSigningKeyPayload struct {
+	// The key; null when nothing was done.
 	SigningKey *keyring.Key `json:"signingKey,omitempty"`
-	UserErrors []UserError  `json:"userErrors"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // What to do with the rest when some rows of many break a rule.

@@ -149,16 +149,15 @@ func (s *Service) Rotate(ctx context.Context, who access.Actor) (Key, error) {
 		return Key{}, err
 	}
 	var k Key
-	system := access.SystemOf(who.InstitutionID, "keyring")
-	err := s.DB.Tenant(ctx, system, func(tx pgx.Tx) (err error) {
-		if old, err := active(ctx, tx, system); err == nil {
-			if err := setState(ctx, tx, system, old.ID, Retired, pg.Instant(s.Now())); err != nil {
+	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
+		if old, err := active(ctx, tx, who); err == nil {
+			if err := setState(ctx, tx, who, old.ID, Retired, pg.Instant(s.Now())); err != nil {
 				return err
 			}
 		} else if !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
-		k, err = s.make(ctx, tx, system)
+		k, err = s.make(ctx, tx, who)
 		return err
 	})
 	return k, err
@@ -282,8 +281,11 @@ func list(ctx context.Context, tx pgx.Tx, who access.Actor) ([]Key, error) {
 }
 
 func setState(ctx context.Context, tx pgx.Tx, who access.Actor, key, state string, now time.Time) error {
-	_, err := tx.Exec(ctx, `update signing_key set state = @state, retired_at = coalesce(retired_at, @now) where institution_id = @institution and id = @key`,
+	done, err := tx.Exec(ctx, `update signing_key set state = @state, retired_at = coalesce(retired_at, @now) where institution_id = @institution and id = @key`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "key": key, "state": state, "now": now})
+	if err == nil && done.RowsAffected() == 0 {
+		return fault.Missing("key")
+	}
 	return err
 }
 

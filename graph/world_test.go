@@ -1,0 +1,170 @@
+package graph_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/course"
+	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/demo"
+	"github.com/testamur/testamur/internal/exchange"
+	"github.com/testamur/testamur/internal/framework"
+	"github.com/testamur/testamur/internal/id"
+	"github.com/testamur/testamur/internal/institution"
+	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/pg"
+	"github.com/testamur/testamur/internal/spec/openbadges"
+	"github.com/testamur/testamur/internal/testbed"
+)
+
+// world is an institution with one of everything, and what steps need made
+// afresh. It is made by those who may, before anybody tries anything.
+type world struct {
+	*testbed.Bed
+	api       *api
+	t         testing.TB
+	ids       map[string]string
+	item      framework.ItemID
+	count     int
+	rowsAlone bool
+}
+
+func newWorld(t testing.TB, db *pg.DB) *world {
+	t.Helper()
+	b := testbed.On(t, db)
+	w := &world{Bed: b, api: over(t, b), t: t, ids: map[string]string{}}
+	for _, f := range demo.Files()[:4] {
+		if j := b.Import(t, exchange.Kind(f.Kind), f.Data, exchange.Options{System: demo.System}); j.FailedCount > 0 {
+			t.Fatalf("%s: %+v", f.Name, j)
+		}
+	}
+	ctx, registrar := context.Background(), b.Registrar()
+	frameworks, err := b.Frameworks.List(ctx, registrar, framework.Filter{}, page.Args{})
+	w.ids["framework"] = string(testbed.Must(t, frameworks, err).Nodes[0].ID)
+	kind := "Competency"
+	achievements, err := b.Achievements.List(ctx, registrar, achievement.Filter{Type: &kind}, page.Args{})
+	a := testbed.Must(t, achievements, err).Nodes[0]
+	w.ids["achievement"] = string(a.ID)
+	alignments, err := b.Achievements.AlignmentsOf(ctx, registrar, []achievement.ID{a.ID})
+	w.item = *testbed.Must(t, alignments, err)[a.ID][0].ItemID
+	w.ids["competency"] = string(w.item)
+	courses, err := b.Courses.CoursesOf(ctx, registrar, []framework.ItemID{w.item})
+	w.ids["course"] = string(testbed.Must(t, courses, err)[w.item][0].CourseID)
+	jobs, err := b.Exchange.List(ctx, registrar, page.Args{})
+	w.ids["job"] = testbed.Must(t, jobs, err).Nodes[0].ID
+	w.person(a)
+	other, err := b.Learners.Define(ctx, registrar, learner.Definition{DisplayName: "Somebody Else"})
+	w.ids["other"] = string(testbed.Must(t, other, err).ID)
+	w.newStaff()
+	return w
+}
+
+// person is the learner whose name nobody else may read, with an award, its
+// credential and a record.
+func (w *world) person(a achievement.Achievement) {
+	ctx, registrar, email := context.Background(), w.Registrar(), "confidential@x.example"
+	l, err := w.Learners.Define(ctx, registrar, learner.Definition{DisplayName: secret + " Person", Email: &email,
+		Identifiers: []learner.Identifier{{Type: "systemId", Value: secret}}})
+	w.ids["learner"] = string(testbed.Must(w.t, l, err).ID)
+	narrative := secret + " work"
+	as, err := w.Assertions.Award(ctx, registrar, nil, assertion.Award{LearnerID: w.ids["learner"], AchievementID: string(a.ID),
+		Facts: assertion.Facts{AchievedOn: day.Of(2026, 5, 1), Narrative: &narrative}})
+	w.ids["assertion"] = string(testbed.Must(w.t, as, err).ID)
+	c, err := w.Credentials.Issue(ctx, registrar, nil, w.ids["assertion"])
+	w.ids["credential"] = string(testbed.Must(w.t, c, err).ID)
+	w.ids["document"] = *c.Document
+	r, err := w.Records.Assemble(ctx, registrar, nil, w.ids["learner"])
+	w.ids["record"] = string(testbed.Must(w.t, r, err).ID)
+}
+
+// next is a word that was not there before.
+func (w *world) next() string {
+	w.count++
+	return fmt.Sprintf("n%d", w.count)
+}
+
+func (w *world) address() map[string]any { return map[string]any{"n": w.next() + "@x.example"} }
+
+// newPhone makes the phone number another than the one a step sets.
+func (w *world) newPhone() map[string]any {
+	phone := w.next()
+	_, err := w.Institutions.Revise(context.Background(), w.As(access.Administrator), nil, institution.Profile{Name: demo.Name, Phone: &phone})
+	return testbed.Must(w.t, map[string]any{}, err)
+}
+
+func (w *world) newStaff() map[string]any {
+	s, err := w.Institutions.AddStaff(context.Background(), w.As(access.Administrator),
+		institution.NewStaff{Email: w.next() + "@staff.example", Name: "Staff", Roles: []access.Role{access.Assessor}})
+	w.renameOther()
+	return map[string]any{"id": testbed.Must(w.t, s, err).ID}
+}
+
+// renameOther frees the address that the step reviseStaff gives.
+func (w *world) renameOther() {
+	ctx, admin := context.Background(), w.As(access.Administrator)
+	first := 100
+	all, err := w.Institutions.ListStaff(ctx, admin, page.Args{First: &first})
+	for _, s := range testbed.Must(w.t, all, err).Nodes {
+		if s.Email == "other@x.example" {
+			_, err := w.Institutions.ReviseStaff(ctx, admin, s.ID, nil, institution.NewStaff{Email: w.next() + "@staff.example", Name: s.Name, Roles: s.Roles})
+			testbed.Must(w.t, s, err)
+		}
+	}
+}
+
+func (w *world) newClient() map[string]any {
+	c, _, err := w.Institutions.CreateClient(context.Background(), w.As(access.Administrator), institution.NewClient{Name: w.next(), Roles: []access.Role{access.Reader}})
+	return map[string]any{"id": testbed.Must(w.t, c, err).ID}
+}
+
+func (w *world) newKey() map[string]any {
+	k, err := w.Keys.Rotate(context.Background(), w.As(access.Administrator))
+	return map[string]any{"id": testbed.Must(w.t, k, err).ID}
+}
+
+func (w *world) newLearner() map[string]any {
+	name := w.next()
+	l, err := w.Learners.Define(context.Background(), w.Registrar(), learner.Definition{DisplayName: secret + " " + name,
+		Identifiers: []learner.Identifier{{Type: "userName", Value: name}}})
+	return map[string]any{"id": string(testbed.Must(w.t, l, err).ID), "n": name}
+}
+
+func (w *world) newCourse() map[string]any {
+	ctx := context.Background()
+	c, err := w.Courses.Define(ctx, w.Registrar(), course.Definition{Code: w.next(), Title: "Course"})
+	testbed.Must(w.t, c, err)
+	m, err := w.Courses.Map(ctx, w.Registrar(), string(c.ID), string(w.item), course.Introduced, nil)
+	testbed.Must(w.t, m, err)
+	return map[string]any{"id": string(c.ID), "item": string(w.item)}
+}
+
+func (w *world) newAchievement() map[string]any {
+	a, err := w.Achievements.Define(context.Background(), w.Registrar(), achievement.Draft{Ref: &id.Ref{System: "x", Value: w.next()},
+		Definition: achievement.Definition{Name: "Badge", Description: "d", Criteria: &openbadges.Criteria{Narrative: "n"},
+			Alignment: openbadges.List[openbadges.Alignment]{{TargetName: "t", TargetURL: "https://x.example/target"}}}})
+	return map[string]any{"id": string(testbed.Must(w.t, a, err).ID), "item": string(w.item), "course": w.ids["course"], "learner": w.ids["learner"]}
+}
+
+// newAssertion is an award that the walked learner did not have.
+func (w *world) newAssertion() map[string]any {
+	badge := w.newAchievement()["id"].(string)
+	a, err := w.Assertions.Award(context.Background(), w.Registrar(), nil,
+		assertion.Award{LearnerID: w.ids["learner"], AchievementID: badge, Facts: assertion.Facts{AchievedOn: day.Of(2026, 5, 1)}})
+	return map[string]any{"id": string(testbed.Must(w.t, a, err).ID), "learner": w.ids["learner"]}
+}
+
+func (w *world) newUpload() map[string]any {
+	u, err := w.Exchange.Receive(context.Background(), w.Registrar(), "courses.csv", strings.NewReader("code,title\n"+w.next()+",New\n"))
+	return map[string]any{"id": testbed.Must(w.t, u, err).ID}
+}
+
+func (w *world) newJob() map[string]any {
+	j, err := w.Exchange.Start(context.Background(), w.Registrar(), nil, exchange.Order{Kind: exchange.Courses, UploadID: w.newUpload()["id"].(string)})
+	return map[string]any{"id": testbed.Must(w.t, j, err).ID}
+}
