@@ -14,8 +14,12 @@ const strayQuote = "a quote stands inside a cell that does not begin with one. P
 // quotes; the problem is a sentence, or empty.
 func cut(l string, delimiter byte, cells []string) (_ []string, problem string) {
 	for {
-		if quoted, ok := strings.CutPrefix(strings.TrimLeft(l, " "), `"`); ok {
-			cell, rest, problem := quotedCell(quoted, delimiter)
+		trimmed := l
+		if trimmed != "" && trimmed[0] == ' ' {
+			trimmed = strings.TrimLeft(l, " ")
+		}
+		if trimmed != "" && trimmed[0] == '"' {
+			cell, rest, problem := quotedCell(trimmed[1:], delimiter)
 			if problem != "" {
 				return nil, problem
 			}
@@ -56,8 +60,11 @@ func quotedCell(l string, delimiter byte) (cell, rest, problem string) {
 			i++
 			continue
 		}
-		cell, rest = l[:i], strings.TrimLeft(l[i+1:], " ")
+		cell, rest = l[:i], l[i+1:]
 		break
+	}
+	if rest != "" && rest[0] == ' ' {
+		rest = strings.TrimLeft(rest, " ")
 	}
 	if rest != "" && rest[0] != delimiter {
 		return "", "", "something stands behind a closing quote."

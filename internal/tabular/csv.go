@@ -57,7 +57,7 @@ func (t *table) next() (Row, error) {
 		}
 		w := wide{lines: 1, bytes: next}
 		if bytes.IndexByte(l, '"') < 0 {
-			text := string(l)
+			text := t.s.row(to)
 			w.cells = t.trim(t.split(text))
 			w.err = t.check(text, w.cells)
 		} else if w, err = t.quoted(to, next); err != nil {
@@ -87,7 +87,7 @@ type wide struct {
 
 // quoted reads a row with quotes; its first line ends at to.
 func (t *table) quoted(to, next int) (wide, error) {
-	l := string(t.s.text(0, to))
+	l := t.s.row(to)
 	w := wide{lines: 1, bytes: next}
 	cells, problem := cut(l, t.delimiter, t.cells.room(len(t.titles)+1))
 	switch problem {
@@ -206,7 +206,7 @@ func (t *table) check(text string, cells []string) *Error {
 		return &Error{Rule: "cells", Value: short(text),
 			Message: fmt.Sprintf("The row has %s, and the header has %d. A cell that holds the delimiter must stand in quotes.", count(len(cells), "cell"), len(t.titles))}
 	}
-	if utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 && !t.damaged(text) {
+	if t.s.sound() {
 		return nil
 	}
 	for i, c := range cells {

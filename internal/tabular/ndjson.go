@@ -57,7 +57,7 @@ func (t *objects) next() (Row, error) {
 			t.s.take(next, 1)
 			continue
 		default:
-			r.h, r.cells, r.Err = t.read(t.s.text(0, to))
+			r.h, r.cells, r.Err = t.read(t.s.row(to), t.s.text(0, to))
 			t.s.take(next, 1)
 		}
 		if r.Err != nil {
@@ -69,9 +69,8 @@ func (t *objects) next() (Row, error) {
 }
 
 // read finds the values of a line's object.
-func (t *objects) read(l []byte) (*header, []string, *Error) {
-	text := string(l)
-	if at := invalid(text); at >= 0 {
+func (t *objects) read(text string, l []byte) (*header, []string, *Error) {
+	if at := t.invalid(text); at >= 0 {
 		return nil, nil, &Error{Rule: "encoding", Value: short(text), Message: fmt.Sprintf("The byte 0x%02X, character %d of the line, is not UTF-8, which JSON must be.", text[at], utf8.RuneCountInString(text[:at])+1)}
 	}
 	if !json.Valid(l) {
@@ -102,6 +101,14 @@ func (t *objects) read(l []byte) (*header, []string, *Error) {
 	}
 	t.cells.keep(cells)
 	return is.h, cells, nil
+}
+
+// invalid is the place of the first byte that is not UTF-8, or -1.
+func (t *objects) invalid(text string) int {
+	if t.s.sound() {
+		return -1
+	}
+	return invalid(text)
 }
 
 // split finds the members of an object, which is known to be JSON.

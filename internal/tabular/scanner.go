@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // scanner is a window on the text. It gives physical lines, which end with LF,
@@ -17,7 +18,13 @@ type scanner struct {
 	buf        []byte
 	start, end int // what is read and not yet taken
 	clear, lf  int // no LF stands in buf from clear to lf
+	checked    int // what was read is looked through up to here
+	careful    int // up to here something is not UTF-8, or NUL
+	returns    int // up to here there are CRs
 	err        error
+
+	block   string // a copy of buf from blockAt on, of which rows are parts
+	blockAt int
 
 	lines int   // lines that were taken
 	taken int64 // bytes of the input that were taken
@@ -73,8 +80,10 @@ func (s *scanner) lineEnd(pos int) int {
 			s.lf = s.end
 		}
 	}
-	if i := bytes.IndexByte(s.buf[pos:s.lf], '\r'); i >= 0 {
-		return pos + i
+	if pos < s.returns {
+		if i := bytes.IndexByte(s.buf[pos:s.lf], '\r'); i >= 0 {
+			return pos + i
+		}
 	}
 	return s.lf
 }
@@ -100,8 +109,35 @@ func (s *scanner) more() bool {
 			s.err = io.ErrNoProgress
 		}
 	}
+	s.look()
 	return s.end > before
 }
+
+// look looks through what was read, all at once, so that each line need not be.
+// A character that is cut off waits for its rest.
+func (s *scanner) look() {
+	to := s.end
+	for cut := 1; s.err == nil && cut < utf8.UTFMax && cut <= to-s.checked; cut++ {
+		if utf8.RuneStart(s.buf[to-cut]) {
+			if !utf8.FullRune(s.buf[to-cut : to]) {
+				to -= cut
+			}
+			break
+		}
+	}
+	fresh := s.buf[s.checked:to]
+	if !utf8.Valid(fresh) || bytes.IndexByte(fresh, 0) >= 0 || s.input.encoding == "utf-16" && bytes.Contains(fresh, []byte("\ufffd")) {
+		s.careful = to
+	}
+	if bytes.IndexByte(fresh, '\r') >= 0 {
+		s.returns = to
+	}
+	s.checked = to
+}
+
+// sound reports whether the next line is UTF-8 without NUL. It may be even where
+// it is not reported.
+func (s *scanner) sound() bool { return s.start >= s.careful }
 
 // makeRoom moves what is not taken to the front, and doubles the window when
 // that is more than half of it.
@@ -111,7 +147,10 @@ func (s *scanner) makeRoom() {
 		into = make([]byte, 2*len(s.buf))
 	}
 	copy(into, s.buf[s.start:s.end])
-	s.clear, s.lf = max(s.clear-s.start, 0), max(s.lf-s.start, 0)
+	for _, place := range []*int{&s.clear, &s.lf, &s.checked, &s.careful, &s.returns} {
+		*place = max(*place-s.start, 0)
+	}
+	s.block, s.blockAt = "", 0
 	s.buf, s.start, s.end = into, 0, s.end-s.start
 }
 
@@ -165,9 +204,22 @@ func blank(l []byte, delimiter byte) bool {
 	return true
 }
 
-// join is the text up to a distance, its lines ended by LF alone.
-func (s *scanner) join(to int) string {
-	text := string(s.text(0, to))
+// blockSize is how much text is copied at once. Whoever keeps a value keeps the
+// block it is a part of.
+const blockSize = 4 << 10
+
+// row is the text of the next n bytes, for keeps.
+func (s *scanner) row(n int) string {
+	if at := s.start - s.blockAt; at+n > len(s.block) {
+		s.block, s.blockAt = string(s.buf[s.start:min(s.end, s.start+max(n, blockSize))]), s.start
+	}
+	at := s.start - s.blockAt
+	return s.block[at : at+n]
+}
+
+// join is the text of the next n bytes, its lines ended by LF alone.
+func (s *scanner) join(n int) string {
+	text := string(s.text(0, n))
 	if strings.IndexByte(text, '\r') < 0 {
 		return text
 	}

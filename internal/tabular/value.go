@@ -4,24 +4,30 @@ import (
 	"encoding/csv"
 	"io"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // layouts are the ways to write a day.
 var layouts = map[string]string{"": "2006-01-02", "YYYY-MM-DD": "2006-01-02", "MM/DD/YYYY": "1/2/2006", "DD/MM/YYYY": "2/1/2006",
 	"DD.MM.YYYY": "2.1.2006", "YYYYMMDD": "20060102"}
 
-// Date reads a day: format is empty for YYYY-MM-DD, where a time may follow
-// that is left out, or one of MM/DD/YYYY, DD/MM/YYYY, DD.MM.YYYY, YYYYMMDD.
+// clock is a time behind a day, as databases export them.
+var clock = regexp.MustCompile(`^[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?( ?(Z|UTC|[+-]\d\d(:?\d\d)?))?$`)
+
+// Date reads a day: format is empty for YYYY-MM-DD, or one of MM/DD/YYYY,
+// DD/MM/YYYY, DD.MM.YYYY, YYYYMMDD. A time of day may follow and is left out:
+// the day is the one that is written.
 func Date(text, format string) (year, month, day int, ok bool) {
 	layout, known := layouts[format]
 	if !known {
 		return 0, 0, 0, false
 	}
-	if len(text) > 10 && layout == "2006-01-02" && (text[10] == 'T' || text[10] == ' ') {
-		text = text[:10]
+	if i := strings.IndexAny(text, "T "); i >= 0 && clock.MatchString(text[i:]) {
+		text = text[:i]
 	}
 	t, err := time.Parse(layout, text)
 	if err != nil || t.Year() < 1000 {
@@ -31,10 +37,12 @@ func Date(text, format string) (year, month, day int, ok bool) {
 }
 
 // Number reads a decimal number. A comma is taken for the decimal point where
-// it cannot group thousands: 3,5 and 12,75 but not 1,234.
+// it cannot group thousands: 3,5 and 12,75 and 0,125 but not 1,234.
 func Number(text string) (float64, bool) {
 	if whole, fraction, ok := strings.Cut(text, ","); ok {
-		if strings.ContainsAny(whole+fraction, ".,") || len(fraction) == 3 || fraction == "" || whole == "" {
+		digits := strings.TrimLeft(whole, "+-")
+		groups := len(fraction) == 3 && len(digits) < 4 && !strings.HasPrefix(digits, "0")
+		if strings.ContainsAny(whole+fraction, ".,") || groups || fraction == "" || digits == "" {
 			return 0, false
 		}
 		text = whole + "." + fraction
@@ -69,8 +77,11 @@ func WriteErrors(w io.Writer, next func() (Error, bool, error)) error {
 	}
 }
 
+// formulas are the characters with which a spreadsheet's formula can begin.
+const formulas = "=+-@\t\r\n＝＋－＠"
+
 func inert(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+	if first, _ := utf8.DecodeRuneInString(s); s != "" && strings.ContainsRune(formulas, first) {
 		return "'" + s
 	}
 	return s
