@@ -184,6 +184,9 @@ func (s *scanner) offset() int64 { return min(s.taken, s.input.read) }
 func (s *scanner) skipBlank() error {
 	for {
 		to, next, err := s.line(0)
+		if err == errLong {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,12 @@ func read(t testing.TB, file string, o Options) []string {
 	if o.Fields == nil {
 		o.Fields = known
 	}
-	r, err := NewReader(strings.NewReader(file), o)
+	return readFrom(t, strings.NewReader(file), o)
+}
+
+func readFrom(t testing.TB, file io.Reader, o Options) []string {
+	t.Helper()
+	r, err := NewReader(file, o)
 	var bad *Error
 	if errors.As(err, &bad) {
 		return []string{fmt.Sprintf("file: %s", bad.Rule)}
