@@ -57,8 +57,8 @@ func (r *mutationResolver) AwardAchievements(ctx context.Context, input model.Aw
 		rows = append(rows, award(&input.Awards[i]))
 	}
 	all, err := r.Resolver.Assertions.AwardMany(ctx, actor(ctx), input.ErrorPolicy == model.ErrorPolicyRejectAll, rows)
-	out, problems, err := changed(ctx, awarded(all), err)
-	return &model.AwardAchievementsPayload{Results: value(out), UserErrors: problems}, err
+	out, problems, err := changed(ctx, all, err)
+	return &model.AwardAchievementsPayload{Results: awarded(ctx, value(out)), UserErrors: problems}, err
 }
 
 func (r *mutationResolver) CorrectAssertion(ctx context.Context, input model.CorrectAssertionInput) (*model.CorrectAssertionPayload, error) {

@@ -26,13 +26,13 @@ func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]model.Node, 
 	if len(ids) > page.MaxFirst {
 		return nil, fault.At("ids", "count", "Ask for at most %d at a time.", page.MaxFirst)
 	}
+	load(ctx).seen.noteIDs(ids)
 	all := make([]model.Node, len(ids))
 	for i, id := range ids {
-		n, err := r.node(ctx, id)
-		if err != nil {
+		var err error
+		if all[i], err = r.node(ctx, id); err != nil {
 			return nil, err
 		}
-		all[i] = n
 	}
 	return all, nil
 }

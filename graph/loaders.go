@@ -50,6 +50,8 @@ type loaders struct {
 	assertion         *loader[assertion.ID, *assertion.Assertion]
 	credential        *loader[credential.ID, *credential.Credential]
 	credentialsOf     *loader[assertion.ID, []credential.Credential]
+	record            *loader[record.ID, *record.Record]
+	job               *loader[string, *exchange.Job]
 	embedded          *loader[record.ID, []credential.ID]
 	items             *loader[paged[framework.ID], *page.Connection[framework.Item]]
 	children          *loader[paged[framework.ItemID], *page.Connection[framework.Item]]
@@ -111,7 +113,9 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.assertion = one(l, &k.assertion, r.Assertions.ByIDs)
 	l.credentialsOf = many(l, &k.assertion, r.Credentials.OfAssertions)
 	l.credential = one(l, &k.credential, r.Credentials.ByIDs)
+	l.record = one(l, &k.record, r.Records.ByIDs)
 	l.embedded = many(l, &k.record, r.Records.ItemsOf)
+	l.job = one(l, &k.part, r.Exchange.ByIDs)
 	l.outcomes = pages(l, &k.part, r.Exchange.OutcomesOfJobs)
 	return l
 }

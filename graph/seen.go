@@ -9,6 +9,7 @@ import (
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
+	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/record"
@@ -84,6 +85,29 @@ func (k *kinds) noteEarned(list any) {
 		k.learner.add(each(all, func(x record.Record) learner.ID { return x.LearnerID }))
 		k.credential.add(each(all, func(x record.Record) credential.ID { return x.CredentialID }))
 	}
+}
+
+// noteIDs is note for ids of any kind.
+func (k *kinds) noteIDs(all []string) {
+	k.learner.add(ofKind[learner.ID](all, "lrn"))
+	k.framework.add(ofKind[framework.ID](all, "fwk"))
+	k.item.add(ofKind[framework.ItemID](all, "itm"))
+	k.course.add(ofKind[course.ID](all, "crs"))
+	k.achievement.add(ofKind[achievement.ID](all, "ach"))
+	k.assertion.add(ofKind[assertion.ID](all, "asn"))
+	k.credential.add(ofKind[credential.ID](all, "crd"))
+	k.record.add(ofKind[record.ID](all, "rec"))
+	k.part.add(ofKind[string](all, "job"))
+}
+
+func ofKind[K ~string](all []string, prefix string) []K {
+	var ids []K
+	for _, name := range all {
+		if id.Prefix(name) == prefix {
+			ids = append(ids, K(name))
+		}
+	}
+	return ids
 }
 
 func each[V any, K comparable](all []V, id func(V) K) []K {

@@ -21,6 +21,7 @@ import (
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/record"
 )
 
 func args(first *int, after *string) page.Args { return page.Args{First: first, After: after} }
@@ -134,41 +135,45 @@ func results(all []assertion.Result, d *model.AchievementDefinition) []model.Res
 	return out
 }
 
-// node is any noun by its id.
+// node is any noun by its own id.
 func (r *Resolver) node(ctx context.Context, name string) (model.Node, error) {
-	who := actor(ctx)
+	l := load(ctx)
 	switch id.Prefix(name) {
 	case "ins":
-		in, err := r.Institutions.Find(ctx, who)
-		if err == nil && string(in.ID) != name {
-			err = fault.Missing("institution")
+		in, err := l.institution.Load(ctx, struct{}{})
+		if in != nil && string(in.ID) != name {
+			in = nil
 		}
-		return asNode(found(in, err))
+		return asNode(in, err)
 	case "lrn":
-		return asNode(found(r.Learners.Find(ctx, who, name)))
+		return asNode(l.learner.Load(ctx, learner.ID(name)))
 	case "fwk":
-		return asNode(found(r.Frameworks.Find(ctx, who, name)))
+		return asNode(l.framework.Load(ctx, framework.ID(name)))
 	case "itm":
-		return asNode(load(ctx).item.Load(ctx, framework.ItemID(name)))
+		return asNode(l.item.Load(ctx, framework.ItemID(name)))
 	case "crs":
-		return asNode(found(r.Courses.Find(ctx, who, name)))
+		return asNode(l.course.Load(ctx, course.ID(name)))
 	case "ach":
-		return asNode(found(r.Achievements.Find(ctx, who, name)))
+		return asNode(l.achievement.Load(ctx, achievement.ID(name)))
 	case "asn":
-		return asNode(found(r.Assertions.Find(ctx, who, name)))
+		return asNode(l.assertion.Load(ctx, assertion.ID(name)))
 	case "crd":
-		return asNode(found(r.Credentials.Find(ctx, who, name)))
+		return asNode(l.credential.Load(ctx, credential.ID(name)))
 	case "rec":
-		return asNode(found(r.Records.Find(ctx, who, name)))
+		return asNode(l.record.Load(ctx, record.ID(name)))
 	case "job":
-		return asNode(found(r.Exchange.Find(ctx, who, name)))
+		return asNode(l.job.Load(ctx, name))
 	}
 	return nil, nil
 }
 
+// asNode is one thing or null, as found has it.
 func asNode[T any](v *T, err error) (model.Node, error) {
-	if v == nil || err != nil {
+	if k := fault.KindOf(err); err != nil && k != fault.NotFound && k != fault.Forbidden {
 		return nil, err
+	}
+	if v == nil || err != nil {
+		return nil, nil
 	}
 	return v, nil
 }
@@ -194,11 +199,16 @@ func visible[T any](c *page.Connection[T], err error) (*page.Connection[T], erro
 }
 
 // awarded are the outcomes of many awards.
-func awarded(all []assertion.Awarded) []model.AwardResult {
+func awarded(ctx context.Context, all []assertion.Awarded) []model.AwardResult {
 	out := make([]model.AwardResult, len(all))
+	var made []assertion.Assertion
 	for i, a := range all {
+		if a.Assertion != nil {
+			made = append(made, *a.Assertion)
+		}
 		out[i] = model.AwardResult{Assertion: a.Assertion, UserErrors: userErrors(a.Err)}
 	}
+	note(load(ctx), made)
 	return out
 }
 
@@ -296,6 +306,7 @@ func (r *Resolver) follow(ctx context.Context, job string) (<-chan *exchange.Job
 				continue
 			}
 			last = now
+			forget(ctx) // what was loaded for the event before
 			select {
 			case out <- &now:
 			case <-ctx.Done():
