@@ -18,7 +18,7 @@ import (
 
 // The limits of a document, whoever sends it.
 const (
-	maxTokens  = 8_000
+	maxTokens  = 3_000
 	maxDepth   = 20
 	maxAliases = 30
 	maxFields  = 3_000 // with fragments written out

@@ -45,13 +45,13 @@ func quoted(query string) string {
 func hostile() map[string]string {
 	var spreads, overlap, directives, values strings.Builder
 	spreads.WriteString("{ ...a0 }")
-	for i := range 600 {
-		fmt.Fprintf(&spreads, " fragment a%d on Query { ...a%d ...a%d }", i, (i+1)%600, (i+2)%600)
+	for i := range 220 {
+		fmt.Fprintf(&spreads, " fragment a%d on Query { ...a%d ...a%d }", i, (i+1)%220, (i+2)%220)
 	}
 	for range 2600 {
 		overlap.WriteString(" __typename")
 	}
-	for range 1900 {
+	for range 480 {
 		directives.WriteString(" @skip(if: false)")
 	}
 	for range 900 {
@@ -64,12 +64,12 @@ func hostile() map[string]string {
 	return map[string]string{
 		"fragments in circles": spreads.String(),
 		"one field repeated":   "{" + overlap.String() + " }",
-		"overlapping fields":   "{ learners { nodes { id " + strings.Repeat("assertions { nodes { id } } ", 1100) + "} } }",
+		"overlapping fields":   "{ learners { nodes { id " + strings.Repeat("assertions { nodes { id } } ", 320) + "} } }",
 		"directives":           "{ viewer" + directives.String() + " { id } }",
 		"lists in lists":       "{ nodes(ids: " + values.String() + ") { id } }",
 		"deep":                 deep.String(),
-		"aliases":              "{ " + strings.Repeat("a: viewer { id } ", 1300) + "}",
-		"variables":            "query(" + strings.Repeat("$a: ID! ", 2000) + ") { viewer { id } }",
+		"aliases":              "{ " + strings.Repeat("a: viewer { id } ", 480) + "}",
+		"variables":            "query(" + strings.Repeat("$a: ID! ", 580) + ") { viewer { id } }",
 	}
 }
 
