@@ -326,3 +326,32 @@ func TestAValueIsCutToAHundredCharacters(t *testing.T) {
 		}
 	}
 }
+
+func TestBrokenUTF16IsOneRow(t *testing.T) {
+	file := []byte{0xff, 0xfe}
+	for _, u := range utf16.Encode([]rune("learner_id,name\nS1,a\nS2,b~\nS3,c\n")) {
+		if u == '~' {
+			u = 0xd800 // half a pair
+		}
+		file = append(file, byte(u), byte(u>>8))
+	}
+	if diff := cmp.Diff([]string{"2: S1|a|", "3: encoding name", "4: S3|c|"}, read(t, string(file), Options{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAnErrorFileThatCannotBeMadeIsTold(t *testing.T) {
+	gone := errors.New("gone")
+	if err := WriteErrors(io.Discard, func() (Error, bool, error) { return Error{}, false, gone }); !errors.Is(err, gone) {
+		t.Errorf("from the rows: %v", err)
+	}
+	n := 0
+	err := WriteErrors(fullDisk{gone}, func() (Error, bool, error) { n++; return Error{Message: "No."}, n < 10_000, nil })
+	if !errors.Is(err, gone) || n == 10_000 {
+		t.Errorf("from the writer: %v, %d rows", err, n)
+	}
+}
+
+type fullDisk struct{ err error }
+
+func (f fullDisk) Write([]byte) (int, error) { return 0, f.err }
