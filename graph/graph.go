@@ -19,9 +19,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
-	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -46,7 +46,8 @@ type Config struct {
 const (
 	maxBody   = 24 << 20 // bytes; a record to verify may be 16 MB, and JSON escapes it
 	maxQuery  = 64 << 10 // bytes of the document
-	maxCached = 500      // documents
+	maxCached = 500      // documents of up to
+	maxKept   = 8 << 10  // bytes
 	within    = 30 * time.Second
 )
 
@@ -55,9 +56,8 @@ func NewHandler(c Config) http.Handler {
 	cfg := gen.Config{Resolvers: c.Resolver}
 	cost(&cfg.Complexity)
 	s := handler.New(gen.NewExecutableSchema(cfg))
-	s.AddTransport(transport.SSE{KeepAlivePingInterval: 15 * time.Second})
 	s.AddTransport(overHTTP{})
-	s.SetQueryCache(lru.New[*ast.QueryDocument](maxCached))
+	s.SetQueryCache(shortOnly{lru.New[*ast.QueryDocument](maxCached)})
 	s.SetParserTokenLimit(maxTokens)
 	s.SetErrorPresenter(func(ctx context.Context, err error) *gqlerror.Error { return c.Resolver.present(ctx, err) })
 	s.SetRecoverFunc(c.Resolver.recovered)
@@ -77,11 +77,6 @@ func NewHandler(c Config) http.Handler {
 		r, ok := admit(w, r.WithContext(c.Resolver.as(ctx, who)))
 		if !ok {
 			return
-		}
-		if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
-			ctx, cancel := context.WithTimeout(r.Context(), within)
-			defer cancel()
-			r = r.WithContext(ctx)
 		}
 		s.ServeHTTP(w, r)
 	})
@@ -143,7 +138,7 @@ func admitPost(w http.ResponseWriter, r *http.Request) (*http.Request, bool) {
 		refuseForm(w, r, http.StatusRequestEntityTooLarge, "query-size", "The query is too long. Send values as variables.")
 		return r, false
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	return r, true
 }
 
@@ -184,6 +179,19 @@ func refuse(w http.ResponseWriter, r *http.Request, e *gqlerror.Error) {
 		status = http.StatusServiceUnavailable
 	}
 	answer(w, r, status, gqlerror.List{e})
+}
+
+// shortOnly keeps validated documents, but none that only an attacker would
+// write: what is kept is many times as large as its text.
+type shortOnly struct {
+	graphql.Cache[*ast.QueryDocument]
+}
+
+// Add keeps a document under its text.
+func (c shortOnly) Add(ctx context.Context, text string, d *ast.QueryDocument) {
+	if len(text) <= maxKept {
+		c.Cache.Add(ctx, text, d)
+	}
 }
 
 type requestKey struct{}

@@ -126,6 +126,8 @@ func TestTheFormOfAnswers(t *testing.T) {
 		{"not valid, new", modern, `{ nothing }`, modern, 400, false},
 		{"not valid, old", old, `{ nothing }`, old, 200, false},
 		{"too costly, old", old, `{ learners(first: 100) { nodes { assertions(first: 100) { nodes { learner { assertions(first: 100) { nodes { id } } } } } } } }`, old, 200, false},
+		{"everything, as some clients have it", modern + ", application/json, text/event-stream, multipart/mixed", `{ __typename }`, modern, 200, true},
+		{"a query as a stream", "text/event-stream", `{ __typename }`, old, 406, false},
 		{"a subscription without a stream", modern, `subscription { jobProgress(id: "x") { id } }`, modern, 406, false},
 	} {
 		w := post(h, quoted(c.query), "Accept", c.accept)

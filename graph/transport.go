@@ -1,13 +1,16 @@
 package graph
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
@@ -16,13 +19,15 @@ import (
 const (
 	mediaGraphQL = "application/graphql-response+json"
 	mediaJSON    = "application/json"
+	mediaStream  = "text/event-stream"
 )
 
-// overHTTP answers one operation with one JSON document, GraphQL over HTTP §5
-// to §7. What admit lets pass is well-formed.
+// overHTTP answers a query or mutation with one JSON document, GraphQL over HTTP
+// §5 to §7, and a subscription with a stream of events. What admit lets pass is
+// well-formed.
 type overHTTP struct{}
 
-// Supports says that this is the transport of whatever is not a stream.
+// Supports says that there is no other transport.
 func (overHTTP) Supports(*http.Request) bool { return true }
 
 // Do runs the operation of the request.
@@ -37,16 +42,27 @@ func (overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExe
 		answer(w, r, statusOf(r), exec.DispatchError(graphql.WithOperationContext(r.Context(), op), problems).Errors)
 		return
 	}
+	stream := strings.Contains(r.Header.Get("Accept"), mediaStream)
 	switch kind := op.Operation.Operation; {
+	case kind == ast.Subscription && stream && r.Method == http.MethodPost:
+		if r.Body, err = r.GetBody(); err == nil {
+			transport.SSE{KeepAlivePingInterval: 15 * time.Second}.Do(w, r, exec)
+		}
+		return
 	case kind == ast.Subscription:
 		refuseForm(w, r, http.StatusNotAcceptable, "stream", "A subscription is answered as text/event-stream. Accept that, and send it with POST.")
+		return
+	case r.Header.Get("Accept") == mediaStream:
+		refuseForm(w, r, http.StatusNotAcceptable, "accept", "Only a subscription is answered as text/event-stream. Accept application/graphql-response+json as well.")
 		return
 	case kind != ast.Query && r.Method != http.MethodPost:
 		w.Header().Set("Allow", "POST")
 		refuseForm(w, r, http.StatusMethodNotAllowed, "method", "Send what changes something with POST.")
 		return
 	}
-	responses, ctx := exec.DispatchOperation(r.Context(), op)
+	limited, cancel := context.WithTimeout(r.Context(), within)
+	defer cancel()
+	responses, ctx := exec.DispatchOperation(limited, op)
 	write(w, r, http.StatusOK, responses(ctx))
 }
 
@@ -54,7 +70,11 @@ func (overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExe
 func parameters(r *http.Request) (*graphql.RawParams, error) {
 	p := &graphql.RawParams{Headers: r.Header, ReadTime: graphql.TraceTiming{Start: graphql.Now(), End: graphql.Now()}}
 	if r.Method == http.MethodPost {
-		return p, decode(r.Body, p)
+		body, err := r.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		return p, decode(body, p)
 	}
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
