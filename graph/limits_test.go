@@ -164,6 +164,23 @@ func TestEveryAnswerTellsItsCost(t *testing.T) {
 	}
 }
 
+func TestWhoHasNoTokenHasASmallBudget(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		who    access.Actor
+		budget string
+	}{
+		"anonymous": {access.Anonymous(), `"allowed":20000`},
+		"visitor":   {access.VisitorOf("ins_x"), `"allowed":20000`},
+		"reader":    {access.Actor{ID: "cli_x", InstitutionID: "ins_x", Roles: []access.Role{access.Reader}}, `"allowed":500000`},
+	} {
+		h := graph.NewHandler(graph.Config{Resolver: &graph.Resolver{}, Actor: func(*http.Request) (access.Actor, error) { return c.who, nil }})
+		if w := post(h, quoted(`{ __typename }`)); !strings.Contains(w.Body.String(), c.budget) {
+			t.Errorf("%s: %s", name, w.Body)
+		}
+	}
+}
+
 func FuzzRequest(f *testing.F) {
 	for _, q := range hostile() {
 		if len(q) < 4_000 {
