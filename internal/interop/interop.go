@@ -1,0 +1,233 @@
+// Package interop asks other people's programs about our documents: Digital
+// Bazaar's credential verifier on Node.js, and the official JSON schemas of
+// Open Badges 3.0 and CLR 2.0.
+//
+// Only tests import it. Nothing is asked of the network but the packages of
+// the lockfile, once, kept in the user's cache folder. Where Node.js, npm or
+// the packages cannot be had a test is skipped with a message, or fails when
+// TESTAMUR_REQUIRE_INTEROP is 1; where the official files are missing it is
+// skipped (see package standards).
+package interop
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/testamur/testamur/internal/standards"
+)
+
+//go:embed node/package.json node/package-lock.json node/verify.mjs
+var packed embed.FS
+
+// Verifier is Digital Bazaar's verifier in a process of its own. It may be used
+// from several goroutines and answers them one after the other; for more speed
+// start more of them.
+type Verifier struct {
+	// Now is the time at which documents are verified; zero is the real one.
+	Now time.Time
+
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  *bufio.Reader
+	said *bytes.Buffer // what the process wrote beside its answers
+}
+
+// ProofResult is what the verifier says of one proof.
+type ProofResult struct {
+	At          string // JSON pointer to the credential that carries the proof; empty: the document itself
+	Credential  string `json:"id"` // the id of that credential
+	Cryptosuite string // empty when the credential has no proof at all
+	Verified    bool
+	Error       string // why not
+}
+
+// Result is what the verifier says of a document: each proof of it and of each
+// credential it embeds, in document order.
+type Result struct {
+	Proofs []ProofResult
+	Error  string // the document could not be read at all
+}
+
+// Verified reports that every proof of the document and of all it embeds holds,
+// and that none of them is without.
+func (r Result) Verified() bool {
+	return r.Error == "" && len(r.Proofs) > 0 && r.Refused() == nil
+}
+
+// Refused are the proofs that do not hold.
+func (r Result) Refused() []ProofResult {
+	var out []ProofResult
+	for _, p := range r.Proofs {
+		if !p.Verified {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Node starts the verifier and ends it with the test.
+func Node(t testing.TB) *Verifier {
+	t.Helper()
+	contexts := standards.Dir(t)
+	dir, err := install()
+	if err != nil {
+		unavailable(t, err)
+	}
+	script, err := packed.ReadFile("node/verify.mjs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	contexts, err = filepath.Abs(contexts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Run as text, the script finds its packages in the folder it runs in.
+	v := &Verifier{cmd: exec.Command("node", "--input-type=module", "--eval", string(script), "--", contexts), said: &bytes.Buffer{}}
+	v.cmd.Dir = dir
+	v.cmd.Stderr = v.said
+	if v.in, err = v.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := v.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.out = bufio.NewReader(out)
+	if err := v.cmd.Start(); err != nil {
+		unavailable(t, err)
+	}
+	t.Cleanup(func() {
+		v.in.Close() // the process ends with its input
+		if err := v.cmd.Wait(); err != nil {
+			t.Errorf("the verifier ended badly: %v\n%s", err, v.said)
+		}
+	})
+	return v
+}
+
+// Verify asks about one document. The controllers are the key documents by
+// their id, such as a did:web; no other keys are known.
+func (v *Verifier) Verify(t testing.TB, document []byte, controllers map[string][]byte) Result {
+	t.Helper()
+	r, err := v.ask(document, controllers)
+	if err != nil {
+		t.Fatalf("ask the verifier: %v", err)
+	}
+	return r
+}
+
+func (v *Verifier) ask(document []byte, controllers map[string][]byte) (Result, error) {
+	request := struct {
+		Document    string            `json:"document"`
+		Controllers map[string]string `json:"controllers"`
+		Now         *time.Time        `json:"now,omitempty"`
+	}{Document: string(document), Controllers: map[string]string{}}
+	for id, c := range controllers {
+		request.Controllers[id] = string(c)
+	}
+	if !v.Now.IsZero() {
+		request.Now = &v.Now
+	}
+	line, err := json.Marshal(request)
+	if err != nil {
+		return Result{}, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if _, err := v.in.Write(append(line, '\n')); err != nil {
+		return Result{}, err
+	}
+	answer, err := v.out.ReadBytes('\n')
+	if err != nil {
+		return Result{}, err
+	}
+	var r Result
+	err = json.Unmarshal(answer, &r)
+	return r, err
+}
+
+// unavailable skips the test, or fails it where the verifier is required.
+func unavailable(t testing.TB, err error) {
+	t.Helper()
+	if os.Getenv("TESTAMUR_REQUIRE_INTEROP") == "1" {
+		t.Fatalf("the JavaScript verifier cannot be run: %v", err)
+	}
+	t.Skipf("the JavaScript verifier cannot be run: %v (set TESTAMUR_REQUIRE_INTEROP=1 to make this a failure)", err)
+}
+
+// install puts the packages of the lockfile into the user's cache folder, once,
+// and gives the folder. Each set of packages has a folder of its own, made
+// aside and then renamed: whoever finds it finds it whole, and of two that make
+// it at once one throws its own away.
+func install() (string, error) {
+	for _, tool := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return "", err
+		}
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	key := sha256.New()
+	files := map[string][]byte{}
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		if files[name], err = packed.ReadFile("node/" + name); err != nil {
+			return "", err
+		}
+		key.Write(files[name])
+	}
+	home := filepath.Join(cache, "testamur-interop")
+	dir := filepath.Join(home, hex.EncodeToString(key.Sum(nil))[:16])
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return "", err
+	}
+	aside, err := os.MkdirTemp(home, "installing-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(aside)
+	if err := fill(aside, files); err != nil {
+		return "", err
+	}
+	if err := os.Rename(aside, dir); err != nil && !errors.Is(err, fs.ErrExist) {
+		if _, gone := os.Stat(dir); gone != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+}
+
+// fill writes the files and lets npm install exactly what they lock, running no
+// script of any package.
+func fill(dir string, files map[string][]byte) error {
+	for name, data := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			return err
+		}
+	}
+	cmd := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm ci: %w\n%s", err, out)
+	}
+	return nil
+}
