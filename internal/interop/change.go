@@ -185,15 +185,18 @@ func (c changer) neighbours(n node, path string) {
 
 // swap exchanges each part that two values have both, but in different ways.
 func (c changer) swap(a, b node, at, bt string) {
+	theirs := map[string]node{}
+	for _, q := range b.parts {
+		theirs[q.name] = q.value
+	}
 	for _, p := range a.parts {
-		for _, q := range b.parts {
-			if p.name != q.name || p.name == "proof" || bytes.Equal(c.bytes(p.value), c.bytes(q.value)) {
-				continue
-			}
-			pt, qt := at+"/"+pointer(p.name), bt+"/"+pointer(q.name)
-			c.exchange("swapped "+pt+" "+qt, p.value, q.value)
-			c.swap(p.value, q.value, pt, qt)
+		v, ok := theirs[p.name]
+		if !ok || p.name == "proof" || bytes.Equal(c.bytes(p.value), c.bytes(v)) {
+			continue
 		}
+		pt, qt := at+"/"+pointer(p.name), bt+"/"+pointer(p.name)
+		c.exchange("swapped "+pt+" "+qt, p.value, v)
+		c.swap(p.value, v, pt, qt)
 	}
 }
 

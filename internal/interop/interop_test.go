@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +20,7 @@ import (
 	"github.com/testamur/testamur/internal/spec/jsonld"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 	"github.com/testamur/testamur/internal/spec/vc"
+	"github.com/testamur/testamur/internal/standards"
 )
 
 // issuer signs the documents of these tests.
@@ -238,6 +241,7 @@ func accepted(t *testing.T, signed []byte, i issuer) (out []change, asked int) {
 			}
 		})
 	}
+	work <- change{"unchanged", signed} // or each refusal would prove nothing
 	err := EachFieldChanged(signed, func(path string, changed []byte) {
 		asked++
 		work <- change{path, changed}
@@ -247,7 +251,11 @@ func accepted(t *testing.T, signed []byte, i issuer) (out []change, asked int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out, asked
+	whole := slices.IndexFunc(out, func(c change) bool { return c.path == "unchanged" })
+	if whole < 0 {
+		t.Fatal("the document itself is refused")
+	}
+	return slices.Delete(out, whole, whole+1), asked
 }
 
 // TestEveryChangeOfABadgeIsRefused also pins down what a canonical proof leaves
@@ -380,5 +388,77 @@ func TestTimeIsTheGivenOne(t *testing.T) {
 	v.Now = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	if r := v.Verify(t, i.badge(t, 1), i.controllers); r.Verified() || !strings.Contains(r.Proofs[0].Error, "validFrom") {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestOfficialVectorsHold asks about what others signed: the verifier is not
+// only content with us.
+func TestOfficialVectorsHold(t *testing.T) {
+	var badge struct {
+		SignedCredential json.RawMessage `json:"signedCredential"`
+	}
+	if err := json.Unmarshal(standards.Read(t, "examples/ob3/vector-eddsa-rdfc-2022-ob.json"), &badge); err != nil {
+		t.Fatal(err)
+	}
+	const id, key = "https://example.edu/issuers/565049", "z6MkjZRZv3aez3r18pB1RBFJR1kwUVJ5jHt92JmQwXbd5hwi"
+	doc, err := json.Marshal(vc.NewController(id, []vc.Method{{ID: id + "#" + key, Type: "Multikey", Controller: id, PublicKey: key}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := Node(t)
+	for name, signed := range map[string][]byte{
+		"the badge":  badge.SignedCredential,
+		"the record": standards.Read(t, "examples/clr2/validator-simple.json"),
+	} {
+		r := v.Verify(t, signed, map[string][]byte{id: doc})
+		if len(r.Proofs) == 0 || !r.Proofs[0].Verified {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// TestInstallOnce installs into an empty cache twice at once, and then finds it.
+func TestInstallOnce(t *testing.T) {
+	if _, err := install(); err != nil {
+		unavailable(t, err)
+	}
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	var dirs [2]string
+	var errs [2]error
+	var group sync.WaitGroup
+	for n := range dirs {
+		group.Go(func() { dirs[n], errs[n] = install() })
+	}
+	group.Wait()
+	if errs[0] != nil || errs[1] != nil || dirs[0] != dirs[1] {
+		t.Fatal(dirs, errs)
+	}
+	left, err := os.ReadDir(filepath.Dir(dirs[0]))
+	if err != nil || len(left) != 1 {
+		t.Errorf("%v, %v: want the one folder", left, err)
+	}
+	t.Setenv("PATH", "")
+	if _, err := install(); err == nil {
+		t.Error("no node, no error")
+	}
+}
+
+// TestLockNamesNoRegistry keeps the lockfile good for any registry: versions
+// and their hashes are pinned, where they come from is not.
+func TestLockNamesNoRegistry(t *testing.T) {
+	raw, err := packed.ReadFile("node/package-lock.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lock struct {
+		Packages map[string]struct{ Resolved, Integrity string }
+	}
+	if err := json.Unmarshal(raw, &lock); err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range lock.Packages {
+		if p.Resolved != "" || name != "" && !strings.HasPrefix(p.Integrity, "sha512-") {
+			t.Errorf("%s: resolved %q, integrity %q", name, p.Resolved, p.Integrity)
+		}
 	}
 }
