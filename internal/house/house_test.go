@@ -110,6 +110,9 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 
 func TestEveryExportedThingIsDocumented(t *testing.T) {
 	eachFile(t, func(path string, file *ast.File, fset *token.FileSet) {
+		if strings.HasSuffix(path, ".resolvers.go") {
+			return // the schema describes them
+		}
 		for _, d := range file.Decls {
 			switch d := d.(type) {
 			case *ast.FuncDecl:

@@ -68,7 +68,10 @@ func URL(t testing.TB) string {
 func template() string { return "testamur_template_" + migrations.Hash()[:16] }
 
 // server is where the databases live.
-type server struct{ url *url.URL }
+type server struct {
+	url  *url.URL
+	slot *os.File // locked as long as it is open, and kept from being collected
+}
 
 // start finds or starts the server once for the process, and makes the template.
 var start = sync.OnceValues(func() (*server, error) {
@@ -81,46 +84,48 @@ var start = sync.OnceValues(func() (*server, error) {
 
 func open() (*server, error) {
 	text := os.Getenv("TESTAMUR_TEST_DATABASE_URL")
+	var slot *os.File
 	if text == "" {
-		private, err := startPrivate()
+		private, taken, err := startPrivate()
 		if err != nil {
 			return nil, err
 		}
-		text = private.URL()
+		text, slot = private.URL(), taken
 	}
 	u, err := url.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("TESTAMUR_TEST_DATABASE_URL is not a URL")
 	}
-	return &server{u}, nil
+	return &server{u, slot}, nil
 }
 
 // startPrivate starts a server in the first free of a few places, so that the
 // packages tested side by side each have one and later runs find it made. The
-// kernel ends it with this process.
-func startPrivate() (*postgres.Server, error) {
+// place is taken while the file is open; the kernel ends the server with this
+// process.
+func startPrivate() (*postgres.Server, *os.File, error) {
 	in, err := postgres.Find(os.Getenv("PATH"), os.Getenv("TESTAMUR_POSTGRES_BIN"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	base := filepath.Join(os.TempDir(), fmt.Sprintf("testamur-pgtest-%d-%d", os.Geteuid(), in.Major))
 	for n := range 64 {
 		dir := filepath.Join(base, fmt.Sprint(n))
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		slot, err := os.OpenFile(filepath.Join(base, fmt.Sprintf("%d.slot", n)), os.O_CREATE|os.O_RDWR, 0o644)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if syscall.Flock(int(slot.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
 			slot.Close()
 			continue
 		}
-		// the slot stays open, and so taken, until the process ends
-		return postgres.Start(context.Background(), postgres.Options{Dir: dir, Install: in, Volatile: true})
+		private, err := postgres.Start(context.Background(), postgres.Options{Dir: dir, Install: in, Volatile: true})
+		return private, slot, err
 	}
-	return nil, fmt.Errorf("no free place for a test database below %s", base)
+	return nil, nil, fmt.Errorf("no free place for a test database below %s", base)
 }
 
 func (s *server) database(name string) string {
