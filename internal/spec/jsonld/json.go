@@ -24,7 +24,7 @@ const (
 // where a child or a next sibling is meant.
 type node struct {
 	key    string // member name, within an object
-	text   string // of a string, its characters; of a number, its digits
+	text   string // of a string, its characters; of a number, its digits; else the source
 	parent int32
 	child  int32 // first
 	next   int32 // sibling
@@ -120,10 +120,16 @@ func (p *parser) value(parent int32, key string, depth int) error {
 	switch c := p.src[p.pos]; c {
 	case '{':
 		p.nodes[at].kind = kindObject
-		return p.object(at, depth)
+		start := p.pos
+		err := p.object(at, depth)
+		p.nodes[at].text = p.src[start:p.pos]
+		return err
 	case '[':
 		p.nodes[at].kind = kindArray
-		return p.array(at, depth)
+		start := p.pos
+		err := p.array(at, depth)
+		p.nodes[at].text = p.src[start:p.pos]
+		return err
 	case '"':
 		text, err := p.text()
 		p.nodes[at].kind, p.nodes[at].text = kindString, text
