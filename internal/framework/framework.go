@@ -4,8 +4,17 @@
 // A package comes in as a stream and whole or not at all. Each object keeps the
 // bytes it came in with, so that it goes out again equal. A newer package
 // changes what changed, adds what is new and retires what is gone; nothing is
-// deleted, because awards point at it. Walks up and down the hierarchy end even
-// where a package has a cycle.
+// deleted, because awards point at it. Every change makes a new version of the
+// framework, and what it replaced is kept, so that any version can be read,
+// compared and served again. Walks up and down the hierarchy end even where a
+// package has a cycle.
+//
+// To compute with a framework, take its Graph: the items numbered depth first,
+// what is above and below each without cycles, the associations by type, and
+// the levels of its rubrics. GraphsInTx gives the present graphs of an
+// institution and CrossingsInTx the ways between them, from memory after one
+// statement that asks whether they have changed. Both are immutable: a caller
+// may keep them, and anything derived from them under their address.
 package framework
 
 import (
@@ -40,10 +49,20 @@ type Framework struct {
 	StatusStartOn    *day.Date
 	StatusEndOn      *day.Date
 	ChangedAt        time.Time // lastChangeDateTime
+	LicenseURI       *string   `db:"license_uri"`
+	Publication      string    // one of the three below
+	Home             bool      // made here
 	Version          int
 	CreatedAt        time.Time
 	UpdatedAt        time.Time
 }
+
+// Who may read a framework without an account.
+const (
+	ByStatus = "by_status" // everyone, once it is no draft and has a licence or was made here
+	Public   = "public"    // everyone
+	Private  = "private"   // nobody
+)
 
 // ExternalRef is what the system of origin calls the framework, or nil.
 func (f Framework) ExternalRef() *id.Ref {
@@ -128,13 +147,14 @@ type Level struct {
 
 // Loaded is what an import of a package did.
 type Loaded struct {
-	Framework ID
-	Version   string // of CASE
-	Created   int
-	Updated   int
-	Unchanged int
-	Retired   int
-	Notices   []string // cycles and orphans, by identifier
+	Framework   ID
+	CaseVersion string
+	Version     int // of the framework, with the package in it
+	Created     int
+	Updated     int
+	Unchanged   int
+	Retired     int
+	Notices     []string // cycles and orphans, by identifier
 }
 
 // edge is one isChildOf or other association between two identifiers.

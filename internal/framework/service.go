@@ -23,6 +23,9 @@ type Service struct {
 	DB    *pg.DB
 	Now   func() time.Time
 	NewID id.Source
+
+	graphs    shelf[*Graph]
+	crossings shelf[*Crossings]
 }
 
 // Import reads one CASE package, whole or not at all. *imscase.Refused says by

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/bulk"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
@@ -41,6 +42,8 @@ func setup(t testing.TB) *bench {
 	}
 	return b
 }
+
+func (b *bench) batch() bulk.Batch { return bulk.Batch{Now: b.Now(), NewID: b.NewID} }
 
 func equalJSON(t *testing.T, a, b []byte) bool {
 	t.Helper()

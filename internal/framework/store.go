@@ -13,7 +13,7 @@ import (
 )
 
 const frameworkColumns = `id, ref_system, ref_value, identifier, uri, case_version, title, creator, publisher, description, language,
-	framework_version, adoption_status, status_start_on, status_end_on, changed_at, version, created_at, updated_at`
+	framework_version, adoption_status, status_start_on, status_end_on, changed_at, license_uri, publication, home, version, created_at, updated_at`
 
 const itemColumnsOf = `i.framework_id, i.id, i.identifier, i.uri, i.full_statement, i.abbreviated_statement, i.human_coding_scheme,
 	i.list_enumeration, i.item_type, i.education_level, i.concept_keywords, i.language, i.notes, i.status_start_on,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"unicode/utf8"
 )
 
 // Sink takes the parts of a package as they are read. A nil function drops its
@@ -130,7 +131,32 @@ func (p *reader) value() (json.RawMessage, error) {
 	if len(raw) > maxObject {
 		return nil, p.broken(nil, fmt.Sprintf("One object of the package is larger than %d bytes.", maxObject))
 	}
+	if !utf8.Valid(raw) {
+		return nil, p.broken(nil, "The package is not in UTF-8.")
+	}
+	if hasNUL(raw) {
+		return nil, p.broken(nil, "A text of the package has the character U+0000, which no text may have.")
+	}
 	return raw, nil
+}
+
+// hasNUL reports whether a text has the escape of U+0000; one whose backslash
+// is itself escaped is none.
+func hasNUL(raw []byte) bool {
+	for from := 0; ; {
+		i := bytes.Index(raw[from:], []byte(`\u0000`))
+		if i < 0 {
+			return false
+		}
+		at, slashes := from+i, 0
+		for at-slashes > 0 && raw[at-slashes-1] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return true
+		}
+		from = at + 1
+	}
 }
 
 // each reads a list element by element.
@@ -188,6 +214,12 @@ func (p *reader) rubric(pointer string, raw json.RawMessage) error {
 		return err
 	}
 	p.once(pointer, ru.Identifier)
+	for i, c := range ru.Criteria {
+		p.once(fmt.Sprintf("%s/CFRubricCriteria/%d", pointer, i), c.Identifier)
+		for k, l := range c.Levels {
+			p.once(fmt.Sprintf("%s/CFRubricCriteria/%d/CFRubricCriterionLevels/%d", pointer, i, k), l.Identifier)
+		}
+	}
 	if p.sink.Rubric == nil {
 		return nil
 	}
