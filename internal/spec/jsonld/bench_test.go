@@ -128,7 +128,7 @@ func BenchmarkStages(b *testing.B) {
 	}{{"badge", []byte(badge(1))}, {"transcript-100", transcript(100)}} {
 		b.Run(f.name+"/json", func(b *testing.B) {
 			for b.Loop() {
-				if _, err := parseJSON(f.doc); err != nil {
+				if _, err := parseJSON(f.doc, nil); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -138,6 +138,37 @@ func BenchmarkStages(b *testing.B) {
 				if _, err := ToRDF(f.doc, Options{}); err != nil {
 					b.Fatal(err)
 				}
+			}
+		})
+	}
+}
+
+// BenchmarkKept measures the canonical form of a transcript that is made of the
+// kept forms of its credentials.
+func BenchmarkKept(b *testing.B) {
+	for _, n := range []int{100, 400, 1000} {
+		b.Run(fmt.Sprintf("transcript-%d", n), func(b *testing.B) {
+			var documents [][]byte
+			for i := range n {
+				documents = append(documents, []byte(badge(i+1)))
+			}
+			doc := transcript(n)
+			all, kept := keepAll(b, documents)
+			if kept != n {
+				b.Fatalf("%d of %d were kept", kept, n)
+			}
+			b.ReportAllocs()
+			b.SetBytes(int64(len(doc)))
+			for b.Loop() {
+				d, err := Open(doc, Options{}, all...)
+				if err != nil {
+					b.Fatal(err)
+				}
+				out, err := d.Canonize()
+				if err != nil {
+					b.Fatal(err)
+				}
+				sha256.Sum256(out)
 			}
 		})
 	}

@@ -18,6 +18,7 @@ const (
 	kindString
 	kindArray
 	kindObject
+	kindPart // a credential whose kept form stands for it; count is its place among the parts
 )
 
 // node is one JSON value in the tree. The root is node 0, so 0 also means none
@@ -34,7 +35,18 @@ type node struct {
 
 // tree is a JSON document.
 type tree struct {
+	src   string
 	nodes []node
+	parts []part // those found in the document
+}
+
+// unfold reads the whole document anew, with no part standing for itself.
+func (t *tree) unfold() error {
+	whole, err := parseJSON([]byte(t.src), nil)
+	if err == nil {
+		*t = *whole
+	}
+	return err
 }
 
 // pointer is the JSON Pointer of a node.
@@ -67,15 +79,17 @@ func (t *tree) member(object int32, key string) int32 {
 // parser reads strict JSON (RFC 8259) into a tree.
 type parser struct {
 	tree
-	src string
-	pos int
+	pos  int
+	wait []part // parts that are still to come
 }
 
-func parseJSON(doc []byte) (*tree, error) {
+// parseJSON reads a document; parts that stand in it with a kept form are not
+// looked into.
+func parseJSON(doc []byte, parts []part) (*tree, error) {
 	if !utf8.Valid(doc) {
 		return nil, refuse(InvalidText, "the document is not valid UTF-8")
 	}
-	p := &parser{src: string(doc)}
+	p := &parser{tree: tree{src: string(doc)}, wait: parts}
 	p.nodes = make([]node, 0, len(doc)/24+8)
 	err := p.value(0, "", 0)
 	if err == nil {
@@ -196,10 +210,33 @@ func (p *parser) array(at int32, depth int) error {
 			return err
 		}
 		last = p.adopt(at, last)
+		if p.part(at) {
+			continue
+		}
 		if err := p.value(at, "", depth+1); err != nil {
 			return err
 		}
 	}
+}
+
+// part passes over the next part, where it stands here with a form.
+func (p *parser) part(parent int32) bool {
+	if len(p.wait) == 0 {
+		return false
+	}
+	p.space()
+	next := p.wait[0]
+	if next.text == "" || !strings.HasPrefix(p.src[p.pos:], next.text) {
+		return false
+	}
+	p.wait = p.wait[1:]
+	if !next.used {
+		return false
+	}
+	p.nodes = append(p.nodes, node{kind: kindPart, parent: parent, count: int32(len(p.parts))})
+	p.parts = append(p.parts, next)
+	p.pos += len(next.text)
+	return true
 }
 
 func (p *parser) object(at int32, depth int) error {

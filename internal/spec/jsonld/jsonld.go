@@ -14,7 +14,6 @@ package jsonld
 
 import (
 	"crypto"
-	"errors"
 
 	"github.com/testamur/testamur/internal/spec/rdfc"
 )
@@ -59,18 +58,11 @@ func Canonize(doc []byte) ([]byte, error) { return CanonizeWith(doc, Options{}) 
 // ToRDF refuses, and a document whose blank nodes are too entangled (code
 // TooComplex).
 func CanonizeWith(doc []byte, opts Options) ([]byte, error) {
-	ds, err := ToRDF(doc, opts)
+	d, err := Open(doc, opts)
 	if err != nil {
 		return nil, err
 	}
-	res, err := rdfc.Canonicalize(ds, rdfc.Options{Hash: opts.Hash, WorkLimit: opts.WorkLimit})
-	if errors.Is(err, rdfc.ErrTooComplex) {
-		return nil, &Error{Code: TooComplex, Reason: err.Error(), cause: err}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return res.NQuads, nil
+	return d.Canonize()
 }
 
 // ToRDF is what a JSON-LD document says, as RDF statements. Every refusal is an
@@ -90,33 +82,11 @@ func CanonizeWith(doc []byte, opts Options) ([]byte, error) {
 //
 // An empty array says nothing in JSON-LD and is let through.
 func ToRDF(doc []byte, opts Options) (rdfc.Dataset, error) {
-	limit := opts.MaxBytes
-	if limit == 0 {
-		limit = defaultMaxBytes
-	}
-	if len(doc) > limit {
-		return nil, refuse(TooLarge, "the document has %d bytes; at most %d are read", len(doc), limit)
-	}
-	if opts.Direction != "" && opts.Direction != I18NDatatype {
-		return nil, refuse(Unsupported, "the direction form %q is not supported", opts.Direction)
-	}
-	tree, err := parseJSON(doc)
+	d, err := Open(doc, opts)
 	if err != nil {
 		return nil, err
 	}
-	w := &walker{
-		tree:      tree,
-		library:   library{extra: opts.Contexts},
-		direction: opts.Direction,
-		quads:     make(rdfc.Dataset, 0, len(tree.nodes)),
-	}
-	if err := w.library.check(); err != nil {
-		return nil, err
-	}
-	if err := w.document(); err != nil {
-		return nil, err
-	}
-	return w.quads, nil
+	return d.statements()
 }
 
 // KnownContext reports whether the context of a URL is compiled in.

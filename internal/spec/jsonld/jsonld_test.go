@@ -233,15 +233,14 @@ func FuzzParseJSON(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		tree, err := parseJSON(doc)
+		tree, err := parseJSON(doc, nil)
 		valid := json.Valid(doc)
 		var e *Error
 		switch {
 		case err == nil && !valid:
 			t.Fatalf("%q is read but is not JSON", doc)
 		case err == nil:
-			w := walker{tree: tree}
-			out, err := w.appendJSON(nil, 0)
+			out, err := tree.appendJCS(nil, 0, false)
 			if errors.As(err, &e) && e.Code == InvalidNumber {
 				return
 			}

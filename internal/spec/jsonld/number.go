@@ -16,19 +16,19 @@ const (
 // finite, and if it will be written as a whole number then exactly that number.
 // (Beyond 2^53 some keep the digits and some round; zero with a sign is written
 // with it or without; below a millionth jsonld.js writes 1e-7 as the integer 0.)
-func parseNumber(text string) (float64, error) {
+func parseNumber(text string) (float64, *Error) {
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(v, 0) {
-		return 0, refuse(InvalidNumber, "the number %s is too large to be finite", text)
+		return 0, refuse(InvalidNumber, "the number %s is too large to be finite", shortened(text))
 	}
 	if v == 0 && text[0] == '-' {
-		return 0, refuse(InvalidNumber, "the number %s is a zero with a sign", text)
+		return 0, refuse(InvalidNumber, "the number %s is a zero with a sign", shortened(text))
 	}
 	if math.Abs(v) < 1e-6 && strings.ContainsAny(mantissa(text), "123456789") {
-		return 0, refuse(InvalidNumber, "the number %s is so small that some processors take it for zero; write it as a string", text)
+		return 0, refuse(InvalidNumber, "the number %s is so small that some processors take it for zero; write it as a string", shortened(text))
 	}
 	if abs := math.Abs(v); abs >= 1<<53 && abs < 1e21 && !exact(text, v) {
-		return 0, refuse(InvalidNumber, "the number %s has more digits than processors keep; write it as a string", text)
+		return 0, refuse(InvalidNumber, "the number %s has more digits than processors keep; write it as a string", shortened(text))
 	}
 	return v, nil
 }
@@ -75,16 +75,4 @@ func canonicalDouble(v float64) string {
 		return m // FormatFloat always writes an exponent
 	}
 	return m + "E" + strconv.Itoa(n)
-}
-
-// ecmaNumber writes a number as JavaScript does, which is what the JSON
-// canonicalization scheme (RFC 8785 §3.2.2.3) asks for.
-func ecmaNumber(b []byte, v float64) []byte {
-	if abs := math.Abs(v); v == 0 || 1e-6 <= abs && abs < 1e21 {
-		return strconv.AppendFloat(b, v, 'f', -1, 64)
-	}
-	s := strconv.FormatFloat(v, 'e', -1, 64)
-	m, e, _ := strings.Cut(s, "e")
-	sign, digits := e[:1], strings.TrimLeft(e[1:], "0")
-	return append(b, m+"e"+sign+digits...)
 }

@@ -1,9 +1,7 @@
 package jsonld
 
 import (
-	"slices"
 	"strings"
-	"unicode/utf16"
 
 	"github.com/testamur/testamur/internal/spec/rdfc"
 )
@@ -176,86 +174,9 @@ func (n *nodeWalk) typedValue(at int32) (rdfc.Term, error) {
 
 // jsonLiteral is a value kept as JSON: its text by RFC 8785.
 func (w *walker) jsonLiteral(at int32) (rdfc.Term, error) {
-	b, err := w.appendJSON(nil, at)
+	b, err := w.appendJCS(nil, at, true)
 	if err != nil {
-		return "", err
+		return "", w.fail(at, err)
 	}
 	return rdfc.Literal(string(b), rdfJSON), nil
-}
-
-func (w *walker) appendJSON(b []byte, at int32) ([]byte, error) {
-	switch n := &w.nodes[at]; n.kind {
-	case kindNull:
-		return append(b, "null"...), nil
-	case kindFalse:
-		return append(b, "false"...), nil
-	case kindTrue:
-		return append(b, "true"...), nil
-	case kindString:
-		return appendJSONText(b, n.text), nil
-	case kindNumber:
-		v, err := parseNumber(n.text)
-		if err != nil {
-			return nil, w.fail(at, err)
-		}
-		return ecmaNumber(b, v), nil
-	case kindArray:
-		b = append(b, '[')
-		for c := n.child; c != 0; c = w.nodes[c].next {
-			if c != n.child {
-				b = append(b, ',')
-			}
-			var err error
-			if b, err = w.appendJSON(b, c); err != nil {
-				return nil, err
-			}
-		}
-		return append(b, ']'), nil
-	}
-	return w.appendJSONObject(b, at)
-}
-
-func (w *walker) appendJSONObject(b []byte, at int32) ([]byte, error) {
-	members := make([]int32, 0, w.nodes[at].count)
-	for c := w.nodes[at].child; c != 0; c = w.nodes[c].next {
-		members = append(members, c)
-	}
-	// RFC 8785 §3.2.3: names in the order of their UTF-16 code units.
-	slices.SortFunc(members, func(x, y int32) int {
-		return slices.Compare(utf16.Encode([]rune(w.nodes[x].key)), utf16.Encode([]rune(w.nodes[y].key)))
-	})
-	b = append(b, '{')
-	for i, c := range members {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(appendJSONText(b, w.nodes[c].key), ':')
-		var err error
-		if b, err = w.appendJSON(b, c); err != nil {
-			return nil, err
-		}
-	}
-	return append(b, '}'), nil
-}
-
-// appendJSONText writes a string by RFC 8785 §3.2.2.2.
-func appendJSONText(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		switch {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c >= 0x20:
-			b = append(b, c)
-		default:
-			if j := strings.IndexByte("\b\t\n\f\r", c); j >= 0 {
-				b = append(b, '\\', "btnfr"[j])
-			} else {
-				b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-			}
-		}
-	}
-	return append(b, '"')
 }

@@ -29,6 +29,11 @@ type walker struct {
 	made      map[local]*active
 	own       int      // contexts made for this document alone
 	members   []member // a stack: each node's members above those of its parents
+
+	outer *tree      // in whose @context the document is read
+	stand *stand     // where parts are to stand
+	keep  *tree      // what stands for the part of a frame
+	kept  *keptQuads // what it says there, if it can be kept
 }
 
 // local is a derivation that is kept for one document only.
@@ -74,6 +79,17 @@ func (w *walker) refuse(at int32, code Code, format string, args ...any) error {
 // document walks from the root.
 func (w *walker) document() error {
 	ac := contexts.initial()
+	if w.outer != nil {
+		// Walked over there, so that a refusal names the place there.
+		in := walker{tree: w.outer, library: w.library}
+		if c := in.member(0, "@context"); c != 0 {
+			var err error
+			if ac, err = in.inline(ac, c); err != nil {
+				return err
+			}
+		}
+		w.library = in.library
+	}
 	switch w.nodes[0].kind {
 	case kindObject:
 		return w.object(ac, 0, place{}, mapEntry{})
@@ -126,6 +142,8 @@ func (w *walker) each(ac *active, at int32, p place, e mapEntry) error {
 		return nil
 	case kindObject:
 		return w.object(ac, at, p, e)
+	case kindPart:
+		return w.part(ac, at, p, e)
 	case kindNull:
 		return w.refuse(at, UnsignedValue, "null says nothing and would not be signed; leave the member out")
 	}

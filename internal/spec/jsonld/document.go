@@ -1,0 +1,134 @@
+package jsonld
+
+import (
+	"crypto"
+	"errors"
+
+	"github.com/testamur/testamur/internal/spec/rdfc"
+)
+
+// Document is a JSON document that was read once, for whatever is made of it:
+// its canonical statements, its canonical JSON. It is not safe for concurrent
+// use.
+type Document struct {
+	tree  *tree
+	opts  Options
+	outer *Document // whose @context this one is read in
+}
+
+// Open reads a document. It refuses text that is not strict JSON, as ToRDF does.
+// Parts are credentials that are expected to stand in the document, byte for
+// byte and in this order, with their kept forms; see Part. They make the work
+// less and never change its result.
+func Open(doc []byte, opts Options, parts ...Part) (*Document, error) {
+	limit := opts.MaxBytes
+	if limit == 0 {
+		limit = defaultMaxBytes
+	}
+	if len(doc) > limit {
+		return nil, refuse(TooLarge, "the document has %d bytes; at most %d are read", len(doc), limit)
+	}
+	if opts.Direction != "" && opts.Direction != I18NDatatype {
+		return nil, refuse(Unsupported, "the direction form %q is not supported", opts.Direction)
+	}
+	t, err := parseJSON(doc, openParts(parts, opts))
+	if err != nil {
+		return nil, err
+	}
+	return &Document{tree: t, opts: opts}, nil
+}
+
+// Root is the document's value.
+func (d *Document) Root() Value { return Value{d.tree, 0} }
+
+// In has the document read in the @context of another, as the options of a proof
+// are in that of the document they secure (VC-DI-EDDSA §3.2.5).
+func (d *Document) In(other *Document) *Document {
+	return &Document{tree: d.tree, opts: d.opts, outer: other}
+}
+
+// Canonize is the canonical form of the document: see CanonizeWith.
+func (d *Document) Canonize() ([]byte, error) {
+	if len(d.tree.parts) > 0 {
+		if out, err := d.merge(); err == nil {
+			return out, nil
+		}
+		// A part stands where its form is not for, or something is refused: the
+		// whole document decides.
+		if err := d.tree.unfold(); err != nil {
+			return nil, err
+		}
+	}
+	ds, err := d.statements()
+	if err != nil {
+		return nil, err
+	}
+	res, err := rdfc.Canonicalize(ds, rdfc.Options{Hash: d.opts.Hash, WorkLimit: d.opts.WorkLimit})
+	if err != nil {
+		return nil, complexity(err)
+	}
+	return res.NQuads, nil
+}
+
+// complexity is the refusal of a document that canonicalization gave up on.
+func complexity(err error) error {
+	if errors.Is(err, rdfc.ErrTooComplex) {
+		return &Error{Code: TooComplex, Reason: err.Error(), cause: err}
+	}
+	return err
+}
+
+// statements are the document's, with no part left folded.
+func (d *Document) statements() (rdfc.Dataset, error) {
+	w, err := d.walker()
+	if err != nil {
+		return nil, err
+	}
+	if err := w.document(); err != nil {
+		return nil, err
+	}
+	return w.quads, nil
+}
+
+func (d *Document) walker() (*walker, error) {
+	w := &walker{
+		tree:      d.tree,
+		library:   library{extra: d.opts.Contexts},
+		direction: d.opts.Direction,
+		quads:     make(rdfc.Dataset, 0, len(d.tree.nodes)),
+	}
+	if d.outer != nil {
+		w.outer = d.outer.tree
+	}
+	return w, w.library.check()
+}
+
+// merge is the canonical form, made of the kept forms of the parts.
+func (d *Document) merge() ([]byte, error) {
+	w, err := d.walker()
+	if err != nil {
+		return nil, err
+	}
+	if w.stand, err = recordPlace(); err != nil {
+		return nil, err
+	}
+	if err := w.document(); err != nil {
+		return nil, err
+	}
+	own, err := rdfc.NewForm(w.quads)
+	if err != nil {
+		return nil, err
+	}
+	forms := make([]rdfc.Form, 0, len(d.tree.parts)+1)
+	forms = append(forms, own)
+	for _, p := range d.tree.parts {
+		forms = append(forms, p.form)
+	}
+	return rdfc.Merge(nil, forms, d.opts.WorkLimit)
+}
+
+// mergeable reports whether kept forms, which are of SHA-256 and of the
+// compiled contexts alone, serve with these options.
+func (o Options) mergeable() bool {
+	return (o.Hash == 0 || o.Hash == crypto.SHA256) && o.Direction == "" && len(o.Contexts) == 0
+}

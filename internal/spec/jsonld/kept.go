@@ -1,0 +1,200 @@
+package jsonld
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"sync"
+
+	"github.com/testamur/testamur/internal/spec/rdfc"
+)
+
+// Part is a credential that stands in a record, with what was kept when it was
+// signed.
+type Part struct {
+	Document []byte // the secured credential, byte for byte
+	Kept     []byte // what Keep gave for it; anything else is not used
+}
+
+// ErrNotKept is the error of Keep for a credential that cannot be kept: it has
+// contexts of its own, or is or names a blank node by a label. A record that
+// holds it is canonicalized as a whole.
+var ErrNotKept = errors.New("no canonical form can be kept of this credential")
+
+// The kept form of a credential is stored as
+//
+//	"TKF" 1             what this is, and its version
+//	SHA-256             of the credential's bytes, 32 bytes
+//	CRC-32C             of all that follows, 4 bytes, the highest first
+//	flags               1 byte; 1: the bytes are their own form by RFC 8785
+//	uvarint, text       the credential's id, as an N-Quads term
+//	form                of its statements in a record: see rdfc.Form
+//
+// It is the form the credential has where a CLR 2.0.1 puts it. What it is worth
+// rests on the hash: a form is used for those bytes and no others. The version
+// goes up whenever the same bytes would come to another form.
+const (
+	keptMagic = "TKF\x01"
+	keptHead  = len(keptMagic) + sha256.Size + 4
+	keptOwn   = 1 // flag: the document is its own canonical JSON
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Keep is the kept form of a secured credential, to be stored beside it: some
+// two to four times its size, and well compressible. The error is that of ToRDF
+// for a document that cannot be canonicalized, else ErrNotKept.
+func Keep(document []byte) ([]byte, error) {
+	doc, err := Open(document, Options{})
+	if err != nil {
+		return nil, err
+	}
+	if doc.tree.nodes[0].kind != kindObject {
+		return nil, ErrNotKept
+	}
+	w := walker{tree: recordFrame(), keep: doc.tree}
+	if err := w.document(); err != nil {
+		return nil, err
+	}
+	if w.kept == nil {
+		return nil, ErrNotKept
+	}
+	form, err := rdfc.NewForm(w.kept.quads)
+	if err != nil {
+		return nil, complexity(err)
+	}
+	body := make([]byte, keptHead, keptHead+len(w.kept.root)+len(form.Bytes())+8)
+	copy(body, keptMagic)
+	sum := sha256.Sum256(document)
+	copy(body[len(keptMagic):], sum[:])
+	flags := byte(0)
+	if own, err := doc.JCS(); err == nil && bytes.Equal(own, document) {
+		flags |= keptOwn
+	}
+	body = append(body, flags)
+	body = binary.AppendUvarint(body, uint64(len(w.kept.root)))
+	body = append(body, w.kept.root...)
+	body = append(body, form.Bytes()...)
+	binary.BigEndian.PutUint32(body[keptHead-4:], crc32.Checksum(body[keptHead:], castagnoli))
+	return body, nil
+}
+
+// keptQuads is what a credential says in its place.
+type keptQuads struct {
+	root  rdfc.Term
+	quads rdfc.Dataset
+}
+
+// part is an opened Part.
+type part struct {
+	text string
+	form rdfc.Form
+	root rdfc.Term
+	own  bool // the text is its own canonical JSON
+	used bool // the kept form can be used
+}
+
+// openParts readies parts for the parser.
+func openParts(parts []Part, opts Options) []part {
+	if len(parts) == 0 || !opts.mergeable() {
+		return nil
+	}
+	open := make([]part, len(parts))
+	for i, p := range parts {
+		open[i] = openPart(p)
+	}
+	return open
+}
+
+// openPart checks that a kept form is whole and of these very bytes.
+func openPart(p Part) part {
+	o := part{text: string(p.Document)}
+	k := p.Kept
+	if len(k) <= keptHead || string(k[:len(keptMagic)]) != keptMagic ||
+		binary.BigEndian.Uint32(k[keptHead-4:]) != crc32.Checksum(k[keptHead:], castagnoli) {
+		return o
+	}
+	if sha256.Sum256(p.Document) != [sha256.Size]byte(k[len(keptMagic):]) {
+		return o
+	}
+	n, size := binary.Uvarint(k[keptHead+1:])
+	rest := k[keptHead+1+max(size, 0):]
+	if size <= 0 || n > uint64(len(rest)) {
+		return o
+	}
+	root := rdfc.Term(rest[:n])
+	form, err := rdfc.ParseForm(rest[n:])
+	if err != nil || !root.IsIRI() {
+		return o
+	}
+	return part{text: o.text, form: form, root: root, own: k[keptHead]&keptOwn != 0, used: true}
+}
+
+// stand is a place in a document where a value is read: with one context, as
+// the value of one term, in the default graph.
+type stand struct {
+	ac         *active
+	def, scope *term
+}
+
+// errOtherPlace is the error of a part that does not stand where kept forms are
+// made for.
+var errOtherPlace = errors.New("a part stands in another place than its kept form is for")
+
+// recordFrame is the record around a credential, as CLR 2.0.1 has it; its part
+// has no text.
+var recordFrame = sync.OnceValue(func() *tree {
+	const frame = `{"@context":["https://www.w3.org/ns/credentials/v2","https://purl.imsglobal.org/spec/clr/v2p0/context-2.0.1.json","https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"],
+"type":["VerifiableCredential","ClrCredential"],"credentialSubject":{"type":["ClrSubject"],"verifiableCredential":["part"]}}`
+	t, err := parseJSON([]byte(frame), nil)
+	if err != nil {
+		panic(err) // the text above
+	}
+	for i := range t.nodes {
+		if t.nodes[i].text == "part" {
+			t.nodes[i] = node{kind: kindPart, parent: t.nodes[i].parent}
+		}
+	}
+	return t
+})
+
+// recordPlace is the place of a record's credentials.
+func recordPlace() (*stand, error) {
+	w := walker{tree: recordFrame(), stand: &stand{}}
+	err := w.document()
+	return w.stand, err
+}
+
+// part writes a credential whose form was kept: only the statement that it is
+// there. Its own statements join when all forms are merged.
+func (w *walker) part(ac *active, at int32, p place, e mapEntry) error {
+	here := stand{ac, p.def, p.scope}
+	switch {
+	case p.graph != "" || p.list != nil || p.def == nil || p.def.reverse || e != mapEntry{}:
+		return errOtherPlace
+	case w.keep != nil:
+		return w.keepPart(here)
+	case len(w.parts) == 0: // of the frame
+		*w.stand = here
+		return nil
+	case *w.stand != here:
+		return errOtherPlace
+	}
+	return w.put(at, p, w.parts[w.nodes[at].count].root)
+}
+
+// keepPart walks the credential that is to be kept, where it stands.
+func (w *walker) keepPart(here stand) error {
+	in := walker{tree: w.keep, quads: make(rdfc.Dataset, 0, len(w.keep.nodes))}
+	var roots []rdfc.Term
+	p := place{subject: rdfNil, def: here.def, scope: here.scope, list: &roots}
+	if err := in.object(here.ac, 0, p, mapEntry{}); err != nil {
+		return err
+	}
+	if in.own == 0 && len(in.labels) == 0 && len(roots) == 1 && roots[0].IsIRI() {
+		w.kept = &keptQuads{roots[0], in.quads}
+	}
+	return nil
+}
