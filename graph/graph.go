@@ -30,7 +30,7 @@ import (
 	"github.com/testamur/testamur/internal/fault"
 )
 
-//go:generate go run ./generate
+//go:generate go tool gqlgen generate
 
 // Config of the handler.
 type Config struct {
@@ -53,13 +53,9 @@ const (
 
 // NewHandler serves /graphql.
 func NewHandler(c Config) http.Handler {
-	return newHandler(c, func(g gen.Config) graphql.ExecutableSchema { return gen.NewPlannedSchema(g, maxCached) })
-}
-
-func newHandler(c Config, schema func(gen.Config) graphql.ExecutableSchema) http.Handler {
 	cfg := gen.Config{Resolvers: c.Resolver}
 	cost(&cfg.Complexity)
-	s := handler.New(schema(cfg))
+	s := handler.New(gen.NewExecutableSchema(cfg))
 	s.AddTransport(overHTTP{})
 	s.SetQueryCache(shortOnly{lru.New[*ast.QueryDocument](maxCached)})
 	s.SetParserTokenLimit(maxTokens)

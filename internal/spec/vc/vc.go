@@ -52,25 +52,84 @@ type Draft struct {
 	Hash     []byte // what is signed: the hash of the proof options, then that of the document
 }
 
+// Part is an embedded credential with what Keep gave when it was signed.
+type Part = jsonld.Part
+
+// Keep is the kept form of a secured credential, to be stored beside it for the
+// records that will embed it: see jsonld.Keep. The error is jsonld.ErrNotKept
+// where there is none; a record is then signed at its full cost.
+func Keep(document []byte) ([]byte, error) { return jsonld.Keep(document) }
+
 // Prepare canonicalizes an unsigned document for one proof by one key. The
 // error is what the canonicalization refuses: an undefined term, a relative
 // IRI.
 func Prepare(document []byte, suite, verificationMethod string, created time.Time) (Draft, error) {
-	context, err := contextOf(document)
+	all, err := PrepareAll(document, []string{suite}, verificationMethod, created)
 	if err != nil {
 		return Draft{}, err
 	}
-	p := Proof{Type: "DataIntegrityProof", Cryptosuite: suite, Created: created.UTC().Format("2006-01-02T15:04:05Z"),
-		VerificationMethod: verificationMethod, ProofPurpose: "assertionMethod"}
-	if suite == EdDSAJCS {
-		p.Context = context
-	}
-	raw, err := json.Marshal(p)
+	return all[0], nil
+}
+
+// PrepareAll canonicalizes an unsigned document for proofs of several suites by
+// one key, reading it once. Parts are the credentials that stand in the
+// document, in their order; their kept forms spare work and change nothing.
+func PrepareAll(document []byte, suites []string, verificationMethod string, created time.Time, parts ...Part) ([]Draft, error) {
+	doc, err := jsonld.Open(document, jsonld.Options{}, parts...)
 	if err != nil {
-		return Draft{}, err
+		return nil, err
 	}
-	hash, err := hashes(document, raw, suite, context)
-	return Draft{document: document, proof: p, Hash: hash}, err
+	context := doc.Root().Member("@context")
+	if context.IsZero() {
+		return nil, &Failure{Code: Malformed, Reason: "The document has no @context."}
+	}
+	drafts := make([]Draft, 0, len(suites))
+	for _, suite := range suites {
+		p := Proof{Type: "DataIntegrityProof", Cryptosuite: suite, Created: created.UTC().Format("2006-01-02T15:04:05Z"),
+			VerificationMethod: verificationMethod, ProofPurpose: "assertionMethod"}
+		if suite == EdDSAJCS {
+			p.Context = context.Raw()
+		}
+		raw, err := json.Marshal(p)
+		if err != nil {
+			return nil, err
+		}
+		options, err := jsonld.Open(raw, jsonld.Options{})
+		if err != nil {
+			return nil, err
+		}
+		hash, err := hashesOf(doc, options, suite)
+		if err != nil {
+			return nil, err
+		}
+		drafts = append(drafts, Draft{document: document, proof: p, Hash: hash})
+	}
+	return drafts, nil
+}
+
+// hashesOf are the 64 bytes that a suite signs, VC-DI-EDDSA §3.2 and §3.3.
+func hashesOf(doc, options *jsonld.Document, suite string) ([]byte, error) {
+	var config, whole []byte
+	var err error
+	switch suite {
+	case EdDSARDFC:
+		if config, err = options.In(doc).Canonize(); err != nil {
+			return nil, fmt.Errorf("proof options: %w", err)
+		}
+		whole, err = doc.Canonize()
+	case EdDSAJCS:
+		if config, err = options.JCS(); err != nil {
+			return nil, fmt.Errorf("proof options: %w", err)
+		}
+		whole, err = doc.JCS()
+	default:
+		return nil, &Failure{Code: UnknownSuite, Reason: fmt.Sprintf("The cryptosuite %q is not one this can check.", suite)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	a, b := sha256.Sum256(config), sha256.Sum256(whole)
+	return append(a[:], b[:]...), nil
 }
 
 // Attach is the proof with the signature over the draft's hash.
