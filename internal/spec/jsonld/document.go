@@ -11,9 +11,11 @@ import (
 // its canonical statements, its canonical JSON. It is not safe for concurrent
 // use.
 type Document struct {
-	tree  *tree
-	opts  Options
-	outer *Document // whose @context this one is read in
+	tree    *tree
+	at      int32 // the root
+	opts    Options
+	outer   *Document // whose @context this one is read in
+	context Value     // what canonical JSON has in place of the document's @context
 }
 
 // Open reads a document. It refuses text that is not strict JSON, as ToRDF does.
@@ -39,12 +41,44 @@ func Open(doc []byte, opts Options, parts ...Part) (*Document, error) {
 }
 
 // Root is the document's value.
-func (d *Document) Root() Value { return Value{d.tree, 0} }
+func (d *Document) Root() Value { return Value{d.tree, d.at} }
+
+// At is the document that a value within this one is by itself.
+func (d *Document) At(v Value) *Document { return &Document{tree: v.tree, at: v.at, opts: d.opts} }
+
+// Cut takes a member off the document's root, and gives its value.
+func (d *Document) Cut(name string) Value {
+	last := int32(0)
+	root := &d.tree.nodes[d.at]
+	for c := root.child; c != 0; last, c = c, d.tree.nodes[c].next {
+		if d.tree.nodes[c].key != name {
+			continue
+		}
+		if next := d.tree.nodes[c].next; last == 0 {
+			root.child = next
+		} else {
+			d.tree.nodes[last].next = next
+		}
+		root.count--
+		return Value{d.tree, c}
+	}
+	return Value{}
+}
+
+// WithContext has canonical JSON made with another value in place of the root's
+// @context (VC-DI-EDDSA §3.3.2).
+func (d *Document) WithContext(context Value) *Document {
+	other := *d
+	other.context = context
+	return &other
+}
 
 // In has the document read in the @context of another, as the options of a proof
 // are in that of the document they secure (VC-DI-EDDSA §3.2.5).
 func (d *Document) In(other *Document) *Document {
-	return &Document{tree: d.tree, opts: d.opts, outer: other}
+	inner := *d
+	inner.outer = other
+	return &inner
 }
 
 // Canonize is the canonical form of the document: see CanonizeWith.
@@ -93,12 +127,13 @@ func (d *Document) statements() (rdfc.Dataset, error) {
 func (d *Document) walker() (*walker, error) {
 	w := &walker{
 		tree:      d.tree,
+		root:      d.at,
 		library:   library{extra: d.opts.Contexts},
 		direction: d.opts.Direction,
 		quads:     make(rdfc.Dataset, 0, len(d.tree.nodes)),
 	}
 	if d.outer != nil {
-		w.outer = d.outer.tree
+		w.outer = d.outer
 	}
 	return w, w.library.check()
 }

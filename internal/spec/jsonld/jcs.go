@@ -11,8 +11,24 @@ import (
 // members in the order of their names, numbers as JavaScript writes them.
 // Refused is a number that is not finite.
 func (d *Document) JCS() ([]byte, error) {
-	return d.tree.appendJCS(make([]byte, 0, len(d.tree.src)+len(d.tree.src)/16), 0, false)
+	b := make([]byte, 0, len(d.tree.src)+len(d.tree.src)/16)
+	if d.context.IsZero() {
+		return d.tree.appendJCS(b, d.at, false)
+	}
+	// The member is written from where it is, under the name it has here.
+	kept := d.tree.member(d.at, "@context")
+	if kept == 0 || d.context.tree != d.tree {
+		return nil, refuse(InvalidContext, "there is no @context to take the place of")
+	}
+	n, with := &d.tree.nodes[kept], d.tree.nodes[d.context.at]
+	was := *n
+	n.kind, n.text, n.child, n.count = with.kind, with.text, with.child, with.count
+	defer func() { *n = was }()
+	return d.tree.appendJCS(b, d.at, false)
 }
+
+// JCS is a value's canonical JSON.
+func (v Value) JCS() ([]byte, error) { return v.tree.appendJCS(nil, v.at, false) }
 
 // JCS is the canonical JSON of a text, by RFC 8785. It refuses what Open does.
 func JCS(doc []byte) ([]byte, error) {

@@ -297,7 +297,7 @@ func (n *nodeWalk) node(p place, e mapEntry) error {
 	case n.seen.only(kwID):
 		return n.refuse(n.at, UnsignedValue, "an object that says nothing but its id has no place here and would not be signed")
 	}
-	if n.at == 0 && p.def == nil && n.seen.only(kwGraph) {
+	if n.at == n.root && p.def == nil && n.seen.only(kwGraph) {
 		return n.each(n.ac, n.first(kwGraph), place{}, mapEntry{})
 	}
 	if e.typ != "" {

@@ -20,6 +20,7 @@ const (
 // deserialization to RDF in one pass.
 type walker struct {
 	*tree
+	root int32
 	library
 	direction Direction
 	quads     rdfc.Dataset
@@ -30,7 +31,7 @@ type walker struct {
 	own       int      // contexts made for this document alone
 	members   []member // a stack: each node's members above those of its parents
 
-	outer *tree      // in whose @context the document is read
+	outer *Document  // in whose @context the document is read
 	stand *stand     // where parts are to stand
 	keep  *tree      // what stands for the part of a frame
 	kept  *keptQuads // what it says there, if it can be kept
@@ -81,8 +82,8 @@ func (w *walker) document() error {
 	ac := contexts.initial()
 	if w.outer != nil {
 		// Walked over there, so that a refusal names the place there.
-		in := walker{tree: w.outer, library: w.library}
-		if c := in.member(0, "@context"); c != 0 {
+		in := walker{tree: w.outer.tree, library: w.library}
+		if c := in.member(w.outer.at, "@context"); c != 0 {
 			var err error
 			if ac, err = in.inline(ac, c); err != nil {
 				return err
@@ -90,13 +91,13 @@ func (w *walker) document() error {
 		}
 		w.library = in.library
 	}
-	switch w.nodes[0].kind {
+	switch w.nodes[w.root].kind {
 	case kindObject:
-		return w.object(ac, 0, place{}, mapEntry{})
+		return w.object(ac, w.root, place{}, mapEntry{})
 	case kindArray:
-		return w.each(ac, 0, place{}, mapEntry{})
+		return w.each(ac, w.root, place{}, mapEntry{})
 	}
-	return w.refuse(0, InvalidValue, "the document is neither an object nor an array")
+	return w.refuse(w.root, InvalidValue, "the document is neither an object nor an array")
 }
 
 func (w *walker) blank() rdfc.Term {

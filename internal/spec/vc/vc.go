@@ -14,9 +14,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
-	"github.com/gowebpki/jcs"
 	"github.com/mr-tron/base58"
 
 	"github.com/testamur/testamur/internal/spec/jsonld"
@@ -157,57 +157,6 @@ func Secure(document []byte, proofs ...Proof) ([]byte, error) {
 	return append(out, document[end:]...), nil
 }
 
-// hashes are the 64 bytes that a suite signs, VC-DI-EDDSA §3.2 and §3.3.
-func hashes(document, proof []byte, suite string, context json.RawMessage) ([]byte, error) {
-	var config, doc []byte
-	var err error
-	switch suite {
-	case EdDSARDFC:
-		if proof, err = withContext(proof, context); err != nil {
-			return nil, err
-		}
-		if config, err = jsonld.Canonize(proof); err != nil {
-			return nil, fmt.Errorf("proof options: %w", err)
-		}
-		doc, err = jsonld.Canonize(document)
-	case EdDSAJCS:
-		if config, err = jcs.Transform(proof); err != nil {
-			return nil, fmt.Errorf("proof options: %w", err)
-		}
-		doc, err = jcs.Transform(document)
-	default:
-		return nil, &Failure{Code: UnknownSuite, Reason: fmt.Sprintf("The cryptosuite %q is not one this can check.", suite)}
-	}
-	if err != nil {
-		return nil, err
-	}
-	a, b := sha256.Sum256(config), sha256.Sum256(doc)
-	return append(a[:], b[:]...), nil
-}
-
-// withContext puts the document's context on proof options.
-func withContext(proof []byte, context json.RawMessage) ([]byte, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(proof, &members); err != nil {
-		return nil, err
-	}
-	members["@context"] = context
-	return json.Marshal(members)
-}
-
-func contextOf(document []byte) (json.RawMessage, error) {
-	var head struct {
-		Context json.RawMessage `json:"@context"`
-	}
-	if err := json.Unmarshal(document, &head); err != nil {
-		return nil, &Failure{Code: Malformed, Reason: "This is not a JSON object: " + err.Error() + "."}
-	}
-	if head.Context == nil {
-		return nil, &Failure{Code: Malformed, Reason: "The document has no @context."}
-	}
-	return head.Context, nil
-}
-
 // The ways a proof fails.
 const (
 	Malformed    = "malformed"     // not a document or proof at all
@@ -239,56 +188,40 @@ func (f *Failure) Unwrap() error { return f.Err }
 // Split takes the proofs off a document. The unsecured document is compact JSON
 // with the members in their order.
 func Split(document []byte) (unsecured []byte, proofs []json.RawMessage, err error) {
-	dec := json.NewDecoder(bytes.NewReader(document))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, nil, &Failure{Code: Malformed, Reason: "This is not a JSON object."}
+	doc, err := open(document)
+	if err != nil {
+		return nil, nil, err
 	}
-	out := []byte{'{'}
-	seen := map[string]bool{}
-	for dec.More() {
-		t, err := dec.Token()
-		if err != nil {
-			return nil, nil, &Failure{Code: Malformed, Reason: "This is not JSON.", Err: err}
-		}
-		name := t.(string)
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, nil, &Failure{Code: Malformed, Reason: "This is not JSON.", Err: err}
-		}
-		if seen[name] {
-			return nil, nil, &Failure{Code: Malformed, Reason: fmt.Sprintf("The member %q stands in the document twice.", name)}
-		}
-		seen[name] = true
+	unsecured = []byte{'{'}
+	for name, v := range doc.Root().Members() {
 		if name == "proof" {
-			if proofs, err = asList(value); err != nil {
-				return nil, nil, err
+			for _, p := range v.Elements() {
+				proofs = append(proofs, p.Raw())
 			}
 			continue
 		}
-		if len(out) > 1 {
-			out = append(out, ',')
+		if len(unsecured) > 1 {
+			unsecured = append(unsecured, ',')
 		}
 		key, err := json.Marshal(name)
 		if err != nil {
 			return nil, nil, err
 		}
-		out = append(append(append(out, key...), ':'), value...)
+		unsecured = append(append(append(unsecured, key...), ':'), v.Raw()...)
 	}
-	if _, err := dec.Token(); err != nil {
-		return nil, nil, &Failure{Code: Malformed, Reason: "This is not JSON.", Err: err}
-	}
-	return append(out, '}'), proofs, nil
+	return append(unsecured, '}'), proofs, nil
 }
 
-func asList(raw json.RawMessage) ([]json.RawMessage, error) {
-	if raw[0] != '[' {
-		return []json.RawMessage{raw}, nil
+// open reads a document that is to carry proofs.
+func open(document []byte) (*jsonld.Document, error) {
+	doc, err := jsonld.Open(document, jsonld.Options{})
+	if err != nil {
+		return nil, &Failure{Code: Malformed, Reason: "This is not a document that can be read in one way only.", Err: err}
 	}
-	var all []json.RawMessage
-	if err := json.Unmarshal(raw, &all); err != nil {
-		return nil, &Failure{Code: Malformed, Reason: "The proof is neither an object nor a list.", Err: err}
+	if !doc.Root().IsObject() {
+		return nil, &Failure{Code: Malformed, Reason: "This is not a JSON object."}
 	}
-	return all, nil
+	return doc, nil
 }
 
 // Resolver gives the public key of a verification method, with its controller,
@@ -310,21 +243,48 @@ type Checked struct {
 
 // Verify checks every proof of a document on its own.
 func Verify(document []byte, keys Resolver, now time.Time) ([]Checked, error) {
-	unsecured, raw, err := Split(document)
+	doc, err := open(document)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]Checked, len(raw))
-	for i, p := range raw {
-		all[i] = verifyOne(unsecured, p, keys, now)
+	v := verification{doc: doc, keys: keys, now: now, wholes: map[string]whole{}}
+	proofs := doc.Cut("proof")
+	if proofs.IsArray() && proofs.Len() > maxProofs {
+		return nil, &Failure{Code: Malformed, Reason: fmt.Sprintf("The document carries %d proofs; at most %d are checked.", proofs.Len(), maxProofs)}
+	}
+	var all []Checked
+	for _, p := range proofs.Elements() {
+		all = append(all, v.proof(p))
 	}
 	return all, nil
 }
 
-func verifyOne(unsecured []byte, raw json.RawMessage, keys Resolver, now time.Time) Checked {
+// maxProofs is how many proofs of one document are checked; a set or chain has a
+// handful. maxWholes is how many canonical forms are made of it for them: each
+// suite has one, and eddsa-jcs-2022 one for each part of the @context.
+const (
+	maxProofs = 32
+	maxWholes = 6
+)
+
+// verification is one document whose proofs are checked.
+type verification struct {
+	doc    *jsonld.Document // without its proofs
+	keys   Resolver
+	now    time.Time
+	wholes map[string]whole // of the document, by suite: proofs share it
+}
+
+// whole is the hash of the canonical document, or why there is none.
+type whole struct {
+	hash [sha256.Size]byte
+	err  error
+}
+
+// proof checks one proof.
+func (v *verification) proof(raw jsonld.Value) Checked {
 	var c Checked
-	if err := json.Unmarshal(raw, &c.Proof); err != nil {
-		c.Err = &Failure{Code: Malformed, Reason: "The proof is not an object of text members.", Err: err}
+	if c.Proof, c.Err = readProof(raw); c.Err != nil {
 		return c
 	}
 	p := c.Proof
@@ -337,7 +297,7 @@ func verifyOne(unsecured []byte, raw json.RawMessage, keys Resolver, now time.Ti
 		return c
 	}
 	if p.Expires != "" {
-		if at, err := time.Parse(time.RFC3339, p.Expires); err != nil || now.After(at) {
+		if at, err := time.Parse(time.RFC3339, p.Expires); err != nil || v.now.After(at) {
 			c.Err = &Failure{Code: Expired, Reason: "The proof has expired, or its expiry cannot be read."}
 			return c
 		}
@@ -347,10 +307,10 @@ func verifyOne(unsecured []byte, raw json.RawMessage, keys Resolver, now time.Ti
 		c.Err = &Failure{Code: Malformed, Reason: "The proof value is not an Ed25519 signature in base58.", Err: err}
 		return c
 	}
-	if c.Key, c.Err = keys(p.VerificationMethod, p.ProofPurpose); c.Err != nil {
+	if c.Key, c.Err = v.keys(p.VerificationMethod, p.ProofPurpose); c.Err != nil {
 		return c
 	}
-	hash, err := proofHash(unsecured, raw, p)
+	hash, err := v.hash(raw, p)
 	if err != nil {
 		c.Err = asMismatch(err)
 		return c
@@ -371,56 +331,129 @@ func asMismatch(err error) error {
 	return &Failure{Code: Mismatch, Reason: "The document cannot be what was signed.", Err: err}
 }
 
-// proofHash is the hash for a proof as it was received.
-func proofHash(unsecured []byte, raw json.RawMessage, p Proof) ([]byte, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil {
-		return nil, err
+// readProof reads a proof. Its members are text, but for those that may be
+// lists; names are taken as they are written.
+func readProof(v jsonld.Value) (p Proof, err error) {
+	malformed := &Failure{Code: Malformed, Reason: "The proof is not an object of text members."}
+	if !v.IsObject() {
+		return p, malformed
 	}
-	delete(members, "proofValue")
-	options, err := json.Marshal(members)
+	for name, m := range v.Members() {
+		var to *string
+		switch name {
+		case "id":
+			to = &p.ID
+		case "type":
+			to = &p.Type
+		case "cryptosuite":
+			to = &p.Cryptosuite
+		case "created":
+			to = &p.Created
+		case "expires":
+			to = &p.Expires
+		case "verificationMethod":
+			to = &p.VerificationMethod
+		case "proofPurpose":
+			to = &p.ProofPurpose
+		case "challenge":
+			to = &p.Challenge
+		case "nonce":
+			to = &p.Nonce
+		case "proofValue":
+			to = &p.ProofValue
+		case "@context":
+			p.Context = m.Raw()
+		case "domain":
+			p.Domain = m.Raw()
+		case "previousProof":
+			p.PreviousProof = m.Raw()
+		}
+		if to == nil {
+			continue
+		}
+		var ok bool
+		if *to, ok = m.Text(); !ok {
+			return p, malformed
+		}
+	}
+	return p, nil
+}
+
+// hash is the hash for a proof as it was received, VC-DI-EDDSA §3.2 and §3.3.
+func (v *verification) hash(raw jsonld.Value, p Proof) ([]byte, error) {
+	if v.doc.Root().Member("@context").IsZero() {
+		return nil, &Failure{Code: Malformed, Reason: "The document has no @context."}
+	}
+	options := v.doc.At(raw)
+	options.Cut("proofValue")
+	doc := v.doc
+	var config []byte
+	var err error
+	if p.Cryptosuite == EdDSAJCS {
+		if context := raw.Member("@context"); !context.IsZero() {
+			if !startsWith(doc.Root().Member("@context"), context) {
+				return nil, &Failure{Code: Mismatch, Reason: "The document's @context does not begin with the proof's."}
+			}
+			doc = doc.WithContext(context)
+		}
+		config, err = options.JCS()
+	} else {
+		options.Cut("@context") // the document's takes its place
+		config, err = options.In(doc).Canonize()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("proof options: %w", err)
+	}
+	sum, err := v.whole(doc, p)
 	if err != nil {
 		return nil, err
 	}
-	context, err := contextOf(unsecured)
-	if err != nil {
-		return nil, err
+	hash := make([]byte, 0, 2*sha256.Size)
+	first := sha256.Sum256(config)
+	return append(append(hash, first[:]...), sum[:]...), nil
+}
+
+// whole is the hash of the canonical document for a suite and, with JCS, the
+// @context that the proof has it in.
+func (v *verification) whole(doc *jsonld.Document, p Proof) ([sha256.Size]byte, error) {
+	key := p.Cryptosuite
+	if key == EdDSAJCS {
+		key += string(p.Context)
 	}
-	if p.Cryptosuite == EdDSAJCS && p.Context != nil {
-		if !startsWith(context, p.Context) {
-			return nil, &Failure{Code: Mismatch, Reason: "The document's @context does not begin with the proof's."}
-		}
-		if unsecured, err = replaceContext(unsecured, p.Context); err != nil {
-			return nil, err
-		}
+	w, ok := v.wholes[key]
+	if !ok && len(v.wholes) == maxWholes {
+		return w.hash, &Failure{Code: Malformed, Reason: "The proofs of this document are over too many forms of it."}
 	}
-	return hashes(unsecured, options, p.Cryptosuite, context)
+	if !ok {
+		var canonical []byte
+		if p.Cryptosuite == EdDSAJCS {
+			canonical, w.err = doc.JCS()
+		} else {
+			canonical, w.err = doc.Canonize()
+		}
+		w.hash = sha256.Sum256(canonical)
+		v.wholes[key] = w
+	}
+	return w.hash, w.err
 }
 
 // startsWith reports whether the entries of one @context begin with another's.
-func startsWith(document, proof json.RawMessage) bool {
-	d, err1 := asList(document)
-	p, err2 := asList(proof)
-	if err1 != nil || err2 != nil || len(d) < len(p) {
+func startsWith(document, proof jsonld.Value) bool {
+	if document.IsArray() && document.Len() < proof.Len() {
 		return false
 	}
-	for i := range p {
-		a, err1 := jcs.Transform(wrap(d[i]))
-		b, err2 := jcs.Transform(wrap(p[i]))
+	next, stop := iter.Pull2(document.Elements())
+	defer stop()
+	for _, p := range proof.Elements() {
+		_, d, ok := next()
+		if !ok {
+			return false
+		}
+		a, err1 := d.JCS()
+		b, err2 := p.JCS()
 		if err1 != nil || err2 != nil || !bytes.Equal(a, b) {
 			return false
 		}
 	}
 	return true
-}
-
-func wrap(raw json.RawMessage) []byte { return append(append([]byte{'['}, raw...), ']') }
-
-func replaceContext(document []byte, context json.RawMessage) ([]byte, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(document, &members); err != nil {
-		return nil, err
-	}
-	members["@context"] = context
-	return json.Marshal(members)
 }
