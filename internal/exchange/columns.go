@@ -445,7 +445,7 @@ func loadAchievements(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.B
 		d, problems := openbadges.ParseAchievement(l.raw)
 		if len(problems) > 0 {
 			p := problems[0]
-			out[i] = bulk.Fail(fault.At(p.Field, p.Rule, "%s (Open Badges 3.0 %s)", p.Message, p.Clause))
+			out[i] = bulk.Fail(fault.At(p.Field, p.Rule, "%s (%s)", p.Message, p.Clause))
 			continue
 		}
 		good, places = append(good, achievement.Draft{Definition: d}), append(places, i)

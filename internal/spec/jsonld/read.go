@@ -115,6 +115,15 @@ func (v Value) Elements() iter.Seq2[int, Value] {
 	}
 }
 
+// One is the value, or the only element of an array of one: JSON-LD reads both
+// alike.
+func (v Value) One() Value {
+	if v.IsArray() && v.Len() == 1 {
+		return Value{v.tree, v.node().child}
+	}
+	return v
+}
+
 // Texts are the strings among the elements.
 func (v Value) Texts() []string {
 	var out []string

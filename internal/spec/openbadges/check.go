@@ -2,70 +2,50 @@ package openbadges
 
 import (
 	"fmt"
-	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/testamur/testamur/internal/spec/shape"
 )
 
 // Problem is one place where a value breaks the standard.
-type Problem struct {
-	Field   string // path, such as resultDescription.0.valueMin
-	Rule    string // stable name
-	Clause  string // of the standard
-	Message string // a sentence
+type Problem = shape.Problem
+
+// problems gathers what is wrong below one path of an achievement.
+type problems struct{ shape.Problems }
+
+func (p problems) at(part string) problems { return problems{p.At(part)} }
+
+// clause is a clause of this standard with its name.
+func clause(section string) string { return "OB 3.0 " + section }
+
+func (p problems) add(field, rule, section, format string, args ...any) {
+	p.Add(field, rule, clause(section), format, args...)
 }
 
-// Error makes a problem an error.
-func (p Problem) Error() string { return p.Field + ": " + p.Message + " (OB 3.0 " + p.Clause + ")" }
-
-var (
-	extended = regexp.MustCompile(`^ext:[A-Za-z0-9.\-_|]+$`)
-	language = regexp.MustCompile(`^[a-z]{2,4}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$`)
-)
-
-// problems gathers what is wrong below one path.
-type problems struct {
-	path string
-	all  *[]Problem
-}
-
-func (p problems) at(part string) problems {
-	if p.path != "" {
-		part = p.path + "." + part
-	}
-	return problems{part, p.all}
-}
-
-func (p problems) add(field, rule, clause, format string, args ...any) {
-	*p.all = append(*p.all, Problem{p.at(field).path, rule, clause, fmt.Sprintf(format, args...)})
-}
-
-func (p problems) text(field, clause, v string) {
+func (p problems) text(field, section, v string) {
 	if strings.TrimSpace(v) == "" {
-		p.add(field, "required", clause, "This may not be empty.")
+		p.add(field, "required", section, "This may not be empty.")
 	}
 }
 
-func (p problems) uri(field, clause, v string) {
-	u, err := url.Parse(v)
-	if err != nil || !u.IsAbs() || strings.ContainsAny(v, " \t\r\n<>\"{}|\\^`") {
-		p.add(field, "uri", clause, "%q is not an absolute URI.", v)
+func (p problems) uri(field, section, v string) {
+	if !shape.URI(v) {
+		p.add(field, "uri", section, "%q is not an absolute URI.", v)
 	}
 }
 
-func (p problems) oneOf(field, rule, clause, v string, known []string) {
-	if v != "" && !slices.Contains(known, v) && !extended.MatchString(v) {
-		p.add(field, rule, clause, "%q is not one of the standard's, and does not begin with ext:.", v)
+func (p problems) oneOf(field, rule, section, v string, known []string) {
+	if v != "" && !slices.Contains(known, v) && !shape.Extension(v) {
+		p.add(field, rule, section, "%q is not one of the standard's, and does not begin with ext:.", v)
 	}
 }
 
 // CheckAchievement is everything that is wrong with an achievement. Ids of
 // result descriptions and levels may be fragments that the publisher completes.
 func CheckAchievement(a Achievement) []Problem {
-	var all []Problem
-	p := problems{"", &all}
+	p := problems{shape.NewProblems()}
 	p.text("name", "§B.1.2", a.Name)
 	p.text("description", "§B.1.2", a.Description)
 	p.oneOf("achievementType", "achievement-type", "§B.2.1", a.AchievementType, achievementTypes)
@@ -77,7 +57,7 @@ func CheckAchievement(a Achievement) []Problem {
 	if a.CreditsAvailable != nil && *a.CreditsAvailable < 0 {
 		p.add("creditsAvailable", "not-negative", "§B.1.2", "Credits are not negative.")
 	}
-	if a.InLanguage != "" && !language.MatchString(a.InLanguage) {
+	if a.InLanguage != "" && !shape.Language(a.InLanguage) {
 		p.add("inLanguage", "language", "§B.1.2", "%q is not a language tag such as en or es-MX.", a.InLanguage)
 	}
 	if a.Image != nil {
@@ -89,6 +69,9 @@ func CheckAchievement(a Achievement) []Problem {
 	for i, r := range a.Related {
 		p.uri(fmt.Sprintf("related.%d.id", i), "§B.1.17", r.ID)
 	}
+	if len(a.EndorsementJWT) > 0 {
+		p.add("endorsementJwt", "endorsement-jwt", "§B.1.2", "No published context defines this member, so a credential that holds it could not be signed. Put endorsements with their own proof into endorsement.")
+	}
 	alignments(p, a.Alignment)
 	seen := map[string]bool{}
 	for i, r := range a.ResultDescription {
@@ -99,7 +82,7 @@ func CheckAchievement(a Achievement) []Problem {
 		seen[r.ID] = true
 		resultDescription(q, r)
 	}
-	return all
+	return p.All()
 }
 
 func alignments(p problems, all List[Alignment]) {
@@ -155,9 +138,54 @@ func number(s string) (float64, error) {
 
 // CheckResult is what is wrong with a result of an achievement, OB 3.0 §B.1.18:
 // it must fit one of the achievement's descriptions.
-func CheckResult(a Achievement, r Result) []Problem {
-	var all []Problem
-	p := problems{"", &all}
+func CheckResult(a Achievement, r Result) []Problem { return describe(a).check(r) }
+
+// described is what results are held against, by id, so that many results of
+// many descriptions stay cheap.
+type described map[string]description
+
+type description struct {
+	ResultDescription
+	levels, allowed map[string]bool
+}
+
+func describe(a Achievement) described {
+	all := make(described, len(a.ResultDescription))
+	for _, d := range a.ResultDescription {
+		if _, again := all[d.ID]; !again {
+			all[d.ID] = description{d, set(d.RubricCriterionLevel, func(l RubricCriterionLevel) string { return l.ID }), set(d.AllowedValue, func(v string) string { return v })}
+		}
+	}
+	return all
+}
+
+func set[T any](all []T, key func(T) string) map[string]bool {
+	out := make(map[string]bool, len(all))
+	for _, v := range all {
+		out[key(v)] = true
+	}
+	return out
+}
+
+// shared lets a level of any description fit a result, as documents of others
+// have it: the standard asks for the id of a level of this achievement, not of
+// the same description.
+func (all described) shared() described {
+	levels := map[string]bool{}
+	for _, d := range all {
+		for l := range d.levels {
+			levels[l] = true
+		}
+	}
+	for id, d := range all {
+		d.levels = levels
+		all[id] = d
+	}
+	return all
+}
+
+func (all described) check(r Result) []Problem {
+	p := problems{shape.NewProblems()}
 	if r.Status != "" && !slices.Contains(statuses, r.Status) {
 		p.add("status", "status", "§B.2.5", "%q is not a status: use one of %s.", r.Status, strings.Join(statuses, ", "))
 	}
@@ -168,30 +196,29 @@ func CheckResult(a Achievement, r Result) []Problem {
 		if r.AchievedLevel == "" && r.Value == "" && r.Status == "" {
 			p.add("value", "required", "§B.1.18", "A result has a value, a level or a status.")
 		}
-		return all
+		return p.All()
 	}
-	i := slices.IndexFunc(a.ResultDescription, func(d ResultDescription) bool { return d.ID == r.ResultDescription })
-	if i < 0 {
+	d, ok := all[r.ResultDescription]
+	if !ok {
 		p.add("resultDescription", "description-known", "§B.1.18", "This achievement has no result description %q.", r.ResultDescription)
-		return all
+		return p.All()
 	}
-	d := a.ResultDescription[i]
 	if d.ResultType == "Status" && r.Status == "" {
 		p.add("status", "required", "§B.1.18", "A result of type Status has a status.")
 	}
-	if r.AchievedLevel != "" && !slices.ContainsFunc(d.RubricCriterionLevel, func(l RubricCriterionLevel) bool { return l.ID == r.AchievedLevel }) {
+	if r.AchievedLevel != "" && !d.levels[r.AchievedLevel] {
 		p.add("achievedLevel", "level-known", "§B.1.18", "%q is none of the levels of %q.", r.AchievedLevel, d.Name)
 	}
 	if r.Value != "" {
 		value(p, d, r.Value)
 	}
-	return all
+	return p.All()
 }
 
-func value(p problems, d ResultDescription, v string) {
-	if len(d.AllowedValue) > 0 {
-		if !slices.Contains(d.AllowedValue, v) {
-			p.add("value", "value-allowed", "§B.1.18", "%q is none of the values that %q allows: %s.", v, d.Name, strings.Join(d.AllowedValue, ", "))
+func value(p problems, d description, v string) {
+	if len(d.allowed) > 0 {
+		if !d.allowed[v] {
+			p.add("value", "value-allowed", "§B.1.18", "%q is none of the values that %q allows: %s.", v, d.Name, some(d.AllowedValue))
 		}
 		return
 	}
@@ -204,6 +231,14 @@ func value(p problems, d ResultDescription, v string) {
 	if err != nil || d.ValueMin != "" && n < low || d.ValueMax != "" && n > high {
 		p.add("value", "value-range", "§B.1.18", "%q is not a number from %s to %s.", v, orAny(d.ValueMin), orAny(d.ValueMax))
 	}
+}
+
+// some names the first values of a list.
+func some(all []string) string {
+	if len(all) > 20 {
+		return strings.Join(all[:20], ", ") + ", …"
+	}
+	return strings.Join(all, ", ")
 }
 
 func orAny(s string) string {

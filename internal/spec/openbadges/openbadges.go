@@ -1,6 +1,7 @@
 // Package openbadges is Open Badges 3.0: its classes as Go values, composing an
-// AchievementCredential from them, reading an Achievement or an Open Badges 2.0
-// BadgeClass, and checking either by clause.
+// AchievementCredential or EndorsementCredential from them, reading an
+// Achievement or an Open Badges 2.0 BadgeClass, checking any of them by clause,
+// and telling whether a recipient is the one it names.
 //
 // Documents are written in the canonical JSON form: what may be many is a list
 // even when it is one, what is absent is left out, members stand in the order
@@ -12,12 +13,17 @@ package openbadges
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 )
 
-// The contexts of a credential, in the order they must have.
+// The contexts of a credential, in the order they must have. The first decides
+// the generation of the data model; the extensions are those of 1EdTech's
+// status, refresh and schema types.
 const (
-	ContextCredentials = "https://www.w3.org/ns/credentials/v2"
-	ContextOpenBadges  = "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"
+	ContextCredentials   = "https://www.w3.org/ns/credentials/v2"
+	ContextCredentials11 = "https://www.w3.org/2018/credentials/v1"
+	ContextOpenBadges    = "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"
+	ContextExtensions    = "https://purl.imsglobal.org/spec/ob/v3p0/extensions.json"
 )
 
 // List is a list that JSON-LD lets be written as its only element.
@@ -47,6 +53,7 @@ type Achievement struct {
 	Criteria          *Criteria               `json:"criteria"`
 	Description       string                  `json:"description"`
 	Endorsement       List[json.RawMessage]   `json:"endorsement,omitempty"`
+	EndorsementJWT    List[string]            `json:"endorsementJwt,omitempty"` // in no published context: only where a token secures the whole
 	FieldOfStudy      string                  `json:"fieldOfStudy,omitempty"`
 	HumanCode         string                  `json:"humanCode,omitempty"`
 	Image             *Image                  `json:"image,omitempty"`
@@ -165,30 +172,50 @@ type Related struct {
 	Version    string       `json:"version,omitempty"`
 }
 
-// Profile is an issuer or creator, §B.1.16.
+// Profile is an issuer, a creator or another party, §B.1.16.
 type Profile struct {
-	ID              string                `json:"id"`
-	Type            List[string]          `json:"type"`
-	Name            string                `json:"name,omitempty"`
-	URL             string                `json:"url,omitempty"`
-	Phone           string                `json:"phone,omitempty"`
-	Description     string                `json:"description,omitempty"`
-	Image           *Image                `json:"image,omitempty"`
-	Email           string                `json:"email,omitempty"`
-	Address         *Address              `json:"address,omitempty"`
-	OtherIdentifier List[IdentifierEntry] `json:"otherIdentifier,omitempty"`
-	Official        string                `json:"official,omitempty"`
+	ID               string                `json:"id"`
+	Type             List[string]          `json:"type"`
+	Name             string                `json:"name,omitempty"`
+	URL              string                `json:"url,omitempty"`
+	Phone            string                `json:"phone,omitempty"`
+	Description      string                `json:"description,omitempty"`
+	Endorsement      List[json.RawMessage] `json:"endorsement,omitempty"`
+	EndorsementJWT   List[string]          `json:"endorsementJwt,omitempty"`
+	Image            *Image                `json:"image,omitempty"`
+	Email            string                `json:"email,omitempty"`
+	Address          *Address              `json:"address,omitempty"`
+	OtherIdentifier  List[IdentifierEntry] `json:"otherIdentifier,omitempty"`
+	Official         string                `json:"official,omitempty"`
+	ParentOrg        *Profile              `json:"parentOrg,omitempty"`
+	FamilyName       string                `json:"familyName,omitempty"`
+	GivenName        string                `json:"givenName,omitempty"`
+	AdditionalName   string                `json:"additionalName,omitempty"`
+	PatronymicName   string                `json:"patronymicName,omitempty"`
+	HonorificPrefix  string                `json:"honorificPrefix,omitempty"`
+	HonorificSuffix  string                `json:"honorificSuffix,omitempty"`
+	FamilyNamePrefix string                `json:"familyNamePrefix,omitempty"`
+	DateOfBirth      string                `json:"dateOfBirth,omitempty"` // a day
 }
 
 // Address is a postal address, §B.1.4.
 type Address struct {
-	Type               List[string] `json:"type"`
-	AddressCountry     string       `json:"addressCountry,omitempty"`
-	AddressCountryCode string       `json:"addressCountryCode,omitempty"`
-	AddressRegion      string       `json:"addressRegion,omitempty"`
-	AddressLocality    string       `json:"addressLocality,omitempty"`
-	StreetAddress      string       `json:"streetAddress,omitempty"`
-	PostalCode         string       `json:"postalCode,omitempty"`
+	Type                List[string]    `json:"type"`
+	AddressCountry      string          `json:"addressCountry,omitempty"`
+	AddressCountryCode  string          `json:"addressCountryCode,omitempty"` // ISO 3166-1 alpha-2
+	AddressRegion       string          `json:"addressRegion,omitempty"`
+	AddressLocality     string          `json:"addressLocality,omitempty"`
+	StreetAddress       string          `json:"streetAddress,omitempty"`
+	PostOfficeBoxNumber string          `json:"postOfficeBoxNumber,omitempty"`
+	PostalCode          string          `json:"postalCode,omitempty"`
+	Geo                 *GeoCoordinates `json:"geo,omitempty"`
+}
+
+// GeoCoordinates is a place on the Earth in degrees, §B.1.11.
+type GeoCoordinates struct {
+	Type      string  `json:"type"`
+	Latitude  float64 `json:"latitude"`
+	Longitude float64 `json:"longitude"`
 }
 
 // Subject is the learner and what was earned, §B.1.3.
@@ -200,6 +227,7 @@ type Subject struct {
 	CreditsEarned     *float64             `json:"creditsEarned,omitempty"`
 	Achievement       Achievement          `json:"achievement"`
 	Identifier        List[IdentityObject] `json:"identifier,omitempty"`
+	Image             *Image               `json:"image,omitempty"` // into which it is baked
 	LicenseNumber     string               `json:"licenseNumber,omitempty"`
 	Narrative         string               `json:"narrative,omitempty"`
 	Result            List[Result]         `json:"result,omitempty"`
@@ -210,25 +238,103 @@ type Subject struct {
 
 // Credential is an AchievementCredential without its proof, §B.1.1.
 type Credential struct {
-	Context           []string       `json:"@context"`
-	ID                string         `json:"id"`
-	Type              List[string]   `json:"type"`
-	Name              string         `json:"name"`
-	Description       string         `json:"description,omitempty"`
-	Image             *Image         `json:"image,omitempty"`
-	AwardedDate       string         `json:"awardedDate,omitempty"`
-	CredentialSubject Subject        `json:"credentialSubject"`
-	Evidence          List[Evidence] `json:"evidence,omitempty"`
-	Issuer            Profile        `json:"issuer"`
-	ValidFrom         string         `json:"validFrom"`
-	ValidUntil        string         `json:"validUntil,omitempty"`
+	Context           []string              `json:"@context"`
+	ID                string                `json:"id"`
+	Type              List[string]          `json:"type"`
+	Name              string                `json:"name"`
+	Description       string                `json:"description,omitempty"`
+	Image             *Image                `json:"image,omitempty"`
+	AwardedDate       string                `json:"awardedDate,omitempty"` // RFC 3339, as all of them; it stays when validFrom moves
+	CredentialSubject Subject               `json:"credentialSubject"`
+	Endorsement       List[json.RawMessage] `json:"endorsement,omitempty"`
+	EndorsementJWT    List[string]          `json:"endorsementJwt,omitempty"`
+	Evidence          List[Evidence]        `json:"evidence,omitempty"`
+	Issuer            Profile               `json:"issuer"`
+	ValidFrom         string                `json:"validFrom"`
+	ValidUntil        string                `json:"validUntil,omitempty"`
+	Attached
+}
+
+// Attached is what a credential of any kind says about itself.
+type Attached struct {
+	CredentialSchema List[Reference] `json:"credentialSchema,omitempty"`
+	CredentialStatus json.RawMessage `json:"credentialStatus,omitempty"` // one object, of bitstring or of 1EdTech
+	RefreshService   *Reference      `json:"refreshService,omitempty"`
+	TermsOfUse       List[Reference] `json:"termsOfUse,omitempty"`
+}
+
+// Reference is an address with the type of what lies there: a schema, a refresh
+// service, terms of use.
+type Reference struct {
+	ID   string `json:"id,omitempty"`
+	Type string `json:"type"`
+}
+
+// SchemaValidator is the type of credentialSchema that 1EdTech defines.
+const SchemaValidator = "1EdTechJsonSchemaValidator2019"
+
+// Contexts are the contexts of a credential behind the given ones: the
+// extensions of 1EdTech where it has one of their types, which no other context
+// defines.
+func (a Attached) Contexts(first ...string) []string {
+	types := []string{}
+	for _, s := range a.CredentialSchema {
+		types = append(types, s.Type)
+	}
+	for _, t := range a.TermsOfUse {
+		types = append(types, t.Type)
+	}
+	if a.RefreshService != nil {
+		types = append(types, a.RefreshService.Type)
+	}
+	var status struct {
+		Type List[string] `json:"type"`
+	}
+	if a.CredentialStatus != nil && json.Unmarshal(a.CredentialStatus, &status) == nil {
+		types = append(types, status.Type...)
+	}
+	if slices.ContainsFunc(types, func(t string) bool { return strings.HasPrefix(t, "1EdTech") }) {
+		first = append(first, ContextExtensions)
+	}
+	return first
 }
 
 // Compose is the document of a credential, in the standard's member order.
 func Compose(c Credential) ([]byte, error) {
-	c.Context = []string{ContextCredentials, ContextOpenBadges}
+	c.Context = c.Contexts(ContextCredentials, ContextOpenBadges)
 	c.Type = List[string]{"VerifiableCredential", "AchievementCredential"}
 	return json.Marshal(c)
+}
+
+// Endorsement is an EndorsementCredential without its proof, §B.1.9: one party
+// stands by a credential, an achievement or a profile of another.
+type Endorsement struct {
+	Context           []string           `json:"@context"`
+	Type              List[string]       `json:"type"`
+	ID                string             `json:"id"`
+	Name              string             `json:"name"`
+	Description       string             `json:"description,omitempty"`
+	CredentialSubject EndorsementSubject `json:"credentialSubject"`
+	AwardedDate       string             `json:"awardedDate,omitempty"`
+	Issuer            Profile            `json:"issuer"`
+	ValidFrom         string             `json:"validFrom"`
+	ValidUntil        string             `json:"validUntil,omitempty"`
+	Attached
+}
+
+// EndorsementSubject is what is endorsed, by its id.
+type EndorsementSubject struct {
+	ID                 string       `json:"id"`
+	Type               List[string] `json:"type"`
+	EndorsementComment string       `json:"endorsementComment,omitempty"` // Markdown
+}
+
+// ComposeEndorsement is the document of an endorsement.
+func ComposeEndorsement(e Endorsement) ([]byte, error) {
+	e.Context = e.Contexts(ContextCredentials, ContextOpenBadges)
+	e.Type = List[string]{"VerifiableCredential", "EndorsementCredential"}
+	e.CredentialSubject.Type = List[string]{"EndorsementSubject"}
+	return json.Marshal(e)
 }
 
 // AchievementTypes are those of the standard, §B.2.1; others begin with ext:.

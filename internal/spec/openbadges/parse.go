@@ -16,7 +16,7 @@ const maxAchievement = 1 << 20
 // problem names the field; nothing is dropped silently.
 func ParseAchievement(raw []byte) (Achievement, []Problem) {
 	if len(raw) > maxAchievement {
-		return Achievement{}, []Problem{{Rule: "too-long", Clause: "§B.1.2", Message: fmt.Sprintf("A definition has at most %d bytes.", maxAchievement)}}
+		return Achievement{}, []Problem{{Rule: "too-long", Clause: clause("§B.1.2"), Message: fmt.Sprintf("A definition has at most %d bytes.", maxAchievement)}}
 	}
 	var head struct {
 		Type  List[string]    `json:"type"`
@@ -33,7 +33,7 @@ func ParseAchievement(raw []byte) (Achievement, []Problem) {
 			return parseAchievement(raw)
 		}
 	}
-	return Achievement{}, []Problem{{Field: "type", Rule: "type", Clause: "§B.1.2",
+	return Achievement{}, []Problem{{Field: "type", Rule: "type", Clause: clause("§B.1.2"),
 		Message: "This is neither an Open Badges 3.0 Achievement nor a 2.0 BadgeClass; a whole credential is not a definition."}}
 }
 
@@ -68,14 +68,14 @@ func strict(raw []byte, into any) *Problem {
 
 func unreadable(err error) Problem {
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return Problem{Field: strings.Trim(name, `"`), Rule: "unknown-member", Clause: "§B.1.2",
+		return Problem{Field: strings.Trim(name, `"`), Rule: "unknown-member", Clause: clause("§B.1.2"),
 			Message: "The standard defines no member " + name + " here, so it could not be signed. Take it out."}
 	}
 	var misfit *json.UnmarshalTypeError
 	if errors.As(err, &misfit) {
-		return Problem{Field: misfit.Field, Rule: "type", Clause: "§B.1.2", Message: fmt.Sprintf("A %s cannot stand here.", misfit.Value)}
+		return Problem{Field: misfit.Field, Rule: "type", Clause: clause("§B.1.2"), Message: fmt.Sprintf("A %s cannot stand here.", misfit.Value)}
 	}
-	return Problem{Rule: "json", Clause: "§B.1.2", Message: "This cannot be read as JSON: " + err.Error() + "."}
+	return Problem{Rule: "json", Clause: clause("§B.1.2"), Message: "This cannot be read as JSON: " + err.Error() + "."}
 }
 
 // badgeClass is the 2.0 class, with the members that have a place in 3.0.
@@ -147,7 +147,7 @@ func parseBadgeClass(raw []byte) (Achievement, []Problem) {
 		return Achievement{}, []Problem{*p}
 	}
 	if len(b.Endorsement) > 0 {
-		return Achievement{}, []Problem{{Field: "endorsement", Rule: "endorsement-2", Clause: "§BadgeClass",
+		return Achievement{}, []Problem{{Field: "endorsement", Rule: "endorsement-2", Clause: clause("§BadgeClass"),
 			Message: "Endorsements of version 2.0 have no place in a 3.0 definition. Take them out and keep them as files."}}
 	}
 	a := Achievement{ID: b.ID, Type: List[string]{"Achievement"}, AchievementType: "Badge", Name: b.Name, Description: b.Description,
