@@ -30,7 +30,7 @@ import (
 	"github.com/testamur/testamur/internal/fault"
 )
 
-//go:generate go tool gqlgen generate
+//go:generate go run ./generate
 
 // Config of the handler.
 type Config struct {
@@ -53,9 +53,13 @@ const (
 
 // NewHandler serves /graphql.
 func NewHandler(c Config) http.Handler {
+	return newHandler(c, func(g gen.Config) graphql.ExecutableSchema { return gen.NewPlannedSchema(g, maxCached) })
+}
+
+func newHandler(c Config, schema func(gen.Config) graphql.ExecutableSchema) http.Handler {
 	cfg := gen.Config{Resolvers: c.Resolver}
 	cost(&cfg.Complexity)
-	s := handler.New(gen.NewExecutableSchema(cfg))
+	s := handler.New(schema(cfg))
 	s.AddTransport(overHTTP{})
 	s.SetQueryCache(shortOnly{lru.New[*ast.QueryDocument](maxCached)})
 	s.SetParserTokenLimit(maxTokens)

@@ -31,13 +31,19 @@ type api struct {
 func over(t testing.TB, b *testbed.Bed) *api {
 	t.Helper()
 	a := &api{Bed: b, who: b.Registrar()}
-	a.handler = graph.NewHandler(graph.Config{
+	a.handler = graph.NewHandler(a.config())
+	return a
+}
+
+// config is the handler's, with the caller that is set.
+func (a *api) config() graph.Config {
+	b := a.Bed
+	return graph.Config{
 		Resolver: &graph.Resolver{Institutions: b.Institutions, Learners: b.Learners, Frameworks: b.Frameworks, Courses: b.Courses,
 			Achievements: b.Achievements, Assertions: b.Assertions, Keys: b.Keys, Credentials: b.Credentials, Records: b.Records,
 			Verifier: b.Verifier, Exchange: b.Exchange, Audit: b.Audit, Log: slog.New(slog.NewTextHandler(&a.log, nil))},
 		Actor: func(*http.Request) (access.Actor, error) { return a.who, a.err },
-	})
-	return a
+	}
 }
 
 func open(t testing.TB) *api { return over(t, testbed.New(t)) }

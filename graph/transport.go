@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,7 +64,11 @@ func (overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExe
 	limited, cancel := context.WithTimeout(r.Context(), within)
 	defer cancel()
 	responses, ctx := exec.DispatchOperation(limited, op)
-	write(w, r, http.StatusOK, responses(ctx))
+	a := responses(ctx)
+	if a == nil { // given up before anything was resolved
+		a = exec.DispatchError(ctx, gqlerror.List{gqlerror.WrapPath(nil, context.Canceled)})
+	}
+	respond(w, r, a)
 }
 
 // parameters are the query and what belongs to it, of either method.
@@ -122,13 +127,52 @@ func answer(w http.ResponseWriter, r *http.Request, status int, problems gqlerro
 	}{problems})
 }
 
+// respond writes an answer. Its data is JSON as it stands, and is not gone
+// through again.
+func respond(w http.ResponseWriter, r *http.Request, a *graphql.Response) {
+	head := []byte("{")
+	if len(a.Errors) > 0 {
+		raw, err := json.Marshal(a.Errors)
+		if err != nil {
+			unwritable(w)
+			return
+		}
+		head = append(append(append(head, `"errors":`...), raw...), ',')
+	}
+	head = append(head, `"data":`...)
+	tail := []byte("}\n")
+	if len(a.Extensions) > 0 {
+		raw, err := json.Marshal(a.Extensions)
+		if err != nil {
+			unwritable(w)
+			return
+		}
+		tail = append(append([]byte(`,"extensions":`), raw...), tail...)
+	}
+	data := []byte(a.Data)
+	if data == nil {
+		data = []byte("null")
+	}
+	w.Header().Set("Content-Type", mediaOf(r)+"; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(head)+len(data)+len(tail)))
+	for _, part := range [][]byte{head, data, tail} {
+		if _, err := w.Write(part); err != nil {
+			return // the client has gone
+		}
+	}
+}
+
 func write(w http.ResponseWriter, r *http.Request, status int, v any) {
 	raw, err := json.Marshal(v)
 	if err != nil {
-		http.Error(w, "The answer could not be written.", http.StatusInternalServerError)
+		unwritable(w)
 		return
 	}
 	w.Header().Set("Content-Type", mediaOf(r)+"; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(append(raw, '\n'))
+}
+
+func unwritable(w http.ResponseWriter) {
+	http.Error(w, "The answer could not be written.", http.StatusInternalServerError)
 }

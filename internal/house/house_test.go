@@ -34,7 +34,7 @@ var house = strings.Fields(`
 	internal/keyring internal/credential internal/record internal/verify
 	internal/exchange internal/jobs internal/demo internal/testbed
 	internal/rest
-	schema graph/model graph/gen graph/graphiql graph
+	schema graph/model graph/plan graph/gen graph/generate graph/graphiql graph
 	cmd/testamur
 	internal/house
 `)
