@@ -60,7 +60,7 @@ func newHandler(c Config, schema func(gen.Config) graphql.ExecutableSchema) http
 	cfg := gen.Config{Resolvers: c.Resolver}
 	cost(&cfg.Complexity)
 	s := handler.New(schema(cfg))
-	s.AddTransport(overHTTP{})
+	s.AddTransport(overHTTP{c.Resolver})
 	s.SetQueryCache(shortOnly{lru.New[*ast.QueryDocument](maxCached)})
 	s.SetParserTokenLimit(maxTokens)
 	s.SetErrorPresenter(func(ctx context.Context, err error) *gqlerror.Error { return c.Resolver.present(ctx, err) })

@@ -26,13 +26,13 @@ const (
 // overHTTP answers a query or mutation with one JSON document, GraphQL over HTTP
 // §5 to §7, and a subscription with a stream of events. What admit lets pass is
 // well-formed.
-type overHTTP struct{}
+type overHTTP struct{ resolver *Resolver }
 
 // Supports says that there is no other transport.
 func (overHTTP) Supports(*http.Request) bool { return true }
 
 // Do runs the operation of the request.
-func (overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+func (t overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
 	params, err := parameters(r)
 	if err != nil {
 		refuseForm(w, r, http.StatusBadRequest, "json", "The parameters are not what GraphQL over HTTP says: variables and extensions are JSON objects.")
@@ -63,12 +63,24 @@ func (overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExe
 	}
 	limited, cancel := context.WithTimeout(r.Context(), within)
 	defer cancel()
+	if oneMoment(op) && t.resolver.DB != nil {
+		var end func()
+		limited, end = t.resolver.DB.View(limited, actor(limited))
+		defer end()
+	}
 	responses, ctx := exec.DispatchOperation(limited, op)
 	a := responses(ctx)
 	if a == nil { // given up before anything was resolved
 		a = exec.DispatchError(ctx, gqlerror.List{gqlerror.WrapPath(nil, context.Canceled)})
 	}
 	respond(w, r, a)
+}
+
+// oneMoment reports whether the operation is answered from one moment of the
+// database. Verifying may wait for another server, and holds no transaction
+// open meanwhile.
+func oneMoment(o *graphql.OperationContext) bool {
+	return o.Operation.Operation == ast.Query && !strings.Contains(o.RawQuery, "verify")
 }
 
 // parameters are the query and what belongs to it, of either method.

@@ -129,6 +129,12 @@ func Anonymous() Actor { return Actor{ID: "visitor", Roles: []Role{Visitor}} }
 // Has reports whether the actor has the role.
 func (a Actor) Has(r Role) bool { return slices.Contains(a.Roles, r) }
 
+// Equal reports whether both are the same actor with the same rights.
+func (a Actor) Equal(b Actor) bool {
+	return a.ID == b.ID && a.InstitutionID == b.InstitutionID && a.LearnerID == b.LearnerID &&
+		slices.Equal(a.Roles, b.Roles) && slices.Equal(a.Scopes, b.Scopes)
+}
+
 // Staff reports whether the actor may see learners other than itself.
 func (a Actor) Staff() bool {
 	return a.Has(Administrator) || a.Has(Registrar) || a.Has(Designer) || a.Has(Assessor) || a.Has(System)

@@ -100,21 +100,34 @@ func (db *DB) Tenant(ctx context.Context, who access.Actor, fn func(pgx.Tx) erro
 	return db.tenant(ctx, who, pgx.TxOptions{}, fn)
 }
 
-// Snapshot is Tenant in a read-only transaction that sees one moment.
+// Snapshot is Tenant in a read-only transaction that sees one moment: the
+// moment of the context's View, if it has one for this actor.
 func (db *DB) Snapshot(ctx context.Context, who access.Actor, fn func(pgx.Tx) error) error {
-	return db.tenant(ctx, who, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, fn)
+	if v := viewOf(ctx); v != nil && v.db == db && v.who.Equal(who) && v.mu.TryLock() {
+		defer v.mu.Unlock()
+		return v.read(ctx, fn)
+	}
+	return db.tenant(ctx, who, snapshot, fn)
 }
 
+var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+
 func (db *DB) tenant(ctx context.Context, who access.Actor, o pgx.TxOptions, fn func(pgx.Tx) error) error {
+	o, err := db.inForce(o, who)
+	if err != nil {
+		return err
+	}
+	return Fault(pgx.BeginTxFunc(ctx, db.Pool, o, fn))
+}
+
+// inForce is the options with an actor in force from the first statement on.
+func (db *DB) inForce(o pgx.TxOptions, who access.Actor) (pgx.TxOptions, error) {
 	if db.As != nil {
 		who = db.As(who)
 	}
 	set, err := settings(who)
-	if err != nil {
-		return err
-	}
 	o.BeginQuery = begin(o) + "; " + set
-	return Fault(pgx.BeginTxFunc(ctx, db.Pool, o, fn))
+	return o, err
 }
 
 // begin is the statement for the options; pgx would write it itself, but not
