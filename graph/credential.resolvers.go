@@ -12,8 +12,14 @@ import (
 	"github.com/testamur/testamur/graph/model"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/record"
 )
+
+func (r *credentialResolver) History(ctx context.Context, obj *credential.Credential) ([]credential.Event, error) {
+	return load(ctx).eventsOf.Load(ctx, obj.ID)
+}
 
 func (r *credentialResolver) Learner(ctx context.Context, obj *credential.Credential) (*learner.Learner, error) {
 	return load(ctx).learner.Load(ctx, obj.LearnerID)
@@ -26,10 +32,83 @@ func (r *credentialResolver) Assertion(ctx context.Context, obj *credential.Cred
 	return load(ctx).assertion.Load(ctx, *obj.AssertionID)
 }
 
+func (r *credentialResolver) URL(ctx context.Context, obj *credential.Credential) (string, error) {
+	base, err := r.base(ctx)
+	return credential.URL(base, obj.ID), err
+}
+
+func (r *credentialResolver) StatusListURL(ctx context.Context, obj *credential.Credential) (*string, error) {
+	if obj.StatusList == nil {
+		return nil, nil
+	}
+	base, err := r.base(ctx)
+	url := credential.ListURL(base, *obj.StatusList)
+	return &url, err
+}
+
+func (r *credentialResolver) Supersedes(ctx context.Context, obj *credential.Credential) (*credential.Credential, error) {
+	return another(ctx, obj.Supersedes)
+}
+
+func (r *credentialResolver) SupersededBy(ctx context.Context, obj *credential.Credential) (*credential.Credential, error) {
+	return another(ctx, obj.SupersededBy)
+}
+
+func (r *credentialResolver) Records(ctx context.Context, obj *credential.Credential) ([]record.Record, error) {
+	return load(ctx).recordsWith.Load(ctx, obj.ID)
+}
+
+func (r *institutionResolver) IssuingPolicy(ctx context.Context, obj *institution.Institution) (*credential.Policy, error) {
+	return found(r.Resolver.Credentials.Policy(ctx, actor(ctx)))
+}
+
 func (r *mutationResolver) IssueCredential(ctx context.Context, input model.IssueCredentialInput) (*model.IssueCredentialPayload, error) {
-	v, err := r.Resolver.Credentials.Issue(ctx, actor(ctx), input.IdempotencyKey, input.AssertionID)
+	v, err := r.Resolver.Credentials.Issue(ctx, actor(ctx), input.IdempotencyKey, credential.Order{AssertionID: input.AssertionID, ValidUntil: input.ValidUntil})
 	out, problems, err := changed(ctx, v, err)
 	return &model.IssueCredentialPayload{Credential: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) IssueCredentials(ctx context.Context, input model.IssueCredentialsInput) (*model.IssueCredentialsPayload, error) {
+	v, err := r.Resolver.Credentials.IssueMany(ctx, actor(ctx), input.AssertionIds, input.ValidUntil)
+	out, problems, err := changed(ctx, v, err)
+	return &model.IssueCredentialsPayload{Results: outcomes(ctx, value(out)), UserErrors: problems}, err
+}
+
+func (r *mutationResolver) ReissueCredential(ctx context.Context, input model.ReissueCredentialInput) (*model.ReissueCredentialPayload, error) {
+	v, err := r.Resolver.Credentials.Reissue(ctx, actor(ctx), input.IdempotencyKey,
+		credential.Reissue{ID: input.ID, Reason: input.Reason, ValidUntil: input.ValidUntil, Keep: input.Keep})
+	out, problems, err := changed(ctx, v, err)
+	return &model.ReissueCredentialPayload{Credential: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) RevokeCredential(ctx context.Context, input model.RevokeCredentialInput) (*model.RevokeCredentialPayload, error) {
+	v, err := r.Resolver.Credentials.Revoke(ctx, actor(ctx), input.IdempotencyKey, input.ID, credential.Revocation{Cause: input.Cause, Reason: input.Reason})
+	out, problems, err := changed(ctx, v, err)
+	return &model.RevokeCredentialPayload{Credential: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) RevokeCredentials(ctx context.Context, input model.RevokeCredentialsInput) (*model.RevokeCredentialsPayload, error) {
+	v, err := r.Resolver.Credentials.RevokeMany(ctx, actor(ctx), input.Ids, credential.Revocation{Cause: input.Cause, Reason: input.Reason})
+	out, problems, err := changed(ctx, v, err)
+	return &model.RevokeCredentialsPayload{Results: outcomes(ctx, value(out)), UserErrors: problems}, err
+}
+
+func (r *mutationResolver) SuspendCredential(ctx context.Context, input model.SuspendCredentialInput) (*model.SuspendCredentialPayload, error) {
+	v, err := r.Resolver.Credentials.Suspend(ctx, actor(ctx), input.IdempotencyKey, input.ID, input.Reason)
+	out, problems, err := changed(ctx, v, err)
+	return &model.SuspendCredentialPayload{Credential: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) LiftSuspension(ctx context.Context, input model.LiftSuspensionInput) (*model.LiftSuspensionPayload, error) {
+	v, err := r.Resolver.Credentials.Lift(ctx, actor(ctx), input.IdempotencyKey, input.ID, input.Reason)
+	out, problems, err := changed(ctx, v, err)
+	return &model.LiftSuspensionPayload{Credential: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) SetIssuingPolicy(ctx context.Context, input model.SetIssuingPolicyInput) (*model.SetIssuingPolicyPayload, error) {
+	v, err := r.Resolver.Credentials.SetPolicy(ctx, actor(ctx), input.IssueOnAward)
+	out, problems, err := changed(ctx, v, err)
+	return &model.SetIssuingPolicyPayload{IssuingPolicy: out, UserErrors: problems}, err
 }
 
 func (r *queryResolver) Credential(ctx context.Context, id string) (*credential.Credential, error) {

@@ -69,13 +69,13 @@ func (r *mutationResolver) RevokeAPIClient(ctx context.Context, input model.Revo
 }
 
 func (r *mutationResolver) RotateSigningKey(ctx context.Context, input model.RotateSigningKeyInput) (*model.RotateSigningKeyPayload, error) {
-	v, err := r.Resolver.Keys.Rotate(ctx, actor(ctx))
+	v, err := r.Resolver.Keys.Rotate(ctx, actor(ctx), algorithm(input.Algorithm))
 	out, problems, err := changed(ctx, v, err)
 	return &model.RotateSigningKeyPayload{SigningKey: out, UserErrors: problems}, err
 }
 
 func (r *mutationResolver) WithdrawSigningKey(ctx context.Context, input model.WithdrawSigningKeyInput) (*model.WithdrawSigningKeyPayload, error) {
-	v, err := r.Resolver.Keys.Withdraw(ctx, actor(ctx), input.ID)
+	v, err := r.Resolver.Keys.Withdraw(ctx, actor(ctx), input.ID, input.From)
 	out, problems, err := changed(ctx, v, err)
 	return &model.WithdrawSigningKeyPayload{SigningKey: out, UserErrors: problems}, err
 }

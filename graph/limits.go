@@ -193,6 +193,8 @@ func cost(c *gen.ComplexityRoot) {
 	c.Achievement.Assertions = filtered[*model.AssertionFilter]
 	c.Achievement.Alignments, c.Achievement.Versions = few, few
 	c.Assertion.Results, c.Assertion.Evidence, c.Assertion.Credentials = few, few, few
-	c.Record.Items, c.AwardAchievementsPayload.Results = long, long
+	c.Record.Items, c.Record.OutdatedItems, c.AwardAchievementsPayload.Results = long, long, long
+	c.Credential.History, c.Credential.Records = few, few
+	c.IssueCredentialsPayload.Results, c.RevokeCredentialsPayload.Results = long, long
 	c.Job.Outcomes = func(child int, _ *bool, first *int, after *string) int { return plain(child, first, after) }
 }

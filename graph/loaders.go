@@ -53,6 +53,9 @@ type loaders struct {
 	record            *loader[record.ID, *record.Record]
 	job               *loader[string, *exchange.Job]
 	embedded          *loader[record.ID, []credential.ID]
+	outdated          *loader[record.ID, []credential.ID]
+	eventsOf          *loader[credential.ID, []credential.Event]
+	recordsWith       *loader[credential.ID, []record.Record]
 	items             *loader[paged[framework.ID], *page.Connection[framework.Item]]
 	children          *loader[paged[framework.ItemID], *page.Connection[framework.Item]]
 	assertionsBehind  *loader[paged[framework.ItemID], *page.Connection[assertion.Assertion]]
@@ -115,6 +118,9 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.credential = one(l, &k.credential, r.Credentials.ByIDs)
 	l.record = one(l, &k.record, r.Records.ByIDs)
 	l.embedded = many(l, &k.record, r.Records.ItemsOf)
+	l.outdated = many(l, &k.record, r.Records.OutdatedItemsOf)
+	l.eventsOf = many(l, &k.credential, r.Credentials.EventsOf)
+	l.recordsWith = many(l, &k.credential, r.Records.Containing)
 	l.job = one(l, &k.part, r.Exchange.ByIDs)
 	l.outcomes = pages(l, &k.part, r.Exchange.OutcomesOfJobs)
 	return l

@@ -34,17 +34,11 @@ func (r *recordResolver) Credential(ctx context.Context, obj *record.Record) (*c
 }
 
 func (r *recordResolver) Items(ctx context.Context, obj *record.Record) ([]credential.Credential, error) {
-	ids, err := load(ctx).embedded.Load(ctx, obj.ID)
-	if err != nil {
-		return nil, err
-	}
-	all := make([]*credential.Credential, len(ids))
-	for i, id := range ids {
-		if all[i], err = load(ctx).credential.Load(ctx, id); err != nil {
-			return nil, err
-		}
-	}
-	return inOrder(all), nil
+	return inRecord(ctx, load(ctx).embedded, obj)
+}
+
+func (r *recordResolver) OutdatedItems(ctx context.Context, obj *record.Record) ([]credential.Credential, error) {
+	return inRecord(ctx, load(ctx).outdated, obj)
 }
 
 func (r *Resolver) Record() gen.RecordResolver { return &recordResolver{r} }

@@ -78,6 +78,9 @@ func (k *kinds) noteEarned(list any) {
 	case []credential.Credential:
 		k.learner.add(each(all, func(x credential.Credential) learner.ID { return x.LearnerID }))
 		k.assertion.add(given(all, func(x credential.Credential) *assertion.ID { return x.AssertionID }))
+		k.credential.add(each(all, func(x credential.Credential) credential.ID { return x.ID }))
+		k.credential.add(given(all, func(x credential.Credential) *credential.ID { return x.Supersedes }))
+		k.credential.add(given(all, func(x credential.Credential) *credential.ID { return x.SupersededBy }))
 	case []credential.ID:
 		k.credential.add(all)
 	case []record.Record:

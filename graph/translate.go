@@ -19,6 +19,7 @@ import (
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/institution"
+	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/record"
@@ -178,6 +179,14 @@ func asNode[T any](v *T, err error) (model.Node, error) {
 	return v, nil
 }
 
+// algorithm is that of the keys that sign credentials, unless another is named.
+func algorithm(named *string) string {
+	if named == nil {
+		return keyring.Ed25519
+	}
+	return *named
+}
+
 // inOrder are credentials in the order of a record; one that the caller may not
 // see is left out.
 func inOrder(all []*credential.Credential) []credential.Credential {
@@ -210,6 +219,52 @@ func awarded(ctx context.Context, all []assertion.Awarded) []model.AwardResult {
 	}
 	note(load(ctx), made)
 	return out
+}
+
+// outcomes are what became of many credentials.
+func outcomes(ctx context.Context, all []credential.Outcome) []model.CredentialResult {
+	out := make([]model.CredentialResult, len(all))
+	var made []credential.Credential
+	for i, o := range all {
+		if o.Credential != nil {
+			made = append(made, *o.Credential)
+		}
+		out[i] = model.CredentialResult{Credential: o.Credential, UserErrors: userErrors(o.Err)}
+	}
+	note(load(ctx), made)
+	return out
+}
+
+// base is the address that the institution's things lie under.
+func (r *Resolver) base(ctx context.Context) (string, error) {
+	in, err := load(ctx).institution.Load(ctx, struct{}{})
+	if err != nil {
+		return "", err
+	}
+	return in.Base(r.origin()), nil
+}
+
+// another is the credential that one points to, if it does.
+func another(ctx context.Context, id *credential.ID) (*credential.Credential, error) {
+	if id == nil {
+		return nil, nil
+	}
+	return load(ctx).credential.Load(ctx, *id)
+}
+
+// inRecord are credentials of a record, by what lists them.
+func inRecord(ctx context.Context, from *loader[record.ID, []credential.ID], obj *record.Record) ([]credential.Credential, error) {
+	ids, err := from.Load(ctx, obj.ID)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*credential.Credential, len(ids))
+	for i, id := range ids {
+		if all[i], err = load(ctx).credential.Load(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	return inOrder(all), nil
 }
 
 // viewer is who asks, with what belongs to them.

@@ -10,12 +10,14 @@ import (
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/course"
+	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/demo"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/institution"
+	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/pg"
@@ -76,7 +78,7 @@ func (w *world) person(a achievement.Achievement) {
 	as, err := w.Assertions.Award(ctx, registrar, nil, assertion.Award{LearnerID: w.ids["learner"], AchievementID: string(a.ID),
 		Facts: assertion.Facts{AchievedOn: day.Of(2026, 5, 1), Narrative: &narrative}})
 	w.ids["assertion"] = string(testbed.Must(w.t, as, err).ID)
-	c, err := w.Credentials.Issue(ctx, registrar, nil, w.ids["assertion"])
+	c, err := w.Credentials.Issue(ctx, registrar, nil, credential.Order{AssertionID: w.ids["assertion"]})
 	w.ids["credential"] = string(testbed.Must(w.t, c, err).ID)
 	w.ids["document"] = *c.Document
 	r, err := w.Records.Assemble(ctx, registrar, nil, w.ids["learner"])
@@ -124,7 +126,7 @@ func (w *world) newClient() map[string]any {
 }
 
 func (w *world) newKey() map[string]any {
-	k, err := w.Keys.Rotate(context.Background(), w.As(access.Administrator))
+	k, err := w.Keys.Rotate(context.Background(), w.As(access.Administrator), keyring.Ed25519)
 	return map[string]any{"id": testbed.Must(w.t, k, err).ID}
 }
 
@@ -157,6 +159,26 @@ func (w *world) newAssertion() map[string]any {
 	a, err := w.Assertions.Award(context.Background(), w.Registrar(), nil,
 		assertion.Award{LearnerID: w.ids["learner"], AchievementID: badge, Facts: assertion.Facts{AchievedOn: day.Of(2026, 5, 1)}})
 	return map[string]any{"id": string(testbed.Must(w.t, a, err).ID), "learner": w.ids["learner"]}
+}
+
+// newCredential is an issued one that stands.
+func (w *world) newCredential() map[string]any {
+	c, err := w.Credentials.Issue(context.Background(), w.Registrar(), nil, credential.Order{AssertionID: w.newAssertion()["id"].(string)})
+	return map[string]any{"id": string(testbed.Must(w.t, c, err).ID)}
+}
+
+func (w *world) newSuspended() map[string]any {
+	v := w.newCredential()
+	c, err := w.Credentials.Suspend(context.Background(), w.Registrar(), nil, v["id"].(string), "hold")
+	testbed.Must(w.t, c, err)
+	return v
+}
+
+// oldPolicy is another than the one that a step sets.
+func (w *world) oldPolicy() map[string]any {
+	p, err := w.Credentials.SetPolicy(context.Background(), w.As(access.Administrator), false)
+	testbed.Must(w.t, p, err)
+	return nil
 }
 
 func (w *world) newUpload() map[string]any {

@@ -12,6 +12,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/testamur/testamur/graph/model"
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/page"
@@ -26,6 +27,7 @@ type InstitutionResolver interface {
 	Staff(ctx context.Context, obj *institution.Institution, first *int, after *string) (*page.Connection[institution.Staff], error)
 	APIClients(ctx context.Context, obj *institution.Institution, first *int, after *string) (*page.Connection[institution.Client], error)
 	SigningKeys(ctx context.Context, obj *institution.Institution) ([]keyring.Key, error)
+	IssuingPolicy(ctx context.Context, obj *institution.Institution) (*credential.Policy, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -1228,6 +1230,38 @@ func (ec *executionContext) fieldContext_Institution_signingKeys(_ context.Conte
 	return fc, nil
 }
 
+func (ec *executionContext) _Institution_issuingPolicy(ctx context.Context, field graphql.CollectedField, obj *institution.Institution) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Institution_issuingPolicy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Institution().IssuingPolicy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *credential.Policy) graphql.Marshaler {
+			return ec.marshalOIssuingPolicy2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐPolicy(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Institution_issuingPolicy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Institution",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_IssuingPolicy(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _InstitutionIdentifier_type(ctx context.Context, field graphql.CollectedField, obj *institution.Identifier) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1665,6 +1699,29 @@ func (ec *executionContext) _SigningKey_retiredAt(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_SigningKey_retiredAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SigningKey", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _SigningKey_compromisedFrom(ctx context.Context, field graphql.CollectedField, obj *keyring.Key) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SigningKey_compromisedFrom(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CompromisedFrom, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SigningKey_compromisedFrom(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SigningKey", field, false, false, "DateTime")
 }
 
@@ -2593,13 +2650,20 @@ func (ec *executionContext) unmarshalInputRotateSigningKeyInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"clientMutationId"}
+	fieldsInOrder := [...]string{"algorithm", "clientMutationId"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
 			continue
 		}
 		switch k {
+		case "algorithm":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("algorithm"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Algorithm = data
 		case "clientMutationId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clientMutationId"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -2635,7 +2699,7 @@ func (ec *executionContext) unmarshalInputWithdrawSigningKeyInput(ctx context.Co
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id"}
+	fieldsInOrder := [...]string{"id", "from"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2649,6 +2713,13 @@ func (ec *executionContext) unmarshalInputWithdrawSigningKeyInput(ctx context.Co
 				return it, err
 			}
 			it.ID = data
+		case "from":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("from"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.From = data
 		}
 	}
 	return it, nil
@@ -3100,6 +3171,12 @@ func (ec *executionContext) _Institution(ctx context.Context, sel ast.SelectionS
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Institution_signingKeys(ctx, field, obj)
 				})
+		case "issuingPolicy":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Institution_issuingPolicy(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -3345,6 +3422,11 @@ func (ec *executionContext) _SigningKey(ctx context.Context, sel ast.SelectionSe
 			}
 		case "retiredAt":
 			out.Values[i] = ec._SigningKey_retiredAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "compromisedFrom":
+			out.Values[i] = ec._SigningKey_compromisedFrom(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}

@@ -25,6 +25,7 @@ type RecordResolver interface {
 
 	Credential(ctx context.Context, obj *record.Record) (*credential.Credential, error)
 	Items(ctx context.Context, obj *record.Record) ([]credential.Credential, error)
+	OutdatedItems(ctx context.Context, obj *record.Record) ([]credential.Credential, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -275,6 +276,38 @@ func (ec *executionContext) _Record_items(ctx context.Context, field graphql.Col
 	)
 }
 func (ec *executionContext) fieldContext_Record_items(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Record",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Credential(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Record_outdatedItems(ctx context.Context, field graphql.CollectedField, obj *record.Record) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Record_outdatedItems(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Record().OutdatedItems(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []credential.Credential) graphql.Marshaler {
+			return ec.marshalNCredential2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredentialᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Record_outdatedItems(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Record",
 		Field:      field,
@@ -714,6 +747,12 @@ func (ec *executionContext) _Record(ctx context.Context, sel ast.SelectionSet, o
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Record_items(ctx, field, obj)
+				})
+		case "outdatedItems":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Record_outdatedItems(ctx, field, obj)
 				})
 		case "partial":
 			out.Values[i] = ec._Record_partial(ctx, field, obj)

@@ -346,16 +346,38 @@ type ComplexityRoot struct {
 	}
 
 	Credential struct {
-		Assertion func(childComplexity int) int
-		Document  func(childComplexity int) int
-		DraftedAt func(childComplexity int) int
-		ID        func(childComplexity int) int
-		IssuedAt  func(childComplexity int) int
-		IssuedBy  func(childComplexity int) int
-		KeyID     func(childComplexity int) int
-		Kind      func(childComplexity int) int
-		Learner   func(childComplexity int) int
-		State     func(childComplexity int) int
+		Assertion     func(childComplexity int) int
+		Document      func(childComplexity int) int
+		DraftedAt     func(childComplexity int) int
+		History       func(childComplexity int) int
+		ID            func(childComplexity int) int
+		IssuedAt      func(childComplexity int) int
+		IssuedBy      func(childComplexity int) int
+		KeyID         func(childComplexity int) int
+		Kind          func(childComplexity int) int
+		Learner       func(childComplexity int) int
+		Records       func(childComplexity int) int
+		State         func(childComplexity int) int
+		Status        func(childComplexity int) int
+		StatusIndex   func(childComplexity int) int
+		StatusListURL func(childComplexity int) int
+		SupersededBy  func(childComplexity int) int
+		Supersedes    func(childComplexity int) int
+		URL           func(childComplexity int) int
+		ValidUntil    func(childComplexity int) int
+	}
+
+	CredentialEvent struct {
+		At     func(childComplexity int) int
+		ByID   func(childComplexity int) int
+		Cause  func(childComplexity int) int
+		Kind   func(childComplexity int) int
+		Reason func(childComplexity int) int
+	}
+
+	CredentialResult struct {
+		Credential func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	Criteria struct {
@@ -458,6 +480,7 @@ type ComplexityRoot struct {
 		Email           func(childComplexity int) int
 		ID              func(childComplexity int) int
 		ImageURL        func(childComplexity int) int
+		IssuingPolicy   func(childComplexity int) int
 		Name            func(childComplexity int) int
 		Official        func(childComplexity int) int
 		OtherIdentifier func(childComplexity int) int
@@ -478,6 +501,16 @@ type ComplexityRoot struct {
 	IssueCredentialPayload struct {
 		Credential func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	IssueCredentialsPayload struct {
+		Results    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	IssuingPolicy struct {
+		IssueOnAward func(childComplexity int) int
+		UpdatedAt    func(childComplexity int) int
 	}
 
 	Job struct {
@@ -558,6 +591,11 @@ type ComplexityRoot struct {
 		RecordedBy     func(childComplexity int) int
 	}
 
+	LiftSuspensionPayload struct {
+		Credential func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	MapCompetencyPayload struct {
 		Mapping    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -579,7 +617,10 @@ type ComplexityRoot struct {
 		DefineCourse             func(childComplexity int, input model.DefineCourseInput) int
 		DefineLearner            func(childComplexity int, input model.DefineLearnerInput) int
 		IssueCredential          func(childComplexity int, input model.IssueCredentialInput) int
+		IssueCredentials         func(childComplexity int, input model.IssueCredentialsInput) int
+		LiftSuspension           func(childComplexity int, input model.LiftSuspensionInput) int
 		MapCompetency            func(childComplexity int, input model.MapCompetencyInput) int
+		ReissueCredential        func(childComplexity int, input model.ReissueCredentialInput) int
 		RemoveLearnerIdentifier  func(childComplexity int, input model.RemoveLearnerIdentifierInput) int
 		RenameLearner            func(childComplexity int, input model.RenameLearnerInput) int
 		RetireAchievement        func(childComplexity int, input model.RetireAchievementInput) int
@@ -590,8 +631,12 @@ type ComplexityRoot struct {
 		ReviseLearner            func(childComplexity int, input model.ReviseLearnerInput) int
 		ReviseStaff              func(childComplexity int, input model.ReviseStaffInput) int
 		RevokeAPIClient          func(childComplexity int, input model.RevokeAPIClientInput) int
+		RevokeCredential         func(childComplexity int, input model.RevokeCredentialInput) int
+		RevokeCredentials        func(childComplexity int, input model.RevokeCredentialsInput) int
 		RotateSigningKey         func(childComplexity int, input model.RotateSigningKeyInput) int
+		SetIssuingPolicy         func(childComplexity int, input model.SetIssuingPolicyInput) int
 		StartImport              func(childComplexity int, input model.StartImportInput) int
+		SuspendCredential        func(childComplexity int, input model.SuspendCredentialInput) int
 		UnalignAchievement       func(childComplexity int, input model.UnalignAchievementInput) int
 		UnmapCompetency          func(childComplexity int, input model.UnmapCompetencyInput) int
 		WithdrawAssertion        func(childComplexity int, input model.WithdrawAssertionInput) int
@@ -640,15 +685,16 @@ type ComplexityRoot struct {
 	}
 
 	Record struct {
-		AssembledAt func(childComplexity int) int
-		AssembledBy func(childComplexity int) int
-		Credential  func(childComplexity int) int
-		ID          func(childComplexity int) int
-		Items       func(childComplexity int) int
-		Learner     func(childComplexity int) int
-		Omissions   func(childComplexity int) int
-		Partial     func(childComplexity int) int
-		Version     func(childComplexity int) int
+		AssembledAt   func(childComplexity int) int
+		AssembledBy   func(childComplexity int) int
+		Credential    func(childComplexity int) int
+		ID            func(childComplexity int) int
+		Items         func(childComplexity int) int
+		Learner       func(childComplexity int) int
+		Omissions     func(childComplexity int) int
+		OutdatedItems func(childComplexity int) int
+		Partial       func(childComplexity int) int
+		Version       func(childComplexity int) int
 	}
 
 	RecordConnection struct {
@@ -660,6 +706,11 @@ type ComplexityRoot struct {
 	RecordEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	ReissueCredentialPayload struct {
+		Credential func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	Related struct {
@@ -738,6 +789,16 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	RevokeCredentialPayload struct {
+		Credential func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	RevokeCredentialsPayload struct {
+		Results    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	RotateSigningKeyPayload struct {
 		SigningKey func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -803,8 +864,14 @@ type ComplexityRoot struct {
 		URI         func(childComplexity int) int
 	}
 
+	SetIssuingPolicyPayload struct {
+		IssuingPolicy func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
+	}
+
 	SigningKey struct {
 		Algorithm          func(childComplexity int) int
+		CompromisedFrom    func(childComplexity int) int
 		CreatedAt          func(childComplexity int) int
 		ID                 func(childComplexity int) int
 		PublicKeyMultibase func(childComplexity int) int
@@ -841,6 +908,11 @@ type ComplexityRoot struct {
 
 	Subscription struct {
 		JobProgress func(childComplexity int, id string) int
+	}
+
+	SuspendCredentialPayload struct {
+		Credential func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	UnalignAchievementPayload struct {
@@ -2116,6 +2188,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Credential.DraftedAt(childComplexity), true
+	case "Credential.history":
+		if e.ComplexityRoot.Credential.History == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Credential.History(childComplexity), true
 	case "Credential.id":
 		if e.ComplexityRoot.Credential.ID == nil {
 			break
@@ -2152,12 +2230,104 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Credential.Learner(childComplexity), true
+	case "Credential.records":
+		if e.ComplexityRoot.Credential.Records == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Credential.Records(childComplexity), true
 	case "Credential.state":
 		if e.ComplexityRoot.Credential.State == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Credential.State(childComplexity), true
+	case "Credential.status":
+		if e.ComplexityRoot.Credential.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Credential.Status(childComplexity), true
+	case "Credential.statusIndex":
+		if e.ComplexityRoot.Credential.StatusIndex == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Credential.StatusIndex(childComplexity), true
+	case "Credential.statusListUrl":
+		if e.ComplexityRoot.Credential.StatusListURL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Credential.StatusListURL(childComplexity), true
+	case "Credential.supersededBy":
+		if e.ComplexityRoot.Credential.SupersededBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Credential.SupersededBy(childComplexity), true
+	case "Credential.supersedes":
+		if e.ComplexityRoot.Credential.Supersedes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Credential.Supersedes(childComplexity), true
+	case "Credential.url":
+		if e.ComplexityRoot.Credential.URL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Credential.URL(childComplexity), true
+	case "Credential.validUntil":
+		if e.ComplexityRoot.Credential.ValidUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Credential.ValidUntil(childComplexity), true
+
+	case "CredentialEvent.at":
+		if e.ComplexityRoot.CredentialEvent.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CredentialEvent.At(childComplexity), true
+	case "CredentialEvent.byId":
+		if e.ComplexityRoot.CredentialEvent.ByID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CredentialEvent.ByID(childComplexity), true
+	case "CredentialEvent.cause":
+		if e.ComplexityRoot.CredentialEvent.Cause == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CredentialEvent.Cause(childComplexity), true
+	case "CredentialEvent.kind":
+		if e.ComplexityRoot.CredentialEvent.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CredentialEvent.Kind(childComplexity), true
+	case "CredentialEvent.reason":
+		if e.ComplexityRoot.CredentialEvent.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CredentialEvent.Reason(childComplexity), true
+
+	case "CredentialResult.credential":
+		if e.ComplexityRoot.CredentialResult.Credential == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CredentialResult.Credential(childComplexity), true
+	case "CredentialResult.userErrors":
+		if e.ComplexityRoot.CredentialResult.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CredentialResult.UserErrors(childComplexity), true
 
 	case "Criteria.id":
 		if e.ComplexityRoot.Criteria.ID == nil {
@@ -2542,6 +2712,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Institution.ImageURL(childComplexity), true
+	case "Institution.issuingPolicy":
+		if e.ComplexityRoot.Institution.IssuingPolicy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Institution.IssuingPolicy(childComplexity), true
 	case "Institution.name":
 		if e.ComplexityRoot.Institution.Name == nil {
 			break
@@ -2633,6 +2809,32 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.IssueCredentialPayload.UserErrors(childComplexity), true
+
+	case "IssueCredentialsPayload.results":
+		if e.ComplexityRoot.IssueCredentialsPayload.Results == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssueCredentialsPayload.Results(childComplexity), true
+	case "IssueCredentialsPayload.userErrors":
+		if e.ComplexityRoot.IssueCredentialsPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssueCredentialsPayload.UserErrors(childComplexity), true
+
+	case "IssuingPolicy.issueOnAward":
+		if e.ComplexityRoot.IssuingPolicy.IssueOnAward == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssuingPolicy.IssueOnAward(childComplexity), true
+	case "IssuingPolicy.updatedAt":
+		if e.ComplexityRoot.IssuingPolicy.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssuingPolicy.UpdatedAt(childComplexity), true
 
 	case "Job.bytesDone":
 		if e.ComplexityRoot.Job.BytesDone == nil {
@@ -2981,6 +3183,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LearnerName.RecordedBy(childComplexity), true
 
+	case "LiftSuspensionPayload.credential":
+		if e.ComplexityRoot.LiftSuspensionPayload.Credential == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LiftSuspensionPayload.Credential(childComplexity), true
+	case "LiftSuspensionPayload.userErrors":
+		if e.ComplexityRoot.LiftSuspensionPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LiftSuspensionPayload.UserErrors(childComplexity), true
+
 	case "MapCompetencyPayload.mapping":
 		if e.ComplexityRoot.MapCompetencyPayload.Mapping == nil {
 			break
@@ -3159,6 +3374,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.IssueCredential(childComplexity, args["input"].(model.IssueCredentialInput)), true
+	case "Mutation.issueCredentials":
+		if e.ComplexityRoot.Mutation.IssueCredentials == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_issueCredentials_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.IssueCredentials(childComplexity, args["input"].(model.IssueCredentialsInput)), true
+	case "Mutation.liftSuspension":
+		if e.ComplexityRoot.Mutation.LiftSuspension == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_liftSuspension_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.LiftSuspension(childComplexity, args["input"].(model.LiftSuspensionInput)), true
 	case "Mutation.mapCompetency":
 		if e.ComplexityRoot.Mutation.MapCompetency == nil {
 			break
@@ -3170,6 +3407,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.MapCompetency(childComplexity, args["input"].(model.MapCompetencyInput)), true
+	case "Mutation.reissueCredential":
+		if e.ComplexityRoot.Mutation.ReissueCredential == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reissueCredential_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReissueCredential(childComplexity, args["input"].(model.ReissueCredentialInput)), true
 	case "Mutation.removeLearnerIdentifier":
 		if e.ComplexityRoot.Mutation.RemoveLearnerIdentifier == nil {
 			break
@@ -3280,6 +3528,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RevokeAPIClient(childComplexity, args["input"].(model.RevokeAPIClientInput)), true
+	case "Mutation.revokeCredential":
+		if e.ComplexityRoot.Mutation.RevokeCredential == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_revokeCredential_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RevokeCredential(childComplexity, args["input"].(model.RevokeCredentialInput)), true
+	case "Mutation.revokeCredentials":
+		if e.ComplexityRoot.Mutation.RevokeCredentials == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_revokeCredentials_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RevokeCredentials(childComplexity, args["input"].(model.RevokeCredentialsInput)), true
 	case "Mutation.rotateSigningKey":
 		if e.ComplexityRoot.Mutation.RotateSigningKey == nil {
 			break
@@ -3291,6 +3561,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RotateSigningKey(childComplexity, args["input"].(model.RotateSigningKeyInput)), true
+	case "Mutation.setIssuingPolicy":
+		if e.ComplexityRoot.Mutation.SetIssuingPolicy == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setIssuingPolicy_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetIssuingPolicy(childComplexity, args["input"].(model.SetIssuingPolicyInput)), true
 	case "Mutation.startImport":
 		if e.ComplexityRoot.Mutation.StartImport == nil {
 			break
@@ -3302,6 +3583,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.StartImport(childComplexity, args["input"].(model.StartImportInput)), true
+	case "Mutation.suspendCredential":
+		if e.ComplexityRoot.Mutation.SuspendCredential == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_suspendCredential_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SuspendCredential(childComplexity, args["input"].(model.SuspendCredentialInput)), true
 	case "Mutation.unalignAchievement":
 		if e.ComplexityRoot.Mutation.UnalignAchievement == nil {
 			break
@@ -3663,6 +3955,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Record.Omissions(childComplexity), true
+	case "Record.outdatedItems":
+		if e.ComplexityRoot.Record.OutdatedItems == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Record.OutdatedItems(childComplexity), true
 	case "Record.partial":
 		if e.ComplexityRoot.Record.Partial == nil {
 			break
@@ -3707,6 +4005,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RecordEdge.Node(childComplexity), true
+
+	case "ReissueCredentialPayload.credential":
+		if e.ComplexityRoot.ReissueCredentialPayload.Credential == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReissueCredentialPayload.Credential(childComplexity), true
+	case "ReissueCredentialPayload.userErrors":
+		if e.ComplexityRoot.ReissueCredentialPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReissueCredentialPayload.UserErrors(childComplexity), true
 
 	case "Related.id":
 		if e.ComplexityRoot.Related.ID == nil {
@@ -3942,6 +4253,32 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RevokeApiClientPayload.UserErrors(childComplexity), true
+
+	case "RevokeCredentialPayload.credential":
+		if e.ComplexityRoot.RevokeCredentialPayload.Credential == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeCredentialPayload.Credential(childComplexity), true
+	case "RevokeCredentialPayload.userErrors":
+		if e.ComplexityRoot.RevokeCredentialPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeCredentialPayload.UserErrors(childComplexity), true
+
+	case "RevokeCredentialsPayload.results":
+		if e.ComplexityRoot.RevokeCredentialsPayload.Results == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeCredentialsPayload.Results(childComplexity), true
+	case "RevokeCredentialsPayload.userErrors":
+		if e.ComplexityRoot.RevokeCredentialsPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeCredentialsPayload.UserErrors(childComplexity), true
 
 	case "RotateSigningKeyPayload.signingKey":
 		if e.ComplexityRoot.RotateSigningKeyPayload.SigningKey == nil {
@@ -4197,12 +4534,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RubricLevel.URI(childComplexity), true
 
+	case "SetIssuingPolicyPayload.issuingPolicy":
+		if e.ComplexityRoot.SetIssuingPolicyPayload.IssuingPolicy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetIssuingPolicyPayload.IssuingPolicy(childComplexity), true
+	case "SetIssuingPolicyPayload.userErrors":
+		if e.ComplexityRoot.SetIssuingPolicyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetIssuingPolicyPayload.UserErrors(childComplexity), true
+
 	case "SigningKey.algorithm":
 		if e.ComplexityRoot.SigningKey.Algorithm == nil {
 			break
 		}
 
 		return e.ComplexityRoot.SigningKey.Algorithm(childComplexity), true
+	case "SigningKey.compromisedFrom":
+		if e.ComplexityRoot.SigningKey.CompromisedFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SigningKey.CompromisedFrom(childComplexity), true
 	case "SigningKey.createdAt":
 		if e.ComplexityRoot.SigningKey.CreatedAt == nil {
 			break
@@ -4339,6 +4695,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Subscription.JobProgress(childComplexity, args["id"].(string)), true
+
+	case "SuspendCredentialPayload.credential":
+		if e.ComplexityRoot.SuspendCredentialPayload.Credential == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SuspendCredentialPayload.Credential(childComplexity), true
+	case "SuspendCredentialPayload.userErrors":
+		if e.ComplexityRoot.SuspendCredentialPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SuspendCredentialPayload.UserErrors(childComplexity), true
 
 	case "UnalignAchievementPayload.achievement":
 		if e.ComplexityRoot.UnalignAchievementPayload.Achievement == nil {
@@ -4582,9 +4951,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ImportColumnInput", ec.unmarshalInputImportColumnInput),
 			graphql.NewInputUnmarshaler("InstitutionIdentifierInput", ec.unmarshalInputInstitutionIdentifierInput),
 			graphql.NewInputUnmarshaler("IssueCredentialInput", ec.unmarshalInputIssueCredentialInput),
+			graphql.NewInputUnmarshaler("IssueCredentialsInput", ec.unmarshalInputIssueCredentialsInput),
 			graphql.NewInputUnmarshaler("LearnerFilter", ec.unmarshalInputLearnerFilter),
 			graphql.NewInputUnmarshaler("LearnerIdentifierInput", ec.unmarshalInputLearnerIdentifierInput),
+			graphql.NewInputUnmarshaler("LiftSuspensionInput", ec.unmarshalInputLiftSuspensionInput),
 			graphql.NewInputUnmarshaler("MapCompetencyInput", ec.unmarshalInputMapCompetencyInput),
+			graphql.NewInputUnmarshaler("ReissueCredentialInput", ec.unmarshalInputReissueCredentialInput),
 			graphql.NewInputUnmarshaler("RelatedInput", ec.unmarshalInputRelatedInput),
 			graphql.NewInputUnmarshaler("RemoveLearnerIdentifierInput", ec.unmarshalInputRemoveLearnerIdentifierInput),
 			graphql.NewInputUnmarshaler("RenameLearnerInput", ec.unmarshalInputRenameLearnerInput),
@@ -4598,9 +4970,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ReviseLearnerInput", ec.unmarshalInputReviseLearnerInput),
 			graphql.NewInputUnmarshaler("ReviseStaffInput", ec.unmarshalInputReviseStaffInput),
 			graphql.NewInputUnmarshaler("RevokeApiClientInput", ec.unmarshalInputRevokeApiClientInput),
+			graphql.NewInputUnmarshaler("RevokeCredentialInput", ec.unmarshalInputRevokeCredentialInput),
+			graphql.NewInputUnmarshaler("RevokeCredentialsInput", ec.unmarshalInputRevokeCredentialsInput),
 			graphql.NewInputUnmarshaler("RotateSigningKeyInput", ec.unmarshalInputRotateSigningKeyInput),
 			graphql.NewInputUnmarshaler("RubricCriterionLevelInput", ec.unmarshalInputRubricCriterionLevelInput),
+			graphql.NewInputUnmarshaler("SetIssuingPolicyInput", ec.unmarshalInputSetIssuingPolicyInput),
 			graphql.NewInputUnmarshaler("StartImportInput", ec.unmarshalInputStartImportInput),
+			graphql.NewInputUnmarshaler("SuspendCredentialInput", ec.unmarshalInputSuspendCredentialInput),
 			graphql.NewInputUnmarshaler("UnalignAchievementInput", ec.unmarshalInputUnalignAchievementInput),
 			graphql.NewInputUnmarshaler("UnmapCompetencyInput", ec.unmarshalInputUnmapCompetencyInput),
 			graphql.NewInputUnmarshaler("WithdrawAssertionInput", ec.unmarshalInputWithdrawAssertionInput),
@@ -5968,6 +6344,10 @@ type Credential implements Node {
   kind: CredentialKind!
   "How far it has come."
   state: CredentialState!
+  "What it is worth now; what its public status list says of it."
+  status: CredentialStatus!
+  "What happened to it since it was issued, oldest first."
+  history: [CredentialEvent!]!
   "Whose credential it is."
   learner: Learner!
   "The award that it tells of; null for a record."
@@ -5980,6 +6360,20 @@ type Credential implements Node {
   issuedAt: DateTime
   "The id of who issued it."
   issuedBy: String!
+  "Until when it is valid; null: it does not expire."
+  validUntil: DateTime
+  "Where it is served as it was signed, with its proof."
+  url: String!
+  "Where its status is published; null for one that was issued before there were lists."
+  statusListUrl: String
+  "Its place in the list."
+  statusIndex: Int
+  "The credential that this one replaced."
+  supersedes: Credential
+  "The credential that replaced this one."
+  supersededBy: Credential
+  "The records that contain it, newest first, at most 50."
+  records: [Record!]!
   "The signed JSON, byte for byte; null until it is issued."
   document: String
 }
@@ -5998,6 +6392,73 @@ enum CredentialState {
   DRAFTED
   "Signed and verified."
   ISSUED
+  "A draft that something else overtook; it was never signed for anybody."
+  DISCARDED
+}
+
+"What an issued credential is worth now."
+enum CredentialStatus {
+  "The institution stands by it."
+  ACTIVE
+  "Not to be relied on until the suspension is lifted."
+  SUSPENDED
+  "Taken back for good."
+  REVOKED
+}
+
+"Something that happened to a credential."
+type CredentialEvent {
+  "What happened."
+  kind: CredentialEventKind!
+  "When."
+  at: DateTime!
+  "The id of who did it."
+  byId: String!
+  "The cause of a revocation."
+  cause: RevocationCause
+  "In the words of who did it; may be empty where the service did it by itself."
+  reason: String!
+}
+
+"What happened to a credential."
+enum CredentialEventKind {
+  "It was put on hold."
+  SUSPENDED
+  "The hold was ended."
+  LIFTED
+  "It was taken back for good."
+  REVOKED
+  "Another credential replaced it."
+  SUPERSEDED
+}
+
+"Why a credential was taken back."
+enum RevocationCause {
+  "It should never have been issued, or not like this."
+  ISSUED_IN_ERROR
+  "The award was withdrawn."
+  WITHDRAWN
+  "Another credential stands in its place."
+  SUPERSEDED
+  "The key that signed it was in other hands."
+  KEY_COMPROMISED
+  "It was obtained dishonestly."
+  MISCONDUCT
+  "Something else, which the reason tells."
+  OTHER
+}
+
+"What an institution wants done by itself."
+type IssuingPolicy {
+  "Whether a credential is signed for each award as soon as it is recorded."
+  issueOnAward: Boolean!
+  "Since when; awards before it are left as they are."
+  updatedAt: DateTime
+}
+
+extend type Institution {
+  "What is issued by itself. Staff."
+  issuingPolicy: IssuingPolicy
 }
 
 extend type Mutation {
@@ -6006,6 +6467,41 @@ extend type Mutation {
     "What the change is to be."
     input: IssueCredentialInput!
   ): IssueCredentialPayload!
+  "Sign a credential for each of at most 100 awards; each row has its own outcome. Registrars."
+  issueCredentials(
+    "What the change is to be."
+    input: IssueCredentialsInput!
+  ): IssueCredentialsPayload!
+  "Replace a credential by a new one that tells what the award tells now. The old one is revoked as superseded, unless it is to be kept. Registrars."
+  reissueCredential(
+    "What the change is to be."
+    input: ReissueCredentialInput!
+  ): ReissueCredentialPayload!
+  "Take a credential back for good. Registrars."
+  revokeCredential(
+    "What the change is to be."
+    input: RevokeCredentialInput!
+  ): RevokeCredentialPayload!
+  "Take at most 100 credentials back for good; each row has its own outcome. Registrars."
+  revokeCredentials(
+    "What the change is to be."
+    input: RevokeCredentialsInput!
+  ): RevokeCredentialsPayload!
+  "Say that a credential is not to be relied on until the suspension is lifted. Registrars."
+  suspendCredential(
+    "What the change is to be."
+    input: SuspendCredentialInput!
+  ): SuspendCredentialPayload!
+  "End a suspension. Registrars."
+  liftSuspension(
+    "What the change is to be."
+    input: LiftSuspensionInput!
+  ): LiftSuspensionPayload!
+  "Say what is issued by itself from now on. Administrators."
+  setIssuingPolicy(
+    "What the change is to be."
+    input: SetIssuingPolicyInput!
+  ): SetIssuingPolicyPayload!
 }
 
 "Which award."
@@ -6014,6 +6510,8 @@ input IssueCredentialInput {
   idempotencyKey: String
   "Id or ref:SYSTEM:VALUE."
   assertionId: ID!
+  "Until when it is to be valid; left out: it does not expire."
+  validUntil: DateTime
 }
 
 "The credential."
@@ -6021,6 +6519,140 @@ type IssueCredentialPayload {
   "The credential; null when nothing was done."
   credential: Credential
   "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"Which credential to replace."
+input ReissueCredentialInput {
+  "A second request with the same key answers as the first; 1 to 255 bytes."
+  idempotencyKey: String
+  "Which credential, by id."
+  id: ID!
+  "Why, in a sentence; it is kept with the credential. At most 2000 bytes."
+  reason: String!
+  "Until when the new one is to be valid; left out: it does not expire."
+  validUntil: DateTime
+  "Leave the old one standing."
+  keep: Boolean! = false
+}
+
+"The new credential."
+type ReissueCredentialPayload {
+  "The new credential. Null when nothing was done."
+  credential: Credential
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"Which credential to take back, and why."
+input RevokeCredentialInput {
+  "A second request with the same key answers as the first; 1 to 255 bytes."
+  idempotencyKey: String
+  "Which credential, by id."
+  id: ID!
+  "The cause."
+  cause: RevocationCause!
+  "Why, in a sentence; it is kept with the credential. At most 2000 bytes."
+  reason: String!
+}
+
+"The credential as it is now; its records are those that contain it and want another version."
+type RevokeCredentialPayload {
+  "The credential as it is now; its records are those that contain it and want another version. Null when nothing was done."
+  credential: Credential
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"Which credential to put on hold, and why."
+input SuspendCredentialInput {
+  "A second request with the same key answers as the first; 1 to 255 bytes."
+  idempotencyKey: String
+  "Which credential, by id."
+  id: ID!
+  "Why, in a sentence; it is kept with the credential. At most 2000 bytes."
+  reason: String!
+}
+
+"The credential as it is now."
+type SuspendCredentialPayload {
+  "The credential as it is now. Null when nothing was done."
+  credential: Credential
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"Which credential to take off hold, and why."
+input LiftSuspensionInput {
+  "A second request with the same key answers as the first; 1 to 255 bytes."
+  idempotencyKey: String
+  "Which credential, by id."
+  id: ID!
+  "Why, in a sentence; it is kept with the credential. At most 2000 bytes."
+  reason: String!
+}
+
+"The credential as it is now."
+type LiftSuspensionPayload {
+  "The credential as it is now. Null when nothing was done."
+  credential: Credential
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"What is to be issued by itself."
+input SetIssuingPolicyInput {
+  "Whether to sign a credential for each award as soon as it is recorded."
+  issueOnAward: Boolean!
+}
+
+"The policy from now on."
+type SetIssuingPolicyPayload {
+  "The policy; null when nothing was done."
+  issuingPolicy: IssuingPolicy
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"Which awards."
+input IssueCredentialsInput {
+  "Ids or ref:SYSTEM:VALUE, at most 100."
+  assertionIds: [ID!]!
+  "Until when they are to be valid; left out: they do not expire."
+  validUntil: DateTime
+}
+
+"What became of each award, in the order asked."
+type IssueCredentialsPayload {
+  "One result a row."
+  results: [CredentialResult!]!
+  "What was wrong with the input as a whole; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"Which credentials to take back, and why."
+input RevokeCredentialsInput {
+  "Which credentials, by id, at most 100."
+  ids: [ID!]!
+  "The cause."
+  cause: RevocationCause!
+  "Why, in a sentence; it is kept with each credential. At most 2000 bytes."
+  reason: String!
+}
+
+"What became of each credential, in the order asked."
+type RevokeCredentialsPayload {
+  "One result a row."
+  results: [CredentialResult!]!
+  "What was wrong with the input as a whole; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"What became of one row."
+type CredentialResult {
+  "The credential; null when nothing was done for this row."
+  credential: Credential
+  "What was wrong with this row; empty when it was done."
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
@@ -6753,7 +7385,7 @@ The public half of a key that signs credentials. The private half never leaves t
 type SigningKey {
   "The opaque id."
   id: ID!
-  "Ed25519."
+  "Ed25519, P-256 or P-384."
   algorithm: String!
   "The public key as a Multikey."
   publicKeyMultibase: String!
@@ -6763,6 +7395,8 @@ type SigningKey {
   createdAt: DateTime!
   "When it stopped signing."
   retiredAt: DateTime
+  "From when on it is taken to have been in other hands: what it signed before verifies, what it signed since does not."
+  compromisedFrom: DateTime
 }
 
 """
@@ -6773,7 +7407,7 @@ enum SigningKeyState {
   ACTIVE
   "It signs no more; what it signed verifies."
   RETIRED
-  "It is published no more, and what it signed does not verify."
+  "Somebody else may have it: what it signed since then does not verify."
   COMPROMISED
 }
 
@@ -6808,12 +7442,12 @@ extend type Mutation {
     "What the change is to be."
     input: RevokeApiClientInput!
   ): RevokeApiClientPayload!
-  "Retire the signing key and make a new one; what was signed still verifies. Administrators."
+  "Retire the signing key of an algorithm and make a new one; what was signed still verifies. Administrators."
   rotateSigningKey(
     "What the change is to be."
     input: RotateSigningKeyInput!
   ): RotateSigningKeyPayload!
-  "Publish a key no more because somebody else may have it: nothing that it signed verifies any more. Administrators."
+  "Say that somebody else may have a key, and since when: what it signed since does not verify. Administrators."
   withdrawSigningKey(
     "What the change is to be."
     input: WithdrawSigningKeyInput!
@@ -6968,8 +7602,10 @@ type RevokeApiClientPayload {
   userErrors: [UserError!]!
 }
 
-"Nothing needs to be said to rotate the key; the note goes nowhere but into the client's own log."
+"Which key to rotate."
 input RotateSigningKeyInput {
+  "Ed25519, P-256 or P-384; left out: Ed25519, which credentials are signed with."
+  algorithm: String
   "Anything; nothing is done with it."
   clientMutationId: String
 }
@@ -6986,6 +7622,8 @@ type RotateSigningKeyPayload {
 input WithdrawSigningKeyInput {
   "Which key, by id."
   id: ID!
+  "Since when; left out: since it was made, so that nothing it signed verifies."
+  from: DateTime
 }
 
 "The key as it is now."
@@ -7293,6 +7931,8 @@ type Record implements Node {
   credential: Credential!
   "The signed credentials in it, in their order."
   items: [Credential!]!
+  "Those of its credentials that are suspended or revoked, or were replaced, since it was assembled: a reason to assemble it again."
+  outdatedItems: [Credential!]!
   "Whether the institution holds more of this learner than this."
   partial: Boolean!
   "What was left out, and why."
@@ -8014,6 +8654,10 @@ func (ec *executionContext) childFields_Credential(ctx context.Context, field gr
 		return ec.fieldContext_Credential_kind(ctx, field)
 	case "state":
 		return ec.fieldContext_Credential_state(ctx, field)
+	case "status":
+		return ec.fieldContext_Credential_status(ctx, field)
+	case "history":
+		return ec.fieldContext_Credential_history(ctx, field)
 	case "learner":
 		return ec.fieldContext_Credential_learner(ctx, field)
 	case "assertion":
@@ -8026,10 +8670,50 @@ func (ec *executionContext) childFields_Credential(ctx context.Context, field gr
 		return ec.fieldContext_Credential_issuedAt(ctx, field)
 	case "issuedBy":
 		return ec.fieldContext_Credential_issuedBy(ctx, field)
+	case "validUntil":
+		return ec.fieldContext_Credential_validUntil(ctx, field)
+	case "url":
+		return ec.fieldContext_Credential_url(ctx, field)
+	case "statusListUrl":
+		return ec.fieldContext_Credential_statusListUrl(ctx, field)
+	case "statusIndex":
+		return ec.fieldContext_Credential_statusIndex(ctx, field)
+	case "supersedes":
+		return ec.fieldContext_Credential_supersedes(ctx, field)
+	case "supersededBy":
+		return ec.fieldContext_Credential_supersededBy(ctx, field)
+	case "records":
+		return ec.fieldContext_Credential_records(ctx, field)
 	case "document":
 		return ec.fieldContext_Credential_document(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Credential", field.Name)
+}
+
+func (ec *executionContext) childFields_CredentialEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_CredentialEvent_kind(ctx, field)
+	case "at":
+		return ec.fieldContext_CredentialEvent_at(ctx, field)
+	case "byId":
+		return ec.fieldContext_CredentialEvent_byId(ctx, field)
+	case "cause":
+		return ec.fieldContext_CredentialEvent_cause(ctx, field)
+	case "reason":
+		return ec.fieldContext_CredentialEvent_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CredentialEvent", field.Name)
+}
+
+func (ec *executionContext) childFields_CredentialResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "credential":
+		return ec.fieldContext_CredentialResult_credential(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CredentialResult_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CredentialResult", field.Name)
 }
 
 func (ec *executionContext) childFields_Criteria(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8252,6 +8936,8 @@ func (ec *executionContext) childFields_Institution(ctx context.Context, field g
 		return ec.fieldContext_Institution_apiClients(ctx, field)
 	case "signingKeys":
 		return ec.fieldContext_Institution_signingKeys(ctx, field)
+	case "issuingPolicy":
+		return ec.fieldContext_Institution_issuingPolicy(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Institution", field.Name)
 }
@@ -8274,6 +8960,26 @@ func (ec *executionContext) childFields_IssueCredentialPayload(ctx context.Conte
 		return ec.fieldContext_IssueCredentialPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type IssueCredentialPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_IssueCredentialsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "results":
+		return ec.fieldContext_IssueCredentialsPayload_results(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_IssueCredentialsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type IssueCredentialsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_IssuingPolicy(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "issueOnAward":
+		return ec.fieldContext_IssuingPolicy_issueOnAward(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_IssuingPolicy_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type IssuingPolicy", field.Name)
 }
 
 func (ec *executionContext) childFields_Job(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8432,6 +9138,16 @@ func (ec *executionContext) childFields_LearnerName(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type LearnerName", field.Name)
 }
 
+func (ec *executionContext) childFields_LiftSuspensionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "credential":
+		return ec.fieldContext_LiftSuspensionPayload_credential(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_LiftSuspensionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LiftSuspensionPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_MapCompetencyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "mapping":
@@ -8488,6 +9204,8 @@ func (ec *executionContext) childFields_Record(ctx context.Context, field graphq
 		return ec.fieldContext_Record_credential(ctx, field)
 	case "items":
 		return ec.fieldContext_Record_items(ctx, field)
+	case "outdatedItems":
+		return ec.fieldContext_Record_outdatedItems(ctx, field)
 	case "partial":
 		return ec.fieldContext_Record_partial(ctx, field)
 	case "omissions":
@@ -8520,6 +9238,16 @@ func (ec *executionContext) childFields_RecordEdge(ctx context.Context, field gr
 		return ec.fieldContext_RecordEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RecordEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ReissueCredentialPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "credential":
+		return ec.fieldContext_ReissueCredentialPayload_credential(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReissueCredentialPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReissueCredentialPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Related(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8674,6 +9402,26 @@ func (ec *executionContext) childFields_RevokeApiClientPayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type RevokeApiClientPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RevokeCredentialPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "credential":
+		return ec.fieldContext_RevokeCredentialPayload_credential(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RevokeCredentialPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevokeCredentialPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RevokeCredentialsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "results":
+		return ec.fieldContext_RevokeCredentialsPayload_results(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RevokeCredentialsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevokeCredentialsPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RotateSigningKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "signingKey":
@@ -8804,6 +9552,16 @@ func (ec *executionContext) childFields_RubricLevel(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type RubricLevel", field.Name)
 }
 
+func (ec *executionContext) childFields_SetIssuingPolicyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "issuingPolicy":
+		return ec.fieldContext_SetIssuingPolicyPayload_issuingPolicy(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SetIssuingPolicyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetIssuingPolicyPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SigningKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -8818,6 +9576,8 @@ func (ec *executionContext) childFields_SigningKey(ctx context.Context, field gr
 		return ec.fieldContext_SigningKey_createdAt(ctx, field)
 	case "retiredAt":
 		return ec.fieldContext_SigningKey_retiredAt(ctx, field)
+	case "compromisedFrom":
+		return ec.fieldContext_SigningKey_compromisedFrom(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SigningKey", field.Name)
 }
@@ -8874,6 +9634,16 @@ func (ec *executionContext) childFields_StartImportPayload(ctx context.Context, 
 		return ec.fieldContext_StartImportPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StartImportPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SuspendCredentialPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "credential":
+		return ec.fieldContext_SuspendCredentialPayload_credential(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SuspendCredentialPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SuspendCredentialPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UnalignAchievementPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -357,6 +357,14 @@ type CreateAPIClientPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// What became of one row.
+type CredentialResult struct {
+	// The credential; null when nothing was done for this row.
+	Credential *credential.Credential `json:"credential,omitempty"`
+	// What was wrong with this row; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // How an achievement is earned: the address of the criteria, a narrative in Markdown, or both.
 type Criteria struct {
 	// The address of the criteria.
@@ -547,11 +555,47 @@ type IssueCredentialInput struct {
 	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 	// Id or ref:SYSTEM:VALUE.
 	AssertionID string `json:"assertionId"`
+	// Until when it is to be valid; left out: it does not expire.
+	ValidUntil *time.Time `json:"validUntil,omitempty"`
 }
 
 // The credential.
 type IssueCredentialPayload struct {
 	// The credential; null when nothing was done.
+	Credential *credential.Credential `json:"credential,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// Which awards.
+type IssueCredentialsInput struct {
+	// Ids or ref:SYSTEM:VALUE, at most 100.
+	AssertionIds []string `json:"assertionIds"`
+	// Until when they are to be valid; left out: they do not expire.
+	ValidUntil *time.Time `json:"validUntil,omitempty"`
+}
+
+// What became of each award, in the order asked.
+type IssueCredentialsPayload struct {
+	// One result a row.
+	Results []CredentialResult `json:"results"`
+	// What was wrong with the input as a whole; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// Which credential to take off hold, and why.
+type LiftSuspensionInput struct {
+	// A second request with the same key answers as the first; 1 to 255 bytes.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// Which credential, by id.
+	ID string `json:"id"`
+	// Why, in a sentence; it is kept with the credential. At most 2000 bytes.
+	Reason string `json:"reason"`
+}
+
+// The credential as it is now.
+type LiftSuspensionPayload struct {
+	// The credential as it is now. Null when nothing was done.
 	Credential *credential.Credential `json:"credential,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
@@ -587,6 +631,28 @@ type Profile struct {
 	URL *string `json:"url,omitempty"`
 	// The e-mail address.
 	Email *string `json:"email,omitempty"`
+}
+
+// Which credential to replace.
+type ReissueCredentialInput struct {
+	// A second request with the same key answers as the first; 1 to 255 bytes.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// Which credential, by id.
+	ID string `json:"id"`
+	// Why, in a sentence; it is kept with the credential. At most 2000 bytes.
+	Reason string `json:"reason"`
+	// Until when the new one is to be valid; left out: it does not expire.
+	ValidUntil *time.Time `json:"validUntil,omitempty"`
+	// Leave the old one standing.
+	Keep bool `json:"keep"`
+}
+
+// The new credential.
+type ReissueCredentialPayload struct {
+	// The new credential. Null when nothing was done.
+	Credential *credential.Credential `json:"credential,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // A related achievement.
@@ -879,8 +945,48 @@ type RevokeAPIClientPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
-// Nothing needs to be said to rotate the key; the note goes nowhere but into the client's own log.
+// Which credential to take back, and why.
+type RevokeCredentialInput struct {
+	// A second request with the same key answers as the first; 1 to 255 bytes.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// Which credential, by id.
+	ID string `json:"id"`
+	// The cause.
+	Cause string `json:"cause"`
+	// Why, in a sentence; it is kept with the credential. At most 2000 bytes.
+	Reason string `json:"reason"`
+}
+
+// The credential as it is now; its records are those that contain it and want another version.
+type RevokeCredentialPayload struct {
+	// The credential as it is now; its records are those that contain it and want another version. Null when nothing was done.
+	Credential *credential.Credential `json:"credential,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// Which credentials to take back, and why.
+type RevokeCredentialsInput struct {
+	// Which credentials, by id, at most 100.
+	Ids []string `json:"ids"`
+	// The cause.
+	Cause string `json:"cause"`
+	// Why, in a sentence; it is kept with each credential. At most 2000 bytes.
+	Reason string `json:"reason"`
+}
+
+// What became of each credential, in the order asked.
+type RevokeCredentialsPayload struct {
+	// One result a row.
+	Results []CredentialResult `json:"results"`
+	// What was wrong with the input as a whole; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// Which key to rotate.
 type RotateSigningKeyInput struct {
+	// Ed25519, P-256 or P-384; left out: Ed25519, which credentials are signed with.
+	Algorithm *string `json:"algorithm,omitempty"`
 	// Anything; nothing is done with it.
 	ClientMutationID *string `json:"clientMutationId,omitempty"`
 }
@@ -925,6 +1031,20 @@ type RubricCriterionLevelInput struct {
 	Alignment []DefinitionAlignmentInput `json:"alignment,omitempty"`
 }
 
+// What is to be issued by itself.
+type SetIssuingPolicyInput struct {
+	// Whether to sign a credential for each award as soon as it is recorded.
+	IssueOnAward bool `json:"issueOnAward"`
+}
+
+// The policy from now on.
+type SetIssuingPolicyPayload struct {
+	// The policy; null when nothing was done.
+	IssuingPolicy *credential.Policy `json:"issuingPolicy,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // Which file, and how to read it.
 type StartImportInput struct {
 	// A second request with the same key answers as the first; 1 to 255 bytes.
@@ -953,6 +1073,24 @@ type StartImportInput struct {
 type StartImportPayload struct {
 	// The job.
 	Job *exchange.Job `json:"job,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// Which credential to put on hold, and why.
+type SuspendCredentialInput struct {
+	// A second request with the same key answers as the first; 1 to 255 bytes.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// Which credential, by id.
+	ID string `json:"id"`
+	// Why, in a sentence; it is kept with the credential. At most 2000 bytes.
+	Reason string `json:"reason"`
+}
+
+// The credential as it is now.
+type SuspendCredentialPayload struct {
+	// The credential as it is now. Null when nothing was done.
+	Credential *credential.Credential `json:"credential,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }
@@ -1023,6 +1161,8 @@ type WithdrawAssertionPayload struct {
 type WithdrawSigningKeyInput struct {
 	// Which key, by id.
 	ID string `json:"id"`
+	// Since when; left out: since it was made, so that nothing it signed verifies.
+	From *time.Time `json:"from,omitempty"`
 }
 
 // The key as it is now.

@@ -49,6 +49,7 @@ const (
 	Award             Action = "assertion.award"
 	Withdraw          Action = "assertion.withdraw"
 	Issue             Action = "credential.issue"
+	Revoke            Action = "credential.revoke" // suspend and lift as well
 	Assemble          Action = "record.assemble"
 	Import            Action = "import.run" // the kind of file decides on DefineCatalog or ManageLearner besides
 	ReadJob           Action = "job.read"
@@ -95,6 +96,7 @@ var table = map[Action]rule{
 	Award:             {roles: []Role{Registrar, Assessor, System}, scope: ScopeAwardWrite},
 	Withdraw:          {roles: []Role{Registrar, System}, scope: ScopeAwardWrite},
 	Issue:             {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
+	Revoke:            {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
 	Assemble:          {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
 	Import:            {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},
 	ReadJob:           {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},

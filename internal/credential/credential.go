@@ -4,13 +4,19 @@
 // Nothing is signed that was not checked. A credential is drafted and stored,
 // signed by a key that never leaves the keyring, verified against the public
 // key and compared with its draft, and only then sealed as issued. A crash in
-// between leaves a draft that the next attempt takes up. Issuing the same
-// content twice gives the credential that is there. Standards: Open Badges 3.0,
-// VC Data Integrity with eddsa-rdfc-2022 and, on records, eddsa-jcs-2022.
+// between leaves a draft that the next attempt, or Reconcile, takes up. Issuing
+// the same content twice gives the credential that is there; other content
+// replaces it, and each points to the other. What was signed is never changed
+// and a revocation is final, also in the database. Every credential has a place
+// of its own in a public status list. Standards: Open Badges 3.0, Bitstring
+// Status List 1.0, VC Data Integrity with eddsa-rdfc-2022 and, on records,
+// eddsa-jcs-2022.
 package credential
 
 import (
-	"crypto/sha256"
+	"bytes"
+	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/testamur/testamur/internal/achievement"
@@ -31,6 +37,14 @@ const (
 	OfRecord      = "record"      // a ClrCredential
 	Drafted       = "drafted"
 	Issued        = "issued"
+	Discarded     = "discarded" // a draft that was overtaken; it was never shown to anybody
+)
+
+// What an issued credential is worth now.
+const (
+	Active    = "active"
+	Suspended = "suspended" // not to be relied on until it is lifted
+	Revoked   = "revoked"   // for good
 )
 
 // Credential is one signed document, or the draft of one.
@@ -38,16 +52,32 @@ type Credential struct {
 	ID               ID
 	Kind             string
 	State            string
+	Status           string
 	LearnerID        learner.ID
 	AssertionID      *assertion.ID // nil for a record
 	AssertionVersion *int
 	KeyID            string
 	ContentHash      []byte
-	Draft            string // what is or was to be signed
+	StatusList       *int // number of the institution's list, with the place in it
+	StatusIndex      *int
+	Supersedes       *ID
+	SupersededBy     *ID    // the issued one, if there is
+	Draft            string // what is to be signed; empty when it was
 	Document         *string
+	ValidUntil       *time.Time // nil: it does not expire
 	DraftedAt        time.Time
 	IssuedAt         *time.Time
 	IssuedBy         string
+}
+
+// Expired reports whether the credential has ended by itself.
+func (c Credential) Expired(now time.Time) bool {
+	return c.ValidUntil != nil && now.After(*c.ValidUntil)
+}
+
+// Stands reports whether the issuer stands by the credential.
+func (c Credential) Stands(now time.Time) bool {
+	return c.State == Issued && c.Status == Active && !c.Expired(now)
 }
 
 // Draft is a document to be signed.
@@ -56,19 +86,59 @@ type Draft struct {
 	LearnerID        learner.ID
 	AssertionID      *assertion.ID
 	AssertionVersion *int
-	// Compose makes the document under an id and from an instant. With neither
-	// it is the content, whose hash says whether it was issued before.
-	Compose func(id, validFrom string) ([]byte, error)
+	// Compose makes the document under an id and from an instant. It is called
+	// with neither: that is the content, whose hash says whether it was issued
+	// before, and which is stamped with both.
+	Compose    func(id, validFrom string) ([]byte, error)
+	ValidUntil *time.Time
+	Supersedes *ID // what this is to replace, by order; nil: what has another content, if anything
 }
 
-// hash is the hash of a draft's content.
-func (d Draft) hash() ([]byte, error) {
-	content, err := d.Compose("", "")
+// stamp is what makes content a document.
+type stamp struct {
+	id         string
+	validFrom  time.Time
+	validUntil *time.Time
+	status     *Entry
+}
+
+// The members of content that a stamp fills in. Quotes inside of text are
+// escaped, so these bytes are nothing but members; what is embedded has an id
+// and an instant of its own.
+var (
+	emptyID        = []byte(`"id":""`)
+	emptyValidFrom = []byte(`"validFrom":""`)
+)
+
+// on is the document: the content with its id, its dates, and as its last
+// member its place in a status list.
+func (s stamp) on(content []byte) ([]byte, error) {
+	id, from := bytes.Index(content, emptyID), bytes.Index(content, emptyValidFrom)
+	if id < 0 || from < id || len(content) == 0 || content[len(content)-1] != '}' {
+		return nil, errors.New("content has no place for an id and an instant")
+	}
+	name, err := json.Marshal(s.id)
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(content)
-	return sum[:], nil
+	out := make([]byte, 0, len(content)+512)
+	out = append(out, content[:id+len(emptyID)-2]...)
+	out = append(out, name...)
+	out = append(out, content[id+len(emptyID):from+len(emptyValidFrom)-1]...)
+	out = append(out, Instant(s.validFrom)...)
+	if s.validUntil != nil {
+		out = append(out, `","validUntil":"`...)
+		out = append(out, Instant(*s.validUntil)...)
+	}
+	out = append(out, content[from+len(emptyValidFrom)-1:len(content)-1]...)
+	if s.status != nil {
+		entry, err := json.Marshal(s.status)
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(out, `,"credentialStatus":`...), entry...)
+	}
+	return append(out, '}'), nil
 }
 
 // suites are the proofs that a kind carries. A record's first proof does not
@@ -134,5 +204,8 @@ func text(s *string) string {
 
 // address is the id of a credential in its document.
 func address(in institution.Institution, origin string, id ID) string {
-	return in.Base(origin) + "/credentials/" + string(id)
+	return URL(in.Base(origin), id)
 }
+
+// URL is the address of a credential under an institution's.
+func URL(base string, id ID) string { return base + "/credentials/" + string(id) }

@@ -3,6 +3,7 @@ package credential
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -30,15 +31,55 @@ type Service struct {
 	NewID  id.Source
 	Keys   *keyring.Service
 	Origin string // the https origin that ids begin with, without a slash at the end
+
+	// Step is told of every step of issuing and may stop it there. Tests set
+	// it, to show what a crash leaves; the service leaves it nil.
+	Step func(step string) error
+
+	published published
+}
+
+// The steps of issuing, in their order. What each names has been done, but for
+// sealing, which lies inside the transaction that seals.
+const (
+	StepTaken   = "taken"   // places in the status list
+	StepDrafted = "drafted" // and committed
+	StepSigned  = "signed"
+	StepProved  = "proved"
+	StepSealing = "sealing"
+	StepSealed  = "sealed" // and committed
+)
+
+// Steps are all steps.
+func Steps() []string {
+	return []string{StepTaken, StepDrafted, StepSigned, StepProved, StepSealing, StepSealed}
+}
+
+func (s *Service) step(name string) error {
+	if s.Step == nil {
+		return nil
+	}
+	return s.Step(name)
+}
+
+// Order asks for the credential of an assertion.
+type Order struct {
+	AssertionID string     // id or ref:SYSTEM:VALUE
+	ValidUntil  *time.Time // nil: it does not expire
 }
 
 // Issue is the signed credential of an assertion: the one that tells what the
-// assertion tells now, made if there is none. State when it was withdrawn.
-func (s *Service) Issue(ctx context.Context, who access.Actor, key *string, name string) (Credential, error) {
+// assertion tells now, made if there is none. What told something else before
+// is superseded. State when the assertion was withdrawn, and when its credential
+// is suspended or was revoked: that is for Lift and Reissue.
+func (s *Service) Issue(ctx context.Context, who access.Actor, key *string, o Order) (Credential, error) {
 	if err := access.Check(who, access.Issue); err != nil {
 		return Credential{}, err
 	}
-	request := once.Request{Key: key, Operation: "issueCredential", Input: name}
+	if err := s.checkUntil(o.ValidUntil); err != nil {
+		return Credential{}, err
+	}
+	request := once.Request{Key: key, Operation: "issueCredential", Input: o}
 	var drafts []Draft
 	var replayed *Credential
 	err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) error {
@@ -51,30 +92,65 @@ func (s *Service) Issue(ctx context.Context, who access.Actor, key *string, name
 			replayed = &c
 			return err
 		}
-		a, err := assertion.InTx(ctx, tx, who, name)
-		if err != nil {
-			return err
-		}
-		if a.WithdrawnAt != nil {
-			return &fault.Error{Kind: fault.State, Field: "assertionId", Rule: "not-withdrawn", Message: "This assertion was withdrawn; a withdrawn award gets no credential."}
-		}
-		l, err := learner.InTx(ctx, tx, who, string(a.LearnerID))
-		if err != nil {
-			return err
-		}
-		drafts, err = s.draftsOf(ctx, tx, who, l, []assertion.Assertion{a})
+		drafts, err = s.draftOfOne(ctx, tx, who, o.AssertionID, o.ValidUntil)
 		return err
 	})
 	if err != nil || replayed != nil {
 		return deref(replayed), err
 	}
 	all, err := s.Seal(ctx, who, drafts, func(tx pgx.Tx, all []Credential) error {
+		if err := s.asOrdered(all[0], o); err != nil {
+			return err
+		}
 		return once.Keep(ctx, tx, s.Now(), who, request, string(all[0].ID))
 	})
 	if err != nil {
 		return Credential{}, err
 	}
 	return all[0], nil
+}
+
+func (s *Service) checkUntil(until *time.Time) error {
+	if until != nil && !until.After(s.Now()) {
+		return fault.At("validUntil", "in-the-future", "The credential would have expired already.")
+	}
+	return nil
+}
+
+// asOrdered is why a credential that was there before is not what was ordered.
+func (s *Service) asOrdered(c Credential, o Order) error {
+	switch {
+	case c.Status == Revoked:
+		return &fault.Error{Kind: fault.State, Field: "assertionId", Rule: "not-revoked", Message: "The credential of this award was revoked. Reissue it, which says that you mean to; or withdraw the award."}
+	case c.Status == Suspended:
+		return &fault.Error{Kind: fault.State, Field: "assertionId", Rule: "not-suspended", Message: "The credential of this award is suspended. Lift the suspension first."}
+	case o.ValidUntil != nil && (c.ValidUntil == nil || !c.ValidUntil.Equal(pg.Instant(*o.ValidUntil).Truncate(time.Second))):
+		return &fault.Error{Kind: fault.State, Field: "validUntil", Rule: "not-issued", Message: "This award has a credential with another end. Reissue it to give it a new one."}
+	case o.ValidUntil == nil && c.Expired(s.Now()):
+		return &fault.Error{Kind: fault.State, Field: "assertionId", Rule: "not-expired", Message: "The credential of this award has expired. Reissue it to give it a new end."}
+	}
+	return nil
+}
+
+// draftOfOne is the draft of one assertion that was not withdrawn.
+func (s *Service) draftOfOne(ctx context.Context, tx pgx.Tx, who access.Actor, name string, until *time.Time) ([]Draft, error) {
+	a, err := assertion.InTx(ctx, tx, who, name)
+	if err != nil {
+		return nil, err
+	}
+	if a.WithdrawnAt != nil {
+		return nil, &fault.Error{Kind: fault.State, Field: "assertionId", Rule: "not-withdrawn", Message: "This assertion was withdrawn; a withdrawn award gets no credential."}
+	}
+	l, err := learner.InTx(ctx, tx, who, string(a.LearnerID))
+	if err != nil {
+		return nil, err
+	}
+	drafts, err := s.draftsOf(ctx, tx, who, map[learner.ID]learner.Learner{l.ID: l}, []assertion.Assertion{a})
+	if err == nil && until != nil {
+		end := until.UTC().Truncate(time.Second)
+		drafts[0].ValidUntil = &end
+	}
+	return drafts, err
 }
 
 func deref(c *Credential) Credential {
@@ -85,7 +161,8 @@ func deref(c *Credential) Credential {
 }
 
 // IssueEarned are the signed credentials of everything that a learner has
-// earned, oldest first; those that are not there yet are made.
+// earned, oldest first; those that are not there yet are made. Some may not
+// stand: they were suspended, revoked, or have expired.
 func (s *Service) IssueEarned(ctx context.Context, who access.Actor, l learner.Learner) ([]Credential, error) {
 	if err := access.Check(who, access.Issue); err != nil {
 		return nil, err
@@ -96,7 +173,7 @@ func (s *Service) IssueEarned(ctx context.Context, who access.Actor, l learner.L
 		if err != nil {
 			return err
 		}
-		drafts, err = s.draftsOf(ctx, tx, who, l, earned)
+		drafts, err = s.draftsOf(ctx, tx, who, map[learner.ID]learner.Learner{l.ID: l}, earned)
 		return err
 	})
 	if err != nil {
@@ -105,8 +182,8 @@ func (s *Service) IssueEarned(ctx context.Context, who access.Actor, l learner.L
 	return s.Seal(ctx, who, drafts, nil)
 }
 
-// draftsOf are the drafts of a learner's assertions, in order.
-func (s *Service) draftsOf(ctx context.Context, tx pgx.Tx, who access.Actor, l learner.Learner, all []assertion.Assertion) ([]Draft, error) {
+// draftsOf are the drafts of assertions of these learners, in order.
+func (s *Service) draftsOf(ctx context.Context, tx pgx.Tx, who access.Actor, learners map[learner.ID]learner.Learner, all []assertion.Assertion) ([]Draft, error) {
 	in, err := institution.InTx(ctx, tx, who)
 	if err != nil {
 		return nil, err
@@ -130,9 +207,9 @@ func (s *Service) draftsOf(ctx context.Context, tx pgx.Tx, who access.Actor, l l
 	}
 	drafts := make([]Draft, len(all))
 	for i, a := range all {
-		award := Award{Issuer: in.Issuer(did), Base: in.Base(s.Origin), Learner: l, Assertion: a,
+		award := Award{Issuer: in.Issuer(did), Base: in.Base(s.Origin), Learner: learners[a.LearnerID], Assertion: a,
 			Achievement: achievements[a.AchievementID], Definition: versions[a.Pin()].Definition}
-		drafts[i] = Draft{Kind: OfAchievement, LearnerID: l.ID, AssertionID: &all[i].ID, AssertionVersion: &all[i].Version, Compose: award.Compose}
+		drafts[i] = Draft{Kind: OfAchievement, LearnerID: a.LearnerID, AssertionID: &all[i].ID, AssertionVersion: &all[i].Version, Compose: award.Compose}
 	}
 	return drafts, nil
 }
@@ -163,14 +240,23 @@ func (s *Service) Seal(ctx context.Context, who access.Actor, drafts []Draft, th
 		if err := seal(ctx, tx, who, sealed); err != nil {
 			return err
 		}
+		if err := s.supersede(ctx, tx, who, sealed); err != nil {
+			return err
+		}
 		if then != nil {
 			if err := then(tx, all); err != nil {
 				return err
 			}
 		}
+		if err := s.step(StepSealing); err != nil {
+			return err
+		}
 		return s.account(ctx, tx, who, "issued", fresh)
 	})
-	return all, err
+	if err != nil {
+		return nil, err
+	}
+	return all, s.step(StepSealed)
 }
 
 // account writes one audit line for the credentials.
@@ -206,82 +292,142 @@ func (s *Service) draft(ctx context.Context, who access.Actor, drafts []Draft) (
 	if err != nil {
 		return nil, in, err
 	}
+	contents, hashes, err := contentsOf(drafts)
+	if err != nil {
+		return nil, in, err
+	}
 	all := make([]Credential, len(drafts))
-	err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
+	err = s.DB.Snapshot(ctx, who, func(tx pgx.Tx) error {
 		if in, err = institution.InTx(ctx, tx, who); err != nil {
 			return err
 		}
-		if err := s.before(ctx, tx, who, drafts, all); err != nil {
-			return err
+		return before(ctx, tx, who, drafts, hashes, all)
+	})
+	if err != nil {
+		return nil, in, err
+	}
+	var fresh []int
+	for i := range all {
+		switch {
+		case all[i].ID == "":
+			fresh = append(fresh, i)
+		case all[i].State == Drafted:
+			all[i].KeyID = key.ID // the key of the draft may have been retired since
 		}
-		var fresh []Credential
-		var told []*Credential
-		for i, d := range drafts {
-			if all[i].State == Drafted {
-				all[i].KeyID = key.ID // the key of the draft may have been retired since
-			}
-			if all[i].ID != "" {
-				continue
-			}
-			c := &all[i]
-			c.ID, c.Kind, c.State, c.KeyID = ID(s.NewID("crd")), d.Kind, Drafted, key.ID
-			c.LearnerID, c.AssertionID, c.AssertionVersion = d.LearnerID, d.AssertionID, d.AssertionVersion
-			c.DraftedAt, c.IssuedBy = pg.Instant(s.Now()), who.ID
-			document, err := d.Compose(address(in, s.Origin, c.ID), Instant(c.DraftedAt))
-			if err != nil {
-				return fmt.Errorf("compose credential: %w", err)
-			}
-			c.Draft = string(document)
-			fresh, told = append(fresh, *c), append(told, c)
+	}
+	if len(fresh) == 0 {
+		return all, in, nil
+	}
+	places, err := s.take(ctx, who, len(fresh))
+	if err != nil {
+		return nil, in, err
+	}
+	if err := s.step(StepTaken); err != nil {
+		return nil, in, err
+	}
+	now := pg.Instant(s.Now())
+	written := make([]Credential, len(fresh))
+	told := make([]*Credential, len(fresh))
+	for n, i := range fresh {
+		d, c, place := drafts[i], &all[i], places[n]
+		c.ID, c.Kind, c.State, c.Status, c.KeyID, c.ContentHash = ID(s.NewID("crd")), d.Kind, Drafted, Active, key.ID, hashes[i]
+		c.LearnerID, c.AssertionID, c.AssertionVersion = d.LearnerID, d.AssertionID, d.AssertionVersion
+		c.ValidUntil, c.DraftedAt, c.IssuedBy = d.ValidUntil, now, who.ID
+		c.StatusList, c.StatusIndex = &place.List, &place.Index
+		entry := place.entry(in.Base(s.Origin))
+		document, err := stamp{id: address(in, s.Origin, c.ID), validFrom: now, validUntil: d.ValidUntil, status: &entry}.on(contents[i])
+		if err != nil {
+			return nil, in, fmt.Errorf("compose credential: %w", err)
 		}
-		if err := insert(ctx, tx, who, fresh); err != nil {
+		c.Draft = string(document)
+		written[n], told[n] = *c, c
+	}
+	err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
+		if err := insert(ctx, tx, who, written); err != nil {
 			return err
 		}
 		return s.account(ctx, tx, who, "drafted", told)
 	})
-	if pg.Constraint(err) == "credential_once_per_content" || pg.Constraint(err) == "credential_draft_once_per_content" {
-		return nil, in, atOnce(err)
+	if err != nil {
+		return nil, in, err
 	}
-	return all, in, err
+	return all, in, s.step(StepDrafted)
 }
 
-// before fills in the content hashes, and what was issued or drafted for them.
-func (s *Service) before(ctx context.Context, tx pgx.Tx, who access.Actor, drafts []Draft, all []Credential) error {
-	type content struct {
-		assertion assertion.ID
-		hash      string
-	}
-	places := map[content]int{}
-	var assertions []assertion.ID
-	var hashes [][]byte
+// contentsOf are the contents of drafts with their hashes.
+func contentsOf(drafts []Draft) (contents, hashes [][]byte, err error) {
+	contents, hashes = make([][]byte, len(drafts)), make([][]byte, len(drafts))
 	for i, d := range drafts {
-		hash, err := d.hash()
-		if err != nil {
-			return fmt.Errorf("compose credential: %w", err)
+		if contents[i], err = d.Compose("", ""); err != nil {
+			return nil, nil, fmt.Errorf("compose credential: %w", err)
 		}
-		all[i].ContentHash = hash
-		if d.Kind == OfRecord {
-			c, ok, err := draftOf(ctx, tx, who, d.LearnerID, hash)
-			if err != nil {
-				return err
-			}
-			if ok {
-				all[i] = c
-			}
+		sum := sha256.Sum256(contents[i])
+		hashes[i] = sum[:]
+	}
+	return contents, hashes, nil
+}
+
+// before finds what was issued or drafted for drafts. What is left empty is to
+// be made, and says what it replaces. A badge that does not stand is taken as it
+// is: only an order replaces it.
+func before(ctx context.Context, tx pgx.Tx, who access.Actor, drafts []Draft, hashes [][]byte, all []Credential) error {
+	var assertions []assertion.ID
+	for i, d := range drafts {
+		if d.Kind == OfAchievement {
+			assertions = append(assertions, *d.AssertionID)
 			continue
 		}
-		places[content{*d.AssertionID, string(hash)}] = i
-		assertions, hashes = append(assertions, *d.AssertionID), append(hashes, hash)
+		c, ok, err := draftOf(ctx, tx, who, d, hashes[i])
+		if err != nil {
+			return err
+		}
+		if ok {
+			all[i] = c
+		}
+		all[i].Supersedes = d.Supersedes
 	}
 	if len(assertions) == 0 {
 		return nil
 	}
-	found, err := earlier(ctx, tx, who, assertions, hashes)
-	for _, c := range found {
-		all[places[content{*c.AssertionID, string(c.ContentHash)}]] = c
+	found, err := present(ctx, tx, who, assertions)
+	if err != nil {
+		return err
 	}
-	return err
+	heads, open := map[assertion.ID]Credential{}, map[assertion.ID][]Credential{}
+	for _, c := range found {
+		if c.State == Issued {
+			heads[*c.AssertionID] = c
+			continue
+		}
+		open[*c.AssertionID] = append(open[*c.AssertionID], c)
+	}
+	for i, d := range drafts {
+		if d.Kind != OfAchievement {
+			continue
+		}
+		head, ok := heads[*d.AssertionID]
+		if ok && d.Supersedes == nil && (head.Status != Active || bytes.Equal(head.ContentHash, hashes[i])) {
+			all[i] = head
+			continue
+		}
+		if ok {
+			all[i].Supersedes = &head.ID
+		}
+		if d.Supersedes != nil && (!ok || head.ID != *d.Supersedes) {
+			return &fault.Error{Kind: fault.State, Field: "id", Rule: "not-superseded", Message: "This credential was replaced already. Reissue the one that replaced it."}
+		}
+		for _, c := range open[*d.AssertionID] {
+			if bytes.Equal(c.ContentHash, hashes[i]) && same(c.Supersedes, all[i].Supersedes) && sameTime(c.ValidUntil, d.ValidUntil) {
+				all[i] = c
+			}
+		}
+	}
+	return nil
 }
+
+func same(a, b *ID) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
+
+func sameTime(a, b *time.Time) bool { return (a == nil) == (b == nil) && (a == nil || a.Equal(*b)) }
 
 // sign signs drafts and proves each signature before anything is stored.
 func (s *Service) sign(ctx context.Context, who access.Actor, in institution.Institution, all []*Credential) error {
@@ -309,6 +455,9 @@ func (s *Service) sign(ctx context.Context, who access.Actor, in institution.Ins
 	if err != nil {
 		return err
 	}
+	if err := s.step(StepSigned); err != nil {
+		return err
+	}
 	keys, err := s.Keys.List(ctx, who)
 	if err != nil {
 		return err
@@ -332,7 +481,7 @@ func (s *Service) sign(ctx context.Context, who access.Actor, in institution.Ins
 		signed := string(document)
 		c.Document, c.State, c.IssuedAt, c.IssuedBy = &signed, Issued, &now, who.ID
 	}
-	return nil
+	return s.step(StepProved)
 }
 
 // prove verifies what was signed with the public key, and that apart from the

@@ -3,18 +3,21 @@ package credential
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/fault"
-	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/pg"
 )
 
-const columns = `id, kind, state, learner_id, assertion_id, assertion_version, key_id, content_hash, draft, document,
-	drafted_at, issued_at, issued_by`
+const columns = `c.id, c.kind, c.state, c.status, c.learner_id, c.assertion_id, c.assertion_version, c.key_id, c.content_hash, c.status_list,
+	c.status_index, c.supersedes, (
+		select n.id from credential n
+		where n.institution_id = c.institution_id and n.supersedes = c.id and n.state = 'issued') as superseded_by,
+	coalesce(c.draft, '') as draft, c.document, c.valid_until, c.drafted_at, c.issued_at, c.issued_by`
 
 func find(ctx context.Context, tx pgx.Tx, who access.Actor, credential string) (Credential, error) {
 	all, err := byIDs(ctx, tx, who, []ID{ID(credential)})
@@ -30,8 +33,8 @@ func find(ctx context.Context, tx pgx.Tx, who access.Actor, credential string) (
 func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Credential, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
-		from credential
-		where institution_id = @institution and id = any(@ids) and (@only::text is null or learner_id = @only)`,
+		from credential c
+		where c.institution_id = @institution and c.id = any(@ids) and (@only::text is null or c.learner_id = @only)`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
 }
@@ -39,32 +42,35 @@ func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Creden
 func ofAssertions(ctx context.Context, tx pgx.Tx, who access.Actor, ids []assertion.ID) ([]Credential, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
-		from credential
-		where institution_id = @institution and assertion_id = any(@ids) and state = 'issued'
-		  and (@only::text is null or learner_id = @only)
-		order by assertion_id, drafted_at desc, id desc`,
+		from credential c
+		where c.institution_id = @institution and c.assertion_id = any(@ids) and c.state = 'issued'
+		  and (@only::text is null or c.learner_id = @only)
+		order by c.assertion_id, c.drafted_at desc, c.id desc`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
 }
 
-// earlier are the badges of these contents, issued or drafted.
-func earlier(ctx context.Context, tx pgx.Tx, who access.Actor, assertions []assertion.ID, hashes [][]byte) ([]Credential, error) {
+// present are the badges of assertions that nothing has replaced, and what was
+// drafted for them.
+func present(ctx context.Context, tx pgx.Tx, who access.Actor, assertions []assertion.ID) ([]Credential, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
-		from credential
-		where institution_id = @institution and kind = 'achievement'
-		  and (assertion_id, content_hash) in (select * from unnest(@assertions::text[], @hashes::bytea[]))`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "assertions": assertions, "hashes": hashes})
+		from credential c
+		where c.institution_id = @institution and c.kind = 'achievement' and c.assertion_id = any(@assertions) and c.state <> 'discarded'
+		  and not exists (
+			select from credential n where n.institution_id = c.institution_id and n.supersedes = c.id and n.state = 'issued')`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "assertions": assertions})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
 }
 
 // draftOf is the draft that an attempt at the same record left.
-func draftOf(ctx context.Context, tx pgx.Tx, who access.Actor, l learner.ID, hash []byte) (c Credential, ok bool, err error) {
+func draftOf(ctx context.Context, tx pgx.Tx, who access.Actor, d Draft, hash []byte) (c Credential, ok bool, err error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
-		from credential
-		where institution_id = @institution and kind = 'record' and state = 'drafted' and learner_id = @learner and content_hash = @hash`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "learner": l, "hash": hash})
+		from credential c
+		where c.institution_id = @institution and c.kind = 'record' and c.state = 'drafted' and c.learner_id = @learner and c.content_hash = @hash
+		  and c.supersedes is not distinct from @supersedes`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "learner": d.LearnerID, "hash": hash, "supersedes": d.Supersedes})
 	c, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Credential])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return c, false, nil
@@ -72,39 +78,72 @@ func draftOf(ctx context.Context, tx pgx.Tx, who access.Actor, l learner.ID, has
 	return c, err == nil, err
 }
 
-// insert writes drafts; one that another attempt wrote at the same moment is a
-// Conflict.
+// insert writes drafts in one statement; one that another attempt wrote at the
+// same moment is a Conflict.
 func insert(ctx context.Context, tx pgx.Tx, who access.Actor, all []Credential) error {
-	b := &pgx.Batch{}
-	for _, c := range all {
-		b.Queue(`
-			insert into credential (institution_id, id, kind, state, learner_id, assertion_id, assertion_version, key_id, content_hash,
-				draft, drafted_at, issued_by)
-			values (@institution, @id, @kind, @state, @learner, @assertion, @version, @key, @hash, @draft, @drafted, @by)`,
-			pgx.NamedArgs{"institution": who.InstitutionID, "id": c.ID, "kind": c.Kind, "state": c.State, "learner": c.LearnerID,
-				"assertion": c.AssertionID, "version": c.AssertionVersion, "key": c.KeyID, "hash": c.ContentHash, "draft": c.Draft,
-				"drafted": c.DraftedAt, "by": c.IssuedBy})
+	if len(all) == 0 {
+		return nil
 	}
-	return tx.SendBatch(ctx, b).Close()
+	var c columnsOf
+	for _, x := range all {
+		c.add(x)
+	}
+	_, err := tx.Exec(ctx, `
+		insert into credential (institution_id, id, kind, state, learner_id, assertion_id, assertion_version, key_id, content_hash,
+			status_list, status_index, supersedes, valid_until, draft, drafted_at, issued_by)
+		select @institution, id, kind, 'drafted', learner, assertion, version, key, hash, list, place, supersedes, until, draft, drafted, by_id
+		from unnest(@ids::text[], @kinds::text[], @learners::text[], @assertions::text[], @versions::int[], @keys::text[], @hashes::bytea[],
+			@lists::int[], @places::int[], @supersedes::text[], @untils::timestamptz[], @drafts::text[], @drafted::timestamptz[], @by::text[])
+			as r (id, kind, learner, assertion, version, key, hash, list, place, supersedes, until, draft, drafted, by_id)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": c.ids, "kinds": c.kinds, "learners": c.learners, "assertions": c.assertions,
+			"versions": c.versions, "keys": c.keys, "hashes": c.hashes, "lists": c.lists, "places": c.places, "supersedes": c.supersedes,
+			"untils": c.untils, "drafts": c.drafts, "drafted": c.drafted, "by": c.by})
+	switch pg.Constraint(err) {
+	case "credential_once_per_content", "credential_draft_once_per_content":
+		return atOnce(err)
+	}
+	return err
 }
 
-// seal keeps the signed documents of drafts. A draft that somebody else sealed
-// meanwhile is a Conflict, so that nobody is shown bytes that are not on file.
+// columnsOf are credentials column by column.
+type columnsOf struct {
+	ids, kinds, learners, keys, drafts, documents, by []string
+	assertions, supersedes                            []*string
+	versions, lists, places                           []*int
+	hashes                                            [][]byte
+	untils, issued                                    []*time.Time
+	drafted                                           []time.Time
+}
+
+func (c *columnsOf) add(x Credential) {
+	c.ids, c.kinds, c.learners, c.keys = append(c.ids, string(x.ID)), append(c.kinds, x.Kind), append(c.learners, string(x.LearnerID)), append(c.keys, x.KeyID)
+	c.drafts, c.by, c.documents = append(c.drafts, x.Draft), append(c.by, x.IssuedBy), append(c.documents, text(x.Document))
+	c.assertions, c.supersedes = append(c.assertions, (*string)(x.AssertionID)), append(c.supersedes, (*string)(x.Supersedes))
+	c.versions, c.lists, c.places = append(c.versions, x.AssertionVersion), append(c.lists, x.StatusList), append(c.places, x.StatusIndex)
+	c.hashes, c.untils, c.issued, c.drafted = append(c.hashes, x.ContentHash), append(c.untils, x.ValidUntil), append(c.issued, x.IssuedAt), append(c.drafted, x.DraftedAt)
+}
+
+// seal keeps the signed documents of drafts in one statement. A draft that
+// somebody else sealed meanwhile is a Conflict, so that nobody is shown bytes
+// that are not on file.
 func seal(ctx context.Context, tx pgx.Tx, who access.Actor, all []Credential) error {
-	b := &pgx.Batch{}
-	for _, c := range all {
-		b.Queue(`
-			update credential set state = 'issued', key_id = @key, document = @document, issued_at = @issued, issued_by = @by
-			where institution_id = @institution and id = @id and state = 'drafted'`,
-			pgx.NamedArgs{"institution": who.InstitutionID, "id": c.ID, "key": c.KeyID, "document": c.Document, "issued": c.IssuedAt, "by": c.IssuedBy}).
-			Exec(func(tag pgconn.CommandTag) error {
-				if tag.RowsAffected() == 0 {
-					return atOnce(nil)
-				}
-				return nil
-			})
+	if len(all) == 0 {
+		return nil
 	}
-	return tx.SendBatch(ctx, b).Close()
+	var c columnsOf
+	for _, x := range all {
+		c.add(x)
+	}
+	done, err := tx.Exec(ctx, `
+		update credential c
+		set state = 'issued', draft = null, key_id = r.key, document = r.document, issued_at = r.issued, issued_by = r.by_id
+		from unnest(@ids::text[], @keys::text[], @documents::text[], @issued::timestamptz[], @by::text[]) as r (id, key, document, issued, by_id)
+		where c.institution_id = @institution and c.id = r.id and c.state = 'drafted'`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": c.ids, "keys": c.keys, "documents": c.documents, "issued": c.issued, "by": c.by})
+	if err == nil && int(done.RowsAffected()) != len(all) || pg.Constraint(err) == "credential_superseded_once" {
+		return atOnce(err)
+	}
+	return err
 }
 
 func atOnce(err error) *fault.Error {

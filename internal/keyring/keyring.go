@@ -13,7 +13,6 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -100,8 +99,18 @@ func (m Master) aead() (cipher.AEAD, error) {
 const (
 	Active      = "active"
 	Retired     = "retired"     // signs no more; what it signed still verifies
-	Compromised = "compromised" // published no more; what it signed does not verify
+	Compromised = "compromised" // what it signed since then does not verify
 )
+
+// The algorithms of keys.
+const (
+	Ed25519 = "Ed25519"
+	P256    = "P-256"
+	P384    = "P-384"
+)
+
+// Algorithms are all algorithms; credentials are signed with the first.
+func Algorithms() []string { return []string{Ed25519, P256, P384} }
 
 // Key is the public side of a signing key.
 type Key struct {
@@ -111,6 +120,7 @@ type Key struct {
 	State              string
 	CreatedAt          time.Time
 	RetiredAt          *time.Time
+	CompromisedFrom    *time.Time // what it signed before verifies
 }
 
 // Service keeps keys.
@@ -121,51 +131,70 @@ type Service struct {
 	Master Master
 }
 
-// Ensure is the active key, made when there is none. Only the service's own
-// work signs.
+// Ensure is the active Ed25519 key, made when there is none. Only the service's
+// own work signs.
 func (s *Service) Ensure(ctx context.Context, who access.Actor) (Key, error) {
+	return s.EnsureOf(ctx, who, Ed25519)
+}
+
+// EnsureOf is the active key of an algorithm, made when there is none.
+func (s *Service) EnsureOf(ctx context.Context, who access.Actor, algorithm string) (Key, error) {
 	if err := access.Check(who, access.Issue); err != nil {
+		return Key{}, err
+	}
+	if err := checkAlgorithm(algorithm); err != nil {
 		return Key{}, err
 	}
 	var k Key
 	system := access.SystemOf(who.InstitutionID, "keyring")
-	err := s.DB.Tenant(ctx, system, func(tx pgx.Tx) (err error) {
-		k, err = active(ctx, tx, system)
-		if !errors.Is(err, pgx.ErrNoRows) {
-			return err
-		}
-		k, err = s.make(ctx, tx, system)
-		return err
-	})
+	err := s.DB.Snapshot(ctx, system, func(tx pgx.Tx) (err error) { k, err = active(ctx, tx, system, algorithm); return err })
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return k, err
+	}
+	err = s.DB.Tenant(ctx, system, func(tx pgx.Tx) (err error) { k, err = s.make(ctx, tx, system, algorithm); return err })
 	if pg.Constraint(err) == "signing_key_one_active" || fault.KindOf(err) == fault.Conflict {
-		err = s.DB.Tenant(ctx, system, func(tx pgx.Tx) (err error) { k, err = active(ctx, tx, system); return err })
+		err = s.DB.Snapshot(ctx, system, func(tx pgx.Tx) (err error) { k, err = active(ctx, tx, system, algorithm); return err })
 	}
 	return k, err
 }
 
-// Rotate retires the active key and makes another.
-func (s *Service) Rotate(ctx context.Context, who access.Actor) (Key, error) {
+func checkAlgorithm(algorithm string) error {
+	if !slices.Contains(Algorithms(), algorithm) {
+		return fault.At("algorithm", "algorithm-known", "%q is not an algorithm of keys here. There are: %s.", algorithm, strings.Join(Algorithms(), ", "))
+	}
+	return nil
+}
+
+// Rotate retires the active key of an algorithm and makes another. A second
+// rotation at the same moment is a Conflict.
+func (s *Service) Rotate(ctx context.Context, who access.Actor, algorithm string) (Key, error) {
 	if err := access.Check(who, access.ManageInstitution); err != nil {
+		return Key{}, err
+	}
+	if err := checkAlgorithm(algorithm); err != nil {
 		return Key{}, err
 	}
 	var k Key
 	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
-		if old, err := active(ctx, tx, who); err == nil {
-			if err := setState(ctx, tx, who, old.ID, Retired, pg.Instant(s.Now())); err != nil {
+		if old, err := active(ctx, tx, who, algorithm); err == nil {
+			if err := retire(ctx, tx, who, old.ID, pg.Instant(s.Now())); err != nil {
 				return err
 			}
 		} else if !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
-		k, err = s.make(ctx, tx, who)
+		k, err = s.make(ctx, tx, who, algorithm)
 		return err
 	})
 	return k, err
 }
 
-// Withdraw marks a key as compromised: it is published no more. NotFound when
-// there is none such.
-func (s *Service) Withdraw(ctx context.Context, who access.Actor, key string) (Key, error) {
+// Withdraw marks a key as compromised from an instant on, or from its beginning
+// when that is not known. What it signed since does not verify; what it signed
+// before does. It signs no more, and the next signature is made with a new key.
+// A second withdrawal may only put the instant earlier. NotFound when there is
+// no such key.
+func (s *Service) Withdraw(ctx context.Context, who access.Actor, key string, from *time.Time) (Key, error) {
 	if err := access.Check(who, access.ManageInstitution); err != nil {
 		return Key{}, err
 	}
@@ -179,15 +208,41 @@ func (s *Service) Withdraw(ctx context.Context, who access.Actor, key string) (K
 		if i < 0 {
 			return fault.Missing("key")
 		}
-		now := pg.Instant(s.Now())
 		k = all[i]
-		k.State, k.RetiredAt = Compromised, &now
-		if err := setState(ctx, tx, who, key, Compromised, now); err != nil {
+		now := pg.Instant(s.Now())
+		since, no := k.since(from, now)
+		if no != nil {
+			return no
+		}
+		if k.CompromisedFrom != nil && k.CompromisedFrom.Equal(since) {
+			return nil
+		}
+		k.State, k.CompromisedFrom = Compromised, &since
+		if k.RetiredAt == nil {
+			k.RetiredAt = &now
+		}
+		if err := compromise(ctx, tx, who, k); err != nil {
 			return err
 		}
-		return audit.Write(ctx, tx, now, who, audit.Entry{Action: access.ManageInstitution, Target: key, Detail: map[string]any{"key": Compromised}})
+		return audit.Write(ctx, tx, now, who, audit.Entry{Action: access.ManageInstitution, Target: key,
+			Detail: map[string]any{"key": Compromised, "from": since.Format(time.RFC3339)}})
 	})
 	return k, err
+}
+
+// since is from when on the key is compromised.
+func (k Key) since(from *time.Time, now time.Time) (time.Time, *fault.Error) {
+	since := k.CreatedAt
+	if from != nil && from.After(since) {
+		since = pg.Instant(*from)
+	}
+	switch {
+	case since.After(now):
+		return since, fault.At("from", "in-the-past", "A key cannot be known to be in other hands from a day that is to come. Withdraw it from now.")
+	case k.CompromisedFrom != nil && since.After(*k.CompromisedFrom):
+		return since, &fault.Error{Kind: fault.State, Field: "from", Rule: "earlier", Message: "This key was withdrawn from an earlier instant; that can only be put earlier still."}
+	}
+	return since, nil
 }
 
 // List are all keys, newest first; they are public.
@@ -210,14 +265,15 @@ func (s *Service) Sign(ctx context.Context, who access.Actor, key string, data .
 		return nil, err
 	}
 	var sealed []byte
+	var algorithm string
 	system := access.SystemOf(who.InstitutionID, "keyring")
 	err := s.DB.Tenant(ctx, system, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, `
-			select s.sealed
+			select s.sealed, k.algorithm
 			from signing_key_secret s
 			join signing_key k on k.institution_id = s.institution_id and k.id = s.key_id
 			where s.institution_id = @institution and s.key_id = @key and k.state = 'active'`,
-			pgx.NamedArgs{"institution": who.InstitutionID, "key": key}).Scan(&sealed)
+			pgx.NamedArgs{"institution": who.InstitutionID, "key": key}).Scan(&sealed, &algorithm)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, &fault.Error{Kind: fault.State, Rule: "key-active", Message: "The signing key was retired meanwhile. Try again; the present key will be used."}
@@ -225,14 +281,20 @@ func (s *Service) Sign(ctx context.Context, who access.Actor, key string, data .
 	if err != nil {
 		return nil, err
 	}
-	private, err := s.Master.open(sealed, place(who.InstitutionID, key))
+	opened, err := s.Master.open(sealed, place(who.InstitutionID, key))
 	if err != nil {
 		return nil, err
 	}
-	defer clear(private)
+	defer clear(opened)
+	private, err := parsePrivate(algorithm, opened)
+	if err != nil {
+		return nil, err
+	}
 	signatures := make([][]byte, len(data))
 	for i, d := range data {
-		signatures[i] = ed25519.Sign(ed25519.PrivateKey(private), d)
+		if signatures[i], err = private.sign(d); err != nil {
+			return nil, err
+		}
 	}
 	return signatures, nil
 }
@@ -240,13 +302,13 @@ func (s *Service) Sign(ctx context.Context, who access.Actor, key string, data .
 func place(institution, key string) string { return institution + "/" + key }
 
 // make makes a key and writes both halves.
-func (s *Service) make(ctx context.Context, tx pgx.Tx, who access.Actor) (Key, error) {
-	public, private, err := ed25519.GenerateKey(rand.Reader)
+func (s *Service) make(ctx context.Context, tx pgx.Tx, who access.Actor, algorithm string) (Key, error) {
+	public, private, err := generate(algorithm)
 	if err != nil {
 		return Key{}, err
 	}
 	defer clear(private)
-	k := Key{ID: s.NewID("key"), Algorithm: "Ed25519", PublicKeyMultibase: vc.Multikey(public), State: Active, CreatedAt: pg.Instant(s.Now())}
+	k := Key{ID: s.NewID("key"), Algorithm: algorithm, PublicKeyMultibase: public, State: Active, CreatedAt: pg.Instant(s.Now())}
 	sealed, err := s.Master.seal(private, place(who.InstitutionID, k.ID))
 	if err != nil {
 		return Key{}, err
@@ -263,14 +325,14 @@ func (s *Service) make(ctx context.Context, tx pgx.Tx, who access.Actor) (Key, e
 	if err != nil {
 		return Key{}, err
 	}
-	return k, audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.ManageInstitution, Target: k.ID, Detail: map[string]any{"key": "made"}})
+	return k, audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.ManageInstitution, Target: k.ID, Detail: map[string]any{"key": "made", "algorithm": algorithm}})
 }
 
-const columns = `id, algorithm, public_key_multibase, state, created_at, retired_at`
+const columns = `id, algorithm, public_key_multibase, state, created_at, retired_at, compromised_from`
 
-func active(ctx context.Context, tx pgx.Tx, who access.Actor) (Key, error) {
-	rows, _ := tx.Query(ctx, `select `+columns+` from signing_key where institution_id = @institution and state = 'active' and algorithm = 'Ed25519'`,
-		pgx.NamedArgs{"institution": who.InstitutionID})
+func active(ctx context.Context, tx pgx.Tx, who access.Actor, algorithm string) (Key, error) {
+	rows, _ := tx.Query(ctx, `select `+columns+` from signing_key where institution_id = @institution and state = 'active' and algorithm = @algorithm`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "algorithm": algorithm})
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Key])
 }
 
@@ -280,22 +342,42 @@ func list(ctx context.Context, tx pgx.Tx, who access.Actor) ([]Key, error) {
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Key])
 }
 
-func setState(ctx context.Context, tx pgx.Tx, who access.Actor, key, state string, now time.Time) error {
-	done, err := tx.Exec(ctx, `update signing_key set state = @state, retired_at = coalesce(retired_at, @now) where institution_id = @institution and id = @key`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "key": key, "state": state, "now": now})
+// retire ends the signing of an active key; one that somebody else retired at
+// this moment is a Conflict.
+func retire(ctx context.Context, tx pgx.Tx, who access.Actor, key string, now time.Time) error {
+	done, err := tx.Exec(ctx, `update signing_key set state = 'retired', retired_at = @now where institution_id = @institution and id = @key and state = 'active'`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "key": key, "now": now})
+	if err == nil && done.RowsAffected() == 0 {
+		return &fault.Error{Kind: fault.Conflict, Rule: "rotated-at-once", Message: "Somebody else rotated this key at the same moment. Look at the keys before you rotate again."}
+	}
+	return err
+}
+
+func compromise(ctx context.Context, tx pgx.Tx, who access.Actor, k Key) error {
+	done, err := tx.Exec(ctx, `
+		update signing_key set state = @state, retired_at = @retired, compromised_from = @since
+		where institution_id = @institution and id = @key`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "key": k.ID, "state": k.State, "retired": k.RetiredAt, "since": k.CompromisedFrom})
 	if err == nil && done.RowsAffected() == 0 {
 		return fault.Missing("key")
 	}
 	return err
 }
 
-// Methods are the keys that verify, as methods of the institution's DID.
+// Methods are the keys that verify anything, as methods of the institution's
+// DID: those in use, those of the past, and those that were compromised later
+// than they were made, with the instant from which on they verify nothing.
 func Methods(did string, keys []Key) []vc.Method {
 	var all []vc.Method
 	for _, k := range keys {
-		if k.State != Compromised && k.Algorithm == "Ed25519" {
-			all = append(all, vc.Method{ID: Method(did, k.ID), Type: "Multikey", Controller: did, PublicKey: k.PublicKeyMultibase})
+		m := vc.Method{ID: Method(did, k.ID), Type: "Multikey", Controller: did, PublicKey: k.PublicKeyMultibase}
+		if k.CompromisedFrom != nil {
+			if !k.CompromisedFrom.After(k.CreatedAt) {
+				continue
+			}
+			m.Revoked = k.CompromisedFrom.UTC().Format(time.RFC3339)
 		}
+		all = append(all, m)
 	}
 	return all
 }

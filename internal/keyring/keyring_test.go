@@ -61,7 +61,7 @@ func TestSignAndRotate(t *testing.T) {
 	if _, err := s.Sign(t.Context(), neighbour, k.ID, []byte("x")); fault.KindOf(err) != fault.State {
 		t.Errorf("a neighbour signs: %v", err)
 	}
-	next, err := s.Rotate(t.Context(), who)
+	next, err := s.Rotate(t.Context(), who, Ed25519)
 	if err != nil || next.ID == k.ID {
 		t.Fatalf("%v, %v", next, err)
 	}
@@ -72,7 +72,7 @@ func TestSignAndRotate(t *testing.T) {
 	if err != nil || len(Methods("did:web:x", all)) != 2 {
 		t.Errorf("%v, %v", all, err)
 	}
-	if _, err := s.Withdraw(t.Context(), who, k.ID); err != nil {
+	if _, err := s.Withdraw(t.Context(), who, k.ID, nil); err != nil {
 		t.Fatal(err)
 	}
 	all, err = s.List(t.Context(), who)

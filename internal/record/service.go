@@ -84,7 +84,12 @@ func (s *Service) assemble(ctx context.Context, who access.Actor, request once.R
 		return Record{}, &fault.Error{Kind: fault.State, Field: "learnerId", Rule: "something-earned",
 			Message: "Nothing has been recorded for this learner yet, so there is nothing to put into a record. Award something first."}
 	}
-	facts, latest, omissions, err := s.facts(ctx, who, l, embedded)
+	facts, omissions := s.standing(l, embedded)
+	if len(facts.Credentials) == 0 {
+		return Record{}, &fault.Error{Kind: fault.State, Field: "learnerId", Rule: "something-earned",
+			Message: "None of this learner's credentials stands: each was suspended or revoked, or has expired. There is nothing to put into a record."}
+	}
+	latest, err := s.complete(ctx, who, &facts, &omissions)
 	if err != nil {
 		return Record{}, err
 	}
@@ -93,23 +98,68 @@ func (s *Service) assemble(ctx context.Context, who access.Actor, request once.R
 		return Record{}, err
 	}
 	hash := sha256.Sum256(content)
-	if bytes.Equal(hash[:], latest.ContentHash) {
+	stands, err := s.stands(ctx, who, latest)
+	if err != nil {
+		return Record{}, err
+	}
+	if stands && bytes.Equal(hash[:], latest.ContentHash) {
 		return latest, s.DB.Tenant(ctx, who, func(tx pgx.Tx) error { return once.Keep(ctx, tx, s.Now(), who, request, string(latest.ID)) })
 	}
 	r := Record{ID: ID(s.NewID("rec")), LearnerID: l.ID, ContentHash: hash[:], Partial: facts.Partial, Omissions: omissions,
 		AssembledAt: pg.Instant(s.Now()), AssembledBy: who.ID}
-	return s.seal(ctx, who, request, r, facts)
+	return s.seal(ctx, who, request, r, latest, facts)
 }
 
-// facts reads what a record tells besides its credentials, in one moment.
-func (s *Service) facts(ctx context.Context, who access.Actor, l learner.Learner, embedded []credential.Credential) (f Facts, latest Record, omissions []Omission, err error) {
-	f = Facts{Learner: l, Credentials: embedded}
-	omissions = []Omission{}
+// stands reports whether the institution stands by a version; State when that
+// is on hold, because another version would go around the hold.
+func (s *Service) stands(ctx context.Context, who access.Actor, latest Record) (bool, error) {
+	if latest.ID == "" {
+		return false, nil
+	}
+	c, err := s.Credentials.Find(ctx, who, string(latest.CredentialID))
+	if err == nil && c.Status == credential.Suspended {
+		err = &fault.Error{Kind: fault.State, Field: "learnerId", Rule: "not-suspended",
+			Message: "The latest version of this record is suspended. Lift the suspension, or revoke it, before another is made."}
+	}
+	return c.Stands(s.Now()), err
+}
+
+// standing are the credentials that the institution stands by, and what is left
+// out because it does not. A record without what is on hold, or has ended, is a
+// partial one; what was revoked was not earned.
+func (s *Service) standing(l learner.Learner, all []credential.Credential) (Facts, []Omission) {
+	f, omissions := Facts{Learner: l}, []Omission{}
+	var suspended, revoked, expired int
+	for _, c := range all {
+		switch {
+		case c.Status == credential.Suspended:
+			suspended++
+		case c.Status == credential.Revoked:
+			revoked++
+		case c.Expired(s.Now()):
+			expired++
+		default:
+			f.Credentials = append(f.Credentials, c)
+		}
+	}
+	f.Partial = suspended+expired > 0
+	for _, o := range []Omission{{"Credentials that are suspended are not part of a record.", suspended},
+		{"Credentials that were revoked are not part of a record.", revoked}, {"Credentials that have expired are not part of a record.", expired}} {
+		if o.Count > 0 {
+			omissions = append(omissions, o)
+		}
+	}
+	return f, omissions
+}
+
+// complete reads what a record tells besides its credentials, in one moment,
+// and the version before it.
+func (s *Service) complete(ctx context.Context, who access.Actor, f *Facts, omissions *[]Omission) (latest Record, err error) {
 	var targets []string
-	for _, c := range embedded {
+	for _, c := range f.Credentials {
 		_, more, err := alignments(*c.Document)
 		if err != nil {
-			return f, latest, nil, err
+			return latest, err
 		}
 		targets = append(targets, more...)
 	}
@@ -126,26 +176,29 @@ func (s *Service) facts(ctx context.Context, who access.Actor, l learner.Learner
 		if f.Items, f.Links, err = framework.Around(ctx, tx, who, targets); err != nil {
 			return err
 		}
-		gone, err := withdrawn(ctx, tx, who, l.ID)
+		gone, err := withdrawn(ctx, tx, who, f.Learner.ID)
 		if err != nil {
 			return err
 		}
 		if gone > 0 {
-			omissions = append(omissions, Omission{Reason: "Awards that were withdrawn are not part of a record.", Count: gone})
+			*omissions = append(*omissions, Omission{Reason: "Awards that were withdrawn are not part of a record.", Count: gone})
 		}
-		latest, _, err = newest(ctx, tx, who, l.ID)
+		latest, _, err = newest(ctx, tx, who, f.Learner.ID)
 		return err
 	})
-	return f, latest, omissions, err
+	return latest, err
 }
 
 // errMeanwhile undoes a version whose content somebody else assembled first.
 var errMeanwhile = errors.New("assembled meanwhile")
 
 // seal signs the record and keeps it as the learner's next version.
-func (s *Service) seal(ctx context.Context, who access.Actor, request once.Request, r Record, f Facts) (Record, error) {
+func (s *Service) seal(ctx context.Context, who access.Actor, request once.Request, r, before Record, f Facts) (Record, error) {
 	var meanwhile Record
 	draft := credential.Draft{Kind: credential.OfRecord, LearnerID: r.LearnerID, Compose: f.Compose}
+	if before.ID != "" {
+		draft.Supersedes = &before.CredentialID
+	}
 	_, err := s.Credentials.Seal(ctx, who, []credential.Draft{draft}, func(tx pgx.Tx, all []credential.Credential) error {
 		if err := lock(ctx, tx, who, r.LearnerID); err != nil {
 			return err
@@ -154,7 +207,7 @@ func (s *Service) seal(ctx context.Context, who access.Actor, request once.Reque
 		if err != nil {
 			return err
 		}
-		if bytes.Equal(latest.ContentHash, r.ContentHash) {
+		if latest.ID != before.ID && bytes.Equal(latest.ContentHash, r.ContentHash) {
 			meanwhile = latest
 			return errMeanwhile
 		}
@@ -238,6 +291,34 @@ func (s *Service) ItemsOf(ctx context.Context, who access.Actor, ids []ID) (map[
 	var all map[ID][]credential.ID
 	err := s.read(ctx, who, func(tx pgx.Tx) (err error) {
 		all, err = itemsOf(ctx, tx, who, ids)
+		return err
+	})
+	return all, err
+}
+
+// OutdatedItemsOf are those credentials of each record that are suspended or
+// revoked by now, or were replaced.
+func (s *Service) OutdatedItemsOf(ctx context.Context, who access.Actor, ids []ID) (map[ID][]credential.ID, error) {
+	var all map[ID][]credential.ID
+	err := s.read(ctx, who, func(tx pgx.Tx) (err error) {
+		all, err = outdatedOf(ctx, tx, who, ids)
+		return err
+	})
+	return all, err
+}
+
+// maxContaining is how many records are named for one credential.
+const maxContaining = 50
+
+// Containing are the records that embed each credential, newest first, at most
+// 50 of each.
+func (s *Service) Containing(ctx context.Context, who access.Actor, ids []credential.ID) (map[credential.ID][]Record, error) {
+	all := make(map[credential.ID][]Record, len(ids))
+	err := s.read(ctx, who, func(tx pgx.Tx) error {
+		rows, err := containing(ctx, tx, who, ids, maxContaining)
+		for _, r := range rows {
+			all[r.Item] = append(all[r.Item], r.Record)
+		}
 		return err
 	})
 	return all, err

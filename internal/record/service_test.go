@@ -303,16 +303,16 @@ func TestARetiredKeyStillVerifiesAndADraftIsTakenUpByTheNext(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	a := b.award(t, 0, "2026-05-01")
-	before := must(b.Credentials.Issue(t.Context(), b.registrar, nil, string(a.ID)))
+	before := must(b.Credentials.Issue(t.Context(), b.registrar, nil, credential.Order{AssertionID: string(a.ID)}))
 	admin := access.Actor{ID: "cli_a", InstitutionID: b.registrar.InstitutionID, Roles: []access.Role{access.Administrator}}
-	must(b.keys.Rotate(t.Context(), admin))
-	after := must(b.Credentials.Issue(t.Context(), b.registrar, nil, string(a.ID)))
+	must(b.keys.Rotate(t.Context(), admin, keyring.Ed25519))
+	after := must(b.Credentials.Issue(t.Context(), b.registrar, nil, credential.Order{AssertionID: string(a.ID)}))
 	if before.ID != after.ID {
 		t.Error("a new key makes no new credential")
 	}
 	keys := keyring.Resolver(must(b.in.DID(b.Credentials.Origin)), must(b.keys.List(t.Context(), b.registrar)))
 	checkProofs(t, []byte(*before.Document), keys, 1)
-	other := must(b.Credentials.Issue(t.Context(), b.registrar, nil, string(b.award(t, 1, "2026-05-02").ID)))
+	other := must(b.Credentials.Issue(t.Context(), b.registrar, nil, credential.Order{AssertionID: string(b.award(t, 1, "2026-05-02").ID)}))
 	if other.KeyID == before.KeyID {
 		t.Error("the retired key signed")
 	}

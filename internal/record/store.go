@@ -59,6 +59,11 @@ func itemsOf(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) (map[ID
 		where institution_id = @institution and record_id = any(@ids) and (@only::text is null or learner_id = @only)
 		order by record_id, position`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
+	return grouped(rows, err)
+}
+
+// grouped are the credentials of each record, in the order of the rows.
+func grouped(rows pgx.Rows, err error) (map[ID][]credential.ID, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +72,41 @@ func itemsOf(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) (map[ID
 	var c credential.ID
 	_, err = pgx.ForEachRow(rows, []any{&r, &c}, func() error { all[r] = append(all[r], c); return nil })
 	return all, err
+}
+
+func outdatedOf(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) (map[ID][]credential.ID, error) {
+	rows, err := tx.Query(ctx, `
+		select i.record_id, i.credential_id
+		from record_item i
+		join credential c on c.institution_id = i.institution_id and c.id = i.credential_id
+		where i.institution_id = @institution and i.record_id = any(@ids) and (@only::text is null or i.learner_id = @only)
+		  and (c.status <> 'active' or exists (
+			select from credential n where n.institution_id = c.institution_id and n.supersedes = c.id and n.state = 'issued'))
+		order by i.record_id, i.position`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
+	return grouped(rows, err)
+}
+
+// containingRow is a record with the credential that it embeds.
+type containingRow struct {
+	Item credential.ID
+	Record
+}
+
+func containing(ctx context.Context, tx pgx.Tx, who access.Actor, ids []credential.ID, limit int) ([]containingRow, error) {
+	rows, _ := tx.Query(ctx, `
+		select k.id as item, `+columns+`
+		from unnest(@ids::text[]) as k (id)
+		cross join lateral (
+			select record.*
+			from record_item i
+			join record on record.institution_id = i.institution_id and record.id = i.record_id
+			where i.institution_id = @institution and i.credential_id = k.id and (@only::text is null or i.learner_id = @only)
+			order by record.version desc
+			limit @limit) as r
+		order by k.id, r.version desc`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "limit": limit, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[containingRow])
 }
 
 // withdrawn counts a learner's assertions that were taken back.

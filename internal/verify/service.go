@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/testamur/testamur/internal/access"
+	credentials "github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
@@ -154,7 +155,11 @@ func (k *keys) ours(did string) (in institution.ID, ok bool, err error) {
 // standing is what is on file about a credential of ours.
 type standing struct {
 	State       string
+	Status      string
+	Cause       *string // of its revocation
+	ChangedAt   *time.Time
 	WithdrawnAt *time.Time
+	Superseded  bool
 }
 
 // status is whether an institution of ours still stands by a credential: it is
@@ -174,10 +179,36 @@ func (k *keys) status(issuer, id string) (Check, bool) {
 	switch {
 	case !ok || s.State != "issued":
 		return Check{"status", Failed, "The issuer has no such credential on file.", "VCDM 2.0 §4.10"}, true
+	case s.Status == credentials.Revoked:
+		return Check{"status", Failed, "The issuer revoked it" + on(s.ChangedAt) + because(s.Cause) + ".", "VCDM 2.0 §4.10"}, true
+	case s.Status == credentials.Suspended:
+		return Check{"status", Failed, "The issuer suspended it" + on(s.ChangedAt) + ": it is not to be relied on until that is lifted.", "VCDM 2.0 §4.10"}, true
 	case s.WithdrawnAt != nil:
 		return Check{"status", Failed, "The issuer withdrew this award on " + s.WithdrawnAt.Format("2 January 2006") + ".", "VCDM 2.0 §4.10"}, true
 	}
+	if s.Superseded {
+		return Check{"status", Passed, "The issuer has it on file and stands by it; there is a newer one that replaces it.", "VCDM 2.0 §4.10"}, true
+	}
 	return Check{"status", Passed, "The issuer has it on file and stands by it.", "VCDM 2.0 §4.10"}, true
+}
+
+func on(at *time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return " on " + at.Format("2 January 2006")
+}
+
+// causes are what a stranger is told of why a credential was revoked; the
+// reason itself is between the issuer and the learner.
+var causes = map[string]string{credentials.IssuedInError: ": it was issued in error", credentials.Withdrawn: ": the award was withdrawn",
+	credentials.Superseded: ": another replaced it", credentials.KeyCompromised: ": the key that signed it was in other hands"}
+
+func because(cause *string) string {
+	if cause == nil {
+		return ""
+	}
+	return causes[*cause]
 }
 
 // onFile reads, in one statement, what is on file about every credential of
@@ -187,9 +218,16 @@ func (k *keys) onFile(in institution.ID) (map[string]standing, error) {
 	who := access.SystemOf(string(in), "verify")
 	err := k.s.DB.Snapshot(k.ctx, who, func(tx pgx.Tx) error {
 		rows, err := tx.Query(k.ctx, `
-			select c.id, c.state, a.withdrawn_at
+			select c.id, c.state, c.status, e.cause, e.at, a.withdrawn_at, exists (
+				select from credential n where n.institution_id = c.institution_id and n.supersedes = c.id and n.state = 'issued')
 			from credential c
 			left join assertion a on a.institution_id = c.institution_id and a.id = c.assertion_id
+			left join lateral (
+				select e.cause, e.at
+				from credential_event e
+				where e.institution_id = c.institution_id and e.credential_id = c.id and c.status <> 'active' and e.kind = c.status
+				order by e.position desc
+				limit 1) as e on true
 			where c.institution_id = @institution and c.id = any(@ids)`,
 			pgx.NamedArgs{"institution": who.InstitutionID, "ids": k.ids})
 		if err != nil {
@@ -197,7 +235,11 @@ func (k *keys) onFile(in institution.ID) (map[string]standing, error) {
 		}
 		var id string
 		var s standing
-		_, err = pgx.ForEachRow(rows, []any{&id, &s.State, &s.WithdrawnAt}, func() error { all[id] = s; return nil })
+		_, err = pgx.ForEachRow(rows, []any{&id, &s.State, &s.Status, &s.Cause, &s.ChangedAt, &s.WithdrawnAt, &s.Superseded}, func() error {
+			all[id] = s
+			s = standing{}
+			return nil
+		})
 		return err
 	})
 	return all, err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/mr-tron/base58"
 )
@@ -113,7 +114,15 @@ func KeyOf(document []byte, method, purpose string) (Key, error) {
 	if err != nil {
 		return Key{}, &Failure{Code: NoKey, Reason: "The issuer's key is not an Ed25519 Multikey.", Err: err}
 	}
-	return Key{Controller: m.Controller, Ed25519: k}, nil
+	key := Key{Controller: m.Controller, Ed25519: k}
+	if m.Revoked != "" {
+		at, err := time.Parse(time.RFC3339, m.Revoked)
+		if err != nil {
+			return Key{}, &Failure{Code: WrongKey, Reason: fmt.Sprintf("The issuer revoked the key %q, on a day that cannot be read.", method), Err: err}
+		}
+		key.Revoked = &at
+	}
+	return key, nil
 }
 
 func (c Controller) find(method string) (Method, bool) {

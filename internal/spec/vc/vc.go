@@ -232,6 +232,18 @@ type Resolver func(method, purpose string) (Key, error)
 type Key struct {
 	Controller string
 	Ed25519    ed25519.PublicKey
+	Revoked    *time.Time // what it signed from then on does not hold, CID 1.0 §2.2
+}
+
+// holds reports why the key was not good when a proof says it was created.
+func (k Key) holds(created string) error {
+	if k.Revoked == nil {
+		return nil
+	}
+	if at, err := time.Parse(time.RFC3339, created); err == nil && at.Before(*k.Revoked) {
+		return nil
+	}
+	return &Failure{Code: WrongKey, Reason: "The issuer withdrew this key from " + k.Revoked.UTC().Format(time.RFC3339) + " on, and this was not signed before."}
 }
 
 // Checked is the outcome of one proof.
@@ -308,6 +320,9 @@ func (v *verification) proof(raw jsonld.Value) Checked {
 		return c
 	}
 	if c.Key, c.Err = v.keys(p.VerificationMethod, p.ProofPurpose); c.Err != nil {
+		return c
+	}
+	if c.Err = c.Key.holds(p.Created); c.Err != nil {
 		return c
 	}
 	hash, err := v.hash(raw, p)
