@@ -94,7 +94,8 @@ var tables = plan.Tables{
 	"CourseConnection":      {Satisfies: courseConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"CourseEdge":            {Satisfies: courseEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"CourseMapping":         {Satisfies: courseMappingImplementors, Fields: map[string]int{"course": 0, "competency": 1, "stage": 2, "targetLevel": 3}},
-	"Credential":            {Satisfies: credentialImplementors, Fields: map[string]int{"id": 0, "kind": 1, "state": 2, "learner": 3, "assertion": 4, "keyId": 5, "draftedAt": 6, "issuedAt": 7, "issuedBy": 8, "document": 9}},
+	"Credential":            {Satisfies: credentialImplementors, Fields: map[string]int{"id": 0, "kind": 1, "state": 2, "status": 3, "history": 4, "learner": 5, "assertion": 6, "keyId": 7, "draftedAt": 8, "issuedAt": 9, "issuedBy": 10, "validUntil": 11, "url": 12, "statusListUrl": 13, "statusIndex": 14, "supersedes": 15, "supersededBy": 16, "records": 17, "document": 18}},
+	"CredentialEvent":       {Satisfies: credentialEventImplementors, Fields: map[string]int{"kind": 0, "at": 1, "byId": 2, "cause": 3, "reason": 4}},
 	"Criteria":              {Satisfies: criteriaImplementors, Fields: map[string]int{"id": 0, "narrative": 1}},
 	"DefinitionAlignment":   {Satisfies: definitionAlignmentImplementors, Fields: map[string]int{"targetCode": 0, "targetDescription": 1, "targetName": 2, "targetFramework": 3, "targetType": 4, "targetUrl": 5}},
 	"Evidence":              {Satisfies: evidenceImplementors, Fields: map[string]int{"url": 0, "name": 1, "description": 2, "narrative": 3, "genre": 4}},
@@ -104,8 +105,9 @@ var tables = plan.Tables{
 	"FrameworkEdge":         {Satisfies: frameworkEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"IdentifierEntry":       {Satisfies: identifierEntryImplementors, Fields: map[string]int{"identifier": 0, "identifierType": 1}},
 	"Image":                 {Satisfies: imageImplementors, Fields: map[string]int{"id": 0, "caption": 1}},
-	"Institution":           {Satisfies: institutionImplementors, Fields: map[string]int{"id": 0, "slug": 1, "name": 2, "url": 3, "email": 4, "phone": 5, "description": 6, "imageUrl": 7, "official": 8, "address": 9, "otherIdentifiers": 10, "did": 11, "version": 12, "createdAt": 13, "updatedAt": 14, "staff": 15, "apiClients": 16, "signingKeys": 17}},
+	"Institution":           {Satisfies: institutionImplementors, Fields: map[string]int{"id": 0, "slug": 1, "name": 2, "url": 3, "email": 4, "phone": 5, "description": 6, "imageUrl": 7, "official": 8, "address": 9, "otherIdentifiers": 10, "did": 11, "version": 12, "createdAt": 13, "updatedAt": 14, "staff": 15, "apiClients": 16, "signingKeys": 17, "issuingPolicy": 18}},
 	"InstitutionIdentifier": {Satisfies: institutionIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
+	"IssuingPolicy":         {Satisfies: issuingPolicyImplementors, Fields: map[string]int{"issueOnAward": 0, "updatedAt": 1}},
 	"Job":                   {Satisfies: jobImplementors, Fields: map[string]int{"id": 0, "kind": 1, "state": 2, "createdAt": 3, "createdBy": 4, "startedAt": 5, "finishedAt": 6, "bytesTotal": 7, "bytesDone": 8, "lineDone": 9, "createdCount": 10, "updatedCount": 11, "unchangedCount": 12, "failedCount": 13, "notices": 14, "failure": 15, "outcomes": 16, "errorFileUrl": 17}},
 	"JobConnection":         {Satisfies: jobConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"JobEdge":               {Satisfies: jobEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
@@ -118,7 +120,7 @@ var tables = plan.Tables{
 	"PageInfo":              {Satisfies: pageInfoImplementors, Fields: map[string]int{"hasNextPage": 0, "endCursor": 1}},
 	"Profile":               {Satisfies: profileImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2, "email": 3}},
 	"Query":                 {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "course": 8, "courses": 9, "credential": 10, "job": 11, "jobs": 12, "framework": 13, "frameworks": 14, "competency": 15, "institution": 16, "learner": 17, "learners": 18, "record": 19, "verifyCredential": 20}},
-	"Record":                {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "version": 2, "credential": 3, "items": 4, "partial": 5, "omissions": 6, "assembledAt": 7, "assembledBy": 8}},
+	"Record":                {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "version": 2, "credential": 3, "items": 4, "outdatedItems": 5, "partial": 6, "omissions": 7, "assembledAt": 8, "assembledBy": 9}},
 	"RecordConnection":      {Satisfies: recordConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"RecordEdge":            {Satisfies: recordEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"Related":               {Satisfies: relatedImplementors, Fields: map[string]int{"id": 0, "inLanguage": 1, "version": 2}},
@@ -131,7 +133,7 @@ var tables = plan.Tables{
 	"RubricCriterion":       {Satisfies: rubricCriterionImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "category": 3, "description": 4, "weight": 5, "levels": 6}},
 	"RubricCriterionLevel":  {Satisfies: rubricCriterionLevelImplementors, Fields: map[string]int{"id": 0, "name": 1, "level": 2, "description": 3, "points": 4, "alignment": 5}},
 	"RubricLevel":           {Satisfies: rubricLevelImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "quality": 3, "description": 4, "feedback": 5, "score": 6}},
-	"SigningKey":            {Satisfies: signingKeyImplementors, Fields: map[string]int{"id": 0, "algorithm": 1, "publicKeyMultibase": 2, "state": 3, "createdAt": 4, "retiredAt": 5}},
+	"SigningKey":            {Satisfies: signingKeyImplementors, Fields: map[string]int{"id": 0, "algorithm": 1, "publicKeyMultibase": 2, "state": 3, "createdAt": 4, "retiredAt": 5, "compromisedFrom": 6}},
 	"Staff":                 {Satisfies: staffImplementors, Fields: map[string]int{"id": 0, "email": 1, "name": 2, "roles": 3, "version": 4, "createdAt": 5, "updatedAt": 6, "deactivatedAt": 7}},
 	"StaffConnection":       {Satisfies: staffConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"StaffEdge":             {Satisfies: staffEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
@@ -2284,22 +2286,50 @@ func (x *writing) write_Credential(fields []plan.Field, obj *credential.Credenti
 		case 2:
 			whole = x.field_Credential_state(f, obj) && whole
 		case 3:
-			whole = x.field_Credential_learner(f, obj) && whole
+			whole = x.field_Credential_status(f, obj) && whole
 		case 4:
+			whole = x.field_Credential_history(f, obj) && whole
+		case 5:
+			whole = x.field_Credential_learner(f, obj) && whole
+		case 6:
 			if !x.field_Credential_assertion(f, obj) {
 				x.Null()
 			}
-		case 5:
-			whole = x.field_Credential_keyId(f, obj) && whole
-		case 6:
-			whole = x.field_Credential_draftedAt(f, obj) && whole
 		case 7:
+			whole = x.field_Credential_keyId(f, obj) && whole
+		case 8:
+			whole = x.field_Credential_draftedAt(f, obj) && whole
+		case 9:
 			if !x.field_Credential_issuedAt(f, obj) {
 				x.Null()
 			}
-		case 8:
+		case 10:
 			whole = x.field_Credential_issuedBy(f, obj) && whole
-		case 9:
+		case 11:
+			if !x.field_Credential_validUntil(f, obj) {
+				x.Null()
+			}
+		case 12:
+			whole = x.field_Credential_url(f, obj) && whole
+		case 13:
+			if !x.field_Credential_statusListUrl(f, obj) {
+				x.Null()
+			}
+		case 14:
+			if !x.field_Credential_statusIndex(f, obj) {
+				x.Null()
+			}
+		case 15:
+			if !x.field_Credential_supersedes(f, obj) {
+				x.Null()
+			}
+		case 16:
+			if !x.field_Credential_supersededBy(f, obj) {
+				x.Null()
+			}
+		case 17:
+			whole = x.field_Credential_records(f, obj) && whole
+		case 18:
 			if !x.field_Credential_document(f, obj) {
 				x.Null()
 			}
@@ -2327,6 +2357,26 @@ func (x *writing) field_Credential_state(f *plan.Field, obj *credential.Credenti
 	x.Into(f)
 	defer x.Out()
 	return x.writeNCredentialState2string(f, obj.State)
+}
+
+func (x *writing) field_Credential_status(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCredentialStatus2string(f, obj.Status)
+}
+
+func (x *writing) field_Credential_history(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []credential.Event, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Credential().History(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCredentialEvent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐEventᚄ(f, v)
 }
 
 func (x *writing) field_Credential_learner(f *plan.Field, obj *credential.Credential) bool {
@@ -2381,10 +2431,151 @@ func (x *writing) field_Credential_issuedBy(f *plan.Field, obj *credential.Crede
 	return x.writeNString2string(f, obj.IssuedBy)
 }
 
+func (x *writing) field_Credential_validUntil(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidUntil)
+}
+
+func (x *writing) field_Credential_url(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v string, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Credential().URL(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNString2string(f, v)
+}
+
+func (x *writing) field_Credential_statusListUrl(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *string, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Credential().StatusListURL(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOString2ᚖstring(f, v)
+}
+
+func (x *writing) field_Credential_statusIndex(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.StatusIndex)
+}
+
+func (x *writing) field_Credential_supersedes(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *credential.Credential, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Credential().Supersedes(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCredential2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredential(f, v)
+}
+
+func (x *writing) field_Credential_supersededBy(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *credential.Credential, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Credential().SupersededBy(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCredential2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredential(f, v)
+}
+
+func (x *writing) field_Credential_records(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []record.Record, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Credential().Records(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNRecord2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecordᚄ(f, v)
+}
+
 func (x *writing) field_Credential_document(f *plan.Field, obj *credential.Credential) bool {
 	x.Into(f)
 	defer x.Out()
 	return x.writeOString2ᚖstring(f, obj.Document)
+}
+
+func (x *writing) write_CredentialEvent(fields []plan.Field, obj *credential.Event) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CredentialEvent")
+		case 0:
+			whole = x.field_CredentialEvent_kind(f, obj) && whole
+		case 1:
+			whole = x.field_CredentialEvent_at(f, obj) && whole
+		case 2:
+			whole = x.field_CredentialEvent_byId(f, obj) && whole
+		case 3:
+			if !x.field_CredentialEvent_cause(f, obj) {
+				x.Null()
+			}
+		case 4:
+			whole = x.field_CredentialEvent_reason(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CredentialEvent_kind(f *plan.Field, obj *credential.Event) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCredentialEventKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_CredentialEvent_at(f *plan.Field, obj *credential.Event) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.At)
+}
+
+func (x *writing) field_CredentialEvent_byId(f *plan.Field, obj *credential.Event) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ByID)
+}
+
+func (x *writing) field_CredentialEvent_cause(f *plan.Field, obj *credential.Event) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORevocationCause2ᚖstring(f, obj.Cause)
+}
+
+func (x *writing) field_CredentialEvent_reason(f *plan.Field, obj *credential.Event) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
 }
 
 func (x *writing) write_Criteria(fields []plan.Field, obj *model.Criteria) bool {
@@ -3005,6 +3196,10 @@ func (x *writing) write_Institution(fields []plan.Field, obj *institution.Instit
 			}
 		case 17:
 			whole = x.field_Institution_signingKeys(f, obj) && whole
+		case 18:
+			if !x.field_Institution_issuingPolicy(f, obj) {
+				x.Null()
+			}
 		}
 	}
 	if !whole {
@@ -3161,6 +3356,20 @@ func (x *writing) field_Institution_signingKeys(f *plan.Field, obj *institution.
 	return x.writeNSigningKey2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋkeyringᚐKeyᚄ(f, v)
 }
 
+func (x *writing) field_Institution_issuingPolicy(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *credential.Policy, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Institution().IssuingPolicy(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOIssuingPolicy2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐPolicy(f, v)
+}
+
 func (x *writing) write_InstitutionIdentifier(fields []plan.Field, obj *institution.Identifier) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -3192,6 +3401,41 @@ func (x *writing) field_InstitutionIdentifier_value(f *plan.Field, obj *institut
 	x.Into(f)
 	defer x.Out()
 	return x.writeNString2string(f, obj.Value)
+}
+
+func (x *writing) write_IssuingPolicy(fields []plan.Field, obj *credential.Policy) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("IssuingPolicy")
+		case 0:
+			whole = x.field_IssuingPolicy_issueOnAward(f, obj) && whole
+		case 1:
+			if !x.field_IssuingPolicy_updatedAt(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_IssuingPolicy_issueOnAward(f *plan.Field, obj *credential.Policy) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.IssueOnAward)
+}
+
+func (x *writing) field_IssuingPolicy_updatedAt(f *plan.Field, obj *credential.Policy) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.UpdatedAt)
 }
 
 func (x *writing) write_Job(fields []plan.Field, obj *exchange.Job) bool {
@@ -4446,12 +4690,14 @@ func (x *writing) write_Record(fields []plan.Field, obj *record.Record) bool {
 		case 4:
 			whole = x.field_Record_items(f, obj) && whole
 		case 5:
-			whole = x.field_Record_partial(f, obj) && whole
+			whole = x.field_Record_outdatedItems(f, obj) && whole
 		case 6:
-			whole = x.field_Record_omissions(f, obj) && whole
+			whole = x.field_Record_partial(f, obj) && whole
 		case 7:
-			whole = x.field_Record_assembledAt(f, obj) && whole
+			whole = x.field_Record_omissions(f, obj) && whole
 		case 8:
+			whole = x.field_Record_assembledAt(f, obj) && whole
+		case 9:
 			whole = x.field_Record_assembledBy(f, obj) && whole
 		}
 	}
@@ -4508,6 +4754,20 @@ func (x *writing) field_Record_items(f *plan.Field, obj *record.Record) bool {
 		defer x.Guard(&err)
 		ctx := x.Ctx
 		return x.Resolvers.Record().Items(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCredential2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredentialᚄ(f, v)
+}
+
+func (x *writing) field_Record_outdatedItems(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []credential.Credential, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Record().OutdatedItems(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5330,6 +5590,10 @@ func (x *writing) write_SigningKey(fields []plan.Field, obj *keyring.Key) bool {
 			if !x.field_SigningKey_retiredAt(f, obj) {
 				x.Null()
 			}
+		case 6:
+			if !x.field_SigningKey_compromisedFrom(f, obj) {
+				x.Null()
+			}
 		}
 	}
 	if !whole {
@@ -5372,6 +5636,12 @@ func (x *writing) field_SigningKey_retiredAt(f *plan.Field, obj *keyring.Key) bo
 	x.Into(f)
 	defer x.Out()
 	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt)
+}
+
+func (x *writing) field_SigningKey_compromisedFrom(f *plan.Field, obj *keyring.Key) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.CompromisedFrom)
 }
 
 func (x *writing) write_Staff(fields []plan.Field, obj *institution.Staff) bool {
@@ -6243,12 +6513,40 @@ func (x *writing) writeNCredential2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	return x.write_Credential(f.Sub.Of("Credential"), v)
 }
 
+func (x *writing) writeNCredentialEvent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐEvent(f *plan.Field, v credential.Event) bool {
+	return x.write_CredentialEvent(f.Sub.Of("CredentialEvent"), &v)
+}
+
+func (x *writing) writeNCredentialEvent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐEventᚄ(f *plan.Field, v []credential.Event) bool {
+	fields := f.Sub.Of("CredentialEvent")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_CredentialEvent(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNCredentialEventKind2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "CredentialEventKind!")
+}
+
 func (x *writing) writeNCredentialKind2string(f *plan.Field, v string) bool {
 	return x.Leaf(model.MarshalLower(v), true, "CredentialKind!")
 }
 
 func (x *writing) writeNCredentialState2string(f *plan.Field, v string) bool {
 	return x.Leaf(model.MarshalLower(v), true, "CredentialState!")
+}
+
+func (x *writing) writeNCredentialStatus2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "CredentialStatus!")
 }
 
 func (x *writing) writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f *plan.Field, v day.Date) bool {
@@ -7129,6 +7427,13 @@ func (x *writing) writeOInt2ᚖint(f *plan.Field, v *int) bool {
 	return x.Int(int64(*v))
 }
 
+func (x *writing) writeOIssuingPolicy2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐPolicy(f *plan.Field, v *credential.Policy) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_IssuingPolicy(f.Sub.Of("IssuingPolicy"), v)
+}
+
 func (x *writing) writeOJob2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐJob(f *plan.Field, v *exchange.Job) bool {
 	if v == nil {
 		return false
@@ -7214,6 +7519,13 @@ func (x *writing) writeOResultDescription2ᚖgithubᚗcomᚋtestamurᚋtestamur�
 		return false
 	}
 	return x.write_ResultDescription(f.Sub.Of("ResultDescription"), v)
+}
+
+func (x *writing) writeORevocationCause2ᚖstring(f *plan.Field, v *string) bool {
+	if v == nil {
+		return false
+	}
+	return x.Leaf(model.MarshalLower(*v), false, "RevocationCause")
 }
 
 func (x *writing) writeORubricCriterionLevel2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRubricCriterionLevelᚄ(f *plan.Field, v []model.RubricCriterionLevel) bool {
