@@ -30,7 +30,7 @@ var house = strings.Fields(`
 	migrations internal/pg internal/postgres internal/pgtest
 	internal/audit internal/once internal/event internal/bulk
 	internal/institution internal/learner internal/framework internal/course
-	internal/achievement internal/assertion
+	internal/achievement internal/assertion internal/mastery
 	internal/keyring internal/credential internal/record internal/verify
 	internal/exchange internal/jobs internal/demo internal/testbed
 	internal/rest
