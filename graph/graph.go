@@ -69,7 +69,10 @@ func newHandler(c Config, schema func(gen.Config) graphql.ExecutableSchema) http
 	s.Use(&budget{})
 	s.Use(introspection{open: c.Open})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := newRequestID()
+		id := w.Header().Get("X-Request-Id") // as the server names the request
+		if id == "" {
+			id = newRequestID()
+		}
 		ctx := context.WithValue(r.Context(), requestKey{}, id)
 		w.Header().Set("X-Request-Id", id)
 		w.Header().Set("Cache-Control", "no-store")

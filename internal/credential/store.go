@@ -50,6 +50,25 @@ func ofAssertions(ctx context.Context, tx pgx.Tx, who access.Actor, ids []assert
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
 }
 
+const ofListing = `
+	from credential
+	where institution_id = @institution and state = 'issued' and kind = @kind
+	  and (@only::text is null or learner_id = @only) and (@since::timestamptz is null or issued_at > @since)`
+
+func (l Listing) args(who access.Actor) pgx.NamedArgs {
+	return pgx.NamedArgs{"institution": who.InstitutionID, "kind": l.Kind, "only": who.OnlyLearner(), "since": l.Since, "limit": l.Limit, "offset": l.Offset}
+}
+
+func count(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) (n int, err error) {
+	err = tx.QueryRow(ctx, `select count(*)`+ofListing, l.args(who)).Scan(&n)
+	return n, err
+}
+
+func listed(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) ([]Credential, error) {
+	rows, _ := tx.Query(ctx, `select `+columns+ofListing+` order by issued_at, id limit @limit offset @offset`, l.args(who))
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
+}
+
 // present are the badges of assertions that nothing has replaced, and what was
 // drafted for them.
 func present(ctx context.Context, tx pgx.Tx, who access.Actor, assertions []assertion.ID) ([]Credential, error) {

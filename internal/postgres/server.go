@@ -260,14 +260,14 @@ func (s *Server) run(o Options, owner user) error {
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, "/"
 	owner.become(cmd)
 	dieWithParent(cmd)
-	started := make(chan error)
+	started, done := make(chan error), s.done
 	go func() {
 		runtime.LockOSThread()
 		err := cmd.Start()
 		started <- err
 		if err == nil {
 			s.ended = cmd.Wait()
-			close(s.done)
+			close(done)
 		}
 		log.Close()
 	}()

@@ -1,0 +1,28 @@
+# Two commands matter: make demo, make test. Both obtain what they need and say so.
+GO ?= go
+ADDR ?= 127.0.0.1:8080
+# Where the demonstration's data lies; ./data unless said (see README, Configuration).
+DATA ?=
+# A test's database server: the folder of PostgreSQL's programs, found or obtained.
+POSTGRES = $(shell bin/testamur obtain)
+
+.PHONY: demo test bench lint generate build
+
+build:
+	$(GO) build -o bin/testamur ./cmd/testamur
+
+demo: build
+	@bin/testamur obtain >/dev/null
+	@exec bin/testamur demo --addr $(ADDR) $(if $(DATA),--data $(DATA))
+
+test: build
+	@.ci/test
+
+bench: build
+	@TESTAMUR_POSTGRES_BIN="$(POSTGRES)" $(GO) test -run '^$$' -bench . -benchtime 1s ./... | grep -v 'no test files'
+
+lint: build
+	@.ci/lint
+
+generate:
+	$(GO) generate ./...

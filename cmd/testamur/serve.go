@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/testamur/testamur/graph"
+	"github.com/testamur/testamur/graph/graphiql"
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/jobs"
+	"github.com/testamur/testamur/internal/rest"
+)
+
+// defaultAddr is where the service listens unless told otherwise.
+const defaultAddr = "127.0.0.1:8080"
+
+// network is where the service listens, for the commands that serve.
+type network struct {
+	Addr string `help:"Where to listen, HOST:PORT." env:"TESTAMUR_ADDR" default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+}
+
+// The limits of a connection. Uploads and streams set their own.
+const (
+	headersWithin = 10 * time.Second
+	readWithin    = time.Minute
+	idleFor       = 2 * time.Minute
+	drainWithin   = 20 * time.Second
+	maxHeaders    = 64 << 10
+)
+
+type serveCmd struct {
+	store
+	network
+}
+
+// Run serves until it is told to stop.
+func (c *serveCmd) Run(p *place) error {
+	log := slog.New(slog.NewJSONHandler(p.stderr, nil))
+	all, err := c.open(p, c.Addr, false, log)
+	if err != nil {
+		return err
+	}
+	err = all.serve(p.ctx, c.Addr, page{tabs: []graphiql.Tab{{Query: firstQuery}}}, func(at net.Addr) {
+		log.Info("serving", "address", at.String(), "origin", all.origin, "version", version())
+	})
+	return errors.Join(err, all.close())
+}
+
+// page is what the query page opens with.
+type page struct {
+	tabs    []graphiql.Tab
+	headers string
+	open    bool // anyone may look at the schema
+}
+
+// serve listens, works in the background, and returns when the context ends and
+// what was begun is finished. ready is called once it listens.
+func (s *services) serve(ctx context.Context, addr string, pg page, ready func(net.Addr)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w: choose another with --addr", addr, errors.Unwrap(err))
+	}
+	handler, err := s.handler(pg)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	workers, err := jobs.New(s.db, s.exchange, s.institutions, s.log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if err := workers.Start(ctx); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	kept := make(chan struct{})
+	go func() { defer close(kept); s.keepDatabase(ctx) }()
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: headersWithin, ReadTimeout: readWithin, IdleTimeout: idleFor,
+		MaxHeaderBytes: maxHeaders, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	ready(listener.Addr())
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		err = drain(ctx, server)
+	}
+	cancel()
+	stopping, stop := context.WithTimeout(context.WithoutCancel(ctx), drainWithin)
+	defer stop()
+	err = errors.Join(err, workers.Stop(stopping))
+	<-kept
+	return err
+}
+
+// drain lets requests that were begun come to their end; streams are cut off
+// when their time is up.
+func drain(ctx context.Context, server *http.Server) error {
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainWithin)
+	defer cancel()
+	err := server.Shutdown(limited)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return server.Close()
+	}
+	return err
+}
+
+// revivals is how often a private database that ends by itself is started again
+// before the service gives up on it.
+const revivals = 5
+
+// keepDatabase starts the private database again when it ends by itself;
+// meanwhile requests are answered with 503.
+func (s *services) keepDatabase(ctx context.Context) {
+	if s.private == nil {
+		return
+	}
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.private.Done():
+		}
+		if ctx.Err() != nil || n > revivals {
+			return
+		}
+		s.log.Error("the database ended by itself and is started again", "attempt", n)
+		if err := s.private.Revive(ctx, s.options); err != nil {
+			s.log.Error("the database does not start", "error", err)
+		}
+	}
+}
+
+// handler is every way in, behind the guards.
+func (s *services) handler(p page) (http.Handler, error) {
+	query, err := graphiql.Handler(graphiql.Config{Title: "Testamur", Base: "/graphiql", Endpoint: "/graphql", Headers: p.headers, Tabs: p.tabs})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/graphql", graph.NewHandler(graph.Config{Resolver: s.resolver(), Actor: s.actor, Open: p.open}))
+	mux.Handle("/graphiql", query)
+	mux.Handle("/graphiql/", query)
+	mux.Handle("/", rest.NewHandler(s.rest()))
+	mux.Handle("GET /{$}", http.RedirectHandler("/graphiql", http.StatusSeeOther))
+	return guard(mux, s.log, strings.HasPrefix(s.origin, "https://")), nil
+}
+
+// resolver is what GraphQL translates to.
+func (s *services) resolver() *graph.Resolver {
+	return &graph.Resolver{Institutions: s.institutions, Learners: s.learners, Frameworks: s.frameworks, Courses: s.courses,
+		Achievements: s.achievements, Assertions: s.assertions, Keys: s.keys, Credentials: s.credentials, Records: s.records,
+		Verifier: s.verifier, Exchange: s.exchange, Audit: s.audit, Log: s.log}
+}
+
+// rest is what the plain endpoints ask.
+func (s *services) rest() rest.Services {
+	return rest.Services{Institutions: s.institutions, Learners: s.learners, Achievements: s.achievements, Keys: s.keys,
+		Credentials: s.credentials, Exchange: s.exchange, Origin: s.origin, Version: version(), Now: s.now,
+		Ready: s.db.Pool.Ping, Actor: s.actor, Log: s.log}
+}
+
+// actor is who a request comes from: the bearer of a token, or anyone.
+func (s *services) actor(r *http.Request) (access.Actor, error) {
+	header := r.Header.Get("Authorization")
+	if header == "" {
+		return access.Anonymous(), nil
+	}
+	scheme, token, ok := strings.Cut(header, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return access.Actor{}, fault.New(fault.Unauthenticated, "Send the token as Authorization: Bearer TOKEN.")
+	}
+	return s.institutions.Authenticate(r.Context(), strings.TrimSpace(token))
+}
+
+// firstQuery is what the query page of a service without a demonstration opens
+// with: it runs with any token.
+const firstQuery = `# Set the header Authorization to Bearer and a token: testamur token create --role registrar
+query Institution {
+  institution {
+    name
+    did
+    signingKeys { id state publicKeyMultibase }
+  }
+}
+`

@@ -1,0 +1,200 @@
+// Package rest is plain HTTP for whatever others dereference or script against:
+// health, files that come in, the addresses that ids name, and the endpoints as
+// 1EdTech writes them.
+//
+// A file stands for one concern and registers its own routes. Nothing here
+// decides anything: a handler asks one operation and answers with its bytes, or
+// with its fault in the form that the endpoint's standard has for errors. What
+// is public may be read by any page; what is not needs a bearer token. Standards:
+// Open Badges 3.0 and CLR 2.0 (HTTP API), did:web, RFC 7517, RFC 9110, RFC 9457.
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/exchange"
+	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/institution"
+	"github.com/testamur/testamur/internal/keyring"
+	"github.com/testamur/testamur/internal/learner"
+)
+
+// Services is what the endpoints ask.
+type Services struct {
+	Institutions *institution.Service
+	Learners     *learner.Service
+	Achievements *achievement.Service
+	Keys         *keyring.Service
+	Credentials  *credential.Service
+	Exchange     *exchange.Service
+
+	Origin  string // that ids begin with, without a slash at the end
+	Version string // of the program
+	Now     func() time.Time
+	// Ready is nil when the database answers.
+	Ready func(context.Context) error
+	// Actor is who a request comes from; an error refuses the request.
+	Actor func(*http.Request) (access.Actor, error)
+	Log   *slog.Logger
+}
+
+// NewHandler serves every endpoint of the package.
+func NewHandler(s Services) http.Handler {
+	mux := http.NewServeMux()
+	for _, register := range []func(*http.ServeMux){s.health, s.imports, s.did, s.published, s.openBadges, s.comprehensive} {
+		register(mux)
+	}
+	s.handle(mux, "/", s.problem, methods{http.MethodGet: func(http.ResponseWriter, *http.Request) error {
+		return fault.New(fault.NotFound, "There is nothing at this address.")
+	}})
+	return mux
+}
+
+// handler answers a request, or says why not.
+type handler func(http.ResponseWriter, *http.Request) error
+
+// methods are the handlers of one address.
+type methods map[string]handler
+
+// refuser answers with a fault, in the form of its standard.
+type refuser func(w http.ResponseWriter, r *http.Request, status int, f *fault.Error)
+
+// handle registers an address. HEAD is answered as GET; a method that is not
+// there with 405 and those that are.
+func (s Services) handle(mux *http.ServeMux, pattern string, refuse refuser, by methods) {
+	allowed := slices.Sorted(maps.Keys(by))
+	if _, ok := by[http.MethodGet]; ok {
+		allowed = append(allowed, http.MethodHead)
+	}
+	allow := strings.Join(append(allowed, http.MethodOptions), ", ")
+	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		h, ok := by[method]
+		switch {
+		case ok:
+			if err := h(w, r); err != nil {
+				s.refuse(w, r, err, refuse)
+			}
+		case method == http.MethodOptions:
+			w.Header().Set("Allow", allow)
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			w.Header().Set("Allow", allow)
+			refuse(w, r, http.StatusMethodNotAllowed, fault.New(fault.Invalid, "This address answers to %s.", allow))
+		}
+	})
+}
+
+// status is the HTTP status of a kind of fault.
+var status = map[fault.Kind]int{
+	fault.Invalid: http.StatusBadRequest, fault.NotFound: http.StatusNotFound, fault.Unauthenticated: http.StatusUnauthorized,
+	fault.Forbidden: http.StatusForbidden, fault.Conflict: http.StatusConflict, fault.State: http.StatusConflict,
+	fault.Limit: http.StatusRequestEntityTooLarge, fault.Unavailable: http.StatusServiceUnavailable, fault.Internal: http.StatusInternalServerError,
+}
+
+// errNotAcceptable is answered with 406.
+var errNotAcceptable = fault.New(fault.Invalid, "This is not to be had in the form that the Accept header asks for.")
+
+// errMedia is answered with 415.
+var errMedia = fault.New(fault.Invalid, "This address does not take this Content-Type.")
+
+// refuse answers with what went wrong. What nobody foresaw goes to the log
+// under the request's id and to nobody else.
+func (s Services) refuse(w http.ResponseWriter, r *http.Request, err error, form refuser) {
+	f, ok := fault.Of(err)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		f = fault.New(fault.Limit, "The body is too large: at most %d bytes are taken here.", tooLarge.Limit)
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		f = fault.New(fault.Unavailable, "The request took too long or was given up.")
+	case !ok || f.Kind == fault.Internal:
+		s.Log.Error("request failed", "request", requestID(w), "route", r.Pattern, "error", err)
+		f = fault.New(fault.Internal, "Something went wrong in the service. Tell its operator this request id: %s.", requestID(w))
+	case f.Kind == fault.Unavailable:
+		s.Log.Error("request failed", "request", requestID(w), "route", r.Pattern, "error", err)
+	}
+	code := status[f.Kind]
+	switch {
+	case errors.Is(err, errNotAcceptable):
+		code = http.StatusNotAcceptable
+	case errors.Is(err, errMedia):
+		code = http.StatusUnsupportedMediaType
+	case f.Kind == fault.Unauthenticated:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="testamur"`)
+	case f.Kind == fault.Unavailable:
+		w.Header().Set("Retry-After", "5")
+	}
+	form(w, r, code, f)
+}
+
+// requestID is the id that the service gave the request.
+func requestID(w http.ResponseWriter) string { return w.Header().Get("X-Request-Id") }
+
+// problem is a fault as RFC 9457 writes it.
+func (s Services) problem(w http.ResponseWriter, _ *http.Request, code int, f *fault.Error) {
+	writeJSON(w, code, "application/problem+json", struct {
+		Title   string     `json:"title"`
+		Status  int        `json:"status"`
+		Detail  string     `json:"detail"`
+		Code    fault.Kind `json:"code"`
+		Field   string     `json:"field,omitempty"`
+		Rule    string     `json:"rule,omitempty"`
+		Request string     `json:"requestId,omitempty"`
+	}{http.StatusText(code), code, f.Message, f.Kind, f.Field, f.Rule, requestID(w)})
+}
+
+func writeJSON(w http.ResponseWriter, code int, media string, v any) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("marshal an answer: %v", err)) // plain values
+	}
+	h := w.Header()
+	h.Set("Content-Type", media)
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-store")
+	}
+	w.WriteHeader(code)
+	_, _ = w.Write(append(raw, '\n'))
+}
+
+// body reads at most max bytes of one of the media types.
+func body(w http.ResponseWriter, r *http.Request, limit int64, media ...string) ([]byte, error) {
+	got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || !slices.Contains(media, got) {
+		return nil, errMedia
+	}
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+}
+
+// signedIn is the actor of a request that needs one.
+func (s Services) signedIn(r *http.Request) (access.Actor, error) {
+	who, err := s.Actor(r)
+	if err == nil && who.InstitutionID == "" {
+		err = fault.New(fault.Unauthenticated, "Send a bearer token with this request.")
+	}
+	return who, err
+}
+
+// institutionAt is a visitor of the institution that the address names.
+func (s Services) institutionAt(r *http.Request) (access.Actor, error) {
+	in, err := s.Institutions.BySlug(r.Context(), r.PathValue("slug"))
+	return access.VisitorOf(string(in)), err
+}
