@@ -546,7 +546,7 @@ func (s *Service) Listed(ctx context.Context, who access.Actor, l Listing) (all 
 		if total, err = count(ctx, tx, who, l); err != nil {
 			return err
 		}
-		all, err = listed(ctx, tx, who, l)
+		all, err = numbered(ctx, tx, who, l)
 		return err
 	})
 	return all, total, err

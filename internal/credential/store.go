@@ -64,7 +64,7 @@ func count(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) (n int, 
 	return n, err
 }
 
-func listed(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) ([]Credential, error) {
+func numbered(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) ([]Credential, error) {
 	rows, _ := tx.Query(ctx, `select `+columns+ofListing+` order by issued_at, id limit @limit offset @offset`, l.args(who))
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
 }
