@@ -2,15 +2,13 @@ package rdfc
 
 import (
 	"bytes"
-	"cmp"
 	"crypto"
-	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 )
 
 // ErrTooComplex is returned for a dataset whose blank nodes are so alike and so
@@ -50,23 +48,44 @@ func (r Result) Issued() map[string]string {
 // It returns ErrTooComplex above the work limit, and an error for a hash that
 // RDFC-1.0 does not allow.
 func Canonicalize(ds Dataset, opts Options) (Result, error) {
+	c, err := labelled(ds, opts)
+	if err != nil {
+		return Result{}, err
+	}
+	defer c.release()
+	return Result{NQuads: c.write(nil), labels: slices.Clone(c.labels), ids: slices.Clone(c.ids)}, nil
+}
+
+// Digest is the hash of the canonical form, which is not kept.
+func Digest(ds Dataset, opts Options) ([]byte, error) {
+	c, err := labelled(ds, opts)
+	if err != nil {
+		return nil, err
+	}
+	defer c.release()
+	c.out = c.write(c.out[:0])
+	d := c.sum(c.out)
+	return slices.Clone(d[:c.hash.Size()]), nil
+}
+
+// labelled is a canonicalizer that has named every blank node.
+func labelled(ds Dataset, opts Options) (*canonicalizer, error) {
 	if opts.Hash == 0 {
 		opts.Hash = crypto.SHA256
 	}
 	if opts.Hash != crypto.SHA256 && opts.Hash != crypto.SHA384 {
-		return Result{}, fmt.Errorf("canonicalization hashes with SHA-256 or SHA-384, not %v", opts.Hash)
+		return nil, fmt.Errorf("canonicalization hashes with SHA-256 or SHA-384, not %v", opts.Hash)
 	}
-	c := load(ds)
-	c.hash = opts.Hash
+	c := load(ds, opts.Hash)
 	c.work = opts.WorkLimit
 	if c.work == 0 {
 		c.work = defaultWork(len(c.quads))
 	}
-	c.link()
-	if err := c.issueAll(); err != nil {
-		return Result{}, err
+	if err := c.label(); err != nil {
+		c.release()
+		return nil, err
 	}
-	return Result{NQuads: c.write(), labels: c.labels, ids: c.ids}, nil
+	return c, nil
 }
 
 // defaultWork allows 100 steps a statement, and a good start. A transcript of a
@@ -88,22 +107,25 @@ type quad struct {
 // group is the run of statements about one subject.
 type group struct {
 	subject    Term
+	number     int32 // of a blank subject
 	start, end int32
 	blanks     bool // an object or graph name is blank: order waits for labels
 }
 
+// canonicalizer is one dataset on its way. It is used again for the next, with
+// the memory it has.
 type canonicalizer struct {
+	labeler
 	ds     Dataset
-	hash   crypto.Hash
-	work   int
 	quads  []quad
 	groups []group
+	which  []int32 // group of each statement of ds
 
 	labels []Term // by blank node number
 	names  map[Term]int32
-	ids    []int32  // canonical number, or none
-	first  []string // first degree hash, hexadecimal
-	next   int32
+	made   []int32 // number of the blank node _:bN, + 1, by N
+	about  map[Term]int32
+	alone  []bool // by blank node: no statement of it names another
 
 	// mentions[at[n]:at[n+1]] are the statements in which blank node n occurs.
 	at       []int32
@@ -112,76 +134,116 @@ type canonicalizer struct {
 	buf   []byte
 	lines []span
 	order []byte
+	out   []byte
+	text  []byte // canonical labels, one after the other
+	ends  []int32
+	named Term // text, as terms are cut from it
+}
+
+var canonicalizers = sync.Pool{New: func() any {
+	return &canonicalizer{names: map[Term]int32{}, about: map[Term]int32{}}
+}}
+
+// release gives the memory back for the next dataset, unless it is very much.
+func (c *canonicalizer) release() {
+	if cap(c.quads) > 1<<17 || cap(c.out) > 1<<24 {
+		return
+	}
+	c.ds, c.named = nil, ""
+	clear(c.groups)
+	clear(c.labels)
+	clear(c.names)
+	clear(c.about)
+	c.labeler.links = nil
+	canonicalizers.Put(c)
+}
+
+// resize is a slice of n elements, in the memory of s where that is enough. The
+// elements are not cleared.
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, n+n/4)
+	}
+	return s[:n]
 }
 
 // load sorts the statements into groups by subject, each sorted and without
 // repetition: a statement made twice must be hashed once.
-func load(ds Dataset) *canonicalizer {
-	c := &canonicalizer{ds: ds, names: map[Term]int32{}, buf: make([]byte, 0, 1024), order: make([]byte, 0, 1024)}
-	bySubject := make(map[Term]int32, len(ds)/3+1)
-	which := make([]int32, len(ds))
-	var sizes []int32
+func load(ds Dataset, hash crypto.Hash) *canonicalizer {
+	c := canonicalizers.Get().(*canonicalizer)
+	c.ds, c.labeler = ds, labeler{hash: hash, ids: c.ids[:0], first: c.first[:0]}
+	c.groups, c.labels, c.made = c.groups[:0], c.labels[:0], c.made[:0]
+	c.which = resize(c.which, len(ds))
+	c.quads = resize(c.quads, len(ds))
 	var last Term
 	lastAt := int32(none)
 	for i := range ds {
 		if s := ds[i].Subject; lastAt == none || s != last {
-			at, ok := bySubject[s]
-			if !ok {
-				at = int32(len(c.groups))
-				bySubject[s] = at
-				c.groups = append(c.groups, group{subject: s})
-				sizes = append(sizes, 0)
-			}
-			last, lastAt = s, at
+			last, lastAt = s, c.groupOf(s)
 		}
-		which[i] = lastAt
-		sizes[lastAt]++
+		c.which[i] = lastAt
+		c.groups[lastAt].end++
 	}
 	start := int32(0)
 	for i := range c.groups {
-		c.groups[i].start, c.groups[i].end = start, start
-		start += sizes[i]
+		g := &c.groups[i]
+		start, g.start, g.end = start+g.end, start, start
 	}
-	c.quads = make([]quad, len(ds))
 	for i := range ds {
-		g := &c.groups[which[i]]
-		c.quads[g.end].at = int32(i)
+		g := &c.groups[c.which[i]]
+		c.quads[g.end] = quad{int32(i), g.number, none, none}
 		g.end++
 	}
 	for i := range c.groups {
 		c.settle(&c.groups[i])
 	}
+	c.link()
 	return c
+}
+
+// groupOf is the group of a subject, made if there is none.
+func (c *canonicalizer) groupOf(subject Term) int32 {
+	at, ok := c.about[subject]
+	if !ok {
+		at = int32(len(c.groups))
+		c.about[subject] = at
+		c.groups = append(c.groups, group{subject: subject, number: c.number(subject)})
+	}
+	return at
 }
 
 // settle sorts a group, drops repetitions and numbers its blank nodes.
 func (c *canonicalizer) settle(g *group) {
 	qs := c.quads[g.start:g.end]
 	slices.SortFunc(qs, func(a, b quad) int { return compareTail(&c.ds[a.at], &c.ds[b.at]) })
-	qs = slices.CompactFunc(qs, func(a, b quad) bool { return c.ds[a.at] == c.ds[b.at] })
-	g.end = g.start + int32(len(qs))
-	subject := c.number(g.subject)
+	keep := 0
 	for i := range qs {
-		q := &qs[i]
+		if i > 0 && compareTail(&c.ds[qs[i].at], &c.ds[qs[keep-1].at]) == 0 {
+			continue
+		}
+		q := qs[i]
 		src := &c.ds[q.at]
-		q.s, q.o, q.g = subject, c.number(src.Object), c.number(src.Graph)
+		q.o, q.g = c.number(src.Object), c.number(src.Graph)
 		if q.o != none || q.g != none {
 			g.blanks = true
 		}
+		qs[keep] = q
+		keep++
 	}
+	g.end = g.start + int32(keep)
 }
 
 // compareTail orders the statements of one subject. Comparing terms in turn is
 // comparing lines: no term is a prefix of another but where the line would have
 // a space, which sorts below all that may follow.
 func compareTail(a, b *Quad) int {
-	if n := cmp.Compare(a.Predicate, b.Predicate); n != 0 {
+	if n := strings.Compare(string(a.Predicate), string(b.Predicate)); n != 0 {
 		return n
 	}
-	if n := cmp.Compare(a.Object, b.Object); n != 0 {
+	if n := strings.Compare(string(a.Object), string(b.Object)); n != 0 {
 		return n
 	}
-	return cmp.Compare(a.Graph, b.Graph)
+	return strings.Compare(string(a.Graph), string(b.Graph))
 }
 
 // number gives a blank node its number, in order of appearance.
@@ -189,118 +251,134 @@ func (c *canonicalizer) number(t Term) int32 {
 	if !t.IsBlank() {
 		return none
 	}
-	n, ok := c.names[t]
-	if !ok {
-		n = int32(len(c.labels))
-		c.names[t] = n
+	at := place(t)
+	if at < 0 || at > 4*len(c.ds) {
+		n, ok := c.names[t]
+		if !ok {
+			n = int32(len(c.labels))
+			c.names[t] = n
+			c.labels = append(c.labels, t)
+		}
+		return n
+	}
+	for at >= len(c.made) {
+		c.made = append(c.made, 0)
+	}
+	if c.made[at] == 0 {
 		c.labels = append(c.labels, t)
+		c.made[at] = int32(len(c.labels))
+	}
+	return c.made[at] - 1
+}
+
+// place is the number N of the label _:bN, as processors name the nodes that
+// have no name, or none.
+func place(t Term) int {
+	if len(t) < 4 || len(t) > 11 || t[2] != 'b' || t[3] == '0' && len(t) > 4 {
+		return none
+	}
+	n := 0
+	for i := 3; i < len(t); i++ {
+		if t[i] < '0' || t[i] > '9' {
+			return none
+		}
+		n = 10*n + int(t[i]-'0')
 	}
 	return n
 }
 
 // link lists the statements that mention each blank node.
 func (c *canonicalizer) link() {
-	c.at = make([]int32, len(c.labels)+1)
-	c.eachMention(func(n, _ int32) { c.at[n+1]++ })
-	for i := range c.labels {
-		c.at[i+1] += c.at[i]
+	c.at = resize(c.at, len(c.labels)+2)
+	clear(c.at)
+	c.alone = resize(c.alone, len(c.labels))
+	for i := range c.alone {
+		c.alone[i] = true
 	}
-	c.mentions = make([]int32, c.at[len(c.labels)])
-	fill := slices.Clone(c.at)
-	c.eachMention(func(n, quad int32) {
-		c.mentions[fill[n]] = quad
-		fill[n]++
+	c.eachMention(func(n, _ int32, with bool) {
+		c.at[n+2]++
+		c.alone[n] = c.alone[n] && !with
+	})
+	for i := range c.labels {
+		c.at[i+2] += c.at[i+1]
+	}
+	c.mentions = resize(c.mentions, int(c.at[len(c.labels)+1]))
+	// at[n+1] moves from the beginning of n's mentions to their end, where those
+	// of n+1 begin.
+	c.eachMention(func(n, quad int32, _ bool) {
+		c.mentions[c.at[n+1]] = quad
+		c.at[n+1]++
 	})
 }
 
-// eachMention calls f once for each blank node of each statement.
-func (c *canonicalizer) eachMention(f func(node, quad int32)) {
+// eachMention calls f once for each blank node of each statement; with tells
+// that the statement names another one too.
+func (c *canonicalizer) eachMention(f func(node, quad int32, with bool)) {
 	for _, g := range c.groups {
+		if g.number == none && !g.blanks {
+			continue
+		}
 		for i := g.start; i < g.end; i++ {
 			q := &c.quads[i]
+			with := q.links()
 			if q.s != none {
-				f(q.s, i)
+				f(q.s, i, with)
 			}
 			if q.o != none && q.o != q.s {
-				f(q.o, i)
+				f(q.o, i, with)
 			}
 			if q.g != none && q.g != q.s && q.g != q.o {
-				f(q.g, i)
+				f(q.g, i, with)
 			}
 		}
 	}
+}
+
+// links reports whether a statement names two blank nodes or more.
+func (q *quad) links() bool {
+	return q.s != none && q.o != none && q.s != q.o || q.s != none && q.g != none && q.s != q.g ||
+		q.o != none && q.g != none && q.o != q.g
 }
 
 // mentionsOf are the statements in which a blank node occurs.
 func (c *canonicalizer) mentionsOf(n int32) []int32 { return c.mentions[c.at[n]:c.at[n+1]] }
 
-// issueAll gives every blank node its canonical identifier: RDFC-1.0 §4.4.3,
-// steps 3 to 5.
-func (c *canonicalizer) issueAll() error {
-	c.ids = make([]int32, len(c.labels))
-	c.first = make([]string, len(c.labels))
-	byHash := make([]int32, len(c.labels))
+// label gives every blank node its canonical identifier.
+func (c *canonicalizer) label() error {
+	n := len(c.labels)
+	c.ids, c.first = resize(c.ids, n), resize(c.first, n)
+	if n == 1 { // whatever its hash
+		c.ids[0], c.next = 0, 1
+		return nil
+	}
 	for n := range c.ids {
 		c.ids[n] = none
-		byHash[n] = int32(n)
 		c.first[n] = c.firstDegree(int32(n))
 	}
-	slices.SortFunc(byHash, func(a, b int32) int { return cmp.Compare(c.first[a], c.first[b]) })
-	var shared [][]int32
-	for len(byHash) > 0 {
-		n := 1
-		for n < len(byHash) && c.first[byHash[n]] == c.first[byHash[0]] {
-			n++
-		}
-		if n == 1 {
-			c.issue(byHash[0])
-		} else {
-			shared = append(shared, byHash[:n])
-		}
-		byHash = byHash[n:]
-	}
-	for _, nodes := range shared {
-		if err := c.issueShared(nodes); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.issueAll(c.alone, c.linked)
 }
 
-// issueShared tells apart the nodes that share one first degree hash.
-func (c *canonicalizer) issueShared(nodes []int32) error {
-	type path struct {
-		hash   string
-		issuer issuer
-	}
-	var paths []path
-	for _, n := range nodes {
-		if c.ids[n] != none {
-			continue
-		}
-		var start issuer
-		start.issue(n)
-		hash, iss, err := c.nDegree(n, start, 0)
-		if err != nil {
-			return err
-		}
-		paths = append(paths, path{hash, iss})
-	}
-	slices.SortStableFunc(paths, func(a, b path) int { return cmp.Compare(a.hash, b.hash) })
-	for _, p := range paths {
-		for _, n := range p.issuer.order {
-			c.issue(n)
+// linked gives the labeler the statements that link blank nodes.
+func (c *canonicalizer) linked() error {
+	for _, g := range c.groups {
+		for _, q := range c.quads[g.start:g.end] {
+			if !q.links() {
+				continue
+			}
+			l := link{predicate: c.ds[q.at].Predicate, s: q.s, o: q.o, g: q.g}
+			switch {
+			case q.s == none:
+				l.third = c.ds[q.at].Subject
+			case q.o == none:
+				l.third = c.ds[q.at].Object
+			case q.g == none:
+				l.third = c.ds[q.at].Graph
+			}
+			c.links = append(c.links, l)
 		}
 	}
+	c.index()
 	return nil
-}
-
-// issue gives a node the next canonical identifier, unless it has one.
-func (c *canonicalizer) issue(n int32) {
-	if c.ids[n] == none {
-		c.ids[n] = c.next
-		c.next++
-	}
 }
 
 // span is a stretch of the line buffer.
@@ -308,7 +386,7 @@ type span struct{ from, to int }
 
 // firstDegree is the Hash First Degree Quads algorithm, §4.6.3: the node's own
 // statements, with itself written _:a and any other blank node _:z.
-func (c *canonicalizer) firstDegree(n int32) string {
+func (c *canonicalizer) firstDegree(n int32) digest {
 	c.buf, c.lines = c.buf[:0], c.lines[:0]
 	for _, i := range c.mentionsOf(n) {
 		q := c.quads[i]
@@ -334,7 +412,12 @@ func mask(t Term, number, n int32) Term {
 
 // sortedLines is the line buffer in code point order.
 func (c *canonicalizer) sortedLines() []byte {
-	if len(c.lines) == 1 {
+	sorted := true
+	for i := 1; i < len(c.lines) && sorted; i++ {
+		a, b := c.lines[i-1], c.lines[i]
+		sorted = bytes.Compare(c.buf[a.from:a.to], c.buf[b.from:b.to]) <= 0
+	}
+	if sorted {
 		return c.buf
 	}
 	slices.SortFunc(c.lines, func(a, b span) int {
@@ -347,68 +430,68 @@ func (c *canonicalizer) sortedLines() []byte {
 	return c.order
 }
 
-// sum is a hash in hexadecimal.
-func (c *canonicalizer) sum(b []byte) string {
-	var text [2 * sha512.Size384]byte
-	if c.hash == crypto.SHA384 {
-		h := sha512.Sum384(b)
-		return string(hex.AppendEncode(text[:0], h[:]))
-	}
-	h := sha256.Sum256(b)
-	return string(hex.AppendEncode(text[:0], h[:]))
-}
-
-// write is the dataset with its canonical labels, as sorted lines.
-func (c *canonicalizer) write() []byte {
-	names := make([]Term, len(c.labels))
-	for n, id := range c.ids {
-		names[n] = Term("_:c14n" + strconv.Itoa(int(id)))
-	}
+// write adds the dataset with its canonical labels, as sorted lines.
+func (c *canonicalizer) write(out []byte) []byte {
+	c.nameAll()
 	size := 0
 	for i := range c.groups {
-		size += c.relabel(&c.groups[i], names)
+		size += c.relabel(&c.groups[i])
 	}
-	slices.SortFunc(c.groups, func(a, b group) int { return cmp.Compare(a.subject, b.subject) })
-	out := make([]byte, 0, size)
+	slices.SortFunc(c.groups, func(a, b group) int { return strings.Compare(string(a.subject), string(b.subject)) })
+	out = slices.Grow(out, size)
 	for i := range c.groups {
 		g := &c.groups[i]
 		for _, q := range c.quads[g.start:g.end] {
-			final := c.final(q, names)
-			out = appendQuad(out, g.subject, final.Predicate, final.Object, final.Graph)
+			src := &c.ds[q.at]
+			out = appendQuad(out, g.subject, src.Predicate, c.final(src.Object, q.o), c.final(src.Graph, q.g))
 		}
 	}
 	return out
 }
 
+// nameAll writes the canonical labels of all nodes into one piece.
+func (c *canonicalizer) nameAll() {
+	c.text, c.ends = c.text[:0], append(c.ends[:0], 0)
+	for _, id := range c.ids {
+		c.text = appendLabel(c.text, id)
+		c.ends = append(c.ends, int32(len(c.text)))
+	}
+	c.named = Term(c.text)
+}
+
+// final is a term with its canonical label.
+func (c *canonicalizer) final(t Term, n int32) Term {
+	if n == none {
+		return t
+	}
+	return c.named[c.ends[n]:c.ends[n+1]]
+}
+
+func appendLabel(b []byte, id int32) []byte {
+	return strconv.AppendInt(append(b, "_:c14n"...), int64(id), 10)
+}
+
 // relabel gives a group its canonical subject, restores its order and returns
 // the bytes it will take.
-func (c *canonicalizer) relabel(g *group, names []Term) int {
+func (c *canonicalizer) relabel(g *group) int {
 	qs := c.quads[g.start:g.end]
-	if qs[0].s != none {
-		g.subject = names[qs[0].s]
-	}
-	if g.blanks {
+	g.subject = c.final(g.subject, g.number)
+	if g.blanks && len(qs) > 1 {
 		slices.SortFunc(qs, func(a, b quad) int {
-			x, y := c.final(a, names), c.final(b, names)
-			return compareTail(&x, &y)
+			x, y := &c.ds[a.at], &c.ds[b.at]
+			if n := strings.Compare(string(x.Predicate), string(y.Predicate)); n != 0 {
+				return n
+			}
+			if n := strings.Compare(string(c.final(x.Object, a.o)), string(c.final(y.Object, b.o))); n != 0 {
+				return n
+			}
+			return strings.Compare(string(c.final(x.Graph, a.g)), string(c.final(y.Graph, b.g)))
 		})
 	}
 	size := 0
 	for _, q := range qs {
-		final := c.final(q, names)
-		size += len(g.subject) + len(final.Predicate) + len(final.Object) + len(final.Graph) + 6
+		src := &c.ds[q.at]
+		size += len(g.subject) + len(src.Predicate) + len(c.final(src.Object, q.o)) + len(c.final(src.Graph, q.g)) + 6
 	}
 	return size
-}
-
-// final is a statement with canonical labels, but for its subject.
-func (c *canonicalizer) final(q quad, names []Term) Quad {
-	final := c.ds[q.at]
-	if q.o != none {
-		final.Object = names[q.o]
-	}
-	if q.g != none {
-		final.Graph = names[q.g]
-	}
-	return final
 }

@@ -5,11 +5,10 @@ import (
 	"cmp"
 	"crypto"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"iter"
+	"math"
 	"slices"
-	"strconv"
 )
 
 // hashSize is the size of a first degree hash with SHA-256.
@@ -23,9 +22,13 @@ const hashSize = 32
 //
 // A form is one piece of bytes, to be stored as it is:
 //
-//	form  = uvarint(blank nodes) { hash leaf } { group }
+//	form  = uvarint(blank nodes) { hash alone }
+//	        uvarint(links) uvarint(length of links) { link } { group }
 //	hash  = 32 bytes, the first degree hash (SHA-256)
-//	leaf  = 1 byte, 1 where no statement of the node names another blank node
+//	alone = 1 byte, 1 where no statement of the node names another blank node
+//	link  = a statement that names two blank nodes: uvarint(number + 1), or 0 for
+//	        none, of subject, object and graph name; uvarint(length) predicate;
+//	        uvarint(length) of the one that is not blank, which follows
 //	group = uvarint(length of subject, or 0 for a blank one)
 //	        subject, or uvarint(number of the blank node)
 //	        uvarint(2 × lines, + 1 where a line names a blank node)
@@ -38,7 +41,8 @@ const hashSize = 32
 type Form struct {
 	data   []byte
 	blanks int
-	groups int // where the groups begin in data
+	links  int // where the links begin in data
+	groups int // where the groups begin
 }
 
 // errForm is the error of bytes that are not a form.
@@ -49,42 +53,54 @@ const maxFormBlanks = 1 << 21
 
 // NewForm is the form of a dataset.
 func NewForm(ds Dataset) (Form, error) {
-	c := load(ds)
-	c.hash = crypto.SHA256
-	c.link()
+	c := load(ds, crypto.SHA256)
+	defer c.release()
 	if len(c.labels) >= maxFormBlanks {
 		return Form{}, ErrTooComplex
 	}
 	b := binary.AppendUvarint(make([]byte, 0, 128*len(ds)+64), uint64(len(c.labels)))
 	for n := range c.labels {
-		sum, err := hex.DecodeString(c.firstDegree(int32(n)))
-		if err != nil {
-			return Form{}, err
-		}
-		b = append(b, sum...)
-		b = append(b, c.leaf(int32(n)))
+		sum := c.firstDegree(int32(n))
+		b = append(b, sum[:hashSize]...)
+		b = append(b, flag(c.alone[n]))
 	}
-	f := Form{blanks: len(c.labels), groups: len(b)}
+	c.ids = resize(c.ids, len(c.labels))
+	c.linked()
+	f := Form{blanks: len(c.labels)}
+	b, f.links = appendLinks(b, c.links)
+	f.groups = len(b)
 	slices.SortFunc(c.groups, func(x, y group) int { return cmp.Compare(x.subject, y.subject) })
 	var lines []byte
 	for _, g := range c.groups {
 		lines = c.formLines(lines[:0], g)
-		b = appendFormGroup(b, c, g, lines)
+		b = appendFormGroup(b, g, lines)
 	}
 	f.data = b
 	return f, nil
 }
 
-// leaf is 1 where no statement of a node names another blank node.
-func (c *canonicalizer) leaf(n int32) byte {
-	for _, i := range c.mentionsOf(n) {
-		for _, other := range []int32{c.quads[i].s, c.quads[i].o, c.quads[i].g} {
-			if other != none && other != n {
-				return 0
-			}
+func flag(is bool) byte {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// appendLinks adds links, and tells where they begin.
+func appendLinks(b []byte, links []link) (_ []byte, start int) {
+	var text []byte
+	for _, l := range links {
+		for _, n := range [...]int32{l.s, l.o, l.g} {
+			text = binary.AppendUvarint(text, uint64(n+1))
+		}
+		for _, t := range [...]Term{l.predicate, l.third} {
+			text = binary.AppendUvarint(text, uint64(len(t)))
+			text = append(text, t...)
 		}
 	}
-	return 1
+	b = binary.AppendUvarint(b, uint64(len(links)))
+	b = binary.AppendUvarint(b, uint64(len(text)))
+	return append(b, text...), len(b)
 }
 
 // formLines are the lines of a group as a form holds them.
@@ -113,10 +129,10 @@ func appendFormTerm(b []byte, t Term, n int32) []byte {
 	return append(b, 0, 0x80|byte(n>>14), 0x80|byte(n>>7), 0x80|byte(n))
 }
 
-func appendFormGroup(b []byte, c *canonicalizer, g group, lines []byte) []byte {
-	if g.subject.IsBlank() {
+func appendFormGroup(b []byte, g group, lines []byte) []byte {
+	if g.number != none {
 		b = append(b, 0)
-		b = binary.AppendUvarint(b, uint64(c.names[g.subject]))
+		b = binary.AppendUvarint(b, uint64(g.number))
 	} else {
 		b = binary.AppendUvarint(b, uint64(len(g.subject)))
 		b = append(b, g.subject...)
@@ -136,11 +152,21 @@ func (f Form) Bytes() []byte { return f.data }
 // ParseForm reads a stored form. That it is the form of what it is said to be,
 // the caller must know.
 func ParseForm(data []byte) (Form, error) {
-	n, size := binary.Uvarint(data)
-	if size <= 0 || n >= maxFormBlanks || uint64(len(data)-size) < n*(hashSize+1) {
+	r := cutter{data, true}
+	n := r.number()
+	if n >= maxFormBlanks {
 		return Form{}, errForm
 	}
-	f := Form{data: data, blanks: int(n), groups: size + int(n)*(hashSize+1)}
+	f := Form{data: data, blanks: int(n)}
+	r.text(n * (hashSize + 1))
+	r.number() // of links
+	length := r.number()
+	f.links = len(data) - len(r.rest)
+	r.text(length)
+	f.groups = len(data) - len(r.rest)
+	if !r.ok {
+		return Form{}, errForm
+	}
 	subjects := make([]bool, f.blanks)
 	last := []byte(nil)
 	for rest := data[f.groups:]; len(rest) > 0; {
@@ -179,36 +205,44 @@ type formGroup struct {
 // whole reports whether the lines begin with the subject.
 func (g *formGroup) whole() bool { return g.subject != nil && !g.names }
 
+// cutter reads the front of a form. What it cannot read makes ok false.
+type cutter struct {
+	rest []byte
+	ok   bool
+}
+
+func (r *cutter) number() uint64 {
+	n, size := binary.Uvarint(r.rest)
+	if size <= 0 {
+		r.ok, r.rest = false, nil
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return n
+}
+
+func (r *cutter) text(n uint64) []byte {
+	if n > uint64(len(r.rest)) {
+		r.ok, r.rest = false, nil
+		return nil
+	}
+	t := r.rest[:n:n]
+	r.rest = r.rest[n:]
+	return t
+}
+
 // cutGroup reads the group that data begins with.
 func cutGroup(data []byte) (g formGroup, rest []byte, ok bool) {
-	number := func() uint64 {
-		n, size := binary.Uvarint(data)
-		if size <= 0 {
-			ok = false
-			return 0
-		}
-		data = data[size:]
-		return n
-	}
-	text := func(n uint64) []byte {
-		if n > uint64(len(data)) {
-			ok = false
-			return nil
-		}
-		t := data[:n:n]
-		data = data[n:]
-		return t
-	}
-	ok = true
-	if n := number(); n > 0 {
-		g.subject = text(n)
+	r := cutter{data, true}
+	if n := r.number(); n > 0 {
+		g.subject = r.text(n)
 	} else {
-		g.blank = int32(min(number(), maxFormBlanks))
+		g.blank = int32(min(r.number(), maxFormBlanks))
 	}
-	n := number()
-	g.count, g.names = int(n>>1), n&1 != 0
-	g.lines = text(number())
-	return g, data, ok
+	n := r.number()
+	g.count, g.names = int(min(n>>1, math.MaxInt32)), n&1 != 0
+	g.lines = r.text(r.number())
+	return g, r.rest, r.ok
 }
 
 // sound reports whether the head of a group is what it should be. Its lines are
@@ -227,14 +261,12 @@ func blankIn(b []byte) int32 {
 
 // merger puts forms together.
 type merger struct {
+	labeler
 	forms  []Form
 	base   []int32 // number of the first blank node of each form, in all
-	ids    []int32 // canonical number, by number in all
-	next   int32
-	limit  int
-	buf    []byte
 	lines  []span
-	name   []byte // of the subject being written
+	tail   []byte // the lines of the subject being written, less the subject
+	name   []byte // of the subject being written, where it is blank
 	broken bool   // a line is not one
 }
 
@@ -250,244 +282,77 @@ type placedGroup struct {
 // above the work limit, which is as in Options, and another error for a form
 // that is broken inside.
 func Merge(dst []byte, forms []Form, workLimit int) ([]byte, error) {
-	m := merger{forms: forms, base: make([]int32, len(forms)+1), limit: workLimit}
+	m := merger{labeler: labeler{hash: crypto.SHA256, work: workLimit}, forms: forms, base: make([]int32, len(forms)+1)}
 	size := 0
 	for i, f := range forms {
 		m.base[i+1] = m.base[i] + int32(f.blanks)
 		size += len(f.data)
 	}
+	if m.work == 0 {
+		m.work = defaultWork(size / 128)
+	}
 	if err := m.label(); err != nil {
 		return nil, err
 	}
-	if cap(dst)-len(dst) < size {
-		dst = append(make([]byte, 0, len(dst)+size+size/8), dst...)
-	}
-	dst = m.write(dst)
-	if m.broken {
+	if dst = m.write(slices.Grow(dst, size+size/8)); m.broken {
 		return nil, errForm
 	}
 	return dst, nil
 }
 
-// labelled is a blank node with its hash.
-type labelled struct {
-	hash [hashSize]byte
-	n    int32
-	form int32
-	leaf bool
-}
-
-// label numbers the blank nodes: RDFC-1.0 §4.4.3, steps 4 and 5.
+// label numbers the blank nodes of all forms.
 func (m *merger) label() error {
 	total := int(m.base[len(m.forms)])
-	all := make([]labelled, 0, total)
+	m.ids, m.first = make([]int32, total), make([]digest, total)
+	alone := make([]bool, total)
 	for i, f := range m.forms {
-		table := f.data[f.groups-f.blanks*(hashSize+1) : f.groups]
+		_, size := binary.Uvarint(f.data)
+		table := f.data[size:]
 		for n := range f.blanks {
-			row := table[n*(hashSize+1):]
-			all = append(all, labelled{hash: [hashSize]byte(row), n: m.base[i] + int32(n), form: int32(i), leaf: row[hashSize] == 1})
+			row, all := table[n*(hashSize+1):], m.base[i]+int32(n)
+			copy(m.first[all][:], row[:hashSize])
+			alone[all] = row[hashSize] == 1
+			m.ids[all] = none
 		}
 	}
-	slices.SortFunc(all, func(a, b labelled) int {
-		// The first bytes nearly always decide.
-		if x, y := binary.BigEndian.Uint64(a.hash[:]), binary.BigEndian.Uint64(b.hash[:]); x != y {
-			return cmp.Compare(x, y)
-		}
-		if c := bytes.Compare(a.hash[:], b.hash[:]); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.n, b.n)
-	})
-	m.ids = make([]int32, total)
-	for i := range m.ids {
-		m.ids[i] = none
-	}
-	var shared [][]labelled
-	for len(all) > 0 {
-		n := 1
-		for n < len(all) && all[n].hash == all[0].hash {
-			n++
-		}
-		if n == 1 {
-			m.issue(all[0].n)
-		} else {
-			shared = append(shared, all[:n])
-		}
-		all = all[n:]
-	}
-	return m.labelShared(shared)
+	return m.issueAll(alone, m.linked)
 }
 
-func (m *merger) issue(n int32) {
-	if m.ids[n] == none {
-		m.ids[n] = m.next
-		m.next++
-	}
-}
-
-// labelShared numbers the nodes that share a hash. Where no statement of such
-// nodes names another blank node, nothing can tell them apart and any order
-// gives the same bytes. The others go through the algorithm for like nodes,
-// with the statements of their own forms.
-func (m *merger) labelShared(shared [][]labelled) error {
-	var c *canonicalizer
-	for _, group := range shared {
-		if !slices.ContainsFunc(group, func(l labelled) bool { return !l.leaf }) {
-			for _, l := range group {
-				m.issue(l.n)
-			}
-			continue
-		}
-		if c == nil {
-			var err error
-			if c, err = m.entangled(shared); err != nil {
-				return err
-			}
-		}
-		nodes := make([]int32, 0, len(group))
-		for _, l := range group {
-			n, ok := c.names[mergedLabel(l.n)]
-			if !ok {
-				return errForm
-			}
-			nodes = append(nodes, n)
-		}
-		c.next = m.next
-		if err := c.issueShared(nodes); err != nil {
-			return err
-		}
-		m.next = c.next
-	}
-	if c == nil {
-		return nil
-	}
-	for n, label := range c.labels {
-		if all := mergedNumber(label); m.ids[all] == none {
-			m.ids[all] = c.ids[n]
-		}
-	}
-	return nil
-}
-
-// mergedLabel is a blank node by its number in all forms.
-func mergedLabel(n int32) Term { return Term("_:" + strconv.Itoa(int(n))) }
-
-func mergedNumber(label Term) int {
-	n, err := strconv.Atoi(string(label[2:]))
-	if err != nil {
-		panic(err) // mergedLabel wrote it
-	}
-	return n
-}
-
-// entangled is the canonicalizer of the forms in which like nodes name other
-// blank nodes, as it stands after all other nodes are numbered.
-func (m *merger) entangled(shared [][]labelled) (*canonicalizer, error) {
-	wanted := make([]bool, len(m.forms))
-	for _, group := range shared {
-		for _, l := range group {
-			wanted[l.form] = wanted[l.form] || !l.leaf
-		}
-	}
-	var ds Dataset
+// linked gives the labeler the links of all forms.
+func (m *merger) linked() error {
+	texts := map[string]Term{}
 	for i, f := range m.forms {
-		var ok bool
-		if !wanted[i] {
-			continue
-		}
-		if ds, ok = f.statements(ds, m.base[i]); !ok {
-			return nil, errForm
-		}
-	}
-	c := load(ds)
-	c.hash, c.work = crypto.SHA256, m.limit
-	if c.work == 0 {
-		c.work = defaultWork(len(c.quads))
-	}
-	c.link()
-	c.ids = make([]int32, len(c.labels))
-	c.first = make([]string, len(c.labels))
-	for n, label := range c.labels {
-		c.ids[n] = m.ids[mergedNumber(label)]
-		c.first[n] = c.firstDegree(int32(n))
-	}
-	return c, nil
-}
-
-// statements adds the statements of a form, its blank nodes numbered from base.
-func (f Form) statements(ds Dataset, base int32) (_ Dataset, ok bool) {
-	term := func(text []byte) (Term, bool) {
-		if text[0] != 0 {
-			return Term(text), true
-		}
-		if len(text) != 4 || int(blankIn(text)) >= f.blanks {
-			return "", false
-		}
-		return mergedLabel(base + blankIn(text)), true
-	}
-	for rest := f.data[f.groups:]; len(rest) > 0; {
-		var g formGroup
-		g, rest, _ = cutGroup(rest)
-		subject := Term(g.subject)
-		if g.subject == nil {
-			subject = mergedLabel(base + g.blank)
-		}
-		for lines := g.lines; len(lines) > 0; {
-			var line []byte
-			if line, lines, ok = g.cutLine(lines); !ok {
-				return nil, false
+		r := cutter{f.data[f.links:f.groups], true}
+		number := func() int32 {
+			n := r.number()
+			if n > uint64(f.blanks) {
+				r.ok = false
 			}
-			predicate, object, _ := bytes.Cut(line[:len(line)-3], []byte{' '})
-			n := termLen(object)
-			if n == 0 {
-				return nil, false
+			if n == 0 || !r.ok {
+				return none
 			}
-			q := Quad{Subject: subject, Predicate: Term(predicate)}
-			if q.Object, ok = term(object[:n]); !ok {
-				return nil, false
+			return m.base[i] + int32(n) - 1
+		}
+		term := func() Term {
+			text := r.text(r.number())
+			t, ok := texts[string(text)]
+			if !ok {
+				t = Term(text)
+				texts[string(text)] = t
 			}
-			if n+1 < len(object) {
-				if q.Graph, ok = term(object[n+1:]); !ok {
-					return nil, false
-				}
-			}
-			ds = append(ds, q)
+			return t
+		}
+		for len(r.rest) > 0 && r.ok {
+			l := link{s: number(), o: number(), g: number()}
+			l.predicate, l.third = term(), term()
+			m.links = append(m.links, l)
+		}
+		if !r.ok {
+			return errForm
 		}
 	}
-	return ds, true
-}
-
-// cutLine takes the first line, less its subject, off the lines of a group.
-func (g *formGroup) cutLine(lines []byte) (line, rest []byte, ok bool) {
-	end := bytes.IndexByte(lines, '\n') + 1
-	line, rest = lines[:end], lines[end:]
-	if g.whole() {
-		if len(line) < len(g.subject)+1 {
-			return nil, nil, false
-		}
-		line = line[len(g.subject)+1:]
-	}
-	return line, rest, len(line) > 3
-}
-
-// termLen is the length of the object that b begins with, which a graph name
-// may follow after a space.
-func termLen(b []byte) int {
-	end := 0
-	if len(b) > 0 && b[0] == '"' {
-		for end = 1; end < len(b) && b[end] != '"'; end++ {
-			if b[end] == '\\' {
-				end++
-			}
-		}
-	}
-	if end >= len(b) {
-		return len(b)
-	}
-	if i := bytes.IndexByte(b[end:], ' '); i >= 0 {
-		return end + i
-	}
-	return len(b)
+	m.index()
+	return nil
 }
 
 // write writes all statements with their canonical labels, sorted.
@@ -530,7 +395,7 @@ func (m *merger) about(dst, subject []byte, groups []placedGroup) []byte {
 	if g := &groups[0]; len(groups) == 1 && g.whole() {
 		return append(dst, g.lines...)
 	}
-	m.buf, m.lines = m.buf[:0], m.lines[:0]
+	m.tail, m.lines = m.tail[:0], m.lines[:0]
 	sorted := len(groups) == 1
 	for i := range groups {
 		g := &groups[i]
@@ -541,11 +406,11 @@ func (m *merger) about(dst, subject []byte, groups []placedGroup) []byte {
 		sorted = sorted && !g.names
 	}
 	if !sorted {
-		slices.SortFunc(m.lines, func(a, b span) int { return bytes.Compare(m.buf[a.from:a.to], m.buf[b.from:b.to]) })
+		slices.SortFunc(m.lines, func(a, b span) int { return bytes.Compare(m.tail[a.from:a.to], m.tail[b.from:b.to]) })
 	}
 	var last []byte
 	for _, l := range m.lines {
-		tail := m.buf[l.from:l.to]
+		tail := m.tail[l.from:l.to]
 		if !bytes.Equal(tail, last) {
 			dst = append(dst, subject...)
 			dst = append(dst, ' ')
@@ -554,6 +419,19 @@ func (m *merger) about(dst, subject []byte, groups []placedGroup) []byte {
 		last = tail
 	}
 	return dst
+}
+
+// cutLine takes the first line, less its subject, off the lines of a group.
+func (g *formGroup) cutLine(lines []byte) (line, rest []byte, ok bool) {
+	end := bytes.IndexByte(lines, '\n') + 1
+	line, rest = lines[:end], lines[end:]
+	if g.whole() {
+		if len(line) < len(g.subject)+1 {
+			return nil, nil, false
+		}
+		line = line[len(g.subject)+1:]
+	}
+	return line, rest, len(line) > 3
 }
 
 // tails puts the lines of a group, less their subject, on the line buffer.
@@ -565,7 +443,7 @@ func (m *merger) tails(g *placedGroup) {
 			m.broken = true
 			return
 		}
-		from := len(m.buf)
+		from := len(m.tail)
 		for g.names {
 			i := bytes.IndexByte(line, 0)
 			if i < 0 {
@@ -575,17 +453,13 @@ func (m *merger) tails(g *placedGroup) {
 				m.broken = true
 				return
 			}
-			m.buf = append(m.buf, line[:i]...)
-			m.buf = appendLabel(m.buf, m.ids[m.base[g.form]+blankIn(line[i:])])
+			m.tail = append(m.tail, line[:i]...)
+			m.tail = appendLabel(m.tail, m.ids[m.base[g.form]+blankIn(line[i:])])
 			line = line[i+4:]
 		}
-		m.buf = append(m.buf, line...)
-		m.lines = append(m.lines, span{from, len(m.buf)})
+		m.tail = append(m.tail, line...)
+		m.lines = append(m.lines, span{from, len(m.tail)})
 	}
-}
-
-func appendLabel(b []byte, id int32) []byte {
-	return strconv.AppendInt(append(b, "_:c14n"...), int64(id), 10)
 }
 
 // inTextOrder yields the numbers below n as their decimal texts sort.

@@ -1,7 +1,6 @@
 package rdfc
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,7 +60,7 @@ func (s *issuer) clone() issuer {
 }
 
 // spend counts work against the limit.
-func (c *canonicalizer) spend(steps int) error {
+func (c *labeler) spend(steps int) error {
 	c.work -= steps
 	if c.work < 0 {
 		return ErrTooComplex
@@ -71,20 +70,20 @@ func (c *canonicalizer) spend(steps int) error {
 
 // nDegree is the Hash N-Degree Quads algorithm, §4.8.3: the hash of a node's
 // surroundings and the issuer that named them on the way.
-func (c *canonicalizer) nDegree(n int32, iss issuer, depth int) (string, issuer, error) {
+func (c *labeler) nDegree(n int32, iss issuer, depth int) (digest, issuer, error) {
 	if depth > maxDepth {
-		return "", iss, ErrTooComplex
+		return digest{}, iss, ErrTooComplex
 	}
 	related, err := c.relatedTo(n, &iss)
 	if err != nil {
-		return "", iss, err
+		return digest{}, iss, err
 	}
 	data := make([]byte, 0, 256)
 	for _, r := range related {
-		data = append(data, r.hash...)
+		data = c.appendHex(data, &r.hash)
 		best, err := c.bestPath(r.nodes, iss, depth)
 		if err != nil {
-			return "", iss, err
+			return digest{}, iss, err
 		}
 		data = append(data, best.text...)
 		iss = best.issuer
@@ -94,70 +93,79 @@ func (c *canonicalizer) nDegree(n int32, iss issuer, depth int) (string, issuer,
 
 // relation is a way in which nodes are related to another.
 type relation struct {
-	hash  string
+	hash  digest
 	nodes []int32
 }
 
 // relatedTo groups the blank nodes that share a statement with n by how they
 // are related to it, in the order of the relations' hashes: steps 2 to 4.
-func (c *canonicalizer) relatedTo(n int32, iss *issuer) ([]relation, error) {
-	mentions := c.mentionsOf(n)
-	if err := c.spend(1 + len(mentions)); err != nil {
+func (c *labeler) relatedTo(n int32, iss *issuer) ([]relation, error) {
+	links := c.linksOf(n)
+	if err := c.spend(1 + len(links)); err != nil {
 		return nil, err
 	}
 	type pair struct {
-		hash string
+		hash digest
 		node int32
 	}
-	pairs := make([]pair, 0, len(mentions))
-	add := func(node int32, predicate Term, position byte) {
-		if node != none && node != n {
-			pairs = append(pairs, pair{c.relatedHash(node, predicate, iss, position), node})
+	var few [8]pair
+	pairs := few[:0]
+	for _, i := range links {
+		k := &c.links[i]
+		for _, other := range [...]struct {
+			node     int32
+			position byte
+		}{{k.s, 's'}, {k.o, 'o'}, {k.g, 'g'}} {
+			if other.node != none && other.node != n {
+				pairs = append(pairs, pair{c.relatedHash(other.node, k.predicate, iss, other.position), other.node})
+			}
 		}
 	}
-	for _, i := range mentions {
-		q := c.quads[i]
-		predicate := c.ds[q.at].Predicate
-		add(q.s, predicate, 's')
-		add(q.o, predicate, 'o')
-		add(q.g, predicate, 'g')
-	}
-	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(a.hash, b.hash) })
-	var related []relation
+	slices.SortStableFunc(pairs, func(a, b pair) int { return a.hash.compare(&b.hash) })
+	related := make([]relation, 0, len(pairs))
+	nodes := make([]int32, 0, len(pairs))
 	for i, p := range pairs {
 		if i == 0 || p.hash != pairs[i-1].hash {
-			related = append(related, relation{hash: p.hash})
+			related = append(related, relation{hash: p.hash, nodes: nodes[len(nodes):]})
 		}
+		nodes = append(nodes, p.node)
 		last := &related[len(related)-1]
-		last.nodes = append(last.nodes, p.node)
+		last.nodes = last.nodes[:len(last.nodes)+1]
 	}
 	return related, nil
 }
 
 // relatedHash is the Hash Related Blank Node algorithm, §4.7.3.
-func (c *canonicalizer) relatedHash(n int32, predicate Term, iss *issuer, position byte) string {
-	c.buf = append(c.buf[:0], position)
+func (c *labeler) relatedHash(n int32, predicate Term, iss *issuer, position byte) digest {
+	b := append(c.buf[:0], position)
 	if position != 'g' {
-		c.buf = append(c.buf, predicate...)
+		b = append(b, predicate...)
 	}
-	if name := c.name(n, iss); name != "" {
-		c.buf = append(c.buf, name...)
-	} else {
-		c.buf = append(c.buf, c.first[n]...)
+	named := len(b)
+	if b = c.appendName(b, n, iss); len(b) == named {
+		b = c.appendHex(b, &c.first[n])
 	}
-	return c.sum(c.buf)
+	c.buf = b
+	return c.sum(b)
 }
 
-// name is a node's canonical or else temporary identifier, or "".
-func (c *canonicalizer) name(n int32, iss *issuer) string {
+// appendName adds a node's canonical or else temporary identifier, or nothing.
+func (c *labeler) appendName(b []byte, n int32, iss *issuer) []byte {
 	if c.ids[n] != none {
-		return "_:c14n" + strconv.Itoa(int(c.ids[n]))
+		return appendLabel(b, c.ids[n])
 	}
 	if at := iss.find(n); at != none {
-		return "_:b" + strconv.Itoa(int(at))
+		return appendTemporary(b, at)
 	}
-	return ""
+	return b
 }
+
+func appendTemporary(b []byte, at int32) []byte {
+	return strconv.AppendInt(append(b, "_:b"...), int64(at), 10)
+}
+
+// isNamed reports whether a node has an identifier of either kind.
+func (c *labeler) isNamed(n int32, iss *issuer) bool { return c.ids[n] != none || iss.find(n) != none }
 
 // path is one way to name a group of related nodes.
 type path struct {
@@ -168,7 +176,7 @@ type path struct {
 // bestPath tries the orders of a group and keeps the one with the least path:
 // step 5.4. Orders that differ only by swapping twins give equal paths, so one
 // of them stands for all.
-func (c *canonicalizer) bestPath(nodes []int32, iss issuer, depth int) (path, error) {
+func (c *labeler) bestPath(nodes []int32, iss issuer, depth int) (path, error) {
 	if len(nodes) == 1 {
 		if err := c.spend(1); err != nil {
 			return path{}, err
@@ -196,17 +204,17 @@ func (c *canonicalizer) bestPath(nodes []int32, iss issuer, depth int) (path, er
 
 // follow names a group in one order and walks on from the nodes it named. ok is
 // false as soon as the path can no longer be the least.
-func (c *canonicalizer) follow(order []int32, iss issuer, best string, depth int) (p path, ok bool, err error) {
-	var text strings.Builder
-	var recurse []int32
+func (c *labeler) follow(order []int32, iss issuer, best string, depth int) (p path, ok bool, err error) {
+	text := make([]byte, 0, 160)
+	var few [8]int32
+	recurse := few[:0]
 	for _, n := range order {
-		if name := c.name(n, &iss); name != "" {
-			text.WriteString(name)
-		} else {
+		before := len(text)
+		if text = c.appendName(text, n, &iss); len(text) == before {
 			recurse = append(recurse, n)
-			text.WriteString("_:b" + strconv.Itoa(int(iss.issue(n))))
+			text = appendTemporary(text, iss.issue(n))
 		}
-		if worse(text.String(), best) {
+		if worse(text, best) {
 			return p, false, nil
 		}
 	}
@@ -215,18 +223,19 @@ func (c *canonicalizer) follow(order []int32, iss issuer, best string, depth int
 		if err != nil {
 			return p, false, err
 		}
-		text.WriteString("_:b" + strconv.Itoa(int(iss.issue(n))) + "<" + hash + ">")
+		text = append(appendTemporary(text, iss.issue(n)), '<')
+		text = append(c.appendHex(text, &hash), '>')
 		iss = deeper
-		if worse(text.String(), best) {
+		if worse(text, best) {
 			return p, false, nil
 		}
 	}
-	return path{text.String(), iss}, true, nil
+	return path{string(text), iss}, true, nil
 }
 
 // worse reports whether a path, even unfinished, already loses to the best.
-func worse(text, best string) bool {
-	return best != "" && len(text) >= len(best) && text > best
+func worse(text []byte, best string) bool {
+	return best != "" && len(text) >= len(best) && string(text) > best
 }
 
 // permute calls f with the orders of the nodes of all kinds until it returns
@@ -266,12 +275,12 @@ func permute(kinds [][]int32, f func([]int32) bool) {
 // not a hundred factorial orders. Two nodes are twins when all that hangs on
 // them, up to nodes already named, are separate trees of the same shape.
 // Where that cannot be shown each node is its own kind, which is always right.
-func (c *canonicalizer) twins(nodes []int32, iss *issuer) [][]int32 {
-	if c.name(nodes[0], iss) != "" {
+func (c *labeler) twins(nodes []int32, iss *issuer) [][]int32 {
+	if c.isNamed(nodes[0], iss) {
 		return apart(nodes)
 	}
 	var kinds [][]int32
-	shapes := make(map[string]int, 1)
+	shapes := make(map[digest]int, 1)
 	t := trees{c: c, iss: iss, seen: make(map[int32]bool, 2*len(nodes))}
 	for _, n := range nodes {
 		shape, ok := t.shape(n, none, 0)
@@ -300,65 +309,61 @@ func apart(nodes []int32) [][]int32 {
 
 // trees walks the unnamed nodes that hang on a group.
 type trees struct {
-	c    *canonicalizer
+	c    *labeler
 	iss  *issuer
 	seen map[int32]bool
 }
 
-// shape is a text that is equal for like trees; ok is false where the nodes
+// shape is a hash that is equal for like trees; ok is false where the nodes
 // reached from n do not form a tree of their own, or it is very deep. Any node
-// reached twice, from one root or from two, spoils all: c.twins gives up.
-func (t *trees) shape(n, from int32, depth int) (shape string, ok bool) {
+// reached twice, from one root or from two, spoils all: twins gives up. What a
+// node says of itself alone is in its first degree hash.
+func (t *trees) shape(n, from int32, depth int) (shape digest, ok bool) {
 	if t.seen[n] || depth > 64 {
-		return "", false
+		return shape, false
 	}
 	t.seen[n] = true
-	mentions := t.c.mentionsOf(n)
-	if t.c.spend(len(mentions)) != nil {
-		return "", false
+	links := t.c.linksOf(n)
+	if t.c.spend(1+len(links)) != nil {
+		return shape, false
 	}
-	lines := make([]string, 0, len(mentions))
-	for _, i := range mentions {
-		q := &t.c.quads[i]
-		src := &t.c.ds[q.at]
-		line := string(src.Predicate)
+	lines := make([]string, 0, len(links))
+	for _, i := range links {
+		k := &t.c.links[i]
+		line := append(append([]byte(k.predicate), ' '), k.third...)
 		branches := 0
-		for _, part := range [...]struct {
-			term Term
-			node int32
-		}{{src.Subject, q.s}, {src.Object, q.o}, {src.Graph, q.g}} {
-			text, branch, ok := t.part(part.term, part.node, n, from, depth)
-			if !ok {
-				return "", false
+		for _, node := range [...]int32{k.s, k.o, k.g} {
+			var branch bool
+			if line, branch, ok = t.part(append(line, ' '), node, n, from, depth); !ok {
+				return shape, false
 			}
 			if branch {
 				branches++
 			}
-			line += " " + text
 		}
 		if branches > 1 {
-			return "", false
+			return shape, false
 		}
-		lines = append(lines, line)
+		lines = append(lines, string(line))
 	}
-	slices.SortFunc(lines, cmp.Compare)
-	return t.c.sum([]byte(strings.Join(lines, "\n"))), true
+	slices.Sort(lines)
+	return t.c.sum([]byte(string(t.c.first[n][:]) + strings.Join(lines, "\n"))), true
 }
 
-// part is one term of a statement of n as its shape has it; branch is true for
-// an unnamed node that the walk went on to.
-func (t *trees) part(term Term, node, n, from int32, depth int) (text string, branch, ok bool) {
+// part adds one node of a link of n as its shape has it; branch is true for an
+// unnamed node that the walk went on to.
+func (t *trees) part(line []byte, node, n, from int32, depth int) (_ []byte, branch, ok bool) {
 	switch node {
 	case none:
-		return string(term), false, true
+		return append(line, '-'), false, true
 	case n:
-		return "_:a", false, true
+		return append(line, "_:a"...), false, true
 	case from:
-		return "_:p", false, true
+		return append(line, "_:p"...), false, true
 	}
-	if name := t.c.name(node, t.iss); name != "" {
-		return name, false, true
+	if t.c.isNamed(node, t.iss) {
+		return t.c.appendName(line, node, t.iss), false, true
 	}
-	text, ok = t.shape(node, n, depth+1)
-	return "_:" + text, true, ok
+	shape, ok := t.shape(node, n, depth+1)
+	return t.c.appendHex(append(line, "_:"...), &shape), true, ok
 }
