@@ -131,34 +131,66 @@ func (v *Verifier) Verify(t testing.TB, document []byte, controllers map[string]
 	return r
 }
 
-func (v *Verifier) ask(document []byte, controllers map[string][]byte) (Result, error) {
-	request := struct {
-		Document    string            `json:"document"`
-		Controllers map[string]string `json:"controllers"`
-		Now         *time.Time        `json:"now,omitempty"`
-	}{Document: string(document), Controllers: map[string]string{}}
+// Time is how long one operation takes them, measured inside the process over
+// as many as a quarter of a second holds: "issue" with the key of a seed, or
+// "verify" with all that the document embeds, from the document's text.
+func (v *Verifier) Time(t testing.TB, operation string, document []byte, controllers map[string][]byte, seed []byte, method string) time.Duration {
+	t.Helper()
+	r := v.request(document, controllers)
+	r.Time, r.Seed, r.Method = operation, hex.EncodeToString(seed), method
+	var answer struct {
+		Nanoseconds float64 `json:"ns"`
+		Error       string  `json:"error"`
+	}
+	if err := v.exchange(r, &answer); err != nil || answer.Error != "" {
+		t.Fatalf("time %s: %v %s", operation, err, answer.Error)
+	}
+	return time.Duration(answer.Nanoseconds)
+}
+
+// request is one line to the process.
+type request struct {
+	Document    string            `json:"document"`
+	Controllers map[string]string `json:"controllers"`
+	Now         *time.Time        `json:"now,omitempty"`
+	Time        string            `json:"time,omitempty"`   // the operation to measure
+	Seed        string            `json:"seed,omitempty"`   // of the key to issue with, hexadecimal
+	Method      string            `json:"method,omitempty"` // of that key
+}
+
+func (v *Verifier) request(document []byte, controllers map[string][]byte) request {
+	r := request{Document: string(document), Controllers: map[string]string{}}
 	for id, c := range controllers {
-		request.Controllers[id] = string(c)
+		r.Controllers[id] = string(c)
 	}
 	if !v.Now.IsZero() {
-		request.Now = &v.Now
+		r.Now = &v.Now
 	}
-	line, err := json.Marshal(request)
+	return r
+}
+
+func (v *Verifier) ask(document []byte, controllers map[string][]byte) (Result, error) {
+	var r Result
+	err := v.exchange(v.request(document, controllers), &r)
+	return r, err
+}
+
+// exchange sends one line and reads the answer's.
+func (v *Verifier) exchange(r request, answer any) error {
+	line, err := json.Marshal(r)
 	if err != nil {
-		return Result{}, err
+		return err
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if _, err := v.in.Write(append(line, '\n')); err != nil {
-		return Result{}, err
+		return err
 	}
-	answer, err := v.out.ReadBytes('\n')
+	said, err := v.out.ReadBytes('\n')
 	if err != nil {
-		return Result{}, err
+		return err
 	}
-	var r Result
-	err = json.Unmarshal(answer, &r)
-	return r, err
+	return json.Unmarshal(said, answer)
 }
 
 // unavailable skips the test, or fails it where the verifier is required.
