@@ -2,7 +2,6 @@ package keyring
 
 import (
 	"context"
-	"crypto/ed25519"
 	"strings"
 	"testing"
 	"time"
@@ -55,7 +54,7 @@ func TestSignAndRotate(t *testing.T) {
 		t.Fatal(err)
 	}
 	public, err := vc.ParseMultikey(k.PublicKeyMultibase)
-	if err != nil || !ed25519.Verify(public, []byte("x"), sig[0]) {
+	if err != nil || !vc.Signed(public, []byte("x"), sig[0]) {
 		t.Errorf("the signature does not verify (%v)", err)
 	}
 	if _, err := s.Sign(t.Context(), neighbour, k.ID, []byte("x")); fault.KindOf(err) != fault.State {

@@ -73,6 +73,13 @@ func (d *Document) WithContext(context Value) *Document {
 	return &other
 }
 
+// Hashing has the document canonicalized with another hash.
+func (d *Document) Hashing(h crypto.Hash) *Document {
+	other := *d
+	other.opts.Hash = h
+	return &other
+}
+
 // In has the document read in the @context of another, as the options of a proof
 // are in that of the document they secure (VC-DI-EDDSA §3.2.5).
 func (d *Document) In(other *Document) *Document {
@@ -162,8 +169,9 @@ func (d *Document) merge() ([]byte, error) {
 	return rdfc.Merge(nil, forms, d.opts.WorkLimit)
 }
 
-// mergeable reports whether kept forms, which are of SHA-256 and of the
-// compiled contexts alone, serve with these options.
+// mergeable reports whether kept forms, which are of SHA-256, of the compiled
+// contexts alone, and without a base direction of any text, serve with these
+// options.
 func (o Options) mergeable() bool {
-	return (o.Hash == 0 || o.Hash == crypto.SHA256) && o.Direction == "" && len(o.Contexts) == 0
+	return (o.Hash == 0 || o.Hash == crypto.SHA256) && len(o.Contexts) == 0
 }

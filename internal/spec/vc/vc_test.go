@@ -19,7 +19,7 @@ var now = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 func didKeys(method, _ string) (Key, error) {
 	if base, fragment, ok := strings.Cut(method, "#"); ok && strings.HasPrefix(base, "https://") {
 		k, err := ParseMultikey(fragment)
-		return Key{Controller: base, Ed25519: k}, err
+		return Key{Controller: base, Public: k}, err
 	}
 	return DIDKey(method)
 }
@@ -100,16 +100,18 @@ func TestEveryChangedValueIsFound(t *testing.T) {
 	}
 }
 
+// codeOf is the code of a failure.
+func codeOf(err error) string {
+	var f *Failure
+	errors.As(err, &f)
+	if f == nil {
+		return ""
+	}
+	return f.Code
+}
+
 func TestFailuresHaveTheirCode(t *testing.T) {
 	signed := string(sign(t, EdDSARDFC))
-	code := func(err error) string {
-		var f *Failure
-		errors.As(err, &f)
-		if f == nil {
-			return ""
-		}
-		return f.Code
-	}
 	for _, c := range []struct{ old, new, want string }{
 		{`"cryptosuite":"eddsa-rdfc-2022"`, `"cryptosuite":"rot13"`, UnknownSuite},
 		{`"proofPurpose":"assertionMethod"`, `"proofPurpose":"authentication"`, WrongKey},
@@ -123,11 +125,11 @@ func TestFailuresHaveTheirCode(t *testing.T) {
 			t.Fatalf("%s does not occur", c.old)
 		}
 		all, err := Verify([]byte(changed), didKeys, now)
-		if err != nil || code(all[0].Err) != c.want {
+		if err != nil || codeOf(all[0].Err) != c.want {
 			t.Errorf("%s: %v %v, want %s", c.new, err, all, c.want)
 		}
 	}
-	if _, err := Verify([]byte(`{"a":1,"a":2}`), didKeys, now); code(err) != Malformed {
+	if _, err := Verify([]byte(`{"a":1,"a":2}`), didKeys, now); codeOf(err) != Malformed {
 		t.Errorf("a member twice: %v", err)
 	}
 }

@@ -1,0 +1,85 @@
+package vc
+
+import (
+	"crypto"
+	"encoding/hex"
+
+	"github.com/testamur/testamur/internal/spec/jsonld"
+)
+
+// Steps are the values on the way to a signature, for somebody whose own program
+// comes to another one.
+type Steps struct {
+	Options      string // canonical proof options: N-Quads, or JSON for the JCS suites
+	Document     string // the canonical document, likewise
+	OptionsHash  string // hexadecimal
+	DocumentHash string // hexadecimal
+	Signed       string // the bytes that are signed, in hexadecimal
+}
+
+func stepsOf(config, whole []byte, h crypto.Hash) Steps {
+	a, b := sum(h, config), sum(h, whole)
+	return Steps{Options: string(config), Document: string(whole), OptionsHash: hex.EncodeToString(a), DocumentHash: hex.EncodeToString(b),
+		Signed: hex.EncodeToString(append(a, b...))}
+}
+
+// StepsOf are the values on the way of PrepareWith.
+func StepsOf(document []byte, o Options) (Steps, error) {
+	doc, err := o.open(document)
+	if err != nil {
+		return Steps{}, err
+	}
+	_, config, whole, h, err := o.forms(doc)
+	if err != nil {
+		return Steps{}, err
+	}
+	return stepsOf(config, whole, h), nil
+}
+
+// StepsOfProofs are the values that each proof of a signed document leads to. A
+// key is asked for only to learn the hash.
+func StepsOfProofs(document []byte, keys Resolver, contexts map[string][]byte) ([]Steps, error) {
+	doc, err := openDocument(document, contexts)
+	if err != nil {
+		return nil, err
+	}
+	v := verification{Verifier: Verifier{Keys: keys, Contexts: contexts}, text: document, doc: doc, proofs: doc.Cut("proof")}
+	var all []Steps
+	for _, raw := range v.proofs.Elements() {
+		s, err := v.steps(raw)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func (v *verification) steps(raw jsonld.Value) (Steps, error) {
+	p, err := readProof(raw)
+	if err != nil {
+		return Steps{}, err
+	}
+	s, err := suiteOf(p.Type, p.Cryptosuite)
+	if err != nil {
+		return Steps{}, err
+	}
+	k, err := v.Keys(p.VerificationMethod, p.ProofPurpose)
+	if err != nil {
+		return Steps{}, err
+	}
+	h, err := s.hashFor(k.Public)
+	if err != nil {
+		return Steps{}, err
+	}
+	doc, options, err := v.inputs(s, raw, p)
+	if err != nil {
+		return Steps{}, err
+	}
+	config, err := s.config(options, doc, h)
+	if err != nil {
+		return Steps{}, err
+	}
+	whole, err := s.whole(doc, h)
+	return stepsOf(config, whole, h), err
+}
