@@ -113,7 +113,7 @@ func (i issuer) issueOurs(t *testing.T, doc []byte, suites []string, parts ...vc
 }
 
 func (i issuer) resolve(method, purpose string) (vc.Key, error) {
-	return vc.Key{Controller: i.did, Ed25519: i.key.Public().(ed25519.PublicKey)}, nil
+	return vc.Key{Controller: i.did, Public: i.key.Public().(ed25519.PublicKey)}, nil
 }
 
 func verifyOurs(t *testing.T, keys vc.Resolver, doc []byte) {
