@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/bulk"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
@@ -264,7 +265,7 @@ func Resolve(ctx context.Context, tx pgx.Tx, who access.Actor, system string, na
 		from `+joined+`
 		where a.institution_id = @institution
 		  and (a.id = any(@names) or a.uri = any(@names) or a.human_code = any(@names) or (a.ref_system = @system and a.ref_value = any(@names)))`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "system": system, "names": names})
+		bulk.Planned, pgx.NamedArgs{"institution": who.InstitutionID, "system": system, "names": names})
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[Achievement])
 	if err != nil {
 		return nil, err

@@ -41,7 +41,6 @@ func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, syst
 	if err != nil {
 		return nil, err
 	}
-	staged := map[bool]int{} // by whether the row has a reference
 	i := -1
 	source := pgx.CopyFromFunc(func() ([]any, error) {
 		for i++; i < len(rows); i++ {
@@ -52,7 +51,6 @@ func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, syst
 				continue
 			}
 			out[i] = bulk.Outcome{Change: bulk.Created, ID: b.NewID("asn")}
-			staged[r.RefValue != ""]++
 			return r.values(i, out[i].ID), nil
 		}
 		return nil, nil
@@ -63,7 +61,7 @@ func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, syst
 	if err != nil {
 		return nil, err
 	}
-	return out, merge(ctx, tx, who, b, system, staged, out)
+	return out, bulk.Hashed(ctx, tx, func() error { return merge(ctx, tx, who, b, system, rows, out) })
 }
 
 func (r *Row) check(today day.Date) *fault.Error {
@@ -96,32 +94,37 @@ func listJSON[T any](all []T) []byte {
 }
 
 // merge finds what is there, corrects what differs and inserts the rest.
-func merge(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, system string, staged map[bool]int, out []bulk.Outcome) error {
+func merge(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, system string, rows []Row, out []bulk.Outcome) error {
 	args := pgx.NamedArgs{"institution": who.InstitutionID, "system": system, "now": pg.Instant(b.Now), "by": who.ID}
-	there, err := existing(ctx, tx, args, staged)
+	there, err := existing(ctx, tx, args, rows, out)
 	if err != nil {
 		return err
 	}
 	if err := settle(ctx, tx, args, there, out); err != nil {
 		return err
 	}
-	tag, err := tx.Exec(ctx, `
+	// Looking out for conflicts costs a quarter more, so it is left for when there is one.
+	err = pgx.BeginFunc(ctx, tx, func(sub pgx.Tx) error {
+		_, err := sub.Exec(ctx, insertStaged, args)
+		return err
+	})
+	if pg.Constraint(err) != "assertion_once_per_activity" && pg.Constraint(err) != "assertion_ref_once" {
+		return err
+	}
+	if _, err := tx.Exec(ctx, insertStaged+" on conflict do nothing", args); err != nil {
+		return err
+	}
+	return refuseTwice(ctx, tx, args, out)
+}
+
+const insertStaged = `
 		insert into assertion (institution_id, id, learner_id, achievement_id, achievement_version, ref_system, ref_value, achieved_on,
 			recorded_at, recorded_by, updated_at, version, term, grade, credits_earned, narrative, role, license_number,
 			activity_start_on, activity_end_on, results, evidence)
 		select @institution, id, learner_id, achievement_id, achievement_version, case when ref_value is not null then @system end, ref_value,
 			achieved_on, @now, @by, @now, 1, term, grade, credits_earned, narrative, role, license_number, activity_start_on,
 			activity_end_on, results, evidence
-		from import_assertion
-		on conflict do nothing`, args)
-	if err != nil {
-		return err
-	}
-	if int(tag.RowsAffected()) == staged[true]+staged[false]-len(there) {
-		return nil
-	}
-	return refuseTwice(ctx, tx, args, out)
-}
+		from import_assertion`
 
 // match is a staged row and the assertion that it means.
 type match struct {
@@ -131,44 +134,61 @@ type match struct {
 	Differs bool // something to correct
 }
 
-// existing looks each staged row up, by reference or else by activity. The
-// lateral form keeps this a look-up in an index whatever the planner believes of
-// a table that is growing under it.
-func existing(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, staged map[bool]int) ([]match, error) {
+// existing looks the staged rows up, by reference or else by activity. What is
+// there is fetched first, by lists of values: that is a look-up in an index or,
+// where the planner believes a table to be empty that is growing under it, one
+// walk through the table, but never one for each row.
+func existing(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, rows []Row, out []bulk.Outcome) ([]match, error) {
+	var refs []string
+	var learners []learner.ID
+	var first, last day.Date
+	for i, r := range rows {
+		switch {
+		case out[i].Change == bulk.Failed:
+		case r.RefValue != "":
+			refs = append(refs, r.RefValue)
+		default:
+			if len(learners) == 0 || r.Facts.AchievedOn.Before(first) {
+				first = r.Facts.AchievedOn
+			}
+			if len(learners) == 0 || r.Facts.AchievedOn.After(last) {
+				last = r.Facts.AchievedOn
+			}
+			learners = append(learners, r.LearnerID)
+		}
+	}
 	var all []match
-	for _, hasRef := range []bool{true, false} {
-		if staged[hasRef] == 0 {
-			continue
-		}
-		by := byActivity
-		if hasRef {
-			by = byRef
-		}
-		rows, _ := tx.Query(ctx, `
-			select p.n, f.id, f.same, f.differs
-			from import_assertion p
-			cross join lateral (
-				select a.id, a.learner_id = p.learner_id and a.achievement_id = p.achievement_id as same,
-					a.withdrawn_at is null and (a.achieved_on, a.term, a.grade, a.credits_earned, a.narrative, a.role, a.license_number,
-						a.activity_start_on, a.activity_end_on, a.results, a.evidence) is distinct from (p.achieved_on, p.term, p.grade,
-						p.credits_earned, p.narrative, p.role, p.license_number, p.activity_start_on, p.activity_end_on, p.results, p.evidence) as differs
-				from assertion a
-				where `+by+`
-				limit 1) as f`, args)
-		found, err := pgx.CollectRows(rows, pgx.RowToStructByName[match])
+	if len(refs) > 0 {
+		args["refs"] = refs
+		found, err := matches(ctx, tx, args, `ref_system = @system and ref_value = any(@refs)`, `p.ref_value = a.ref_value`)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, found...)
+		all = found
 	}
-	return all, nil
+	if len(learners) == 0 {
+		return all, nil
+	}
+	args["learners"], args["first"], args["last"] = learners, first, last
+	found, err := matches(ctx, tx, args, `learner_id = any(@learners) and achieved_on between @first and @last and withdrawn_at is null`,
+		`p.ref_value is null and p.learner_id = a.learner_id and p.achievement_id = a.achievement_id and p.achieved_on = a.achieved_on and p.term = a.term`)
+	return append(all, found...), err
 }
 
-const (
-	byRef      = `p.ref_value is not null and a.institution_id = @institution and a.ref_system = @system and a.ref_value = p.ref_value`
-	byActivity = `p.ref_value is null and a.institution_id = @institution and a.learner_id = p.learner_id and a.achievement_id = p.achievement_id
-		and a.achieved_on = p.achieved_on and a.term = p.term and a.withdrawn_at is null`
-)
+// matches are the staged rows that mean an assertion among those that the
+// condition fetches.
+func matches(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, fetched, same string) ([]match, error) {
+	rows, _ := tx.Query(ctx, `
+		with a as materialized (
+			select * from assertion where institution_id = @institution and `+fetched+`)
+		select p.n, a.id, a.learner_id = p.learner_id and a.achievement_id = p.achievement_id as same,
+			a.withdrawn_at is null and (a.achieved_on, a.term, a.grade, a.credits_earned, a.narrative, a.role, a.license_number,
+				a.activity_start_on, a.activity_end_on, a.results, a.evidence) is distinct from (p.achieved_on, p.term, p.grade,
+				p.credits_earned, p.narrative, p.role, p.license_number, p.activity_start_on, p.activity_end_on, p.results, p.evidence) as differs
+		from import_assertion p
+		join a on `+same, bulk.Planned, args)
+	return pgx.CollectRows(rows, pgx.RowToStructByName[match])
+}
 
 // settle corrects the assertions that differ, refuses the rows that would move
 // one to another learner or achievement, and takes all of them out of the stage.
@@ -197,11 +217,11 @@ func settle(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, there []match, o
 			activity_end_on = p.activity_end_on, results = p.results, evidence = p.evidence, version = a.version + 1, updated_at = @now
 		from unnest(@changed::int[], @ids::text[]) as c (n, id)
 		join import_assertion p on p.n = c.n
-		where a.institution_id = @institution and a.id = c.id`, args)
+		where a.institution_id = @institution and a.id = any(@ids) and a.id = c.id`, bulk.Planned, args)
 	if err != nil {
 		return taken(err)
 	}
-	_, err = tx.Exec(ctx, `delete from import_assertion where n = any(@done::int[])`, args)
+	_, err = tx.Exec(ctx, `delete from import_assertion where n = any(@done::int[])`, bulk.Planned, args)
 	return err
 }
 

@@ -58,6 +58,25 @@ type Batch struct {
 	NewID id.Source
 }
 
+// Planned, given before the arguments of a query, has it planned for the values
+// that it is given. A list of thousands of names is then looked up by hash or
+// index; a plan kept for any list would compare each row with each name.
+const Planned = pgx.QueryExecModeCacheDescribe
+
+// Hashed runs fn, whose statements join sets by hash or by order alone. What the
+// planner believes of a table that is growing in this transaction is out of
+// date; where it believes it empty it would walk through it once for each row.
+func Hashed(ctx context.Context, tx pgx.Tx, fn func() error) error {
+	if _, err := tx.Exec(ctx, "set local enable_nestloop = off"); err != nil {
+		return err
+	}
+	if err := fn(); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "set local enable_nestloop to default")
+	return err
+}
+
 // Note runs one statement that returns the number and id of rows, and marks
 // those rows. A negative number is of no row; what was created stays created.
 func Note(ctx context.Context, tx pgx.Tx, sql string, args pgx.NamedArgs, change Change, out []Outcome) error {

@@ -139,7 +139,9 @@ func TestImports(t *testing.T) {
 	}
 	batch := bulk.Batch{Now: b.Now(), NewID: id.New}
 	courses := func(rows ...course.Definition) func(pgx.Tx) ([]bulk.Outcome, error) {
-		return func(tx pgx.Tx) ([]bulk.Outcome, error) { return course.Import(t.Context(), tx, b.designer, batch, rows) }
+		return func(tx pgx.Tx) ([]bulk.Outcome, error) {
+			return course.Import(t.Context(), tx, b.designer, batch, rows)
+		}
 	}
 	one := course.Definition{Code: "DA 101", Title: "Data", Ref: &id.Ref{System: "sis", Value: "1"}}
 	two := course.Definition{Code: "DA 102", Title: "More", Credits: ptr(3.5)}

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/bulk"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
@@ -103,7 +104,7 @@ func Resolve(ctx context.Context, tx pgx.Tx, who access.Actor, system string, na
 		from course
 		where institution_id = @institution
 		  and (code = any(@names) or id = any(@names) or (ref_system = @system and ref_value = any(@names)))`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "system": system, "names": names})
+		bulk.Planned, pgx.NamedArgs{"institution": who.InstitutionID, "system": system, "names": names})
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 // batchSize is how many rows are written at once.
-const batchSize = 4000
+const batchSize = 8000
 
 // maxKept is how many failed rows a job that rejects all tells of.
 const maxKept = 10_000
@@ -185,14 +185,17 @@ func (s *Service) runBatches(ctx context.Context, who access.Actor, j Job, file 
 	if err != nil {
 		return err
 	}
-	r := &batches{kind: j.Kind, src: src, after: j.LineDone}
-	for {
-		lines, err := r.next()
-		if err != nil {
-			return err
+	ctx, cancel := context.WithCancel(ctx)
+	reads := ahead(ctx, &batches{kind: j.Kind, src: src, after: j.LineDone})
+	defer func() {
+		cancel()
+		for range reads { // until the reader has ended
 		}
-		if len(lines) == 0 {
-			break
+	}()
+	for read := range reads {
+		lines := read.lines
+		if read.err != nil {
+			return read.err
 		}
 		next := j
 		err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
@@ -288,6 +291,37 @@ func (s *Service) runWhole(ctx context.Context, who access.Actor, j Job, file io
 			fail(j, fmt.Sprintf("%d of %d rows failed, so nothing was imported. Correct them, or choose to reject only the rows that fail.", j.FailedCount, rows))
 		})
 	})
+}
+
+// batch is what was read of a file: lines that can be written together, or why
+// there are none.
+type batch struct {
+	lines []line
+	err   error
+}
+
+// ahead reads the next batch while the last one is written, until the file or
+// the context ends.
+func ahead(ctx context.Context, r *batches) <-chan batch {
+	out := make(chan batch)
+	go func() {
+		defer close(out)
+		for {
+			lines, err := r.next()
+			if len(lines) == 0 && err == nil {
+				return
+			}
+			select {
+			case out <- batch{lines, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return out
 }
 
 // batches cuts a source into lists of lines that can be written together.

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/bulk"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/pg"
@@ -208,7 +209,7 @@ func Resolve(ctx context.Context, tx pgx.Tx, who access.Actor, system string, na
 			union all
 			select value, learner_id from learner_identifier
 			where institution_id = @institution and type <> 'emailAddress' and value = any(@names)) as found
-		group by n`, pgx.NamedArgs{"institution": who.InstitutionID, "system": system, "names": names})
+		group by n`, bulk.Planned, pgx.NamedArgs{"institution": who.InstitutionID, "system": system, "names": names})
 	if err != nil {
 		return nil, err
 	}
