@@ -24,6 +24,7 @@ import (
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/spec/bitstring"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 	"github.com/testamur/testamur/internal/spec/vc"
 )
@@ -99,7 +100,7 @@ type stamp struct {
 	id         string
 	validFrom  time.Time
 	validUntil *time.Time
-	status     *Entry
+	status     *bitstring.Entry
 }
 
 // The members of content that a stamp fills in. Quotes inside of text are

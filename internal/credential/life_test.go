@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ import (
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/spec/bitstring"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 	"github.com/testamur/testamur/internal/testbed"
 	"github.com/testamur/testamur/internal/verify"
@@ -94,10 +96,10 @@ func (s *school) status(c credential.Credential) verify.Check {
 }
 
 // entry is what a signed document says of its place.
-func entry(t testing.TB, c credential.Credential) credential.Entry {
+func entry(t testing.TB, c credential.Credential) bitstring.Entry {
 	t.Helper()
 	var d struct {
-		CredentialStatus credential.Entry
+		CredentialStatus bitstring.Entry
 	}
 	if err := json.Unmarshal([]byte(*c.Document), &d); err != nil {
 		t.Fatal(err)
@@ -115,9 +117,9 @@ func TestACredentialCarriesItsPlaceAndItsEnd(t *testing.T) {
 	}
 	e := entry(t, c)
 	list := testbed.Origin + "/i/" + s.Home.Slug + "/status/1"
-	want := credential.Entry{ID: fmt.Sprintf("%s#%d", list, *c.StatusIndex), Type: "BitstringStatusListEntry", Purpose: "revocation",
+	want := bitstring.Entry{ID: fmt.Sprintf("%s#%d", list, *c.StatusIndex), Type: "BitstringStatusListEntry", Purpose: "revocation",
 		Index: fmt.Sprint(*c.StatusIndex), Credential: list}
-	if e != want {
+	if !reflect.DeepEqual(e, want) {
 		t.Errorf("%+v, want %+v", e, want)
 	}
 	if !strings.Contains(*c.Document, `"validUntil":"2028-01-02T03:04:05Z"`) || !strings.Contains(*c.Document, `Ada \"Byron\"`) {

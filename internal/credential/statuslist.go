@@ -2,13 +2,10 @@ package credential
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -22,7 +19,7 @@ import (
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/pg"
-	"github.com/testamur/testamur/internal/spec/openbadges"
+	"github.com/testamur/testamur/internal/spec/bitstring"
 	"github.com/testamur/testamur/internal/spec/vc"
 )
 
@@ -34,7 +31,7 @@ import (
 // nobody else's business. Lifting a suspension clears the bit; a revocation is
 // never cleared. Which of the two it is, and why, tells the institution itself:
 // the credential's address, and its own verification.
-const purpose = "revocation"
+const purpose = bitstring.Revocation
 
 // The size and age of a list.
 const (
@@ -45,21 +42,11 @@ const (
 	listRenewed = listValid - 24*time.Hour // how long before its end a list that is asked for is signed again
 )
 
-// Entry is a place in a status list, as a credential carries it.
-type Entry struct {
-	ID         string `json:"id"` // not the address of the list itself
-	Type       string `json:"type"`
-	Purpose    string `json:"statusPurpose"`
-	Index      string `json:"statusListIndex"`
-	Credential string `json:"statusListCredential"`
-}
-
 // place is where a credential's bit is.
 type place struct{ List, Index int }
 
-func (p place) entry(base string) Entry {
-	list, index := ListURL(base, p.List), strconv.Itoa(p.Index)
-	return Entry{ID: list + "#" + index, Type: "BitstringStatusListEntry", Purpose: purpose, Index: index, Credential: list}
+func (p place) entry(base string) bitstring.Entry {
+	return bitstring.NewEntry(ListURL(base, p.List), purpose, p.Index)
 }
 
 // ListURL is the address of an institution's status list.
@@ -251,7 +238,16 @@ func (s *Service) publish(ctx context.Context, system access.Actor, number int) 
 	if k.Document != nil && bytes.Equal(hash, k.ContentHash) && now.Before(k.PublishedAt.Add(listRenewed)) {
 		return asList(*k.Document, *k.PublishedAt), nil
 	}
-	document, err := s.signList(ctx, system, in, number, encode(set, k.Size), now)
+	bits, err := bitstring.New(k.Size, 1)
+	if err != nil {
+		return List{}, err
+	}
+	for _, i := range set {
+		if err := bits.Set(int(i), 1); err != nil {
+			return List{}, err
+		}
+	}
+	document, err := s.signList(ctx, system, in, number, bits, now)
 	if err != nil {
 		return List{}, err
 	}
@@ -299,28 +295,8 @@ func asList(document string, at time.Time) List {
 	return List{Document: []byte(document), ETag: fmt.Sprintf(`"%x"`, sum[:16]), PublishedAt: at, MaxAge: listTTL}
 }
 
-// listCredential is a BitstringStatusListCredential, Bitstring Status List 1.0
-// §2.2, without its proof.
-type listCredential struct {
-	Context    []string    `json:"@context"`
-	ID         string      `json:"id"`
-	Type       []string    `json:"type"`
-	Issuer     string      `json:"issuer"`
-	ValidFrom  string      `json:"validFrom"`
-	ValidUntil string      `json:"validUntil"`
-	Subject    listSubject `json:"credentialSubject"`
-}
-
-type listSubject struct {
-	ID      string `json:"id"`
-	Type    string `json:"type"`
-	Purpose string `json:"statusPurpose"`
-	List    string `json:"encodedList"`
-	TTL     int64  `json:"ttl"` // milliseconds
-}
-
 // signList signs a list with the institution's present key.
-func (s *Service) signList(ctx context.Context, system access.Actor, in institution.Institution, number int, encoded string, now time.Time) ([]byte, error) {
+func (s *Service) signList(ctx context.Context, system access.Actor, in institution.Institution, number int, bits bitstring.List, now time.Time) ([]byte, error) {
 	key, err := s.Keys.Ensure(ctx, system)
 	if err != nil {
 		return nil, err
@@ -329,11 +305,8 @@ func (s *Service) signList(ctx context.Context, system access.Actor, in institut
 	if err != nil {
 		return nil, err
 	}
-	url := ListURL(in.Base(s.Origin), number)
-	document, err := json.Marshal(listCredential{Context: []string{openbadges.ContextCredentials}, ID: url,
-		Type: []string{"VerifiableCredential", "BitstringStatusListCredential"}, Issuer: did,
-		ValidFrom: Instant(now), ValidUntil: Instant(now.Add(listValid)),
-		Subject: listSubject{ID: url + "#list", Type: "BitstringStatusList", Purpose: purpose, List: encoded, TTL: listTTL.Milliseconds()}})
+	document, err := bitstring.Compose(bitstring.Credential{ID: ListURL(in.Base(s.Origin), number), Issuer: did, ValidFrom: Instant(now),
+		ValidUntil: Instant(now.Add(listValid)), Purposes: []string{purpose}, List: bits, TTL: listTTL})
 	if err != nil {
 		return nil, err
 	}
@@ -346,22 +319,4 @@ func (s *Service) signList(ctx context.Context, system access.Actor, in institut
 		return nil, err
 	}
 	return vc.Secure(document, d.Attach(signatures[0]))
-}
-
-// encode is a bitstring of size bits with these set, the first bit of each byte
-// being the most significant: gzip, in base64url with its multibase prefix,
-// Bitstring Status List 1.0 §3.3.
-func encode(set []int32, size int) string {
-	bits := make([]byte, size/8)
-	for _, i := range set {
-		bits[i/8] |= 0x80 >> (i % 8)
-	}
-	var b bytes.Buffer
-	b.WriteByte('u')
-	text := base64.NewEncoder(base64.RawURLEncoding, &b)
-	z := gzip.NewWriter(text)
-	z.Write(bits) // into memory: none of these fail
-	z.Close()
-	text.Close()
-	return b.String()
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/testamur/testamur/internal/spec/bitstring"
 )
 
 func TestTheOrderOfPlacesIsAPermutationAndSecret(t *testing.T) {
@@ -34,7 +36,7 @@ func TestTheOrderOfPlacesIsAPermutationAndSecret(t *testing.T) {
 func TestStamp(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	content := `{"@context":["x"],"id":"","name":"\"id\":\"\"","validFrom":"","in":{"id":"y","validFrom":"z"}}`
-	got, err := stamp{id: `https://x.example/"`, validFrom: at, validUntil: &at, status: &Entry{Index: "7"}}.on([]byte(content))
+	got, err := stamp{id: `https://x.example/"`, validFrom: at, validUntil: &at, status: &bitstring.Entry{Index: "7"}}.on([]byte(content))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,6 +49,8 @@ func (s *Service) Report(ctx context.Context, who access.Actor, document []byte)
 	if err := json.Unmarshal(document, &object); err != nil || object == nil {
 		return Report{}, fault.At("credential", "json", "This is not a JSON object. Send the credential as it was given to you, as JSON with its proof.")
 	}
+	ctx, done := Budgeted(ctx)
+	defer done()
 	k := &keys{s: s, ctx: ctx, ids: idsOf(document, 0), documents: map[string]answer{}, owners: map[string]institution.ID{},
 		standings: map[institution.ID]map[string]standing{}}
 	r := Examine(document, k.resolve, k.status, s.Now())
