@@ -73,7 +73,7 @@ func (s *services) serve(ctx context.Context, addr string, pg page, ready func(n
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	workers, err := jobs.New(s.db, s.exchange, s.institutions, s.log)
+	workers, err := jobs.New(s.db, jobs.Services{Exchange: s.exchange, Institutions: s.institutions, Credentials: s.credentials, Records: s.records}, s.log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

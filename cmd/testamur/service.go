@@ -78,7 +78,7 @@ func wire(p parts) (*services, error) {
 	s.frameworks = &framework.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.courses = &course.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.achievements = &achievement.Service{DB: p.db, Now: p.now, NewID: p.newID}
-	s.assertions = &assertion.Service{DB: p.db, Now: p.now, NewID: p.newID}
+	s.assertions = &assertion.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox}
 	s.keys = &keyring.Service{DB: p.db, Now: p.now, NewID: p.newID, Master: p.master}
 	s.credentials = &credential.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Origin: p.origin}
 	s.records = &record.Service{DB: p.db, Now: p.now, NewID: p.newID, Credentials: s.credentials}

@@ -50,6 +50,7 @@ const (
 	Withdraw          Action = "assertion.withdraw"
 	Issue             Action = "credential.issue"
 	Revoke            Action = "credential.revoke" // suspend and lift as well
+	Reconcile         Action = "credential.reconcile" // finish what was cut off
 	Assemble          Action = "record.assemble"
 	Import            Action = "import.run" // the kind of file decides on DefineCatalog or ManageLearner besides
 	ReadJob           Action = "job.read"
@@ -97,6 +98,7 @@ var table = map[Action]rule{
 	Withdraw:          {roles: []Role{Registrar, System}, scope: ScopeAwardWrite},
 	Issue:             {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
 	Revoke:            {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
+	Reconcile:         {roles: []Role{System}},
 	Assemble:          {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
 	Import:            {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},
 	ReadJob:           {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},

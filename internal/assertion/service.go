@@ -14,6 +14,7 @@ import (
 	"github.com/testamur/testamur/internal/bulk"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
@@ -25,9 +26,10 @@ import (
 
 // Service keeps assertions.
 type Service struct {
-	DB    *pg.DB
-	Now   func() time.Time
-	NewID id.Source
+	DB     *pg.DB
+	Now    func() time.Time
+	NewID  id.Source
+	Outbox *event.Outbox // nil: nobody is told
 }
 
 // Award says that a learner earned an achievement, or completed a course.
@@ -65,6 +67,9 @@ func (s *Service) Award(ctx context.Context, who access.Actor, key *string, in A
 			return err
 		}
 		if err := once.Keep(ctx, tx, s.Now(), who, request, string(a.ID)); err != nil {
+			return err
+		}
+		if err := s.Outbox.Emit(ctx, tx, event.Awarded{InstitutionID: who.InstitutionID, AssertionIDs: []string{string(a.ID)}}); err != nil {
 			return err
 		}
 		return audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.Award, Target: string(a.ID),
@@ -194,6 +199,9 @@ func (s *Service) AwardMany(ctx context.Context, who access.Actor, rejectAll boo
 		if failed == len(rows) || rejectAll && failed > 0 {
 			return undo
 		}
+		if err := s.Outbox.Emit(ctx, tx, event.Awarded{InstitutionID: who.InstitutionID, AssertionIDs: madeOf(out)}); err != nil {
+			return err
+		}
 		return audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.Award, Target: string(firstOf(out)), Detail: map[string]any{"awarded": len(rows) - failed}})
 	})
 	if err == error(undo) {
@@ -203,6 +211,16 @@ func (s *Service) AwardMany(ctx context.Context, who access.Actor, rejectAll boo
 		err = nil
 	}
 	return out, err
+}
+
+func madeOf(all []Awarded) []string {
+	var ids []string
+	for _, a := range all {
+		if a.Assertion != nil {
+			ids = append(ids, string(a.Assertion.ID))
+		}
+	}
+	return ids
 }
 
 func firstOf(all []Awarded) ID {
@@ -272,6 +290,11 @@ func (s *Service) change(ctx context.Context, who access.Actor, do access.Action
 		a.Version, a.UpdatedAt = a.Version+1, pg.Instant(s.Now())
 		if err := update(ctx, tx, who, a); err != nil {
 			return err
+		}
+		if a.WithdrawnAt != nil {
+			if err := s.Outbox.Emit(ctx, tx, event.Withdrawn{InstitutionID: who.InstitutionID, AssertionID: string(a.ID)}); err != nil {
+				return err
+			}
 		}
 		return audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: do, Target: string(a.ID), Detail: detail})
 	})

@@ -89,6 +89,23 @@ func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Assert
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
 }
 
+// ByIDsInTx are assertions by id, in no order.
+func ByIDsInTx(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Assertion, error) {
+	return byIDs(ctx, tx, who, ids)
+}
+
+// EarnedByAll are the awards of many learners that were not withdrawn, each
+// learner's oldest first.
+func EarnedByAll(ctx context.Context, tx pgx.Tx, who access.Actor, all []learner.ID) ([]Assertion, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from assertion a
+		where institution_id = @institution and learner_id = any(@learners) and withdrawn_at is null and (@only::text is null or learner_id = @only)
+		order by learner_id, achieved_on, id`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "learners": all, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
+}
+
 // EarnedBy are all assertions of a learner that were not withdrawn, oldest
 // first, in another noun's transaction.
 func EarnedBy(ctx context.Context, tx pgx.Tx, who access.Actor, l learner.ID) ([]Assertion, error) {

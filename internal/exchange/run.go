@@ -12,6 +12,7 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/audit"
 	"github.com/testamur/testamur/internal/bulk"
+	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/pg"
@@ -392,7 +393,24 @@ func (s *Service) write(ctx context.Context, tx pgx.Tx, who access.Actor, j Job,
 	for i, o := range written {
 		out[places[i]] = o
 	}
+	if err == nil && (j.Kind == Results || j.Kind == Awards) {
+		err = s.tellAwarded(ctx, tx, who, written)
+	}
 	return out, err
+}
+
+// tellAwarded says which awards a batch made.
+func (s *Service) tellAwarded(ctx context.Context, tx pgx.Tx, who access.Actor, written []bulk.Outcome) error {
+	var ids []string
+	for _, o := range written {
+		if o.Change == bulk.Created {
+			ids = append(ids, o.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	return s.Outbox.Emit(ctx, tx, event.Awarded{InstitutionID: who.InstitutionID, AssertionIDs: ids})
 }
 
 // narrow writes lines; if the database refuses them together, it halves them

@@ -13,18 +13,27 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/pg"
+	"github.com/testamur/testamur/internal/record"
 )
+
+// Services is what the workers ask.
+type Services struct {
+	Exchange     *exchange.Service
+	Institutions *institution.Service
+	Credentials  *credential.Service
+	Records      *record.Service
+}
 
 // Workers does the background work of one process.
 type Workers struct {
-	client       *river.Client[pgx.Tx]
-	exchange     *exchange.Service
-	institutions *institution.Service
-	log          *slog.Logger
+	client *river.Client[pgx.Tx]
+	Services
+	log *slog.Logger
 }
 
 // workers is how many jobs run at once.
@@ -34,26 +43,30 @@ const workers = 2
 const attempts = 8
 
 // New makes the workers; nothing runs before Start.
-func New(db *pg.DB, x *exchange.Service, in *institution.Service, log *slog.Logger) (*Workers, error) {
+func New(db *pg.DB, s Services, log *slog.Logger) (*Workers, error) {
 	all := river.NewWorkers()
-	river.AddWorker(all, &importer{exchange: x, log: log})
+	river.AddWorker(all, &importer{exchange: s.Exchange, log: log})
+	river.AddWorker(all, &issuer{credentials: s.Credentials})
+	river.AddWorker(all, &revoker{credentials: s.Credentials})
+	river.AddWorker(all, &reconciler{Services: s, log: log})
 	client, err := river.NewClient(riverpgxv5.New(db.Pool), &river.Config{
 		Logger: log, Workers: all, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
-		JobTimeout: -1, MaxAttempts: attempts})
+		JobTimeout: -1, MaxAttempts: attempts, PeriodicJobs: []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(reconcileEvery),
+			func() (river.JobArgs, *river.InsertOpts) { return reconcileDue{}, nil }, &river.PeriodicJobOpts{RunOnStart: true})}})
 	if err != nil {
 		return nil, fmt.Errorf("open job queue: %w", err)
 	}
-	return &Workers{client: client, exchange: x, institutions: in, log: log}, nil
+	return &Workers{client: client, Services: s, log: log}, nil
 }
 
 // Start asks again for what was left undone and begins to work.
 func (w *Workers) Start(ctx context.Context) error {
-	all, err := w.institutions.Slugs(ctx)
+	all, err := w.Institutions.Slugs(ctx)
 	if err != nil {
 		return err
 	}
 	for _, in := range all {
-		n, err := w.exchange.Resume(ctx, access.SystemOf(string(in), "jobs"))
+		n, err := w.Exchange.Resume(ctx, access.SystemOf(string(in), "jobs"))
 		if err != nil {
 			return err
 		}

@@ -174,6 +174,16 @@ func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Learne
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Learner])
 }
 
+// ByIDsInTx are learners by id in another noun's transaction.
+func ByIDsInTx(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) (map[ID]Learner, error) {
+	rows, err := byIDs(ctx, tx, who, ids)
+	all := make(map[ID]Learner, len(rows))
+	for _, l := range rows {
+		all[l.ID] = l
+	}
+	return all, err
+}
+
 func namesOf(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Name, error) {
 	rows, _ := tx.Query(ctx, `
 		select learner_id, position, display_name, given_name, family_name, additional_name, effective_on, recorded_at,

@@ -231,6 +231,28 @@ func (s *Service) seal(ctx context.Context, who access.Actor, request once.Reque
 	return r, err
 }
 
+// Reconcile finishes the records that a process that ended had left half made,
+// and discards the drafts that something else had overtaken. It gives how many
+// drafts there were.
+func (s *Service) Reconcile(ctx context.Context, who access.Actor) (int, error) {
+	left, err := s.Credentials.LeftRecords(ctx, who)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for l, ids := range left {
+		_, err := s.Assemble(ctx, who, nil, string(l))
+		if f, ok := fault.Of(err); err != nil && (!ok || f.Kind == fault.Unavailable) {
+			return n, err
+		}
+		if _, err := s.Credentials.Discard(ctx, who, ids); err != nil {
+			return n, err
+		}
+		n += len(ids)
+	}
+	return n, nil
+}
+
 // Find is one record by id.
 func (s *Service) Find(ctx context.Context, who access.Actor, record string) (Record, error) {
 	all, err := s.ByIDs(ctx, who, []ID{ID(record)})

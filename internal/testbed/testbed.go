@@ -103,7 +103,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Frameworks = &framework.Service{DB: db, Now: now, NewID: id.New}
 	b.Courses = &course.Service{DB: db, Now: now, NewID: id.New}
 	b.Achievements = &achievement.Service{DB: db, Now: now, NewID: id.New}
-	b.Assertions = &assertion.Service{DB: db, Now: now, NewID: id.New}
+	b.Assertions = &assertion.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox}
 	b.Keys = &keyring.Service{DB: db, Now: now, NewID: id.New, Master: master}
 	b.Credentials = &credential.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Origin: Origin}
 	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials}
