@@ -14,12 +14,13 @@ import (
 
 	"github.com/testamur/testamur/graph"
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/audit"
 )
 
 // bare is the API without anything behind it: whatever reaches a service is a
 // panic.
 func bare(log *bytes.Buffer) http.Handler {
-	return graph.NewHandler(graph.Config{Resolver: &graph.Resolver{Log: slog.New(slog.NewTextHandler(log, nil))},
+	return graph.NewHandler(graph.Config{Resolver: &graph.Resolver{Audit: &audit.Service{}, Log: slog.New(slog.NewTextHandler(log, nil))},
 		Actor: func(*http.Request) (access.Actor, error) {
 			return access.Actor{ID: "cli_x", InstitutionID: "ins_x", Roles: []access.Role{access.Registrar}}, nil
 		}})
@@ -174,7 +175,7 @@ func TestWhoHasNoTokenHasASmallBudget(t *testing.T) {
 		"visitor":   {access.VisitorOf("ins_x"), `"allowed":20000`},
 		"reader":    {access.Actor{ID: "cli_x", InstitutionID: "ins_x", Roles: []access.Role{access.Reader}}, `"allowed":500000`},
 	} {
-		h := graph.NewHandler(graph.Config{Resolver: &graph.Resolver{}, Actor: func(*http.Request) (access.Actor, error) { return c.who, nil }})
+		h := graph.NewHandler(graph.Config{Resolver: &graph.Resolver{Audit: &audit.Service{}}, Actor: func(*http.Request) (access.Actor, error) { return c.who, nil }})
 		if w := post(h, quoted(`{ __typename }`)); !strings.Contains(w.Body.String(), c.budget) {
 			t.Errorf("%s: %s", name, w.Body)
 		}

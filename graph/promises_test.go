@@ -12,6 +12,7 @@ import (
 
 	"github.com/testamur/testamur/graph"
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/audit"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
@@ -210,7 +211,7 @@ func TestAJobIsFollowedOverTheWire(t *testing.T) {
 
 func TestTheDemonstrationShowsItsSchemaToEveryone(t *testing.T) {
 	t.Parallel()
-	h := graph.NewHandler(graph.Config{Resolver: &graph.Resolver{}, Open: true, Actor: func(*http.Request) (access.Actor, error) { return access.Anonymous(), nil }})
+	h := graph.NewHandler(graph.Config{Resolver: &graph.Resolver{Audit: &audit.Service{}}, Open: true, Actor: func(*http.Request) (access.Actor, error) { return access.Anonymous(), nil }})
 	if w := post(h, quoted(`{ __schema { queryType { name } } }`)); !strings.Contains(w.Body.String(), `"Query"`) {
 		t.Error(w.Body)
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
-	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/verify"
 )
@@ -32,7 +31,6 @@ type Resolver struct {
 	Verifier     *verify.Service
 	Exchange     *exchange.Service
 	Audit        *audit.Service
-	DB           *pg.DB // for the one moment that a query is answered from
 	Log          *slog.Logger
 }
 

@@ -63,9 +63,9 @@ func (t overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphE
 	}
 	limited, cancel := context.WithTimeout(r.Context(), within)
 	defer cancel()
-	if oneMoment(op) && t.resolver.DB != nil {
+	if oneMoment(op) {
 		var end func()
-		limited, end = t.resolver.DB.View(limited, actor(limited))
+		limited, end = t.resolver.Audit.View(limited, actor(limited))
 		defer end()
 	}
 	responses, ctx := exec.DispatchOperation(limited, op)

@@ -16,6 +16,7 @@ import (
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/pg"
+	"github.com/testamur/testamur/internal/shelves"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 )
 
@@ -24,6 +25,10 @@ type Service struct {
 	DB    *pg.DB
 	Now   func() time.Time
 	NewID id.Source
+
+	known   shelves.Shelf[ID, Achievement]
+	pinned  shelves.Shelf[Pin, Version]
+	aligned shelves.Shelf[ID, []Alignment]
 }
 
 // Define adds an achievement in its first version.
@@ -193,12 +198,16 @@ func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.A
 
 // ByIDs are achievements by id.
 func (s *Service) ByIDs(ctx context.Context, who access.Actor, ids []ID) (map[ID]Achievement, error) {
-	all := make(map[ID]Achievement, len(ids))
-	err := s.read(ctx, who, func(tx pgx.Tx) error {
-		rows, err := byIDs(ctx, tx, who, ids)
-		for _, a := range rows {
-			all[a.ID] = a
-		}
+	var all map[ID]Achievement
+	err := s.read(ctx, who, func(tx pgx.Tx) (err error) {
+		all, err = s.known.Take(ctx, tx, who, ids, func(ids []ID) (map[ID]Achievement, error) {
+			rows, err := byIDs(ctx, tx, who, ids)
+			all := make(map[ID]Achievement, len(rows))
+			for _, a := range rows {
+				all[a.ID] = a
+			}
+			return all, err
+		})
 		return err
 	})
 	return all, err
@@ -208,7 +217,9 @@ func (s *Service) ByIDs(ctx context.Context, who access.Actor, ids []ID) (map[ID
 func (s *Service) Versions(ctx context.Context, who access.Actor, pins []Pin) (map[Pin]Version, error) {
 	var all map[Pin]Version
 	err := s.read(ctx, who, func(tx pgx.Tx) (err error) {
-		all, err = VersionsInTx(ctx, tx, who, pins)
+		all, err = s.pinned.Take(ctx, tx, who, pins, func(pins []Pin) (map[Pin]Version, error) {
+			return VersionsInTx(ctx, tx, who, pins)
+		})
 		return err
 	})
 	return all, err
@@ -229,12 +240,16 @@ func (s *Service) VersionsOf(ctx context.Context, who access.Actor, ids []ID) (m
 
 // AlignmentsOf are the alignments of each achievement's present version.
 func (s *Service) AlignmentsOf(ctx context.Context, who access.Actor, ids []ID) (map[ID][]Alignment, error) {
-	all := make(map[ID][]Alignment, len(ids))
-	err := s.read(ctx, who, func(tx pgx.Tx) error {
-		rows, err := alignmentsOfAchievements(ctx, tx, who, ids)
-		for _, a := range rows {
-			all[a.AchievementID] = append(all[a.AchievementID], a)
-		}
+	var all map[ID][]Alignment
+	err := s.read(ctx, who, func(tx pgx.Tx) (err error) {
+		all, err = s.aligned.Take(ctx, tx, who, ids, func(ids []ID) (map[ID][]Alignment, error) {
+			rows, err := alignmentsOfAchievements(ctx, tx, who, ids)
+			all := make(map[ID][]Alignment, len(rows))
+			for _, a := range rows {
+				all[a.AchievementID] = append(all[a.AchievementID], a)
+			}
+			return all, err
+		})
 		return err
 	})
 	return all, err

@@ -13,6 +13,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -61,13 +62,44 @@ func Write(ctx context.Context, tx pgx.Tx, now time.Time, who access.Actor, e En
 		with line as (
 			insert into audit (institution_id, sequence, at, actor_id, action, target, detail, previous_hash, hash)
 			values (@institution, @sequence, @at, @actor, @action, @target, @detail, @previous, @hash))
-		update audit_head set sequence = @sequence, hash = @hash where institution_id = @institution`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "sequence": l.Sequence, "at": l.At, "actor": l.ActorID,
+		update audit_head set sequence = @sequence, hash = @hash, catalogue = catalogue + @changed where institution_id = @institution`,
+		pgx.NamedArgs{"changed": changes(e.Action), "institution": who.InstitutionID, "sequence": l.Sequence, "at": l.At, "actor": l.ActorID,
 			"action": string(l.Action), "target": l.Target, "detail": string(l.Detail), "previous": l.PreviousHash, "hash": l.Hash})
 	if err != nil {
 		return fmt.Errorf("audit %s: %w", e.Action, err)
 	}
 	return nil
+}
+
+// changes is 1 for an action that may change the catalogue, else 0. An action
+// that is not known to leave it alone may.
+func changes(do access.Action) int64 {
+	switch do {
+	case access.ManageLearner, access.Award, access.Withdraw, access.Issue, access.Assemble, access.Verify:
+		return 0
+	}
+	return 1
+}
+
+// generation asks how often the catalogue of the institution in force was
+// changed.
+const generation = `select catalogue from audit_head where institution_id = app_institution()`
+
+// View is pg.View, with Generation asked in the round trip that begins it.
+func (s *Service) View(ctx context.Context, who access.Actor) (context.Context, func()) {
+	return s.DB.View(ctx, who, generation)
+}
+
+// Generation is how often the institution's catalogue was changed up to the
+// moment that the transaction sees; false outside of View, and for a caller who
+// may not know, such as a visitor.
+func Generation(ctx context.Context, tx pgx.Tx) (int64, bool) {
+	asked, ok := pg.Also(ctx, tx)
+	if !ok || asked == "" {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(asked, 10, 64)
+	return n, err == nil
 }
 
 // head locks the end of the chain and takes the next place in it.

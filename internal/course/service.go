@@ -13,6 +13,7 @@ import (
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/pg"
+	"github.com/testamur/testamur/internal/shelves"
 )
 
 // Service keeps courses.
@@ -20,6 +21,9 @@ type Service struct {
 	DB    *pg.DB
 	Now   func() time.Time
 	NewID id.Source
+
+	known  shelves.Shelf[ID, Course]
+	mapped shelves.Shelf[ID, []Mapping]
 }
 
 // Define adds a course; Conflict when the code or reference is taken.
@@ -202,12 +206,16 @@ func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.A
 
 // ByIDs are courses by id.
 func (s *Service) ByIDs(ctx context.Context, who access.Actor, ids []ID) (map[ID]Course, error) {
-	all := make(map[ID]Course, len(ids))
-	err := s.read(ctx, who, func(tx pgx.Tx) error {
-		rows, err := byIDs(ctx, tx, who, ids)
-		for _, c := range rows {
-			all[c.ID] = c
-		}
+	var all map[ID]Course
+	err := s.read(ctx, who, func(tx pgx.Tx) (err error) {
+		all, err = s.known.Take(ctx, tx, who, ids, func(ids []ID) (map[ID]Course, error) {
+			rows, err := byIDs(ctx, tx, who, ids)
+			all := make(map[ID]Course, len(rows))
+			for _, c := range rows {
+				all[c.ID] = c
+			}
+			return all, err
+		})
 		return err
 	})
 	return all, err
@@ -215,12 +223,16 @@ func (s *Service) ByIDs(ctx context.Context, who access.Actor, ids []ID) (map[ID
 
 // CompetenciesOf are the cells of the map for each course.
 func (s *Service) CompetenciesOf(ctx context.Context, who access.Actor, ids []ID) (map[ID][]Mapping, error) {
-	all := make(map[ID][]Mapping, len(ids))
-	err := s.read(ctx, who, func(tx pgx.Tx) error {
-		rows, err := mappingsOfCourses(ctx, tx, who, ids)
-		for _, m := range rows {
-			all[m.CourseID] = append(all[m.CourseID], m)
-		}
+	var all map[ID][]Mapping
+	err := s.read(ctx, who, func(tx pgx.Tx) (err error) {
+		all, err = s.mapped.Take(ctx, tx, who, ids, func(ids []ID) (map[ID][]Mapping, error) {
+			rows, err := mappingsOfCourses(ctx, tx, who, ids)
+			all := make(map[ID][]Mapping, len(rows))
+			for _, m := range rows {
+				all[m.CourseID] = append(all[m.CourseID], m)
+			}
+			return all, err
+		})
 		return err
 	})
 	return all, err

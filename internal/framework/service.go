@@ -15,6 +15,7 @@ import (
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/pg"
+	"github.com/testamur/testamur/internal/shelves"
 	"github.com/testamur/testamur/internal/spec/imscase"
 )
 
@@ -23,6 +24,10 @@ type Service struct {
 	DB    *pg.DB
 	Now   func() time.Time
 	NewID id.Source
+
+	known shelves.Shelf[ID, Framework]
+	items shelves.Shelf[ItemID, Item]
+	paths shelves.Shelf[ItemID, []Item]
 
 	graphs    shelf[*Graph]
 	crossings shelf[*Crossings]
@@ -257,28 +262,36 @@ func (s *Service) ParentsOf(ctx context.Context, who access.Actor, ids []ItemID)
 // item itself last. Where an item has several parents the first in the package
 // counts; a cycle ends the path.
 func (s *Service) PathsOf(ctx context.Context, who access.Actor, ids []ItemID) (map[ItemID][]Item, error) {
-	out := make(map[ItemID][]Item, len(ids))
-	err := s.read(ctx, who, func(tx pgx.Tx) error {
-		rows, err := pathsOf(ctx, tx, who, ids)
-		for _, r := range rows {
-			out[r.ParentID] = append(out[r.ParentID], r.Item)
-		}
+	var all map[ItemID][]Item
+	err := s.read(ctx, who, func(tx pgx.Tx) (err error) {
+		all, err = s.paths.Take(ctx, tx, who, ids, func(ids []ItemID) (map[ItemID][]Item, error) {
+			rows, err := pathsOf(ctx, tx, who, ids)
+			all := make(map[ItemID][]Item, len(rows))
+			for _, r := range rows {
+				all[r.ParentID] = append(all[r.ParentID], r.Item)
+			}
+			return all, err
+		})
 		return err
 	})
-	return out, err
+	return all, err
 }
 
 // ByIDs are frameworks by id.
 func (s *Service) ByIDs(ctx context.Context, who access.Actor, ids []ID) (map[ID]Framework, error) {
-	out := make(map[ID]Framework, len(ids))
-	err := s.read(ctx, who, func(tx pgx.Tx) error {
-		rows, err := byIDs(ctx, tx, who, ids)
-		for _, f := range rows {
-			out[f.ID] = f
-		}
+	var all map[ID]Framework
+	err := s.read(ctx, who, func(tx pgx.Tx) (err error) {
+		all, err = s.known.Take(ctx, tx, who, ids, func(ids []ID) (map[ID]Framework, error) {
+			rows, err := byIDs(ctx, tx, who, ids)
+			all := make(map[ID]Framework, len(rows))
+			for _, f := range rows {
+				all[f.ID] = f
+			}
+			return all, err
+		})
 		return err
 	})
-	return out, err
+	return all, err
 }
 
 // FindItem is one item by id or CASE identifier.
@@ -293,15 +306,19 @@ func (s *Service) FindItem(ctx context.Context, who access.Actor, item string) (
 
 // ItemsByIDs are items by id.
 func (s *Service) ItemsByIDs(ctx context.Context, who access.Actor, ids []ItemID) (map[ItemID]Item, error) {
-	out := make(map[ItemID]Item, len(ids))
-	err := s.read(ctx, who, func(tx pgx.Tx) error {
-		rows, err := itemsByIDs(ctx, tx, who, ids)
-		for _, i := range rows {
-			out[i.ID] = i
-		}
+	var all map[ItemID]Item
+	err := s.read(ctx, who, func(tx pgx.Tx) (err error) {
+		all, err = s.items.Take(ctx, tx, who, ids, func(ids []ItemID) (map[ItemID]Item, error) {
+			rows, err := itemsByIDs(ctx, tx, who, ids)
+			all := make(map[ItemID]Item, len(rows))
+			for _, i := range rows {
+				all[i.ID] = i
+			}
+			return all, err
+		})
 		return err
 	})
-	return out, err
+	return all, err
 }
 
 // AssociationsOf are the associations with each item at either end.

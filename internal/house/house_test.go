@@ -28,7 +28,7 @@ var house = strings.Fields(`
 	internal/tabular
 	internal/fault internal/id internal/day internal/access internal/page
 	migrations internal/pg internal/postgres internal/pgtest
-	internal/audit internal/once internal/event internal/bulk
+	internal/audit internal/shelves internal/once internal/event internal/bulk
 	internal/institution internal/learner internal/framework internal/course
 	internal/achievement internal/assertion internal/mastery
 	internal/keyring internal/credential internal/record internal/verify
