@@ -180,7 +180,7 @@ func TestEveryChangeOfTheCatalogueIsCounted(t *testing.T) {
 		create trigger noted_count after update on audit_head for each row execute function note_count();
 		do $$ declare t text; begin
 			for t in select c.relname from pg_class c where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace and c.relname ~ '^(framework|rubric|course|achievement)' loop
-				execute format('create trigger noted after insert or update or delete on %I for each statement execute function note(%L)', t, t);
+				execute format('create trigger noted after insert or update or delete on %I for each row execute function note(%L)', t, t);
 			end loop;
 		end $$`)
 	if err != nil {
