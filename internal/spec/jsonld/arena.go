@@ -1,14 +1,14 @@
 package jsonld
 
 import (
-	"strings"
+	"unsafe"
 
 	"github.com/testamur/testamur/internal/spec/rdfc"
 )
 
 // arena joins the texts of terms in large pieces of memory: a transcript has
 // thousands of terms that live and die together.
-type arena struct{ piece strings.Builder }
+type arena struct{ piece []byte }
 
 // pieceSize is the least size of a piece.
 const pieceSize = 4 << 10
@@ -16,18 +16,18 @@ const pieceSize = 4 << 10
 // join is a term made of three texts.
 func (a *arena) join(open, text, end string) rdfc.Term {
 	size := len(open) + len(text) + len(end)
-	if a.piece.Cap()-a.piece.Len() < size {
+	if cap(a.piece)-len(a.piece) < size {
 		// A new piece, larger each time; the old one stays with its terms.
-		next := max(pieceSize, size, min(2*a.piece.Cap(), 64*pieceSize))
-		a.piece = strings.Builder{}
-		a.piece.Grow(next)
+		a.piece = make([]byte, 0, max(pieceSize, size, min(2*cap(a.piece), 64*pieceSize)))
 	}
-	start := a.piece.Len()
-	a.piece.WriteString(open)
-	a.piece.WriteString(text)
-	a.piece.WriteString(end)
-	return rdfc.Term(a.piece.String()[start:])
+	start := len(a.piece)
+	a.piece = append(append(append(a.piece, open...), text...), end...)
+	// What was written is not written again while its terms live: see reuse.
+	return rdfc.Term(unsafe.String(&a.piece[start], size))
 }
+
+// reuse has the piece written anew. No term that was made before may be in use.
+func (a *arena) reuse() { a.piece = a.piece[:0] }
 
 // iri is the term of an IRI.
 func (a *arena) iri(iri string) rdfc.Term { return a.join("<", iri, ">") }

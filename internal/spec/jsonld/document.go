@@ -3,6 +3,7 @@ package jsonld
 import (
 	"crypto"
 	"errors"
+	"sync"
 
 	"github.com/testamur/testamur/internal/spec/rdfc"
 )
@@ -88,27 +89,64 @@ func (d *Document) In(other *Document) *Document {
 	return &inner
 }
 
+// Close gives the document's memory back. Neither it nor its values are used
+// after; texts that were taken from them stay.
+func (d *Document) Close() {
+	if cap(d.tree.nodes) <= maxPooled {
+		clear(d.tree.nodes)
+		nodes := d.tree.nodes[:0]
+		pooledNodes.Put(&nodes)
+	}
+	d.tree.nodes = nil
+}
+
 // Canonize is the canonical form of the document: see CanonizeWith.
 func (d *Document) Canonize() ([]byte, error) {
+	res := output{}
+	err := d.canonize(&res)
+	return res.nquads, err
+}
+
+// Digest is the hash of the document's canonical form, by the hash of its
+// options.
+func (d *Document) Digest() ([]byte, error) {
+	res := output{digest: true}
+	err := d.canonize(&res)
+	return res.sum, err
+}
+
+// output is what is made of a document's statements.
+type output struct {
+	digest bool // the hash alone is wanted
+	nquads []byte
+	sum    []byte
+}
+
+func (d *Document) canonize(res *output) error {
 	if len(d.tree.parts) > 0 {
-		if out, err := d.merge(); err == nil {
-			return out, nil
+		if d.opts.mergeable() && d.merge(res) == nil {
+			return nil
 		}
 		// A part stands where its form is not for, or something is refused: the
 		// whole document decides.
 		if err := d.tree.unfold(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	ds, err := d.statements()
-	if err != nil {
-		return nil, err
+	w := d.walker()
+	defer w.release()
+	if err := w.document(); err != nil {
+		return err
 	}
-	res, err := rdfc.Canonicalize(ds, rdfc.Options{Hash: d.opts.Hash, WorkLimit: d.opts.WorkLimit})
-	if err != nil {
-		return nil, complexity(err)
+	opts := rdfc.Options{Hash: d.opts.Hash, WorkLimit: d.opts.WorkLimit}
+	var err error
+	if res.digest {
+		res.sum, err = rdfc.Digest(w.quads, opts)
+		return complexity(err)
 	}
-	return res.NQuads, nil
+	all, err := rdfc.Canonicalize(w.quads, opts)
+	res.nquads = all.NQuads
+	return complexity(err)
 }
 
 // complexity is the refusal of a document that canonicalization gave up on.
@@ -121,57 +159,72 @@ func complexity(err error) error {
 
 // statements are the document's, with no part left folded.
 func (d *Document) statements() (rdfc.Dataset, error) {
-	w, err := d.walker()
+	w := &walker{tree: d.tree, root: d.at, outer: d.outer, library: library{extra: d.opts.Contexts},
+		direction: d.opts.Direction, quads: make(rdfc.Dataset, 0, len(d.tree.nodes))}
+	err := w.document()
 	if err != nil {
-		return nil, err
-	}
-	if err := w.document(); err != nil {
 		return nil, err
 	}
 	return w.quads, nil
 }
 
-func (d *Document) walker() (*walker, error) {
-	w := &walker{
-		tree:      d.tree,
-		root:      d.at,
-		library:   library{extra: d.opts.Contexts},
-		direction: d.opts.Direction,
-		quads:     make(rdfc.Dataset, 0, len(d.tree.nodes)),
+// maxPooled is how large a piece of memory is kept for the next document.
+const maxPooled = 1 << 16
+
+var (
+	pooledNodes   = sync.Pool{New: func() any { return new([]node) }}
+	pooledWalkers = sync.Pool{New: func() any { return &walker{} }}
+)
+
+// walker is one that is released when its statements are not needed any more.
+func (d *Document) walker() *walker {
+	w := pooledWalkers.Get().(*walker)
+	*w = walker{tree: d.tree, root: d.at, outer: d.outer, library: library{extra: d.opts.Contexts},
+		direction: d.opts.Direction, quads: w.quads[:0], text: w.text, members: w.members[:0]}
+	w.text.reuse()
+	return w
+}
+
+func (w *walker) release() {
+	if cap(w.quads) > maxPooled {
+		return
 	}
-	if d.outer != nil {
-		w.outer = d.outer
-	}
-	return w, w.library.check()
+	clear(w.quads)
+	clear(w.members[:cap(w.members)])
+	*w = walker{quads: w.quads, text: w.text, members: w.members}
+	pooledWalkers.Put(w)
 }
 
 // merge is the canonical form, made of the kept forms of the parts.
-func (d *Document) merge() ([]byte, error) {
-	w, err := d.walker()
-	if err != nil {
-		return nil, err
-	}
+func (d *Document) merge(res *output) (err error) {
+	w := d.walker()
+	defer w.release()
 	if w.stand, err = recordPlace(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := w.document(); err != nil {
-		return nil, err
+		return err
 	}
 	own, err := rdfc.NewForm(w.quads)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	forms := make([]rdfc.Form, 0, len(d.tree.parts)+1)
 	forms = append(forms, own)
 	for _, p := range d.tree.parts {
 		forms = append(forms, p.form)
 	}
-	return rdfc.Merge(nil, forms, d.opts.WorkLimit)
+	if res.digest {
+		res.sum, err = rdfc.MergeDigest(forms, d.opts.WorkLimit)
+		return err
+	}
+	res.nquads, err = rdfc.Merge(nil, forms, d.opts.WorkLimit)
+	return err
 }
 
-// mergeable reports whether kept forms, which are of SHA-256, of the compiled
-// contexts alone, and without a base direction of any text, serve with these
-// options.
+// mergeable reports whether kept forms, which are of SHA-256 and of the
+// compiled contexts alone, serve with these options. They hold no text with a
+// base direction, so how that is written makes no difference.
 func (o Options) mergeable() bool {
 	return (o.Hash == 0 || o.Hash == crypto.SHA256) && len(o.Contexts) == 0
 }

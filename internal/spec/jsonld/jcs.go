@@ -1,6 +1,7 @@
 package jsonld
 
 import (
+	"crypto"
 	"math"
 	"slices"
 	"strconv"
@@ -27,6 +28,17 @@ func (d *Document) JCS() ([]byte, error) {
 	return d.tree.appendJCS(b, d.at, false)
 }
 
+// DigestJCS is the hash of the document's canonical JSON.
+func (d *Document) DigestJCS(h crypto.Hash) ([]byte, error) {
+	b, err := d.JCS()
+	if err != nil {
+		return nil, err
+	}
+	w := h.New()
+	w.Write(b)
+	return w.Sum(nil), nil
+}
+
 // JCS is a value's canonical JSON.
 func (v Value) JCS() ([]byte, error) { return v.tree.appendJCS(nil, v.at, false) }
 
@@ -50,7 +62,7 @@ func (t *tree) appendJCS(b []byte, at int32, strict bool) ([]byte, error) {
 	case kindTrue:
 		return append(b, "true"...), nil
 	case kindString:
-		return appendJSONText(b, n.text), nil
+		return AppendText(b, n.text), nil
 	case kindNumber:
 		b, err := appendNumber(b, n.text, strict)
 		if err != nil {
@@ -96,7 +108,7 @@ func (t *tree) appendJCSObject(b []byte, at int32, strict bool) ([]byte, error) 
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(appendJSONText(b, t.nodes[c].key), ':')
+		b = append(AppendText(b, t.nodes[c].key), ':')
 		var err error
 		if b, err = t.appendJCS(b, c, strict); err != nil {
 			return nil, err
@@ -123,8 +135,9 @@ func compareUTF16(x, y string) int {
 	return int(a) - int(b)
 }
 
-// appendJSONText writes a string, RFC 8785 §3.2.2.2.
-func appendJSONText(b []byte, s string) []byte {
+// AppendText adds a text, which is valid UTF-8, as a JSON string: RFC 8785
+// §3.2.2.2.
+func AppendText(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
 	from := 0

@@ -90,7 +90,10 @@ func parseJSON(doc []byte, parts []part) (*tree, error) {
 		return nil, refuse(InvalidText, "the document is not valid UTF-8")
 	}
 	p := &parser{tree: tree{src: string(doc)}, wait: parts}
-	p.nodes = make([]node, 0, len(doc)/24+8)
+	p.nodes = *pooledNodes.Get().(*[]node)
+	if want := p.expected(); cap(p.nodes) < want {
+		p.nodes = make([]node, 0, want)
+	}
 	err := p.value(0, "", 0)
 	if err == nil {
 		p.space()
@@ -102,6 +105,17 @@ func parseJSON(doc []byte, parts []part) (*tree, error) {
 		return nil, err
 	}
 	return &p.tree, nil
+}
+
+// expected is about how many values the document has that are looked into.
+func (p *parser) expected() int {
+	bytes := len(p.src)
+	for _, w := range p.wait {
+		if w.used {
+			bytes -= len(w.text)
+		}
+	}
+	return max(bytes, 0)/24 + 8
 }
 
 // fail is a refusal at the place read so far.

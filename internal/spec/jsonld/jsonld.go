@@ -62,6 +62,7 @@ func CanonizeWith(doc []byte, opts Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer d.Close()
 	return d.Canonize()
 }
 
@@ -86,6 +87,7 @@ func ToRDF(doc []byte, opts Options) (rdfc.Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer d.Close()
 	return d.statements()
 }
 

@@ -7,12 +7,13 @@ import (
 	"errors"
 	"hash/crc32"
 	"sync"
+	"unsafe"
 
 	"github.com/testamur/testamur/internal/spec/rdfc"
 )
 
 // Part is a credential that stands in a record, with what was kept when it was
-// signed.
+// signed. Its bytes are not changed while the record is open.
 type Part struct {
 	Document []byte // the secured credential, byte for byte
 	Kept     []byte // what Keep gave for it; anything else is not used
@@ -51,6 +52,7 @@ func Keep(document []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer doc.Close()
 	if doc.tree.nodes[0].kind != kindObject {
 		return nil, ErrNotKept
 	}
@@ -110,7 +112,7 @@ func openParts(parts []Part, opts Options) []part {
 
 // openPart checks that a kept form is whole and of these very bytes.
 func openPart(p Part) part {
-	o := part{text: string(p.Document)}
+	o := part{text: unsafe.String(unsafe.SliceData(p.Document), len(p.Document))}
 	k := p.Kept
 	if len(k) <= keptHead || string(k[:len(keptMagic)]) != keptMagic ||
 		binary.BigEndian.Uint32(k[keptHead-4:]) != crc32.Checksum(k[keptHead:], castagnoli) {

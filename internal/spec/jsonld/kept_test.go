@@ -2,6 +2,7 @@ package jsonld
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -167,6 +168,31 @@ func TestPartsInOtherPlaces(t *testing.T) {
 		got, gotErr := d.Canonize()
 		if !bytes.Equal(got, want) || fmt.Sprint(gotErr) != fmt.Sprint(err) {
 			t.Errorf("%s: %v, want %v\n%s", name, gotErr, err, cmp.Diff(string(want), string(got)))
+		}
+	}
+}
+
+// TestKeptFormsAreOfOneHash: forms are hashed with SHA-256, so a document that is
+// to be hashed otherwise is read as a whole.
+func TestKeptFormsAreOfOneHash(t *testing.T) {
+	one := []byte(badge(1))
+	doc := record(one)
+	all, _ := keepAll(t, [][]byte{one})
+	d, err := Open(doc, Options{Direction: I18NDatatype}, all...)
+	if err != nil || len(d.tree.parts) != 1 {
+		t.Fatalf("%v, %d parts", err, len(d.tree.parts))
+	}
+	for _, h := range []crypto.Hash{crypto.SHA256, crypto.SHA384} {
+		want := canonical(t, doc, Options{Hash: h})
+		got, err := d.Hashing(h).Canonize()
+		if err != nil || string(got) != want {
+			t.Errorf("%v: %v\n%s", h, err, cmp.Diff(want, string(got)))
+		}
+		w := h.New()
+		w.Write([]byte(want))
+		sum, err := d.Hashing(h).Digest()
+		if err != nil || !bytes.Equal(sum, w.Sum(nil)) {
+			t.Errorf("%v: the digest is %x, want %x (%v)", h, sum, w.Sum(nil), err)
 		}
 	}
 }

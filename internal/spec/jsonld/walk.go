@@ -79,6 +79,9 @@ func (w *walker) refuse(at int32, code Code, format string, args ...any) error {
 
 // document walks from the root.
 func (w *walker) document() error {
+	if err := w.library.check(); err != nil {
+		return err
+	}
 	ac := contexts.initial()
 	if w.outer != nil {
 		// Walked over there, so that a refusal names the place there.

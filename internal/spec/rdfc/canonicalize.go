@@ -146,7 +146,7 @@ var canonicalizers = sync.Pool{New: func() any {
 
 // release gives the memory back for the next dataset, unless it is very much.
 func (c *canonicalizer) release() {
-	if cap(c.quads) > 1<<17 || cap(c.out) > 1<<24 {
+	if cap(c.quads) > 1<<17 || cap(c.out) > maxOut {
 		return
 	}
 	c.ds, c.named = nil, ""
@@ -157,6 +157,9 @@ func (c *canonicalizer) release() {
 	c.labeler.links = nil
 	canonicalizers.Put(c)
 }
+
+// maxOut is how large an output is kept for the next dataset.
+const maxOut = 4 << 20
 
 // resize is a slice of n elements, in the memory of s where that is enough. The
 // elements are not cleared.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"iter"
@@ -34,7 +35,7 @@ const hashSize = 32
 //	        uvarint(2 × lines, + 1 where a line names a blank node)
 //	        uvarint(length of lines) lines
 //
-// Groups are sorted by subject, those of blank nodes last. Lines end in " .\n".
+// Groups are sorted by subject, those of blank nodes last, by number. Lines end in " .\n".
 // They begin with the subject where it is an IRI and no line of the group names
 // a blank node, else with the predicate; a blank node stands in them as four
 // bytes, a zero and three times seven bits with the high bit set.
@@ -69,7 +70,12 @@ func NewForm(ds Dataset) (Form, error) {
 	f := Form{blanks: len(c.labels)}
 	b, f.links = appendLinks(b, c.links)
 	f.groups = len(b)
-	slices.SortFunc(c.groups, func(x, y group) int { return cmp.Compare(x.subject, y.subject) })
+	slices.SortFunc(c.groups, func(x, y group) int {
+		if x.number != none && y.number != none {
+			return cmp.Compare(x.number, y.number)
+		}
+		return cmp.Compare(x.subject, y.subject)
+	})
 	var lines []byte
 	for _, g := range c.groups {
 		lines = c.formLines(lines[:0], g)
@@ -167,31 +173,25 @@ func ParseForm(data []byte) (Form, error) {
 	if !r.ok {
 		return Form{}, errForm
 	}
-	subjects := make([]bool, f.blanks)
-	last := []byte(nil)
+	var last []byte
+	lastBlank := int32(none)
 	for rest := data[f.groups:]; len(rest) > 0; {
 		g, more, ok := cutGroup(rest)
 		if !ok || !g.sound(f.blanks) {
 			return Form{}, errForm
 		}
-		if g.subject == nil {
-			if subjects[g.blank] {
-				return Form{}, errForm
-			}
-			subjects[g.blank] = true
-			last = blanksLast
-		} else if bytes.Compare(last, g.subject) >= 0 {
-			return Form{}, errForm
-		} else {
+		switch {
+		case g.subject == nil && g.blank > lastBlank:
+			lastBlank = g.blank
+		case g.subject != nil && lastBlank == none && bytes.Compare(last, g.subject) < 0:
 			last = g.subject
+		default:
+			return Form{}, errForm
 		}
 		rest = more
 	}
 	return f, nil
 }
-
-// blanksLast sorts after every IRI.
-var blanksLast = []byte("_")
 
 // formGroup is a group of a form.
 type formGroup struct {
@@ -263,6 +263,7 @@ func blankIn(b []byte) int32 {
 type merger struct {
 	labeler
 	forms  []Form
+	size   int     // of the forms in bytes
 	base   []int32 // number of the first blank node of each form, in all
 	lines  []span
 	tail   []byte // the lines of the subject being written, less the subject
@@ -270,10 +271,11 @@ type merger struct {
 	broken bool   // a line is not one
 }
 
-// placedGroup is a group with the place of its form.
-type placedGroup struct {
-	formGroup
-	form int32
+// placed is where a group lies.
+type placed struct {
+	subject []byte // where it is an IRI
+	form    int32
+	at      int32 // in the form, 0 for no group
 }
 
 // Merge is the canonical form (SHA-256) of the union of datasets, given as
@@ -282,22 +284,41 @@ type placedGroup struct {
 // above the work limit, which is as in Options, and another error for a form
 // that is broken inside.
 func Merge(dst []byte, forms []Form, workLimit int) ([]byte, error) {
-	m := merger{labeler: labeler{hash: crypto.SHA256, work: workLimit}, forms: forms, base: make([]int32, len(forms)+1)}
-	size := 0
-	for i, f := range forms {
-		m.base[i+1] = m.base[i] + int32(f.blanks)
-		size += len(f.data)
-	}
-	if m.work == 0 {
-		m.work = defaultWork(size / 128)
-	}
+	m := newMerger(forms, workLimit)
 	if err := m.label(); err != nil {
 		return nil, err
 	}
-	if dst = m.write(slices.Grow(dst, size+size/8)); m.broken {
+	if dst = m.write(slices.Grow(dst, m.size+m.size/8)); m.broken {
 		return nil, errForm
 	}
 	return dst, nil
+}
+
+// MergeDigest is the hash of what Merge gives, which is not kept.
+func MergeDigest(forms []Form, workLimit int) ([]byte, error) {
+	c := canonicalizers.Get().(*canonicalizer)
+	defer canonicalizers.Put(c)
+	out, err := Merge(c.out[:0], forms, workLimit)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(out)
+	if cap(out) <= maxOut {
+		c.out = out
+	}
+	return sum[:], nil
+}
+
+func newMerger(forms []Form, workLimit int) *merger {
+	m := &merger{labeler: labeler{hash: crypto.SHA256, work: workLimit}, forms: forms, base: make([]int32, len(forms)+1)}
+	for i, f := range forms {
+		m.base[i+1] = m.base[i] + int32(f.blanks)
+		m.size += len(f.data)
+	}
+	if m.work == 0 {
+		m.work = defaultWork(m.size / 128)
+	}
+	return m
 }
 
 // label numbers the blank nodes of all forms.
@@ -357,22 +378,28 @@ func (m *merger) linked() error {
 
 // write writes all statements with their canonical labels, sorted.
 func (m *merger) write(dst []byte) []byte {
-	var iris []placedGroup
-	blank := make([]placedGroup, len(m.ids)) // by canonical number
+	iris := make([]placed, 0, 8*len(m.forms))
+	blank := make([]placed, len(m.ids)) // by canonical number
 	for i, f := range m.forms {
-		for rest := f.data[f.groups:]; len(rest) > 0; {
-			var g formGroup
-			g, rest, _ = cutGroup(rest)
+		for at := f.groups; at < len(f.data); {
+			g, rest, _ := cutGroup(f.data[at:])
+			p := placed{g.subject, int32(i), int32(at)}
+			at = len(f.data) - len(rest)
 			if g.subject != nil {
-				iris = append(iris, placedGroup{g, int32(i)})
+				iris = append(iris, p)
 			} else if id := m.ids[m.base[i]+g.blank]; uint(id) < uint(len(blank)) {
-				blank[id] = placedGroup{g, int32(i)}
+				blank[id] = p
 			} else {
-				m.broken = true // a node was called a leaf that is none
+				m.broken = true // a node was called alone that is not
 			}
 		}
 	}
-	slices.SortStableFunc(iris, func(a, b placedGroup) int { return bytes.Compare(a.subject, b.subject) })
+	slices.SortFunc(iris, func(a, b placed) int {
+		if n := bytes.Compare(a.subject, b.subject); n != 0 {
+			return n
+		}
+		return cmp.Compare(a.form, b.form)
+	})
 	for len(iris) > 0 {
 		n := 1
 		for n < len(iris) && bytes.Equal(iris[n].subject, iris[0].subject) {
@@ -382,7 +409,7 @@ func (m *merger) write(dst []byte) []byte {
 		iris = iris[n:]
 	}
 	for n := range inTextOrder(len(blank)) {
-		if blank[n].count > 0 { // a node may be no subject
+		if blank[n].at > 0 { // a node may be no subject
 			m.name = appendLabel(m.name[:0], int32(n))
 			dst = m.about(dst, m.name, blank[n:n+1])
 		}
@@ -391,18 +418,22 @@ func (m *merger) write(dst []byte) []byte {
 }
 
 // about writes the groups of one subject.
-func (m *merger) about(dst, subject []byte, groups []placedGroup) []byte {
-	if g := &groups[0]; len(groups) == 1 && g.whole() {
-		return append(dst, g.lines...)
-	}
+func (m *merger) about(dst, subject []byte, places []placed) []byte {
 	m.tail, m.lines = m.tail[:0], m.lines[:0]
-	sorted := len(groups) == 1
-	for i := range groups {
-		g := &groups[i]
-		if g.whole() && i > 0 && bytes.Equal(g.lines, groups[0].lines) {
-			continue // what many credentials say alike of their issuer
+	sorted := len(places) == 1
+	var alike []byte
+	for _, p := range places {
+		g, _, _ := cutGroup(m.forms[p.form].data[p.at:])
+		if g.whole() {
+			if len(places) == 1 {
+				return append(dst, g.lines...)
+			}
+			if bytes.Equal(g.lines, alike) {
+				continue // what many credentials say alike of their issuer
+			}
+			alike = g.lines
 		}
-		m.tails(g)
+		m.tails(&g, p.form)
 		sorted = sorted && !g.names
 	}
 	if !sorted {
@@ -435,7 +466,7 @@ func (g *formGroup) cutLine(lines []byte) (line, rest []byte, ok bool) {
 }
 
 // tails puts the lines of a group, less their subject, on the line buffer.
-func (m *merger) tails(g *placedGroup) {
+func (m *merger) tails(g *formGroup, form int32) {
 	for lines := g.lines; len(lines) > 0; {
 		var line []byte
 		var ok bool
@@ -449,12 +480,12 @@ func (m *merger) tails(g *placedGroup) {
 			if i < 0 {
 				break
 			}
-			if len(line) < i+4 || int(blankIn(line[i:])) >= m.forms[g.form].blanks {
+			if len(line) < i+4 || int(blankIn(line[i:])) >= m.forms[form].blanks {
 				m.broken = true
 				return
 			}
 			m.tail = append(m.tail, line[:i]...)
-			m.tail = appendLabel(m.tail, m.ids[m.base[g.form]+blankIn(line[i:])])
+			m.tail = appendLabel(m.tail, m.ids[m.base[form]+blankIn(line[i:])])
 			line = line[i+4:]
 		}
 		m.tail = append(m.tail, line...)

@@ -81,6 +81,7 @@ func (v Verifier) Verify(document []byte) ([]Checked, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer doc.Close()
 	w := verification{Verifier: v, text: document, doc: doc, proofs: doc.Cut("proof"), wholes: map[string]whole{}}
 	if w.proofs.IsArray() && w.proofs.Len() > maxProofs {
 		return nil, &Failure{Code: Malformed, Reason: fmt.Sprintf("The document carries %d proofs; at most %d are checked.", w.proofs.Len(), maxProofs)}
@@ -268,15 +269,12 @@ func (v *verification) hash(s suite, h crypto.Hash, raw jsonld.Value, p Proof) (
 	if err != nil {
 		return nil, err
 	}
-	config, err := s.config(options, doc, h)
+	config, err := s.digest(options, doc, h)
 	if err != nil {
 		return nil, err
 	}
 	w, err := v.whole(doc, s, h, p)
-	if err != nil {
-		return nil, err
-	}
-	return append(sum(h, config), w...), nil
+	return append(config, w...), err
 }
 
 // inputs are what a proof as it was received is made over: the document with the
@@ -321,9 +319,7 @@ func (v *verification) whole(doc *jsonld.Document, s suite, h crypto.Hash, p Pro
 		return nil, &Failure{Code: Malformed, Reason: "The proofs of this document are over too many forms of it."}
 	}
 	if !ok {
-		var canonical []byte
-		canonical, w.err = s.whole(doc, h)
-		w.hash = sum(h, canonical)
+		w.hash, w.err = s.digestWhole(doc, h)
 		v.wholes[key] = w
 	}
 	return w.hash, w.err

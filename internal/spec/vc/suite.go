@@ -105,3 +105,23 @@ func (s suite) whole(doc *jsonld.Document, h crypto.Hash) ([]byte, error) {
 	}
 	return doc.Hashing(h).Canonize()
 }
+
+// digest is the hash of a proof's options, and digestWhole that of the document:
+// what config and whole give, hashed without being kept.
+func (s suite) digest(options, doc *jsonld.Document, h crypto.Hash) ([]byte, error) {
+	if !s.jcs {
+		options = options.In(doc)
+	}
+	d, err := s.digestWhole(options, h)
+	if err != nil {
+		return nil, fmt.Errorf("proof options: %w", err)
+	}
+	return d, nil
+}
+
+func (s suite) digestWhole(doc *jsonld.Document, h crypto.Hash) ([]byte, error) {
+	if s.jcs {
+		return doc.DigestJCS(h)
+	}
+	return doc.Hashing(h).Digest()
+}

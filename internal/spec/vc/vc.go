@@ -86,6 +86,7 @@ func PrepareAll(document []byte, suites []string, verificationMethod string, cre
 	if err != nil {
 		return nil, err
 	}
+	defer doc.Close()
 	drafts := make([]Draft, 0, len(suites))
 	for _, suite := range suites {
 		d, err := prepare(doc, Options{Suite: suite, VerificationMethod: verificationMethod, Created: created})
@@ -122,36 +123,45 @@ func (o Options) open(document []byte) (*jsonld.Document, error) {
 
 // prepare canonicalizes a document for one proof.
 func prepare(doc *jsonld.Document, o Options) (Draft, error) {
-	p, config, whole, h, err := o.forms(doc)
+	p, options, s, h, err := o.begin(doc)
 	if err != nil {
 		return Draft{}, err
 	}
-	return Draft{proof: p, Hash: append(sum(h, config), sum(h, whole)...)}, nil
+	defer options.Close()
+	hash, err := s.digest(options, doc, h)
+	if err != nil {
+		return Draft{}, err
+	}
+	whole, err := s.digestWhole(doc, h)
+	return Draft{proof: p, Hash: append(hash, whole...)}, err
 }
 
-// forms are the proof without its value, what it is made over in canonical form,
-// and the hash that goes with the key.
-func (o Options) forms(doc *jsonld.Document) (p Proof, config, whole []byte, h crypto.Hash, err error) {
+// begin is the proof without its value, read as options of a document, with the
+// suite and the hash that goes with the key.
+func (o Options) begin(doc *jsonld.Document) (p Proof, options *jsonld.Document, s suite, h crypto.Hash, err error) {
 	context := doc.Root().Member("@context")
 	if context.IsZero() {
-		return p, nil, nil, 0, noContext()
+		return p, nil, s, 0, noContext()
 	}
-	s, h, err := o.suite()
-	if err != nil {
-		return p, nil, nil, 0, err
+	if s, h, err = o.suite(); err != nil {
+		return p, nil, s, 0, err
 	}
 	p = o.proof()
 	if s.jcs {
 		p.Context = context.Raw()
 	}
-	raw, err := json.Marshal(p)
+	options, err = jsonld.Open(p.appendJSON(make([]byte, 0, 400+len(p.Context))), readAs(o.Contexts))
+	return p, options, s, h, err
+}
+
+// forms are the proof without its value, what it is made over in canonical form,
+// and the hash that goes with the key.
+func (o Options) forms(doc *jsonld.Document) (p Proof, config, whole []byte, h crypto.Hash, err error) {
+	p, options, s, h, err := o.begin(doc)
 	if err != nil {
 		return p, nil, nil, 0, err
 	}
-	options, err := jsonld.Open(raw, readAs(o.Contexts))
-	if err != nil {
-		return p, nil, nil, 0, err
-	}
+	defer options.Close()
 	if config, err = s.config(options, doc, h); err == nil {
 		whole, err = s.whole(doc, h)
 	}
@@ -214,11 +224,52 @@ func (d Draft) Attach(signature []byte) Proof {
 // Secure is the document with the proofs as its last member, its own bytes
 // unchanged. A document that has proofs already gets one more by Add.
 func Secure(document []byte, proofs ...Proof) ([]byte, error) {
-	raw, err := json.Marshal(proofs)
-	if err != nil {
-		return nil, err
+	raw := append(make([]byte, 0, 400*len(proofs)+2), '[')
+	for i, p := range proofs {
+		if i > 0 {
+			raw = append(raw, ',')
+		}
+		raw = p.appendJSON(raw)
 	}
-	return insert(document, "proof", raw)
+	return insert(document, "proof", append(raw, ']'))
+}
+
+// appendJSON writes the proof as encoding/json would, without the detour.
+func (p Proof) appendJSON(b []byte) []byte {
+	open := byte('{')
+	member := func(name string) {
+		b = append(append(append(b, open, '"'), name...), '"', ':')
+		open = ','
+	}
+	raw := func(name string, value json.RawMessage) {
+		if len(value) > 0 {
+			member(name)
+			b = append(b, value...)
+		}
+	}
+	text := func(name, value string) {
+		if value != "" {
+			member(name)
+			b = jsonld.AppendText(b, value)
+		}
+	}
+	raw("@context", p.Context)
+	text("id", p.ID)
+	member("type")
+	b = jsonld.AppendText(b, p.Type)
+	text("cryptosuite", p.Cryptosuite)
+	text("created", p.Created)
+	text("expires", p.Expires)
+	member("verificationMethod")
+	b = jsonld.AppendText(b, p.VerificationMethod)
+	member("proofPurpose")
+	b = jsonld.AppendText(b, p.ProofPurpose)
+	raw("domain", p.Domain)
+	text("challenge", p.Challenge)
+	text("nonce", p.Nonce)
+	raw("previousProof", p.PreviousProof)
+	text("proofValue", p.ProofValue)
+	return append(b, '}')
 }
 
 // Add is the document with one more proof after those it has.

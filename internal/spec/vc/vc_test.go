@@ -208,3 +208,20 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+// TestProofIsWrittenAsJSON holds the proof's own writer against encoding/json,
+// member by member.
+func TestProofIsWrittenAsJSON(t *testing.T) {
+	full := Proof{Context: json.RawMessage(`["https://x.example"]`), ID: "urn:1", Type: "DataIntegrityProof", Cryptosuite: "s", Created: "c",
+		Expires: "e", VerificationMethod: "did:x#é", ProofPurpose: "p\"q\\", Domain: json.RawMessage(`["a","b"]`), Challenge: "ch\n", Nonce: "n",
+		PreviousProof: json.RawMessage(`"urn:0"`), ProofValue: "z"}
+	for _, p := range []Proof{full, {}, {Type: "T", ProofValue: "z"}} {
+		want, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.appendJSON(nil); !bytes.Equal(got, want) {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
