@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/testamur/testamur/internal/spec/clr"
+	"github.com/testamur/testamur/internal/spec/jsonld"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 	"github.com/testamur/testamur/internal/spec/vc"
 )
@@ -329,10 +330,11 @@ func (r *Report) subject() Check {
 }
 
 func associations(document []byte) Check {
-	dangling, err := clr.Dangling(document)
+	v, err := jsonld.Read(document)
 	if err != nil {
 		return Check{"associations", Failed, "The associations cannot be read: " + err.Error() + ".", "CLR 2.0 Association"}
 	}
+	dangling := clr.Dangling(v)
 	if len(dangling) > 0 {
 		return Check{"associations", Failed, "Associations point to achievements that are not in the record: " + strings.Join(dangling[:min(3, len(dangling))], ", ") + ".", "CLR 2.0 Association"}
 	}

@@ -346,6 +346,9 @@ func ResultTypes() []string { return slices.Clone(resultTypes) }
 // TargetTypes are those of the standard, §B.2.2; others begin with ext:.
 func TargetTypes() []string { return slices.Clone(targetTypes) }
 
+// IdentifierTypes are those of the standard, §B.2.3; others begin with ext:.
+func IdentifierTypes() []string { return slices.Clone(identifierTypes) }
+
 // Statuses are all there are, §B.2.5.
 func Statuses() []string { return slices.Clone(statuses) }
 
