@@ -28,7 +28,9 @@ import (
 	"github.com/testamur/testamur/internal/pgtest"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/spec/clr"
+	"github.com/testamur/testamur/internal/spec/jsonld"
 	"github.com/testamur/testamur/internal/spec/openbadges"
+	"github.com/testamur/testamur/internal/spec/shape"
 	"github.com/testamur/testamur/internal/spec/vc"
 )
 
@@ -145,8 +147,9 @@ func TestARecordVerifiesAndSoDoesEveryCredentialInIt(t *testing.T) {
 			t.Error("an embedded credential is not what is on file")
 		}
 	}
-	if dangling := must(clr.Dangling(document)); len(dangling) > 0 {
-		t.Errorf("associations to nowhere: %v", dangling)
+	v := must(jsonld.Read(document))
+	if p := append(clr.Check(v, shape.Canonical), clr.CheckLinks(v)...); len(p) > 0 {
+		t.Errorf("it is not as the standard asks: %v", p)
 	}
 	if !bytes.Contains(document, []byte(`"associationType":"isChildOf"`)) || !bytes.Contains(document, []byte(`"associationType":"isRelatedTo"`)) {
 		t.Error("the record tells nothing of how its competencies hang together")

@@ -306,6 +306,11 @@ var kinds = map[string]func(p Problems, clause string, v jsonld.Value, f Form){
 			p.Add("", "instant", clause, "%q is not an instant with its offset, such as 2026-05-31T12:00:00Z.", short(text))
 		}
 	},
+	"iso": func(p Problems, clause string, v jsonld.Value, _ Form) {
+		if text, _ := v.Text(); !ISO(text) {
+			p.Add("", "instant", clause, "%s is not an instant in ISO 8601 with its offset, such as 2026-05-31T12:00:00Z.", short(string(v.Raw())))
+		}
+	},
 	"day": func(p Problems, clause string, v jsonld.Value, _ Form) {
 		text, _ := v.Text()
 		if _, err := time.Parse(time.DateOnly, text); err != nil {
@@ -409,6 +414,26 @@ func Extension(text string) bool { return extension.MatchString(text) }
 func Instant(text string) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339, strings.ToUpper(text))
 	return t, err == nil
+}
+
+// isoForms are the forms of ISO 8601 that issuers before RFC 3339 was asked for
+// write.
+var isoForms = []string{time.RFC3339, "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07"}
+
+// ISOInstant is the instant of a text in ISO 8601 with its offset, or false.
+func ISOInstant(text string) (time.Time, bool) {
+	for _, form := range isoForms {
+		if t, err := time.Parse(form, text); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// ISO reports whether a text is such an instant.
+func ISO(text string) bool {
+	_, ok := ISOInstant(text)
+	return ok
 }
 
 // Problems gathers what is wrong below one path.
