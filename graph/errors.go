@@ -106,6 +106,8 @@ func withCode(e *gqlerror.Error) *gqlerror.Error {
 	switch e.Extensions["code"] {
 	case string(fault.Limit), "COMPLEXITY_LIMIT_EXCEEDED":
 		out.Extensions["code"] = string(fault.Limit)
+	case string(fault.Unauthenticated):
+		out.Extensions["code"] = string(fault.Unauthenticated)
 	}
 	if strings.Contains(e.Message, "exceeded token limit") {
 		out.Extensions["code"] = string(fault.Limit)

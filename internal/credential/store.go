@@ -51,9 +51,9 @@ func ofAssertions(ctx context.Context, tx pgx.Tx, who access.Actor, ids []assert
 }
 
 const ofListing = `
-	from credential
-	where institution_id = @institution and state = 'issued' and kind = @kind
-	  and (@only::text is null or learner_id = @only) and (@since::timestamptz is null or issued_at > @since)`
+	from credential c
+	where c.institution_id = @institution and c.state = 'issued' and c.kind = @kind
+	  and (@only::text is null or c.learner_id = @only) and (@since::timestamptz is null or c.issued_at > @since)`
 
 func (l Listing) args(who access.Actor) pgx.NamedArgs {
 	return pgx.NamedArgs{"institution": who.InstitutionID, "kind": l.Kind, "only": who.OnlyLearner(), "since": l.Since, "limit": l.Limit, "offset": l.Offset}
@@ -65,7 +65,7 @@ func count(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) (n int, 
 }
 
 func numbered(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) ([]Credential, error) {
-	rows, _ := tx.Query(ctx, `select `+columns+ofListing+` order by issued_at, id limit @limit offset @offset`, l.args(who))
+	rows, _ := tx.Query(ctx, `select `+columns+ofListing+` order by c.issued_at, c.id limit @limit offset @offset`, l.args(who))
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
 }
 

@@ -1,0 +1,315 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"golang.org/x/tools/txtar"
+
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/demo"
+	"github.com/testamur/testamur/internal/exchange"
+	"github.com/testamur/testamur/internal/id"
+	"github.com/testamur/testamur/internal/institution"
+	"github.com/testamur/testamur/internal/keyring"
+	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/pgtest"
+)
+
+var update = flag.Bool("update", false, "write the answers of stories and sessions anew")
+
+// now is when every story happens.
+var now = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+
+// TestStories tells the behaviour of the whole service: a file is a story, in
+// which somebody asks and the service answers, through the handler that serve
+// runs. The clock stands still, ids are counted, and what is random is masked.
+//
+//	-- given catalogue --     the demonstration's catalogue and learners; demo: everything
+//	-- as registrar --        a GraphQL operation, or METHOD PATH, headers, an empty line, a body
+//	-- answer 200 ETag --     its status and body, and the headers that are named
+//	-- work --                the background jobs that were asked for are done
+//	-- keep --                the last answer is kept: in a JSON body "@kept" is its text,
+//	                          and "@kept Ada=>Bob" its text with one thing changed
+//
+// Ids are written by their number: job_#2 is the second job.
+// as takes a role, or a role and an institution (registrar@hillside), or
+// learner and whose (learner S100001), or visitor.
+func TestStories(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/stories/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no stories: %v", err)
+	}
+	for _, f := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
+			t.Parallel()
+			tell(t, f)
+		})
+	}
+}
+
+func tell(t *testing.T, name string) {
+	told, err := txtar.ParseFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(told.Comment) == 0 {
+		t.Error("a story begins with what it shows")
+	}
+	s := newStage(t)
+	var last, before *httptest.ResponseRecorder
+	for i, f := range told.Files {
+		words := strings.Fields(f.Name)
+		switch words[0] {
+		case "given":
+			s.given(words[1])
+		case "work":
+			s.work()
+		case "keep":
+			s.kept = before.Body.String()
+		case "as":
+			last = s.ask(strings.Join(words[1:], " "), string(f.Data))
+		case "answer":
+			if last == nil {
+				t.Fatalf("%s: an answer without a question", f.Name)
+			}
+			headers := slices.DeleteFunc(words[1:], func(w string) bool { return w[0] <= '9' })
+			name, data := "answer "+strings.Join(append([]string{fmt.Sprint(last.Code)}, headers...), " "), body(last, headers)
+			if *update {
+				told.Files[i] = txtar.File{Name: name, Data: []byte(data)}
+			} else if diff := cmp.Diff(f.Name+"\n"+string(f.Data), name+"\n"+data); diff != "" {
+				t.Errorf("question %d:\n%s\n%s", i, told.Files[i-1].Data, diff)
+			}
+			last, before = nil, last
+		default:
+			t.Fatalf("a story does not have %q", f.Name)
+		}
+	}
+	if *update {
+		if err := os.WriteFile(name, txtar.Format(told), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// stage is a whole service on which a story happens.
+type stage struct {
+	t       testing.TB
+	all     *services
+	handler http.Handler
+	log     bytes.Buffer
+	places  map[string]institution.ID
+	tokens  map[string]string
+	kept    string
+}
+
+func newStage(t testing.TB) *stage {
+	t.Helper()
+	s := &stage{t: t, places: map[string]institution.ID{}, tokens: map[string]string{}}
+	var mu sync.Mutex
+	next := id.Sequence()
+	text, err := keyring.NewMaster()
+	s.must(err)
+	master, err := keyring.ParseMaster(text)
+	s.must(err)
+	s.all, err = wire(parts{db: pgtest.New(t), now: func() time.Time { return now }, master: master, origin: "https://records.example",
+		newID: func(prefix string) string { mu.Lock(); defer mu.Unlock(); return next(prefix) }, log: slog.New(slog.NewJSONHandler(&s.log, nil))})
+	s.must(err)
+	s.handler, err = s.all.handler(queryPage{})
+	s.must(err)
+	url, email := demo.URL, demo.Email
+	for _, p := range []struct {
+		slug    string
+		profile institution.Profile
+	}{{demo.Slug, institution.Profile{Name: demo.Name, URL: &url, Email: &email}}, {"hillside", institution.Profile{Name: "Hillside Institute"}}} {
+		in, err := s.all.institutions.Found(context.Background(), p.slug, p.profile)
+		s.must(err)
+		s.places[p.slug] = in.ID
+	}
+	return s
+}
+
+func (s *stage) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stage) given(what string) {
+	files := demo.Files()
+	if what == "catalogue" {
+		files = files[:5]
+	}
+	d := &demonstration{services: s.all, who: access.SystemOf(string(s.places[demo.Slug]), "demo"), p: &place{stderr: io.Discard}}
+	for _, f := range files {
+		s.must(d.load(context.Background(), f))
+	}
+}
+
+// work does what the queue would do, here and now.
+func (s *stage) work() {
+	ctx := context.Background()
+	for _, in := range s.places {
+		who := access.SystemOf(string(in), "import")
+		all, err := s.all.exchange.List(ctx, who, page.Args{})
+		s.must(err)
+		for _, j := range all.Nodes {
+			if j.State == exchange.Queued {
+				s.must(s.all.exchange.Run(ctx, who, j.ID))
+			}
+		}
+	}
+}
+
+// token is the bearer token of somebody in a story.
+func (s *stage) token(who string) string {
+	if who == "visitor" {
+		return ""
+	}
+	if t, ok := s.tokens[who]; ok {
+		return t
+	}
+	role, slug, ok := strings.Cut(who, "@")
+	if !ok {
+		slug = demo.Slug
+	}
+	role, ref, isLearner := strings.Cut(role, " ")
+	ctx, system := context.Background(), access.SystemOf(string(s.places[slug]), "story")
+	n := institution.NewClient{Name: who, Roles: []access.Role{access.Role(role)}}
+	if isLearner {
+		l, err := s.all.learners.Find(ctx, system, "ref:"+demo.System+":"+ref)
+		s.must(err)
+		text := string(l.ID)
+		n.LearnerID = &text
+	}
+	_, token, err := s.all.institutions.CreateClient(ctx, system, n)
+	s.must(err)
+	s.tokens[who] = token
+	return token
+}
+
+var requestLine = regexp.MustCompile(`^(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH) (\S+)\n`)
+
+// ask sends a request as somebody.
+func (s *stage) ask(who, text string) *httptest.ResponseRecorder {
+	s.t.Helper()
+	text = numbered.ReplaceAllStringFunc(text, func(short string) string {
+		prefix, n, _ := strings.Cut(short, "_#")
+		var u uuid.UUID
+		number, err := strconv.ParseUint(n, 10, 64)
+		s.must(err)
+		binary.BigEndian.PutUint64(u[8:], number)
+		return id.Of(prefix, u)
+	})
+	text = quoted.ReplaceAllStringFunc(text, func(q string) string {
+		document := s.kept
+		if old, changed, ok := strings.Cut(strings.TrimPrefix(strings.Trim(q, `"`), "@kept "), "=>"); ok {
+			document = strings.Replace(document, old, changed, 1)
+		}
+		raw, err := json.Marshal(document)
+		s.must(err)
+		return string(raw)
+	})
+	m := requestLine.FindStringSubmatch(text)
+	var r *http.Request
+	if m == nil {
+		raw, err := json.Marshal(map[string]string{"query": text})
+		s.must(err)
+		r = httptest.NewRequest(http.MethodPost, "/graphql", bytes.NewReader(raw))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept", "application/graphql-response+json")
+	} else {
+		head, content, _ := strings.Cut(text[len(m[0]):], "\n\n")
+		if strings.HasPrefix(text[len(m[0]):], "\n") {
+			head, content = "", text[len(m[0])+1:]
+		}
+		r = httptest.NewRequest(m[1], m[2], strings.NewReader(content))
+		for line := range strings.Lines(head) {
+			if name, value, ok := strings.Cut(strings.TrimSpace(line), ": "); ok {
+				r.Header.Add(name, value)
+			}
+		}
+	}
+	if t := s.token(who); t != "" && r.Header.Get("Authorization") == "" {
+		r.Header.Set("Authorization", "Bearer "+t)
+	}
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	return w
+}
+
+var (
+	numbered = regexp.MustCompile(`\b[a-z]{3}_#[0-9]+`)
+	counted  = regexp.MustCompile(`\b[a-z]{3}_0{12}[0-9a-z]{14}\b`)
+	quoted   = regexp.MustCompile(`"@kept[^"]*"`)
+)
+
+// short is an id by its number.
+func short(name string) string {
+	u, err := id.UUID(name)
+	if err != nil {
+		return name
+	}
+	return fmt.Sprintf("%s_#%d", id.Prefix(name), binary.BigEndian.Uint64(u[8:]))
+}
+
+// masks are what differs from one run to the next.
+var masks = []struct {
+	what *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`("proofValue": ?"|\\"proofValue\\":\\")z[1-9A-HJ-NP-Za-km-z]+`), "${1}z…"},
+	{regexp.MustCompile(`("publicKeyMultibase": ?")z[1-9A-HJ-NP-Za-km-z]+`), "${1}z…"},
+	{regexp.MustCompile(`("encodedList": ?")u[\w-]+`), "${1}u…"},
+	{regexp.MustCompile(`("(?:x|y)": ?")[\w-]{43,}`), "${1}…"},
+	{regexp.MustCompile(`,?\n  "extensions": \{\n    "cost": \{\n      "allowed": \d+,\n      "requested": \d+\n    \}\n  \}`), ""},
+	{regexp.MustCompile(`(/status/\d+#|"statusListIndex": ")\d+`), "${1}…"},
+	{regexp.MustCompile(`tmr1\.[\w.-]+`), "tmr1.…"},
+	{regexp.MustCompile(`("requestId": ?")[a-z2-7]{16}|(this request id: )[a-z2-7]{16}`), "${1}${2}…"},
+}
+
+// body is an answer as a story tells it.
+func body(w *httptest.ResponseRecorder, headers []string) string {
+	var b strings.Builder
+	for _, h := range headers {
+		fmt.Fprintf(&b, "%s: %s\n", h, strings.Join(w.Header().Values(h), ", "))
+	}
+	raw := w.Body.Bytes()
+	var indented bytes.Buffer
+	if json.Indent(&indented, bytes.TrimSpace(raw), "", "  ") == nil {
+		raw = indented.Bytes()
+	}
+	text := strings.TrimRight(strings.ReplaceAll(string(raw), "\r\n", "\n"), "\n")
+	for _, m := range masks {
+		text = m.what.ReplaceAllString(text, m.with)
+	}
+	if b.Len() > 0 && text != "" {
+		b.WriteByte('\n')
+	}
+	b.WriteString(text)
+	if text != "" {
+		b.WriteByte('\n')
+	}
+	return counted.ReplaceAllStringFunc(b.String(), short)
+}
