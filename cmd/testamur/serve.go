@@ -73,7 +73,7 @@ func (s *services) serve(ctx context.Context, addr string, p queryPage, ready fu
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	workers, err := jobs.New(s.db, jobs.Services{Exchange: s.exchange, Institutions: s.institutions, Credentials: s.credentials, Records: s.records}, s.log)
+	workers, err := s.workers()
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -165,6 +165,11 @@ func (s *services) rest() rest.Services {
 	return rest.Services{Institutions: s.institutions, Learners: s.learners, Achievements: s.achievements, Keys: s.keys,
 		Credentials: s.credentials, Exchange: s.exchange, Origin: s.origin, Version: version(), Now: s.now,
 		Ready: s.db.Pool.Ping, Actor: s.actor, Log: s.log}
+}
+
+// workers are the background work.
+func (s *services) workers() (*jobs.Workers, error) {
+	return jobs.New(s.db, jobs.Services{Exchange: s.exchange, Institutions: s.institutions, Credentials: s.credentials, Records: s.records}, s.log)
 }
 
 // actor is who a request comes from: the bearer of a token, or anyone.

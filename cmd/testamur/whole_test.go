@@ -25,7 +25,6 @@ import (
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/institution"
-	"github.com/testamur/testamur/internal/jobs"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/pgtest"
@@ -201,7 +200,7 @@ func running(t testing.TB, url string) (address, token string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	workers, err := jobs.New(all.db, all.exchange, all.institutions, all.log)
+	workers, err := all.workers()
 	if err != nil {
 		t.Fatal(err)
 	}
