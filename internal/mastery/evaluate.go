@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
 )
 
@@ -12,12 +13,15 @@ import (
 // when it was what was on file, and whether it was withdrawn then.
 type Piece struct {
 	ID        assertion.ID
+	Of        achievement.Pin
 	On        Day     // achieved
 	Recorded  Instant // first
 	From      Instant // this version came on file
 	Until     Instant // it was corrected or withdrawn; Ever while it is what is on file
 	Withdrawn bool
-	Hits      []Hit
+	Hits      []Hit  // shared: not to be changed
+	Grade     string // for sentences, as is Why
+	Why       string // it was withdrawn
 }
 
 // counts reports whether the piece is evidence at a clock.

@@ -49,7 +49,7 @@ func same(both bool, pairs string) []mastery.Link {
 		all = append(all, mastery.Link{From: l.From, To: l.To, Mapping: &by})
 		if both {
 			back := by
-			back.Reversed = true
+			back.Both = true
 			all = append(all, mastery.Link{From: l.To, To: l.From, Mapping: &back})
 		}
 	}

@@ -374,7 +374,7 @@ func (x *explainer) carried(to int32, s source, from State) string {
 	var ways []string
 	for _, by := range s.by {
 		w := by.Type
-		if by.Reversed {
+		if by.Both {
 			w += ", which holds both ways"
 		}
 		if by.Approver != "" {

@@ -56,7 +56,7 @@ type Mapping struct {
 	Strength float64 // 1 unless said
 	Approver string  // empty for what a framework's maker says
 	On       day.Date
-	Reversed bool // read from its destination to its origin
+	Both     bool // it holds both ways
 }
 
 // Model is a graph with the rules that hold, ready to evaluate. It never changes

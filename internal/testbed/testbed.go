@@ -23,6 +23,7 @@ import (
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/pgtest"
 	"github.com/testamur/testamur/internal/record"
@@ -42,6 +43,7 @@ type Bed struct {
 	Courses      *course.Service
 	Achievements *achievement.Service
 	Assertions   *assertion.Service
+	Mastery      *mastery.Service
 	Keys         *keyring.Service
 	Credentials  *credential.Service
 	Records      *record.Service
@@ -104,6 +106,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Courses = &course.Service{DB: db, Now: now, NewID: id.New}
 	b.Achievements = &achievement.Service{DB: db, Now: now, NewID: id.New}
 	b.Assertions = &assertion.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox}
+	b.Mastery = &mastery.Service{DB: db, Now: now, NewID: id.New, Frameworks: b.Frameworks}
 	b.Keys = &keyring.Service{DB: db, Now: now, NewID: id.New, Master: master}
 	b.Credentials = &credential.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Origin: Origin}
 	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials}

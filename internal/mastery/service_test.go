@@ -1,0 +1,314 @@
+package mastery_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/demo"
+	"github.com/testamur/testamur/internal/exchange"
+	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/framework"
+	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/mastery"
+	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/testbed"
+)
+
+// college is the demonstration institution with its framework, courses,
+// achievements and no learners' work.
+type college struct {
+	*testbed.Bed
+	t *testing.T
+}
+
+func open(t *testing.T) *college {
+	t.Helper()
+	c := &college{testbed.New(t), t}
+	for _, f := range demo.Files()[:4] {
+		if j := c.Import(t, exchange.Kind(f.Kind), f.Data, exchange.Options{System: demo.System}); j.FailedCount > 0 {
+			t.Fatalf("%s: %+v", f.Name, j)
+		}
+	}
+	return c
+}
+
+func (c *college) learner(name string) learner.ID {
+	l, err := c.Learners.Define(c.t.Context(), c.Registrar(), learner.Definition{DisplayName: name})
+	return testbed.Must(c.t, l, err).ID
+}
+
+func (c *college) item(code string) framework.ItemID {
+	var found framework.ItemID
+	err := c.DB.Snapshot(c.t.Context(), c.Registrar(), func(tx pgx.Tx) error {
+		all, err := framework.Resolve(c.t.Context(), tx, c.Registrar(), []string{code})
+		found = all[code]
+		return err
+	})
+	return testbed.Must(c.t, found, err)
+}
+
+// award is an award of the achievement of a competency at a level of its rubric.
+func (c *college) award(l learner.ID, code, level, on string) assertion.Assertion {
+	c.t.Helper()
+	uri := "https://aldersound.example/achievements/COMP-" + code
+	f := assertion.Facts{AchievedOn: must(day.Parse(on))}
+	if level != "" {
+		f.Results = []assertion.Result{{Description: uri + "#mastery", Level: uri + "#level-" + level}}
+	}
+	a, err := c.Assertions.Award(c.t.Context(), c.Registrar(), nil, assertion.Award{LearnerID: string(l), AchievementID: uri, Facts: f})
+	return testbed.Must(c.t, a, err)
+}
+
+func (c *college) state(l learner.ID, code string, w mastery.When) mastery.State {
+	c.t.Helper()
+	all, err := c.Mastery.Of(c.t.Context(), c.Registrar(), []learner.ID{l}, w)
+	held := testbed.Must(c.t, all, err)[l]
+	i, ok := held.Basis.Find(c.item(code))
+	if !ok {
+		c.t.Fatalf("%s is not in the basis", code)
+	}
+	return held.States.Of(i)
+}
+
+func (c *college) explain(l learner.ID, code string, w mastery.When) string {
+	c.t.Helper()
+	ask := mastery.Ask{Learner: l, Item: c.item(code)}
+	all, err := c.Mastery.Explain(c.t.Context(), c.Registrar(), []mastery.Ask{ask}, w)
+	x, ok := testbed.Must(c.t, all, err)[ask]
+	if !ok {
+		c.t.Fatalf("%s is not explained", code)
+	}
+	return x.Reason.Text()
+}
+
+func TestEvidenceComesFromTheRubricOfTheAward(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	ada := c.learner("Ada")
+	c.award(ada, "B.1", "2", "2026-03-01")
+	if got := say(c.state(ada, "B.1", mastery.When{})); got != "in_progress 2" {
+		t.Errorf("Developing, where Proficient is required: %s", got)
+	}
+	c.award(ada, "B.1", "4", "2026-05-01")
+	if got := say(c.state(ada, "B.1", mastery.When{})); got != "met 4 since 2026-05-01" {
+		t.Error(got)
+	}
+	if got := say(c.state(ada, "B", mastery.When{})); got != "in_progress" {
+		t.Errorf("the area: %s", got)
+	}
+	text := c.explain(ada, "B.1", mastery.When{})
+	for _, want := range []string{"B.1 Exploring is met at Advanced since 1 May 2026.", "Exploring was awarded on 1 March 2026, recorded on 24 November 2026, and shows Developing. It is below what is asked for."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+}
+
+func TestACourseShowsWhatItAssesses(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	ada, bob := c.learner("Ada"), c.learner("Bob")
+	grade := func(l learner.ID, g string) {
+		a, err := c.Assertions.Award(t.Context(), c.Registrar(), nil, assertion.Award{LearnerID: string(l), CourseID: "DB 310", Facts: assertion.Facts{AchievedOn: day.Of(2026, 5, 1), Grade: &g}})
+		testbed.Must(t, a, err)
+	}
+	grade(ada, "B+")
+	grade(bob, "F")
+	if got := say(c.state(ada, "C.2", mastery.When{})); got != "met 3 since 2026-05-01" {
+		t.Error(got)
+	}
+	if got := say(c.state(bob, "C.2", mastery.When{})); got != "blocked" {
+		t.Errorf("a failed course: %s", got)
+	}
+	if text := c.explain(ada, "C.2", mastery.When{}); !strings.Contains(text, "Advanced Querying was completed on 1 May 2026 with the grade B+, recorded on 24 November 2026, and shows Proficient. It counts.") {
+		t.Error(text)
+	}
+	designer := c.As(access.Designer)
+	if err := c.Courses.Unmap(t.Context(), designer, "DB 310", string(c.item("C.2")), "assessed"); err != nil {
+		t.Fatal(err)
+	}
+	if got := say(c.state(ada, "C.2", mastery.When{})); got != "blocked" {
+		t.Errorf("a course that does not assess it any more: %s", got)
+	}
+}
+
+func TestRulesAreVersionsAndHoldFromTheirDay(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	ada := c.learner("Ada")
+	c.award(ada, "A.1", "2", "2026-03-01")
+	designer, code := c.As(access.Designer), string(c.item("A.1"))
+	content := mastery.Content{Name: "Developing is enough", Definition: mastery.Definition{Level: "Developing"}}
+	r, err := c.Mastery.Define(t.Context(), designer, mastery.NewRule{ItemID: &code, Content: content})
+	testbed.Must(t, r, err)
+	if got := say(c.state(ada, "A.1", mastery.When{})); got != "met 2 since 2026-03-01" {
+		t.Error(got)
+	}
+	later := day.Of(2026, 12, 1)
+	content.Definition.Level, content.EffectiveOn = "Advanced", &later
+	r, err = c.Mastery.Revise(t.Context(), designer, string(r.ID), &r.Version, content)
+	testbed.Must(t, r, err)
+	if got := say(c.state(ada, "A.1", mastery.When{})); got != "met 2 since 2026-03-01" || r.Version != 2 {
+		t.Errorf("version %d, before it holds: %s", r.Version, got)
+	}
+	if got := say(c.state(ada, "A.1", mastery.When{AsOf: &later})); got != "in_progress 2" {
+		t.Errorf("from its day on: %s", got)
+	}
+	if text := c.explain(ada, "A.1", mastery.When{}); !strings.Contains(text, `By the rule "Developing is enough", version 1, which holds from 24 November 2026`) {
+		t.Error(text)
+	}
+	r, err = c.Mastery.Retire(t.Context(), designer, string(r.ID), nil)
+	testbed.Must(t, r, err)
+	if got := say(c.state(ada, "A.1", mastery.When{})); got != "in_progress 2" {
+		t.Errorf("retired: %s", got)
+	}
+	versions, err := c.Mastery.VersionsOf(t.Context(), designer, []mastery.RuleID{r.ID})
+	if n := len(testbed.Must(t, versions, err)[r.ID]); n != 3 {
+		t.Errorf("%d versions", n)
+	}
+	if _, err := c.Mastery.Define(t.Context(), c.As(access.Assessor), mastery.NewRule{Content: content}); fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("an assessor: %v", err)
+	}
+	if _, err := c.Mastery.Revise(t.Context(), designer, string(r.ID), nil, content); fault.KindOf(err) != fault.State {
+		t.Errorf("a retired rule: %v", err)
+	}
+}
+
+func TestOneThingHasOneRule(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	designer := c.As(access.Designer)
+	content := mastery.Content{Name: "all", Definition: mastery.Definition{}}
+	first, err := c.Mastery.Define(t.Context(), designer, mastery.NewRule{Content: content})
+	testbed.Must(t, first, err)
+	if _, err := c.Mastery.Define(t.Context(), designer, mastery.NewRule{Content: content}); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("a second: %v", err)
+	}
+	if _, err := c.Mastery.Retire(t.Context(), designer, string(first.ID), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Mastery.Define(t.Context(), designer, mastery.NewRule{Content: content}); err != nil {
+		t.Errorf("after the first was retired: %v", err)
+	}
+	all, err := c.Mastery.Rules(t.Context(), designer, mastery.RuleFilter{Retired: true}, page.Args{})
+	if n := len(testbed.Must(t, all, err).Nodes); n != 2 {
+		t.Errorf("%d rules", n)
+	}
+	neighbour := access.Actor{ID: "cli_n", InstitutionID: string(c.Neighbour.ID), Roles: access.Grantable()}
+	if all, err := c.Mastery.Rules(t.Context(), neighbour, mastery.RuleFilter{}, page.Args{}); err != nil || len(all.Nodes) > 0 {
+		t.Errorf("a neighbour sees %d rules, %v", len(all.Nodes), err)
+	}
+	if _, err := c.Mastery.Rule(t.Context(), neighbour, string(first.ID)); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("a neighbour: %v", err)
+	}
+}
+
+// TestEveryClockHasItsAnswer moves the service's own clock: an award of May that
+// was entered in July, corrected in August and withdrawn in September.
+func TestEveryClockHasItsAnswer(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	now := time.Date(2026, 6, 15, 9, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	c.Assertions.Now, c.Mastery.Now, c.Learners.Now = clock, clock, clock
+	ada := c.learner("Ada")
+	at := func(m time.Month, d int) *time.Time { x := time.Date(2026, m, d, 12, 0, 0, 0, time.UTC); return &x }
+	now = *at(7, 3)
+	a := c.award(ada, "B.1", "3", "2026-05-20")
+	now = *at(8, 1)
+	f := assertion.Facts{AchievedOn: a.AchievedOn, Results: []assertion.Result{{Description: a.Results[0].Description, Level: strings.TrimSuffix(a.Results[0].Level, "3") + "4"}}}
+	corrected, err := c.Assertions.Correct(t.Context(), c.Registrar(), string(a.ID), nil, "the panel's decision", f)
+	testbed.Must(t, corrected, err)
+	now = *at(9, 1)
+	withdrawn, err := c.Assertions.Withdraw(t.Context(), c.Registrar(), string(a.ID), "entered for the wrong learner")
+	testbed.Must(t, withdrawn, err)
+	now = *at(11, 1)
+	june := day.Of(2026, 6, 30)
+	for _, x := range []struct {
+		when mastery.When
+		want string
+		why  string
+	}{
+		{mastery.When{}, "not_met", "withdrawn on 1 September 2026 (entered for the wrong learner)"},
+		{mastery.When{KnownAt: at(8, 15)}, "met 4 since 2026-05-20", "shows Advanced"},
+		{mastery.When{KnownAt: at(7, 15)}, "met 3 since 2026-05-20", "It was changed on 1 August 2026"},
+		{mastery.When{AsOf: &june, KnownAt: at(7, 15)}, "met 3 since 2026-05-20", "recorded on 3 July 2026"},
+		{mastery.When{AsOf: &june, KnownAt: at(6, 30)}, "not_met", "it was recorded on 3 July 2026, and what is asked for is what was known by 30 June 2026"},
+	} {
+		if got := say(c.state(ada, "B.1", x.when)); strings.Replace(got, "blocked", "not_met", 1) != x.want {
+			t.Errorf("%v: %s, by hand %s", x.when, got, x.want)
+		}
+		if text := c.explain(ada, "B.1", x.when); !strings.Contains(text, x.why) {
+			t.Errorf("%v: %q is not in\n%s", x.when, x.why, text)
+		}
+	}
+}
+
+func TestOneAndAHundredAreTheSame(t *testing.T) {
+	t.Parallel()
+	c := &college{testbed.New(t), t}
+	c.Load(t)
+	first := 100
+	people, err := c.Learners.List(t.Context(), c.Registrar(), learner.Filter{}, page.Args{First: &first})
+	var ids []learner.ID
+	for _, l := range testbed.Must(t, people, err).Nodes {
+		ids = append(ids, l.ID)
+	}
+	together, err := c.Mastery.Of(t.Context(), c.Registrar(), ids, mastery.When{})
+	testbed.Must(t, together, err)
+	met := 0
+	for _, l := range ids {
+		alone, err := c.Mastery.Of(t.Context(), c.Registrar(), []learner.ID{l}, mastery.When{})
+		a, b := testbed.Must(t, alone, err)[l], together[l]
+		if !slices.Equal(a.States.Changed(), b.States.Changed()) {
+			t.Fatalf("%s: other competencies alone", l)
+		}
+		for _, i := range a.States.Changed() {
+			if say(a.States.Of(i)) != say(b.States.Of(i)) {
+				t.Errorf("%s: alone %s, together %s", l, say(a.States.Of(i)), say(b.States.Of(i)))
+			}
+			if a.States.Of(i).Status == mastery.Met {
+				met++
+			}
+		}
+	}
+	if met < 500 {
+		t.Errorf("only %d competencies are met in all", met)
+	}
+}
+
+func TestOnlyTheLearnerAndStaffAreTold(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	ada := c.learner("Ada")
+	c.award(ada, "A.1", "4", "2026-05-01")
+	own := c.As(access.Learner)
+	own.LearnerID = string(ada)
+	other := own
+	other.LearnerID = string(c.learner("Bob"))
+	neighbour := access.Actor{ID: "cli_n", InstitutionID: string(c.Neighbour.ID), Roles: access.Grantable(), LearnerID: string(ada)}
+	for name, x := range map[string]struct {
+		who  access.Actor
+		sees bool
+	}{"own": {own, true}, "other": {other, false}, "neighbour": {neighbour, false}} {
+		all, err := c.Mastery.Of(context.Background(), x.who, []learner.ID{ada}, mastery.When{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if saw := len(all[ada].States.Changed()) > 0; saw != x.sees {
+			t.Errorf("%s sees: %v", name, saw)
+		}
+	}
+	if _, err := c.Mastery.Of(context.Background(), c.As(access.Reader), []learner.ID{ada}, mastery.When{}); fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("a reader: %v", err)
+	}
+}
+
