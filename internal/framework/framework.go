@@ -149,7 +149,8 @@ type Level struct {
 type Loaded struct {
 	Framework   ID
 	CaseVersion string
-	Version     int // of the framework, with the package in it
+	Before      int // the version that the framework had; 0 when it was not here
+	Version     int // and has, with the package in it
 	Created     int
 	Updated     int
 	Unchanged   int

@@ -51,6 +51,7 @@ func load(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, r io.R
 		return Loaded{}, err
 	}
 	l := Loaded{CaseVersion: pkg.Version, Notices: oddities(pkg.Document.Identifier, s.items, s.children, s.edges)}
+	l.Notices = append(l.Notices, pkg.Liberties...)
 	if p.only {
 		l.Notices = nil
 	}
@@ -107,7 +108,7 @@ func (s *stage) association(a imscase.Association) error {
 		s.children = append(s.children, e)
 	}
 	s.linkRows = append(s.linkRows, []any{s.b.NewID("asc"), a.Identifier, a.URI, a.Type, a.Origin.Identifier, a.Origin.URI,
-		a.Destination.Identifier, a.Destination.URI, a.SequenceNumber, instant(a.LastChangeDateTime), s.linkCount, string(a.Raw)})
+		a.Destination.Identifier, a.Destination.URI, (*int)(a.SequenceNumber), instant(a.LastChangeDateTime), s.linkCount, string(a.Raw)})
 	return s.flush(&s.linkRows, flushAt, "import_link", linkColumns)
 }
 
@@ -178,7 +179,7 @@ func (s *stage) put(pkg imscase.Package, l *Loaded) error {
 	if err != nil {
 		return err
 	}
-	l.Framework, l.Version, l.Created, l.Updated, l.Retired = old.id, old.version, 0, 0, 0
+	l.Framework, l.Before, l.Version = old.id, old.version, old.version
 	if s.part.only {
 		pkg.Version, pkg.Definitions, pkg.Extensions = old.caseVersion, raw(old.definitions), raw(old.extensions)
 	}
@@ -552,11 +553,12 @@ func date(s string) *day.Date {
 }
 
 func instant(s string) time.Time {
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return time.Time{}
+	for _, form := range []string{time.RFC3339, imscase.Naive} {
+		if t, err := time.Parse(form, s); err == nil {
+			return pg.Instant(t)
+		}
 	}
-	return pg.Instant(t)
+	return time.Time{}
 }
 
 // Refusal is a refused package as a fault for a caller who sent it whole.

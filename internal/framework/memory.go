@@ -235,7 +235,7 @@ func readPast(ctx context.Context, tx pgx.Tx, who access.Actor, v Version) (item
 			return nil, nil, nil, err
 		}
 		links = append(links, graphLink{kind: a.Type, origin: a.Origin.Identifier, destination: a.Destination.Identifier,
-			originURI: a.Origin.URI, destURI: a.Destination.URI, sequence: a.SequenceNumber, position: o.Position})
+			originURI: a.Origin.URI, destURI: a.Destination.URI, sequence: (*int)(a.SequenceNumber), position: o.Position})
 	}
 	if all, err = objects(ctx, tx, who, rubricsAt, v.FrameworkID, v.Version); err != nil {
 		return nil, nil, nil, err

@@ -50,14 +50,19 @@ func (s *Service) Import(ctx context.Context, who access.Actor, r io.Reader) (Lo
 	return l, err
 }
 
-// Export writes the framework as the CASE package it came in as.
-func (s *Service) Export(ctx context.Context, who access.Actor, framework string, w io.Writer) error {
+// Export writes a version of the framework, 0 the present one, as the CASE
+// package that it came in as.
+func (s *Service) Export(ctx context.Context, who access.Actor, framework string, version int, w io.Writer) error {
 	return s.read(ctx, who, func(tx pgx.Tx) error {
 		f, err := find(ctx, tx, who, framework)
 		if err != nil {
 			return err
 		}
-		parts, err := sources(ctx, tx, who, f.ID)
+		v, err := versionInTx(ctx, tx, who, f.ID, version)
+		if err != nil {
+			return err
+		}
+		parts, err := sources(ctx, tx, who, f.ID, v.Version)
 		if err != nil {
 			return err
 		}
@@ -65,42 +70,36 @@ func (s *Service) Export(ctx context.Context, who access.Actor, framework string
 	})
 }
 
-// sources are the objects of a package as they came in. A member that the
+// sources are the objects of a version as they came in. A member that the
 // package did not have stays out.
-func sources(ctx context.Context, tx pgx.Tx, who access.Actor, f ID) (imscase.Parts, error) {
+func sources(ctx context.Context, tx pgx.Tx, who access.Actor, f ID, version int) (imscase.Parts, error) {
 	var p imscase.Parts
+	args := pgx.NamedArgs{"institution": who.InstitutionID, "framework": f, "version": version}
 	var document string
-	var definitions, extensions *string
 	var items, links, rubrics bool
-	args := pgx.NamedArgs{"institution": who.InstitutionID, "framework": f}
 	err := tx.QueryRow(ctx, `
-		select source, definitions, extensions,
-			exists (select from framework_item where institution_id = @institution and framework_id = @framework and retired_at is null),
-			exists (select from framework_association where institution_id = @institution and framework_id = @framework),
-			exists (select from rubric where institution_id = @institution and framework_id = @framework)
-		from framework
-		where institution_id = @institution and id = @framework`, args).Scan(&document, &definitions, &extensions, &items, &links, &rubrics)
+		select (select source from (`+documentAt+`) as o), exists (`+itemsAt+`), exists (`+linksAt+`), exists (`+rubricsAt+`)`,
+		args).Scan(&document, &items, &links, &rubrics)
 	if err != nil {
 		return p, err
 	}
-	p.Document = json.RawMessage(document)
-	if definitions != nil {
-		p.Definitions = json.RawMessage(*definitions)
+	var whole struct {
+		Document    json.RawMessage `json:"CFDocument"`
+		Definitions json.RawMessage `json:"CFDefinitions"`
+		Extensions  json.RawMessage `json:"extensions"`
 	}
-	if extensions != nil {
-		p.Extensions = json.RawMessage(*extensions)
+	if err := json.Unmarshal([]byte(document), &whole); err != nil {
+		return p, err
 	}
-	if items {
-		p.Items = each(ctx, tx, `select source from framework_item
-			where institution_id = @institution and framework_id = @framework and retired_at is null order by position`, args)
-	}
-	if links {
-		p.Associations = each(ctx, tx, `select source from framework_association
-			where institution_id = @institution and framework_id = @framework order by position`, args)
-	}
-	if rubrics {
-		p.Rubrics = each(ctx, tx, `select source from rubric
-			where institution_id = @institution and framework_id = @framework order by position`, args)
+	p.Document, p.Definitions, p.Extensions = whole.Document, whole.Definitions, whole.Extensions
+	for _, list := range []struct {
+		any  bool
+		sql  string
+		into *iter.Seq2[json.RawMessage, error]
+	}{{items, itemsAt, &p.Items}, {links, linksAt, &p.Associations}, {rubrics, rubricsAt, &p.Rubrics}} {
+		if list.any {
+			*list.into = each(ctx, tx, `select source from (`+list.sql+`) as o order by position, object_id`, args)
+		}
 	}
 	return p, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,44 +55,99 @@ func equalJSON(t *testing.T, a, b []byte) bool {
 	if err := json.Unmarshal(b, &y); err != nil {
 		t.Fatal(err)
 	}
-	return reflect.DeepEqual(x, y)
+	return reflect.DeepEqual(unsorted(x), unsorted(y))
+}
+
+// whole makes a package of an example that is one object.
+func whole(data []byte) []byte {
+	var head struct {
+		Statement *string `json:"fullStatement"`
+		Type      *string `json:"associationType"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return data
+	}
+	switch {
+	case head.Statement != nil:
+		return []byte(`{` + doc + `,"CFItems":[` + string(data) + `]}`)
+	case head.Type != nil:
+		return []byte(`{` + doc + `,"CFAssociations":[` + string(data) + `]}`)
+	}
+	return data
+}
+
+// unsorted is a value with every list of objects in the order of their
+// identifiers, because the order of a package's lists says nothing.
+func unsorted(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			v[k] = unsorted(x)
+		}
+	case []any:
+		for i, x := range v {
+			v[i] = unsorted(x)
+		}
+		slices.SortStableFunc(v, func(a, b any) int { return strings.Compare(identifierOf(a), identifierOf(b)) })
+	}
+	return v
+}
+
+func identifierOf(v any) string {
+	if o, ok := v.(map[string]any); ok {
+		id, _ := o["identifier"].(string)
+		return id
+	}
+	return ""
 }
 
 func TestOfficialExamplesRoundTripThroughTheDatabase(t *testing.T) {
 	b := setup(t)
-	imported := 0
 	for _, f := range standards.Glob(t, "examples/case/*.json") {
-		data := standards.Read(t, "examples/case/"+filepath.Base(f))
+		name := filepath.Base(f)
+		data := whole(standards.Read(t, "examples/case/"+name))
 		l, err := b.Import(t.Context(), b.designer, bytes.NewReader(data))
-		var refused *imscase.Refused
-		if errors.As(err, &refused) {
-			if !strings.HasPrefix(refused.Violations[0].Rule, "case-") {
-				t.Errorf("%s is refused without a rule: %v", f, err)
+		if name == "v1p1-implguide-371996.json" { // no identifier of it is a UUID, and its items stand inside the document
+			var refused *imscase.Refused
+			if !errors.As(err, &refused) || refused.Violations[0].Rule != "case-required-member" {
+				t.Errorf("%s: %v", name, err)
 			}
 			continue
 		}
 		if err != nil {
-			t.Fatalf("%s: %v", f, err)
+			t.Fatalf("%s: %v", name, err)
 		}
-		imported++
 		var out bytes.Buffer
-		if err := b.Export(t.Context(), b.designer, string(l.Framework), &out); err != nil {
+		if err := b.Export(t.Context(), b.designer, string(l.Framework), 0, &out); err != nil {
 			t.Fatal(err)
 		}
 		if !equalJSON(t, data, out.Bytes()) {
-			t.Errorf("%s came out different", f)
+			t.Errorf("%s came out different", name)
 		}
-		again, err := b.Import(t.Context(), b.designer, bytes.NewReader(data))
-		if err != nil || again.Created+again.Updated+again.Retired != 0 {
-			t.Errorf("%s, again: %+v, %v", f, again, err)
+		again, err := b.Import(t.Context(), b.designer, bytes.NewReader(reordered(t, data)))
+		if err != nil || again.Created+again.Updated+again.Retired != 0 || again.Version != l.Version {
+			t.Errorf("%s, again with its members in another order: %+v, %v", name, again, err)
 		}
-		if err := b.Export(t.Context(), b.neighbour, string(l.Framework), &out); fault.KindOf(err) != fault.NotFound {
+		if err := b.Export(t.Context(), b.neighbour, string(l.Framework), 0, &out); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("a neighbour exports: %v", err)
 		}
 	}
-	if imported != 5 {
-		t.Errorf("%d imported, want 5", imported)
+}
+
+// reordered is the same JSON with other blanks, and members by name.
+func reordered(t *testing.T, data []byte) []byte {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		t.Fatal(err)
 	}
+	out, err := json.MarshalIndent(v, "", "   ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 const (

@@ -69,6 +69,13 @@ const (
 		from rubric
 		where institution_id = @institution and framework_id = @framework and since_version <= @version
 		union all ` + pastAt + `'rubric'`
+	// the document with its definitions and extensions, as framework_past has it
+	documentAt = `
+		select identifier, id as object_id, 0 as position, '{"CFDocument":' || source || coalesce(',"CFDefinitions":' || definitions, '')
+			|| coalesce(',"extensions":' || extensions, '') || '}' as source
+		from framework
+		where institution_id = @institution and id = @framework and since_version <= @version
+		union all ` + pastAt + `'document'`
 	pastAt = `
 		select identifier, object_id, position, source
 		from framework_past

@@ -44,6 +44,17 @@ func (t *Texts) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(t))
 }
 
+// Int is a whole number, which publishers of 1.0 also write in quotation marks.
+type Int int
+
+// UnmarshalJSON reads a number, in quotation marks or not.
+func (i *Int) UnmarshalJSON(b []byte) error {
+	if Quoted.Match(b) {
+		b = b[1 : len(b)-1]
+	}
+	return json.Unmarshal(b, (*int)(i))
+}
+
 // Document is a CFDocument: the framework itself.
 type Document struct {
 	Identifier         string `json:"identifier"`
@@ -93,7 +104,7 @@ type Association struct {
 	Type               string `json:"associationType"`
 	Origin             Link   `json:"originNodeURI"`
 	Destination        Link   `json:"destinationNodeURI"`
-	SequenceNumber     *int   `json:"sequenceNumber"`
+	SequenceNumber     *Int   `json:"sequenceNumber"`
 	LastChangeDateTime string `json:"lastChangeDateTime"`
 
 	Raw json.RawMessage `json:"-"`
@@ -118,7 +129,7 @@ type Criterion struct {
 	Description string   `json:"description"`
 	Item        *Link    `json:"CFItemURI"`
 	Weight      *float64 `json:"weight"`
-	Position    *int     `json:"position"`
+	Position    *Int     `json:"position"`
 	Levels      []Level  `json:"CFRubricCriterionLevels"`
 }
 
@@ -130,7 +141,7 @@ type Level struct {
 	Quality     string   `json:"quality"`
 	Score       *float64 `json:"score"`
 	Feedback    string   `json:"feedback"`
-	Position    *int     `json:"position"`
+	Position    *Int     `json:"position"`
 }
 
 // Package is what Read knows of a package when it has read all of it.
@@ -142,6 +153,7 @@ type Package struct {
 	Items       int
 	Links       int // associations
 	Rubrics     int
+	Liberties   []string // sentences about what 1.0 does not allow and was taken all the same
 }
 
 // Violation is one place where a package breaks the standard.

@@ -26,7 +26,7 @@ var verdicts = map[string]string{
 	"v1p0-opensalt-MarkdownFramework.json":    "",
 	"v1p0-opensalt-Ordering.json":             "",
 	"v1p0-opensalt-Utf8TestFramework.json":    "",
-	"v1p0-opensalt-sample-framework.json":     "case-date-time",
+	"v1p0-opensalt-sample-framework.json":     "",
 	"v1p1-implguide-351237.json":              "",
 	"v1p1-implguide-371996.json":              "case-required-member",
 	"v1p1-implguide-390610.json":              "case-package",
@@ -55,7 +55,7 @@ func TestOfficialExamples(t *testing.T) {
 			case want != "" && (!errors.As(err, &refused) || !slices.ContainsFunc(refused.Violations, func(v Violation) bool { return v.Rule == want })):
 				t.Errorf("got %v, want %s", err, want)
 			}
-			if allowed := schemaAllows(t, pkg.Version, data); allowed != (want == "") {
+			if allowed := schemaAllows(t, pkg.Version, data); allowed != (want == "" && pkg.Liberties == nil) {
 				t.Errorf("the official schema of %s says allowed=%v, the verdict is %q", pkg.Version, allowed, want)
 			}
 		})

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -34,6 +36,9 @@ func Read(r io.Reader, sink Sink) (Package, error) {
 	check := p.v10
 	if p.pkg.Version == V11 {
 		check = p.v11
+	}
+	for _, sentence := range slices.Sorted(maps.Keys(check.taken)) {
+		p.pkg.Liberties = append(p.pkg.Liberties, fmt.Sprintf(sentence, check.taken[sentence]))
 	}
 	if len(check.found) > 0 {
 		return p.pkg, &Refused{Violations: check.found, More: check.more}

@@ -81,11 +81,34 @@ var (
 	extension = regexp.MustCompile(`^ext:[A-Za-z0-9.\-_]+$`)
 )
 
+// Naive is an instant without its offset, one of the liberties.
+const Naive = "2006-01-02T15:04:05"
+
+// What well-known publishers of 1.0 write though the standard does not allow
+// it. It is clear what they mean, so Read takes it, in 1.0 alone, and says so.
+const (
+	noOffset      = "%d instants have no offset; they are taken as UTC."
+	quoted        = "%d whole numbers stand in quotation marks."
+	noDescription = "%d item types have no description."
+)
+
+// Quoted is a whole number in quotation marks, one of the liberties.
+var Quoted = regexp.MustCompile(`^"-?[0-9]{1,9}"$`)
+
 // checker gathers the violations of one version.
 type checker struct {
 	v11   bool
 	found []Violation
 	more  int
+	taken map[string]int // liberties, by their sentence
+}
+
+// take counts a liberty.
+func (c *checker) take(liberty string) {
+	if c.taken == nil {
+		c.taken = map[string]int{}
+	}
+	c.taken[liberty]++
 }
 
 func (c *checker) refuse(rule, pointer string, value []byte, format string, args ...any) {
@@ -110,6 +133,10 @@ func (c *checker) members(name, pointer string, members map[string]json.RawMessa
 	cl := classes[name]
 	for m, v := range cl {
 		if got, ok := members[m]; v.required && (!ok || string(got) == "null") {
+			if name == "CFItemType" && m == "description" && !c.v11 {
+				c.take(noDescription)
+				continue
+			}
 			c.refuse("case-required-member", pointer+"/"+m, nil, "A %s has a member %s, and this one has none.", name, m)
 		}
 	}
@@ -179,6 +206,10 @@ func (c *checker) texts(pointer string, raw json.RawMessage) {
 
 func (c *checker) number(kind, pointer string, raw json.RawMessage) {
 	var f float64
+	if kind == "integer" && !c.v11 && Quoted.Match(raw) {
+		c.take(quoted)
+		return
+	}
 	if json.Unmarshal(raw, &f) != nil || kind == "integer" && (f != float64(int32(f)) || strings.ContainsAny(string(raw), ".eE")) {
 		c.refuse("case-"+kind, pointer, raw, "This is a JSON %s.", kind)
 	}
@@ -201,6 +232,10 @@ func (c *checker) text(kind, owner, pointer string, raw json.RawMessage) {
 		}
 	case "datetime":
 		if _, err := time.Parse(time.RFC3339, s); err != nil {
+			if _, err := time.Parse(Naive, s); err == nil && !c.v11 {
+				c.take(noOffset)
+				return
+			}
 			c.refuse("case-date-time", pointer, raw, "This is an instant with its offset, such as 2026-05-31T12:00:00Z.")
 		}
 	case "date":
