@@ -21,9 +21,10 @@ import (
 
 // Service keeps frameworks.
 type Service struct {
-	DB    *pg.DB
-	Now   func() time.Time
-	NewID id.Source
+	DB     *pg.DB
+	Now    func() time.Time
+	NewID  id.Source
+	Origin string // https origin of the addresses of what is made here
 
 	known shelves.Shelf[ID, Framework]
 	items shelves.Shelf[ItemID, Item]

@@ -33,7 +33,7 @@ func setup(t testing.TB) *bench {
 	db := pgtest.New(t)
 	now := func() time.Time { return time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC) }
 	found := &institution.Service{DB: db, Now: now, NewID: id.New}
-	b := &bench{Service: &framework.Service{DB: db, Now: now, NewID: id.New}}
+	b := &bench{Service: &framework.Service{DB: db, Now: now, NewID: id.New, Origin: "https://records.example"}}
 	for slug, who := range map[string]*access.Actor{"lakeview": &b.designer, "hillside": &b.neighbour} {
 		in, err := found.Found(t.Context(), slug, institution.Profile{Name: slug})
 		if err != nil {

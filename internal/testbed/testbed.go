@@ -102,7 +102,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b := &Bed{DB: db, Now: now, Audit: &audit.Service{DB: db}}
 	b.Institutions = &institution.Service{DB: db, Now: now, NewID: id.New}
 	b.Learners = &learner.Service{DB: db, Now: now, NewID: id.New}
-	b.Frameworks = &framework.Service{DB: db, Now: now, NewID: id.New}
+	b.Frameworks = &framework.Service{DB: db, Now: now, NewID: id.New, Origin: Origin}
 	b.Courses = &course.Service{DB: db, Now: now, NewID: id.New}
 	b.Achievements = &achievement.Service{DB: db, Now: now, NewID: id.New}
 	b.Assertions = &assertion.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox}
