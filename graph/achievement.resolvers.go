@@ -125,7 +125,7 @@ func (r *queryResolver) Achievement(ctx context.Context, id string) (*achievemen
 func (r *queryResolver) Achievements(ctx context.Context, filter *model.AchievementFilter, first *int, after *string) (*page.Connection[achievement.Achievement], error) {
 	f := achievement.Filter{}
 	if filter != nil {
-		f = achievement.Filter{Text: filter.Text, Type: filter.Type, Retired: value(filter.Retired)}
+		f = achievement.Filter{Text: filter.Text, Type: filter.Type, Aligned: filter.Aligned, Retired: value(filter.Retired)}
 		if filter.CompetencyID != nil {
 			item := framework.ItemID(*filter.CompetencyID)
 			f.ItemID = &item

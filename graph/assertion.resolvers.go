@@ -13,6 +13,7 @@ import (
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
 )
@@ -29,6 +30,10 @@ func (r *assertionResolver) AchievementVersion(ctx context.Context, obj *asserti
 	return load(ctx).version.Load(ctx, obj.Pin())
 }
 
+func (r *assertionResolver) Competencies(ctx context.Context, obj *assertion.Assertion) ([]assertion.Against, error) {
+	return load(ctx).against.Load(ctx, obj.ID)
+}
+
 func (r *assertionResolver) Results(ctx context.Context, obj *assertion.Assertion) ([]model.Result, error) {
 	if len(obj.Results) == 0 {
 		return []model.Result{}, nil
@@ -43,6 +48,10 @@ func (r *assertionResolver) Results(ctx context.Context, obj *assertion.Assertio
 
 func (r *assertionResolver) Credentials(ctx context.Context, obj *assertion.Assertion) ([]credential.Credential, error) {
 	return load(ctx).credentialsOf.Load(ctx, obj.ID)
+}
+
+func (r *awardedCompetencyResolver) Competency(ctx context.Context, obj *assertion.Against) (*framework.Item, error) {
+	return load(ctx).item.Load(ctx, obj.ItemID)
 }
 
 func (r *mutationResolver) AwardAchievement(ctx context.Context, input model.AwardAchievementInput) (*model.AwardAchievementPayload, error) {
@@ -84,4 +93,11 @@ func (r *queryResolver) Assertions(ctx context.Context, filter *model.AssertionF
 
 func (r *Resolver) Assertion() gen.AssertionResolver { return &assertionResolver{r} }
 
-type assertionResolver struct{ *Resolver }
+func (r *Resolver) AwardedCompetency() gen.AwardedCompetencyResolver {
+	return &awardedCompetencyResolver{r}
+}
+
+type (
+	assertionResolver         struct{ *Resolver }
+	awardedCompetencyResolver struct{ *Resolver }
+)

@@ -13,6 +13,7 @@ import (
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/course"
+	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/page"
 )
@@ -52,8 +53,49 @@ func (r *competencyResolver) Courses(ctx context.Context, obj *framework.Item) (
 	return load(ctx).coursesOf.Load(ctx, obj.ID)
 }
 
+func (r *competencyResolver) Crosswalks(ctx context.Context, obj *framework.Item) ([]framework.Crosswalk, error) {
+	return load(ctx).crosswalks.Load(ctx, obj.ID)
+}
+
 func (r *competencyResolver) Assertions(ctx context.Context, obj *framework.Item, filter *model.AssertionFilter, first *int, after *string) (*page.Connection[assertion.Assertion], error) {
 	return visible(load(ctx).assertionsBehind.Load(ctx, of(obj.ID, assertionFilter(filter), first, after)))
+}
+
+func (r *competencyChangeResolver) Competency(ctx context.Context, obj *framework.ItemChange) (*framework.Item, error) {
+	if obj.ItemID == nil {
+		return nil, nil
+	}
+	return load(ctx).item.Load(ctx, *obj.ItemID)
+}
+
+func (r *competencyChangeResolver) Courses(ctx context.Context, obj *framework.ItemChange) ([]course.Mapping, error) {
+	if obj.ItemID == nil {
+		return []course.Mapping{}, nil
+	}
+	return load(ctx).coursesOf.Load(ctx, *obj.ItemID)
+}
+
+func (r *competencyChangeResolver) Achievements(ctx context.Context, obj *framework.ItemChange) ([]achievement.Alignment, error) {
+	if obj.ItemID == nil {
+		return []achievement.Alignment{}, nil
+	}
+	return load(ctx).achievementsOf.Load(ctx, *obj.ItemID)
+}
+
+func (r *competencyChangeResolver) LearnerCount(ctx context.Context, obj *framework.ItemChange) (*int, error) {
+	return holders(ctx, obj.ItemID)
+}
+
+func (r *coverageRowResolver) Competency(ctx context.Context, obj *course.Row) (*framework.Item, error) {
+	return load(ctx).item.Load(ctx, obj.Item)
+}
+
+func (r *crosswalkResolver) Origin(ctx context.Context, obj *framework.Crosswalk) (*framework.Item, error) {
+	return load(ctx).item.Load(ctx, obj.OriginItemID)
+}
+
+func (r *crosswalkResolver) Destination(ctx context.Context, obj *framework.Crosswalk) (*framework.Item, error) {
+	return load(ctx).item.Load(ctx, obj.DestinationItemID)
 }
 
 func (r *frameworkResolver) Items(ctx context.Context, obj *framework.Framework, filter *model.CompetencyFilter, first *int, after *string) (*page.Connection[framework.Item], error) {
@@ -64,12 +106,157 @@ func (r *frameworkResolver) Rubrics(ctx context.Context, obj *framework.Framewor
 	return load(ctx).rubrics.Load(ctx, obj.ID)
 }
 
+func (r *frameworkResolver) Versions(ctx context.Context, obj *framework.Framework, first *int, after *string) (*page.Connection[framework.Version], error) {
+	return load(ctx).frameworkVersions.Load(ctx, of(obj.ID, struct{}{}, first, after))
+}
+
+func (r *frameworkResolver) Comparison(ctx context.Context, obj *framework.Framework, from int, to *int) (*framework.Comparison, error) {
+	return found(r.Resolver.Frameworks.Compare(ctx, actor(ctx), string(obj.ID), from, value(to)))
+}
+
+func (r *frameworkResolver) Problems(ctx context.Context, obj *framework.Framework) ([]framework.Problem, error) {
+	return load(ctx).problems.Load(ctx, obj.ID)
+}
+
+func (r *frameworkResolver) Coverage(ctx context.Context, obj *framework.Framework) (*course.Coverage, error) {
+	return found(r.Resolver.Courses.Coverage(ctx, actor(ctx), string(obj.ID)))
+}
+
+func (r *frameworkComparisonResolver) Framework(ctx context.Context, obj *framework.Comparison) (*framework.Framework, error) {
+	return load(ctx).framework.Load(ctx, obj.FrameworkID)
+}
+
+func (r *frameworkComparisonResolver) Competencies(ctx context.Context, obj *framework.Comparison, kind *string, first *int, after *string) (*page.Connection[framework.ItemChange], error) {
+	c, err := page.Slice(obj.Of(kind), args(first, after))
+	return listed(ctx, c, err)
+}
+
+func (r *frameworkComparisonResolver) Associations(ctx context.Context, obj *framework.Comparison, first *int, after *string) (*page.Connection[framework.LinkChange], error) {
+	c, err := page.Slice(obj.Associations, args(first, after))
+	return listed(ctx, c, err)
+}
+
+func (r *frameworkCoverageResolver) Courses(ctx context.Context, obj *course.Coverage) ([]course.Course, error) {
+	return several(ctx, load(ctx).course, &load(ctx).seen.course, obj.Courses)
+}
+
+func (r *frameworkCoverageResolver) Rows(ctx context.Context, obj *course.Coverage, assessed *string, aligned *bool, first *int, after *string) (*page.Connection[course.Row], error) {
+	c, err := page.Slice(obj.Only(assessed, aligned), args(first, after))
+	return listed(ctx, c, err)
+}
+
+func (r *frameworkProblemResolver) Competencies(ctx context.Context, obj *framework.Problem) ([]framework.Item, error) {
+	return several(ctx, load(ctx).item, &load(ctx).seen.item, obj.Items)
+}
+
+func (r *mutationResolver) CreateFramework(ctx context.Context, input model.CreateFrameworkInput) (*model.CreateFrameworkPayload, error) {
+	v, err := r.Resolver.Frameworks.Create(ctx, actor(ctx), *input.Framework)
+	out, problems, err := changed(ctx, v, err)
+	return &model.CreateFrameworkPayload{Framework: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) ReviseFramework(ctx context.Context, input model.ReviseFrameworkInput) (*model.ReviseFrameworkPayload, error) {
+	v, err := r.Resolver.Frameworks.Revise(ctx, actor(ctx), input.ID, input.ExpectedVersion, *input.Framework)
+	out, problems, err := changed(ctx, v, err)
+	return &model.ReviseFrameworkPayload{Framework: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) PublishFramework(ctx context.Context, input model.PublishFrameworkInput) (*model.PublishFrameworkPayload, error) {
+	v, err := r.Resolver.Frameworks.Publish(ctx, actor(ctx), input.ID, input.Publication)
+	out, problems, err := changed(ctx, v, err)
+	return &model.PublishFrameworkPayload{Framework: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) AddCompetency(ctx context.Context, input model.AddCompetencyInput) (*model.AddCompetencyPayload, error) {
+	v, err := r.Resolver.Frameworks.AddItem(ctx, actor(ctx), input.FrameworkID, input.ExpectedVersion, framework.Place{Parent: input.ParentID, Position: input.Position}, *input.Competency)
+	out, problems, err := changed(ctx, v, err)
+	return &model.AddCompetencyPayload{Competency: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) ReviseCompetency(ctx context.Context, input model.ReviseCompetencyInput) (*model.ReviseCompetencyPayload, error) {
+	v, err := r.Resolver.Frameworks.ReviseItem(ctx, actor(ctx), input.ID, input.ExpectedVersion, *input.Competency)
+	out, problems, err := changed(ctx, v, err)
+	return &model.ReviseCompetencyPayload{Competency: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) MoveCompetency(ctx context.Context, input model.MoveCompetencyInput) (*model.MoveCompetencyPayload, error) {
+	v, err := r.Resolver.Frameworks.MoveItem(ctx, actor(ctx), input.ID, input.ExpectedVersion, framework.Place{Parent: input.ParentID, Position: input.Position})
+	out, problems, err := changed(ctx, v, err)
+	return &model.MoveCompetencyPayload{Competency: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) OrderCompetencies(ctx context.Context, input model.OrderCompetenciesInput) (*model.OrderCompetenciesPayload, error) {
+	v, err := r.Resolver.Frameworks.OrderItems(ctx, actor(ctx), input.FrameworkID, input.ExpectedVersion, input.ParentID, input.Order)
+	out, problems, err := changed(ctx, v, err)
+	return &model.OrderCompetenciesPayload{Framework: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) RetireCompetency(ctx context.Context, input model.RetireCompetencyInput) (*model.RetireCompetencyPayload, error) {
+	v, err := r.Resolver.Frameworks.RetireItem(ctx, actor(ctx), input.ID, input.ExpectedVersion)
+	out, problems, err := changed(ctx, v, err)
+	return &model.RetireCompetencyPayload{Competency: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) ReplaceCompetency(ctx context.Context, input model.ReplaceCompetencyInput) (*model.ReplaceCompetencyPayload, error) {
+	v, err := r.Resolver.Frameworks.ReplaceItem(ctx, actor(ctx), input.ID, input.ExpectedVersion, input.ReplacedBy)
+	out, problems, err := changed(ctx, v, err)
+	return &model.ReplaceCompetencyPayload{Competency: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) AssociateCompetencies(ctx context.Context, input model.AssociateCompetenciesInput) (*model.AssociateCompetenciesPayload, error) {
+	v, err := r.Resolver.Frameworks.Associate(ctx, actor(ctx), input.ID, input.Type, input.OtherID, input.ExpectedVersion)
+	out, problems, err := changed(ctx, v, err)
+	return &model.AssociateCompetenciesPayload{Competency: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) DissociateCompetencies(ctx context.Context, input model.DissociateCompetenciesInput) (*model.DissociateCompetenciesPayload, error) {
+	v, err := r.Resolver.Frameworks.Dissociate(ctx, actor(ctx), input.ID, input.ExpectedVersion)
+	out, problems, err := changed(ctx, v, err)
+	return &model.DissociateCompetenciesPayload{Framework: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) ApplyFrameworkUpdate(ctx context.Context, input model.ApplyFrameworkUpdateInput) (*model.ApplyFrameworkUpdatePayload, error) {
+	f, c, err := r.Resolver.Exchange.ApplyFramework(ctx, actor(ctx), input.ExpectedVersion, frameworkOrder(input.UploadID, input.Kind, input.FrameworkID))
+	out, problems, err := changed(ctx, f, err)
+	if out == nil {
+		return &model.ApplyFrameworkUpdatePayload{UserErrors: problems}, err
+	}
+	return &model.ApplyFrameworkUpdatePayload{Framework: out, Comparison: &c, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) ProposeCrosswalk(ctx context.Context, input framework.Proposal) (*model.ProposeCrosswalkPayload, error) {
+	v, err := r.Resolver.Frameworks.ProposeCrosswalk(ctx, actor(ctx), input)
+	out, problems, err := changed(ctx, v, err)
+	return &model.ProposeCrosswalkPayload{Crosswalk: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) ApproveCrosswalk(ctx context.Context, input model.ApproveCrosswalkInput) (*model.ApproveCrosswalkPayload, error) {
+	v, err := r.Resolver.Frameworks.ApproveCrosswalk(ctx, actor(ctx), input.ID, input.Approver, input.ExpectedVersion)
+	out, problems, err := changed(ctx, v, err)
+	return &model.ApproveCrosswalkPayload{Crosswalk: out, UserErrors: problems}, err
+}
+
+func (r *mutationResolver) WithdrawCrosswalk(ctx context.Context, input model.WithdrawCrosswalkInput) (*model.WithdrawCrosswalkPayload, error) {
+	v, err := r.Resolver.Frameworks.WithdrawCrosswalk(ctx, actor(ctx), input.ID, input.Reason, input.ExpectedVersion)
+	out, problems, err := changed(ctx, v, err)
+	return &model.WithdrawCrosswalkPayload{Crosswalk: out, UserErrors: problems}, err
+}
+
 func (r *queryResolver) Framework(ctx context.Context, id string) (*framework.Framework, error) {
 	return found(r.Resolver.Frameworks.Find(ctx, actor(ctx), id))
 }
 
 func (r *queryResolver) Frameworks(ctx context.Context, filter *framework.Filter, first *int, after *string) (*page.Connection[framework.Framework], error) {
 	c, err := r.Resolver.Frameworks.List(ctx, actor(ctx), value(filter), args(first, after))
+	return listed(ctx, c, err)
+}
+
+func (r *queryResolver) PreviewFramework(ctx context.Context, uploadID string, kind *exchange.Kind, frameworkID *string) (*framework.Comparison, error) {
+	return found(r.Resolver.Exchange.PreviewFramework(ctx, actor(ctx), frameworkOrder(uploadID, kind, frameworkID)))
+}
+
+func (r *queryResolver) Crosswalks(ctx context.Context, filter *framework.CrosswalkFilter, first *int, after *string) (*page.Connection[framework.Crosswalk], error) {
+	c, err := r.Resolver.Frameworks.Crosswalks(ctx, actor(ctx), value(filter), args(first, after))
 	return listed(ctx, c, err)
 }
 
@@ -89,16 +276,42 @@ func (r *Resolver) Association() gen.AssociationResolver { return &associationRe
 
 func (r *Resolver) Competency() gen.CompetencyResolver { return &competencyResolver{r} }
 
+func (r *Resolver) CompetencyChange() gen.CompetencyChangeResolver {
+	return &competencyChangeResolver{r}
+}
+
+func (r *Resolver) CoverageRow() gen.CoverageRowResolver { return &coverageRowResolver{r} }
+
+func (r *Resolver) Crosswalk() gen.CrosswalkResolver { return &crosswalkResolver{r} }
+
 func (r *Resolver) Framework() gen.FrameworkResolver { return &frameworkResolver{r} }
+
+func (r *Resolver) FrameworkComparison() gen.FrameworkComparisonResolver {
+	return &frameworkComparisonResolver{r}
+}
+
+func (r *Resolver) FrameworkCoverage() gen.FrameworkCoverageResolver {
+	return &frameworkCoverageResolver{r}
+}
+
+func (r *Resolver) FrameworkProblem() gen.FrameworkProblemResolver {
+	return &frameworkProblemResolver{r}
+}
 
 func (r *Resolver) Rubric() gen.RubricResolver { return &rubricResolver{r} }
 
 func (r *Resolver) RubricCriterion() gen.RubricCriterionResolver { return &rubricCriterionResolver{r} }
 
 type (
-	associationResolver     struct{ *Resolver }
-	competencyResolver      struct{ *Resolver }
-	frameworkResolver       struct{ *Resolver }
-	rubricResolver          struct{ *Resolver }
-	rubricCriterionResolver struct{ *Resolver }
+	associationResolver         struct{ *Resolver }
+	competencyResolver          struct{ *Resolver }
+	competencyChangeResolver    struct{ *Resolver }
+	coverageRowResolver         struct{ *Resolver }
+	crosswalkResolver           struct{ *Resolver }
+	frameworkResolver           struct{ *Resolver }
+	frameworkComparisonResolver struct{ *Resolver }
+	frameworkCoverageResolver   struct{ *Resolver }
+	frameworkProblemResolver    struct{ *Resolver }
+	rubricResolver              struct{ *Resolver }
+	rubricCriterionResolver     struct{ *Resolver }
 )

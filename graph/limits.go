@@ -12,6 +12,7 @@ import (
 	"github.com/testamur/testamur/graph/gen"
 	"github.com/testamur/testamur/graph/model"
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/learner"
@@ -206,6 +207,18 @@ func cost(c *gen.ComplexityRoot) {
 	c.Learner.Assertions, c.Learner.Records = filtered[*model.AssertionFilter], plain
 	c.Learner.Names, c.Learner.Identifiers = few, few
 	c.Framework.Items, c.Framework.Rubrics = filtered[*model.CompetencyFilter], long
+	c.Framework.Versions, c.Framework.Problems = plain, long
+	c.Framework.Comparison = func(child, _ int, _ *int) int { return 100 + child }
+	c.Framework.Coverage = func(child int) int { return 100 + child }
+	c.Query.PreviewFramework = func(child int, _ string, _ *exchange.Kind, _ *string) int { return 1000 + child }
+	c.Query.Crosswalks = filtered[*framework.CrosswalkFilter]
+	c.FrameworkComparison.Competencies = filtered[*string]
+	c.FrameworkComparison.Associations = plain
+	c.FrameworkCoverage.Courses, c.FrameworkProblem.Competencies = long, few
+	c.FrameworkCoverage.Rows = func(child int, _ *string, _ *bool, first *int, after *string) int { return plain(child, first, after) }
+	c.CoverageRow.Mappings = few
+	c.CompetencyChange.Courses, c.CompetencyChange.Achievements = few, few
+	c.Competency.Crosswalks, c.Assertion.Competencies = few, few
 	c.Rubric.Criteria, c.RubricCriterion.Levels = few, few
 	c.Competency.Children, c.Competency.Assertions = plain, filtered[*model.AssertionFilter]
 	c.Competency.Path, c.Competency.Parents, c.Competency.Associations = few, few, few

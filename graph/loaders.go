@@ -38,6 +38,11 @@ type loaders struct {
 	path              *loader[framework.ItemID, []framework.Item]
 	parents           *loader[framework.ItemID, []framework.Item]
 	associations      *loader[framework.ItemID, []framework.Association]
+	crosswalks        *loader[framework.ItemID, []framework.Crosswalk]
+	holders           *loader[framework.ItemID, *int]
+	problems          *loader[framework.ID, []framework.Problem]
+	frameworkVersions *loader[paged[framework.ID], *page.Connection[framework.Version]]
+	against           *loader[assertion.ID, []assertion.Against]
 	course            *loader[course.ID, *course.Course]
 	competencies      *loader[course.ID, []course.Mapping]
 	coursesOf         *loader[framework.ItemID, []course.Mapping]
@@ -95,6 +100,11 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.framework = one(l, &k.framework, r.Frameworks.ByIDs)
 	l.rubrics = many(l, &k.framework, r.Frameworks.RubricsOf)
 	l.items = pages(l, &k.framework, r.Frameworks.ItemsOf)
+	l.problems = many(l, &k.framework, r.Frameworks.ProblemsOf)
+	l.frameworkVersions = pages(l, &k.framework, unfiltered(r.Frameworks.VersionsOf))
+	l.crosswalks = many(l, &k.item, r.Frameworks.CrosswalksOf)
+	l.holders = one(l, &k.item, r.Assertions.HoldersOf)
+	l.against = many(l, &k.assertion, r.Assertions.AgainstOf)
 	l.criteria = many(l, &k.part, r.Frameworks.CriteriaOf)
 	l.levels = many(l, &k.part, r.Frameworks.LevelsOf)
 	l.item = one(l, &k.item, r.Frameworks.ItemsByIDs)

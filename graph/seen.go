@@ -46,6 +46,20 @@ func note[V any](l *loaders, list []V) {
 		k.framework.add(each(all, func(x framework.Item) framework.ID { return x.FrameworkID }))
 	case []framework.Association:
 		k.item.add(given(all, func(x framework.Association) *framework.ItemID { return x.OtherID }))
+	case []framework.ItemChange:
+		k.item.add(given(all, func(x framework.ItemChange) *framework.ItemID { return x.ItemID }))
+	case []framework.Problem:
+		for _, p := range all {
+			k.item.add(p.Items)
+		}
+	case []framework.Crosswalk:
+		k.item.add(each(all, func(x framework.Crosswalk) framework.ItemID { return x.OriginItemID }))
+		k.item.add(each(all, func(x framework.Crosswalk) framework.ItemID { return x.DestinationItemID }))
+	case []course.Row:
+		k.item.add(each(all, func(x course.Row) framework.ItemID { return x.Item }))
+		for _, r := range all {
+			k.course.add(each(r.Mappings, func(x course.Mapping) course.ID { return x.CourseID }))
+		}
 	case []course.Course:
 		k.course.add(each(all, func(x course.Course) course.ID { return x.ID }))
 	case []course.Mapping:
@@ -75,6 +89,8 @@ func (k *kinds) noteEarned(list any) {
 		k.learner.add(each(all, func(x assertion.Assertion) learner.ID { return x.LearnerID }))
 		k.achievement.add(each(all, func(x assertion.Assertion) achievement.ID { return x.AchievementID }))
 		k.pin.add(each(all, assertion.Assertion.Pin))
+	case []assertion.Against:
+		k.item.add(each(all, func(x assertion.Against) framework.ItemID { return x.ItemID }))
 	case []credential.Credential:
 		k.learner.add(each(all, func(x credential.Credential) learner.ID { return x.LearnerID }))
 		k.assertion.add(given(all, func(x credential.Credential) *assertion.ID { return x.AssertionID }))

@@ -114,7 +114,47 @@ func award(in *model.AwardInput) assertion.Award {
 
 func order(in model.StartImportInput) exchange.Order {
 	return exchange.Order{Kind: in.Kind, UploadID: in.UploadID, Options: exchange.Options{System: value(in.System), Columns: in.Columns, Format: value(in.Format),
-		Encoding: value(in.Encoding), Delimiter: value(in.Delimiter), DateFormat: value(in.DateFormat), ErrorPolicy: string(in.ErrorPolicy)}}
+		Encoding: value(in.Encoding), Delimiter: value(in.Delimiter), DateFormat: value(in.DateFormat), ErrorPolicy: string(in.ErrorPolicy), Framework: value(in.FrameworkID)}}
+}
+
+// frameworkOrder is the order to preview or apply a file.
+func frameworkOrder(upload string, kind *exchange.Kind, of *string) exchange.Order {
+	o := exchange.Order{Kind: exchange.CasePackage, UploadID: upload, Options: exchange.Options{Framework: value(of)}}
+	if kind != nil {
+		o.Kind = *kind
+	}
+	return o
+}
+
+// holders is how many learners hold a competency, or null for who may not know.
+func holders(ctx context.Context, item *framework.ItemID) (*int, error) {
+	if item == nil {
+		return nil, nil
+	}
+	n, err := load(ctx).holders.Load(ctx, *item)
+	if fault.KindOf(err) == fault.Forbidden {
+		return nil, nil
+	}
+	if n == nil && err == nil {
+		n = new(int)
+	}
+	return n, err
+}
+
+// several are things by key, in order; one that is not there is left out.
+func several[K comparable, V any](ctx context.Context, l *loader[K, *V], s *seen[K], keys []K) ([]V, error) {
+	s.add(keys)
+	all := make([]V, 0, len(keys))
+	for _, k := range keys {
+		v, err := l.Load(ctx, k)
+		if err != nil {
+			return nil, err
+		}
+		if v != nil {
+			all = append(all, *v)
+		}
+	}
+	return all, nil
 }
 
 // results are the results of an award with what their ids mean in the version

@@ -3,6 +3,7 @@ package graph_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -35,6 +36,7 @@ type world struct {
 	item      framework.ItemID
 	count     int
 	rowsAlone bool
+	spare     map[string]any // a framework that may be as it was made
 }
 
 func newWorld(t testing.TB, db *pg.DB) *world {
@@ -64,6 +66,7 @@ func newWorld(t testing.TB, db *pg.DB) *world {
 	other, err := b.Learners.Define(ctx, registrar, learner.Definition{DisplayName: "Somebody Else"})
 	w.ids["other"] = string(testbed.Must(t, other, err).ID)
 	w.newStaff()
+	w.newCrosswalk()
 	return w
 }
 
@@ -144,6 +147,69 @@ func (w *world) newCourse() map[string]any {
 	m, err := w.Courses.Map(ctx, w.Registrar(), string(c.ID), string(w.item), course.Introduced, nil)
 	testbed.Must(w.t, m, err)
 	return map[string]any{"id": string(c.ID), "item": string(w.item)}
+}
+
+// newFramework has two competencies, a and b, at its top. The one that was made
+// before does when nobody has changed it.
+func (w *world) newFramework() map[string]any {
+	ctx, registrar := context.Background(), w.Registrar()
+	if v := w.spare; v != nil {
+		if f, err := w.Frameworks.Find(ctx, registrar, v["framework"].(string)); err == nil && f.Version == 1 && f.Publication == framework.ByStatus {
+			return maps.Clone(v)
+		}
+	}
+	w.count++
+	name := func(n int) string { return fmt.Sprintf("0f6b5b0a-3a5e-4d7e-%04d-%012d", 8000+n, w.count) }
+	const tail = `","uri":"https://x.example/x","lastChangeDateTime":"2026-01-01T00:00:00Z"`
+	below := func(n, child int) string {
+		return fmt.Sprintf(`{"identifier":"%s%s,"associationType":"isChildOf","originNodeURI":{"title":"c","identifier":"%s","uri":"https://x.example/x"},"destinationNodeURI":{"title":"d","identifier":"%s","uri":"https://x.example/x"}}`, name(n), tail, name(child), name(0))
+	}
+	l, err := w.Frameworks.Import(ctx, registrar, strings.NewReader(`{"CFDocument":{"identifier":"`+name(0)+tail+`,"creator":"X","title":"T"},"CFItems":[{"identifier":"`+name(1)+tail+`,"fullStatement":"a"},{"identifier":"`+name(2)+tail+`,"fullStatement":"b"}],"CFAssociations":[`+below(3, 1)+`,`+below(4, 2)+`]}`))
+	id := string(testbed.Must(w.t, l, err).Framework)
+	w.spare = map[string]any{"framework": id, "id": id, "a": name(1), "b": name(2), "n": w.next() + " revised", "item": string(w.item)}
+	return maps.Clone(w.spare)
+}
+
+// twoItems are id and a, two competencies of one framework.
+func (w *world) twoItems() map[string]any {
+	v := w.newFramework()
+	v["id"] = v["b"]
+	return v
+}
+
+// unwalked are twoItems without a crosswalk.
+func (w *world) unwalked() map[string]any {
+	w.spare = nil
+	return w.twoItems()
+}
+
+func (w *world) newAssociation() map[string]any {
+	ctx, registrar, v := context.Background(), w.Registrar(), w.newFramework()
+	i, err := w.Frameworks.Associate(ctx, registrar, v["a"].(string), "precedes", v["b"].(string), nil)
+	a := testbed.Must(w.t, i, err).ID
+	all, err := w.Frameworks.AssociationsOf(ctx, registrar, []framework.ItemID{a})
+	for _, x := range testbed.Must(w.t, all, err)[a] {
+		if x.Type == "precedes" {
+			return map[string]any{"id": x.ID}
+		}
+	}
+	w.t.Fatal("no association")
+	return nil
+}
+
+func (w *world) newCrosswalk() map[string]any {
+	v := w.unwalked()
+	c, err := w.Frameworks.ProposeCrosswalk(context.Background(), w.Registrar(), framework.Proposal{OriginID: v["a"].(string), DestinationID: string(w.item),
+		Type: "exactMatchOf", Direction: framework.Forward, Strength: 1})
+	return map[string]any{"id": testbed.Must(w.t, c, err).ID}
+}
+
+// newPackage is an upload of a framework that is not here.
+func (w *world) newPackage() map[string]any {
+	w.count++
+	text := fmt.Sprintf(`{"CFDocument":{"identifier":"0f6b5b0a-3a5e-4d7e-9b1a-%012d","uri":"https://x.example/d","creator":"X","title":"T","lastChangeDateTime":"2026-01-01T00:00:00Z"}}`, w.count)
+	u, err := w.Exchange.Receive(context.Background(), w.Registrar(), "case.json", strings.NewReader(text))
+	return map[string]any{"id": testbed.Must(w.t, u, err).ID}
 }
 
 func (w *world) newAchievement() map[string]any {

@@ -75,15 +75,15 @@ func wire(p parts) (*services, error) {
 	s := &services{db: p.db, origin: p.origin, now: p.now, log: p.log, audit: &audit.Service{DB: p.db}}
 	s.institutions = &institution.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.learners = &learner.Service{DB: p.db, Now: p.now, NewID: p.newID}
-	s.frameworks = &framework.Service{DB: p.db, Now: p.now, NewID: p.newID}
-	s.courses = &course.Service{DB: p.db, Now: p.now, NewID: p.newID}
+	s.frameworks = &framework.Service{DB: p.db, Now: p.now, NewID: p.newID, Origin: p.origin}
+	s.courses = &course.Service{DB: p.db, Now: p.now, NewID: p.newID, Frameworks: s.frameworks}
 	s.achievements = &achievement.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.assertions = &assertion.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox}
 	s.keys = &keyring.Service{DB: p.db, Now: p.now, NewID: p.newID, Master: p.master}
 	s.credentials = &credential.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Origin: p.origin}
 	s.records = &record.Service{DB: p.db, Now: p.now, NewID: p.newID, Credentials: s.credentials}
 	s.verifier = &verify.Service{DB: p.db, Now: p.now, Institutions: s.institutions, Keys: s.keys, Origin: p.origin, Fetch: p.fetch}
-	s.exchange = &exchange.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox}
+	s.exchange = &exchange.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox, Frameworks: s.frameworks}
 	return s, nil
 }
 

@@ -2750,7 +2750,7 @@ func (ec *executionContext) unmarshalInputAchievementFilter(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"text", "type", "competencyId", "retired"}
+	fieldsInOrder := [...]string{"text", "type", "competencyId", "aligned", "retired"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2778,6 +2778,13 @@ func (ec *executionContext) unmarshalInputAchievementFilter(ctx context.Context,
 				return it, err
 			}
 			it.CompetencyID = data
+		case "aligned":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("aligned"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Aligned = data
 		case "retired":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("retired"))
 			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)

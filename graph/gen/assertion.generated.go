@@ -15,6 +15,7 @@ import (
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
@@ -27,10 +28,14 @@ type AssertionResolver interface {
 	Learner(ctx context.Context, obj *assertion.Assertion) (*learner.Learner, error)
 	Achievement(ctx context.Context, obj *assertion.Assertion) (*achievement.Achievement, error)
 	AchievementVersion(ctx context.Context, obj *assertion.Assertion) (*achievement.Version, error)
+	Competencies(ctx context.Context, obj *assertion.Assertion) ([]assertion.Against, error)
 
 	Results(ctx context.Context, obj *assertion.Assertion) ([]model.Result, error)
 
 	Credentials(ctx context.Context, obj *assertion.Assertion) ([]credential.Credential, error)
+}
+type AwardedCompetencyResolver interface {
+	Competency(ctx context.Context, obj *assertion.Against) (*framework.Item, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -187,6 +192,38 @@ func (ec *executionContext) fieldContext_Assertion_achievementVersion(_ context.
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_AchievementVersion(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Assertion_competencies(ctx context.Context, field graphql.CollectedField, obj *assertion.Assertion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Assertion_competencies(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Assertion().Competencies(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []assertion.Against) graphql.Marshaler {
+			return ec.marshalNAwardedCompetency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAgainstᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Assertion_competencies(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Assertion",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AwardedCompetency(ctx, field)
 		},
 	}
 	return fc, nil
@@ -997,6 +1034,153 @@ func (ec *executionContext) fieldContext_AwardResult_userErrors(_ context.Contex
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _AwardedCompetency_competency(ctx context.Context, field graphql.CollectedField, obj *assertion.Against) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AwardedCompetency_competency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AwardedCompetency().Competency(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *framework.Item) graphql.Marshaler {
+			return ec.marshalNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AwardedCompetency_competency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AwardedCompetency",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Competency(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AwardedCompetency_frameworkVersion(ctx context.Context, field graphql.CollectedField, obj *assertion.Against) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AwardedCompetency_frameworkVersion(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AwardedCompetency_frameworkVersion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AwardedCompetency", field, false, false, "Int")
+}
+
+func (ec *executionContext) _AwardedCompetency_fullStatement(ctx context.Context, field graphql.CollectedField, obj *assertion.Against) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AwardedCompetency_fullStatement(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FullStatement, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AwardedCompetency_fullStatement(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AwardedCompetency", field, false, false, "String")
+}
+
+func (ec *executionContext) _AwardedCompetency_humanCodingScheme(ctx context.Context, field graphql.CollectedField, obj *assertion.Against) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AwardedCompetency_humanCodingScheme(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HumanCodingScheme, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AwardedCompetency_humanCodingScheme(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AwardedCompetency", field, false, false, "String")
+}
+
+func (ec *executionContext) _AwardedCompetency_changedSince(ctx context.Context, field graphql.CollectedField, obj *assertion.Against) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AwardedCompetency_changedSince(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ChangedSince, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AwardedCompetency_changedSince(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AwardedCompetency", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _AwardedCompetency_retiredSince(ctx context.Context, field graphql.CollectedField, obj *assertion.Against) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AwardedCompetency_retiredSince(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RetiredSince, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AwardedCompetency_retiredSince(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AwardedCompetency", field, false, false, "Boolean")
 }
 
 func (ec *executionContext) _CorrectAssertionPayload_assertion(ctx context.Context, field graphql.CollectedField, obj *model.CorrectAssertionPayload) (ret graphql.Marshaler) {
@@ -1995,6 +2179,12 @@ func (ec *executionContext) _Assertion(ctx context.Context, sel ast.SelectionSet
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Assertion_achievementVersion(ctx, field, obj)
 				})
+		case "competencies":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Assertion_competencies(ctx, field, obj)
+				})
 		case "achievedOn":
 			out.Values[i] = ec._Assertion_achievedOn(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -2286,6 +2476,65 @@ func (ec *executionContext) _AwardResult(ctx context.Context, sel ast.SelectionS
 			out.Values[i] = ec._AwardResult_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var awardedCompetencyImplementors = []string{"AwardedCompetency"}
+
+func (ec *executionContext) _AwardedCompetency(ctx context.Context, sel ast.SelectionSet, obj *assertion.Against) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, awardedCompetencyImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AwardedCompetency")
+		case "competency":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._AwardedCompetency_competency(ctx, field, obj)
+				})
+		case "frameworkVersion":
+			out.Values[i] = ec._AwardedCompetency_frameworkVersion(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fullStatement":
+			out.Values[i] = ec._AwardedCompetency_fullStatement(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "humanCodingScheme":
+			out.Values[i] = ec._AwardedCompetency_humanCodingScheme(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "changedSince":
+			out.Values[i] = ec._AwardedCompetency_changedSince(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "retiredSince":
+			out.Values[i] = ec._AwardedCompetency_retiredSince(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -2597,6 +2846,26 @@ func (ec *executionContext) marshalNAwardResult2ᚕgithubᚗcomᚋtestamurᚋtes
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNAwardResult2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐAwardResult(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAwardedCompetency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAgainst(ctx context.Context, sel ast.SelectionSet, v assertion.Against) graphql.Marshaler {
+	return ec._AwardedCompetency(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAwardedCompetency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAgainstᚄ(ctx context.Context, sel ast.SelectionSet, v []assertion.Against) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAwardedCompetency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAgainst(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {

@@ -1220,7 +1220,7 @@ func (ec *executionContext) unmarshalInputStartImportInput(ctx context.Context, 
 		asMap["errorPolicy"] = "REJECT_FAILED_ROWS"
 	}
 
-	fieldsInOrder := [...]string{"idempotencyKey", "kind", "uploadId", "system", "columns", "format", "encoding", "delimiter", "dateFormat", "errorPolicy"}
+	fieldsInOrder := [...]string{"idempotencyKey", "kind", "uploadId", "system", "frameworkId", "columns", "format", "encoding", "delimiter", "dateFormat", "errorPolicy"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1255,6 +1255,13 @@ func (ec *executionContext) unmarshalInputStartImportInput(ctx context.Context, 
 				return it, err
 			}
 			it.System = data
+		case "frameworkId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("frameworkId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.FrameworkID = data
 		case "columns":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("columns"))
 			data, err := ec.unmarshalOImportColumnInput2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐColumnᚄ(ctx, v)

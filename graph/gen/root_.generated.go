@@ -10,6 +10,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/testamur/testamur/graph/model"
+	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/learner"
@@ -31,11 +32,18 @@ type ResolverRoot interface {
 	Assertion() AssertionResolver
 	Association() AssociationResolver
 	AuditLine() AuditLineResolver
+	AwardedCompetency() AwardedCompetencyResolver
 	Competency() CompetencyResolver
+	CompetencyChange() CompetencyChangeResolver
 	Course() CourseResolver
 	CourseMapping() CourseMappingResolver
+	CoverageRow() CoverageRowResolver
 	Credential() CredentialResolver
+	Crosswalk() CrosswalkResolver
 	Framework() FrameworkResolver
+	FrameworkComparison() FrameworkComparisonResolver
+	FrameworkCoverage() FrameworkCoverageResolver
+	FrameworkProblem() FrameworkProblemResolver
 	Institution() InstitutionResolver
 	Job() JobResolver
 	Learner() LearnerResolver
@@ -105,6 +113,11 @@ type ComplexityRoot struct {
 		Version     func(childComplexity int) int
 	}
 
+	AddCompetencyPayload struct {
+		Competency func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	AddLearnerIdentifierPayload struct {
 		Learner    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -166,6 +179,17 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	ApplyFrameworkUpdatePayload struct {
+		Comparison func(childComplexity int) int
+		Framework  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ApproveCrosswalkPayload struct {
+		Crosswalk  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	AssembleRecordPayload struct {
 		Record     func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -177,6 +201,7 @@ type ComplexityRoot struct {
 		AchievementVersion func(childComplexity int) int
 		ActivityEndOn      func(childComplexity int) int
 		ActivityStartOn    func(childComplexity int) int
+		Competencies       func(childComplexity int) int
 		Credentials        func(childComplexity int) int
 		CreditsEarned      func(childComplexity int) int
 		Evidence           func(childComplexity int) int
@@ -209,6 +234,11 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	AssociateCompetenciesPayload struct {
+		Competency func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Association struct {
 		DestinationURI func(childComplexity int) int
 		ID             func(childComplexity int) int
@@ -217,6 +247,25 @@ type ComplexityRoot struct {
 		Other          func(childComplexity int) int
 		SequenceNumber func(childComplexity int) int
 		Type           func(childComplexity int) int
+	}
+
+	AssociationChange struct {
+		DestinationIdentifier func(childComplexity int) int
+		Identifier            func(childComplexity int) int
+		Kind                  func(childComplexity int) int
+		OriginIdentifier      func(childComplexity int) int
+		Type                  func(childComplexity int) int
+	}
+
+	AssociationChangeConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	AssociationChangeEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	AuditLine struct {
@@ -255,6 +304,15 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	AwardedCompetency struct {
+		ChangedSince      func(childComplexity int) int
+		Competency        func(childComplexity int) int
+		FullStatement     func(childComplexity int) int
+		HumanCodingScheme func(childComplexity int) int
+		RetiredSince      func(childComplexity int) int
+		Version           func(childComplexity int) int
+	}
+
 	CancelJobPayload struct {
 		Job        func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -269,6 +327,7 @@ type ComplexityRoot struct {
 		Children             func(childComplexity int, first *int, after *string) int
 		ConceptKeywords      func(childComplexity int) int
 		Courses              func(childComplexity int) int
+		Crosswalks           func(childComplexity int) int
 		EducationLevel       func(childComplexity int) int
 		Framework            func(childComplexity int) int
 		FullStatement        func(childComplexity int) int
@@ -285,6 +344,30 @@ type ComplexityRoot struct {
 		StatusEndOn          func(childComplexity int) int
 		StatusStartOn        func(childComplexity int) int
 		URI                  func(childComplexity int) int
+	}
+
+	CompetencyChange struct {
+		Achievements func(childComplexity int) int
+		Code         func(childComplexity int) int
+		Competency   func(childComplexity int) int
+		Courses      func(childComplexity int) int
+		Identifier   func(childComplexity int) int
+		Kind         func(childComplexity int) int
+		LearnerCount func(childComplexity int) int
+		Members      func(childComplexity int) int
+		ReplacedBy   func(childComplexity int) int
+		Statement    func(childComplexity int) int
+	}
+
+	CompetencyChangeConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CompetencyChangeEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	CompetencyConnection struct {
@@ -339,9 +422,35 @@ type ComplexityRoot struct {
 		TargetLevel func(childComplexity int) int
 	}
 
+	CoverageRow struct {
+		Assessed   func(childComplexity int) int
+		Badges     func(childComplexity int) int
+		Competency func(childComplexity int) int
+		Depth      func(childComplexity int) int
+		Introduced func(childComplexity int) int
+		Mappings   func(childComplexity int) int
+		Practised  func(childComplexity int) int
+	}
+
+	CoverageRowConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CoverageRowEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	CreateApiClientPayload struct {
 		APIClient  func(childComplexity int) int
 		Token      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	CreateFrameworkPayload struct {
+		Framework  func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -385,6 +494,36 @@ type ComplexityRoot struct {
 		Narrative func(childComplexity int) int
 	}
 
+	Crosswalk struct {
+		ApprovedAt       func(childComplexity int) int
+		ApprovedBy       func(childComplexity int) int
+		Approver         func(childComplexity int) int
+		Destination      func(childComplexity int) int
+		Direction        func(childComplexity int) int
+		ID               func(childComplexity int) int
+		Note             func(childComplexity int) int
+		Origin           func(childComplexity int) int
+		ProposedAt       func(childComplexity int) int
+		ProposedBy       func(childComplexity int) int
+		Strength         func(childComplexity int) int
+		Type             func(childComplexity int) int
+		Version          func(childComplexity int) int
+		WithdrawnAt      func(childComplexity int) int
+		WithdrawnBecause func(childComplexity int) int
+		WithdrawnBy      func(childComplexity int) int
+	}
+
+	CrosswalkConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CrosswalkEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	DeactivateStaffPayload struct {
 		Staff      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -414,6 +553,11 @@ type ComplexityRoot struct {
 		TargetURL         func(childComplexity int) int
 	}
 
+	DissociateCompetenciesPayload struct {
+		Framework  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Evidence struct {
 		Description func(childComplexity int) int
 		Genre       func(childComplexity int) int
@@ -431,6 +575,8 @@ type ComplexityRoot struct {
 		AdoptionStatus   func(childComplexity int) int
 		CaseVersion      func(childComplexity int) int
 		ChangedAt        func(childComplexity int) int
+		Comparison       func(childComplexity int, from int, to *int) int
+		Coverage         func(childComplexity int) int
 		CreatedAt        func(childComplexity int) int
 		Creator          func(childComplexity int) int
 		Description      func(childComplexity int) int
@@ -440,6 +586,9 @@ type ComplexityRoot struct {
 		Identifier       func(childComplexity int) int
 		Items            func(childComplexity int, filter *model.CompetencyFilter, first *int, after *string) int
 		Language         func(childComplexity int) int
+		LicenseURI       func(childComplexity int) int
+		Problems         func(childComplexity int) int
+		Publication      func(childComplexity int) int
 		Publisher        func(childComplexity int) int
 		Rubrics          func(childComplexity int) int
 		StatusEndOn      func(childComplexity int) int
@@ -448,6 +597,22 @@ type ComplexityRoot struct {
 		URI              func(childComplexity int) int
 		UpdatedAt        func(childComplexity int) int
 		Version          func(childComplexity int) int
+		Versions         func(childComplexity int, first *int, after *string) int
+	}
+
+	FrameworkComparison struct {
+		AddedCount    func(childComplexity int) int
+		Associations  func(childComplexity int, first *int, after *string) int
+		ChangedCount  func(childComplexity int) int
+		Competencies  func(childComplexity int, kind *string, first *int, after *string) int
+		Document      func(childComplexity int) int
+		Framework     func(childComplexity int) int
+		FromVersion   func(childComplexity int) int
+		Notices       func(childComplexity int) int
+		ReplacedCount func(childComplexity int) int
+		RetiredCount  func(childComplexity int) int
+		Title         func(childComplexity int) int
+		ToVersion     func(childComplexity int) int
 	}
 
 	FrameworkConnection struct {
@@ -456,7 +621,45 @@ type ComplexityRoot struct {
 		PageInfo func(childComplexity int) int
 	}
 
+	FrameworkCoverage struct {
+		Assessed      func(childComplexity int) int
+		Courses       func(childComplexity int) int
+		Introduced    func(childComplexity int) int
+		NeverAssessed func(childComplexity int) int
+		Practised     func(childComplexity int) int
+		Rows          func(childComplexity int, assessed *string, aligned *bool, first *int, after *string) int
+		Total         func(childComplexity int) int
+		Version       func(childComplexity int) int
+	}
+
 	FrameworkEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	FrameworkProblem struct {
+		Competencies func(childComplexity int) int
+		Kind         func(childComplexity int) int
+	}
+
+	FrameworkVersion struct {
+		Added      func(childComplexity int) int
+		Changed    func(childComplexity int) int
+		Label      func(childComplexity int) int
+		Reason     func(childComplexity int) int
+		RecordedAt func(childComplexity int) int
+		RecordedBy func(childComplexity int) int
+		Retired    func(childComplexity int) int
+		Version    func(childComplexity int) int
+	}
+
+	FrameworkVersionConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	FrameworkVersionEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
 	}
@@ -601,32 +804,57 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	MemberChange struct {
+		After  func(childComplexity int) int
+		Before func(childComplexity int) int
+		Name   func(childComplexity int) int
+	}
+
+	MoveCompetencyPayload struct {
+		Competency func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Mutation struct {
+		AddCompetency            func(childComplexity int, input model.AddCompetencyInput) int
 		AddLearnerIdentifier     func(childComplexity int, input model.AddLearnerIdentifierInput) int
 		AddStaff                 func(childComplexity int, input institution.NewStaff) int
 		AlignAchievement         func(childComplexity int, input model.AlignAchievementInput) int
 		AlignAchievementToCourse func(childComplexity int, input model.AlignAchievementToCourseInput) int
+		ApplyFrameworkUpdate     func(childComplexity int, input model.ApplyFrameworkUpdateInput) int
+		ApproveCrosswalk         func(childComplexity int, input model.ApproveCrosswalkInput) int
 		AssembleRecord           func(childComplexity int, input model.AssembleRecordInput) int
+		AssociateCompetencies    func(childComplexity int, input model.AssociateCompetenciesInput) int
 		AwardAchievement         func(childComplexity int, input model.AwardAchievementInput) int
 		AwardAchievements        func(childComplexity int, input model.AwardAchievementsInput) int
 		CancelJob                func(childComplexity int, input model.CancelJobInput) int
 		CorrectAssertion         func(childComplexity int, input model.CorrectAssertionInput) int
 		CreateAPIClient          func(childComplexity int, input model.CreateAPIClientInput) int
+		CreateFramework          func(childComplexity int, input model.CreateFrameworkInput) int
 		DeactivateStaff          func(childComplexity int, input model.DeactivateStaffInput) int
 		DefineAchievement        func(childComplexity int, input model.DefineAchievementInput) int
 		DefineCourse             func(childComplexity int, input model.DefineCourseInput) int
 		DefineLearner            func(childComplexity int, input model.DefineLearnerInput) int
+		DissociateCompetencies   func(childComplexity int, input model.DissociateCompetenciesInput) int
 		IssueCredential          func(childComplexity int, input model.IssueCredentialInput) int
 		IssueCredentials         func(childComplexity int, input model.IssueCredentialsInput) int
 		LiftSuspension           func(childComplexity int, input model.LiftSuspensionInput) int
 		MapCompetency            func(childComplexity int, input model.MapCompetencyInput) int
+		MoveCompetency           func(childComplexity int, input model.MoveCompetencyInput) int
+		OrderCompetencies        func(childComplexity int, input model.OrderCompetenciesInput) int
+		ProposeCrosswalk         func(childComplexity int, input framework.Proposal) int
+		PublishFramework         func(childComplexity int, input model.PublishFrameworkInput) int
 		ReissueCredential        func(childComplexity int, input model.ReissueCredentialInput) int
 		RemoveLearnerIdentifier  func(childComplexity int, input model.RemoveLearnerIdentifierInput) int
 		RenameLearner            func(childComplexity int, input model.RenameLearnerInput) int
+		ReplaceCompetency        func(childComplexity int, input model.ReplaceCompetencyInput) int
 		RetireAchievement        func(childComplexity int, input model.RetireAchievementInput) int
+		RetireCompetency         func(childComplexity int, input model.RetireCompetencyInput) int
 		RetireCourse             func(childComplexity int, input model.RetireCourseInput) int
 		ReviseAchievement        func(childComplexity int, input model.ReviseAchievementInput) int
+		ReviseCompetency         func(childComplexity int, input model.ReviseCompetencyInput) int
 		ReviseCourse             func(childComplexity int, input model.ReviseCourseInput) int
+		ReviseFramework          func(childComplexity int, input model.ReviseFrameworkInput) int
 		ReviseInstitution        func(childComplexity int, input model.ReviseInstitutionInput) int
 		ReviseLearner            func(childComplexity int, input model.ReviseLearnerInput) int
 		ReviseStaff              func(childComplexity int, input model.ReviseStaffInput) int
@@ -640,12 +868,18 @@ type ComplexityRoot struct {
 		UnalignAchievement       func(childComplexity int, input model.UnalignAchievementInput) int
 		UnmapCompetency          func(childComplexity int, input model.UnmapCompetencyInput) int
 		WithdrawAssertion        func(childComplexity int, input model.WithdrawAssertionInput) int
+		WithdrawCrosswalk        func(childComplexity int, input model.WithdrawCrosswalkInput) int
 		WithdrawSigningKey       func(childComplexity int, input model.WithdrawSigningKeyInput) int
 	}
 
 	Omission struct {
 		Count  func(childComplexity int) int
 		Reason func(childComplexity int) int
+	}
+
+	OrderCompetenciesPayload struct {
+		Framework  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	PageInfo struct {
@@ -660,6 +894,16 @@ type ComplexityRoot struct {
 		URL   func(childComplexity int) int
 	}
 
+	ProposeCrosswalkPayload struct {
+		Crosswalk  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	PublishFrameworkPayload struct {
+		Framework  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Query struct {
 		Achievement      func(childComplexity int, id string) int
 		Achievements     func(childComplexity int, filter *model.AchievementFilter, first *int, after *string) int
@@ -670,6 +914,7 @@ type ComplexityRoot struct {
 		Course           func(childComplexity int, id string) int
 		Courses          func(childComplexity int, filter *model.CourseFilter, first *int, after *string) int
 		Credential       func(childComplexity int, id string) int
+		Crosswalks       func(childComplexity int, filter *framework.CrosswalkFilter, first *int, after *string) int
 		Framework        func(childComplexity int, id string) int
 		Frameworks       func(childComplexity int, filter *framework.Filter, first *int, after *string) int
 		Institution      func(childComplexity int) int
@@ -679,6 +924,7 @@ type ComplexityRoot struct {
 		Learners         func(childComplexity int, filter *learner.Filter, first *int, after *string) int
 		Node             func(childComplexity int, id string) int
 		Nodes            func(childComplexity int, ids []string) int
+		PreviewFramework func(childComplexity int, uploadID string, kind *exchange.Kind, frameworkID *string) int
 		Record           func(childComplexity int, id string) int
 		VerifyCredential func(childComplexity int, credential string) int
 		Viewer           func(childComplexity int) int
@@ -729,6 +975,11 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	ReplaceCompetencyPayload struct {
+		Competency func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Result struct {
 		AchievedLevel     func(childComplexity int) int
 		ResultDescription func(childComplexity int) int
@@ -754,6 +1005,11 @@ type ComplexityRoot struct {
 		UserErrors  func(childComplexity int) int
 	}
 
+	RetireCompetencyPayload struct {
+		Competency func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	RetireCoursePayload struct {
 		Course     func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -764,8 +1020,18 @@ type ComplexityRoot struct {
 		UserErrors  func(childComplexity int) int
 	}
 
+	ReviseCompetencyPayload struct {
+		Competency func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	ReviseCoursePayload struct {
 		Course     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ReviseFrameworkPayload struct {
+		Framework  func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -963,6 +1229,11 @@ type ComplexityRoot struct {
 
 	WithdrawAssertionPayload struct {
 		Assertion  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	WithdrawCrosswalkPayload struct {
+		Crosswalk  func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -1230,6 +1501,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AchievementVersion.Version(childComplexity), true
 
+	case "AddCompetencyPayload.competency":
+		if e.ComplexityRoot.AddCompetencyPayload.Competency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddCompetencyPayload.Competency(childComplexity), true
+	case "AddCompetencyPayload.userErrors":
+		if e.ComplexityRoot.AddCompetencyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddCompetencyPayload.UserErrors(childComplexity), true
+
 	case "AddLearnerIdentifierPayload.learner":
 		if e.ComplexityRoot.AddLearnerIdentifierPayload.Learner == nil {
 			break
@@ -1443,6 +1727,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ApiClientEdge.Node(childComplexity), true
 
+	case "ApplyFrameworkUpdatePayload.comparison":
+		if e.ComplexityRoot.ApplyFrameworkUpdatePayload.Comparison == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApplyFrameworkUpdatePayload.Comparison(childComplexity), true
+	case "ApplyFrameworkUpdatePayload.framework":
+		if e.ComplexityRoot.ApplyFrameworkUpdatePayload.Framework == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApplyFrameworkUpdatePayload.Framework(childComplexity), true
+	case "ApplyFrameworkUpdatePayload.userErrors":
+		if e.ComplexityRoot.ApplyFrameworkUpdatePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApplyFrameworkUpdatePayload.UserErrors(childComplexity), true
+
+	case "ApproveCrosswalkPayload.crosswalk":
+		if e.ComplexityRoot.ApproveCrosswalkPayload.Crosswalk == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApproveCrosswalkPayload.Crosswalk(childComplexity), true
+	case "ApproveCrosswalkPayload.userErrors":
+		if e.ComplexityRoot.ApproveCrosswalkPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApproveCrosswalkPayload.UserErrors(childComplexity), true
+
 	case "AssembleRecordPayload.record":
 		if e.ComplexityRoot.AssembleRecordPayload.Record == nil {
 			break
@@ -1486,6 +1802,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Assertion.ActivityStartOn(childComplexity), true
+	case "Assertion.competencies":
+		if e.ComplexityRoot.Assertion.Competencies == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Assertion.Competencies(childComplexity), true
 	case "Assertion.credentials":
 		if e.ComplexityRoot.Assertion.Credentials == nil {
 			break
@@ -1633,6 +1955,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AssertionEdge.Node(childComplexity), true
 
+	case "AssociateCompetenciesPayload.competency":
+		if e.ComplexityRoot.AssociateCompetenciesPayload.Competency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssociateCompetenciesPayload.Competency(childComplexity), true
+	case "AssociateCompetenciesPayload.userErrors":
+		if e.ComplexityRoot.AssociateCompetenciesPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssociateCompetenciesPayload.UserErrors(childComplexity), true
+
 	case "Association.destinationUri":
 		if e.ComplexityRoot.Association.DestinationURI == nil {
 			break
@@ -1675,6 +2010,69 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Association.Type(childComplexity), true
+
+	case "AssociationChange.destinationIdentifier":
+		if e.ComplexityRoot.AssociationChange.DestinationIdentifier == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssociationChange.DestinationIdentifier(childComplexity), true
+	case "AssociationChange.identifier":
+		if e.ComplexityRoot.AssociationChange.Identifier == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssociationChange.Identifier(childComplexity), true
+	case "AssociationChange.kind":
+		if e.ComplexityRoot.AssociationChange.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssociationChange.Kind(childComplexity), true
+	case "AssociationChange.originIdentifier":
+		if e.ComplexityRoot.AssociationChange.OriginIdentifier == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssociationChange.OriginIdentifier(childComplexity), true
+	case "AssociationChange.type":
+		if e.ComplexityRoot.AssociationChange.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssociationChange.Type(childComplexity), true
+
+	case "AssociationChangeConnection.edges":
+		if e.ComplexityRoot.AssociationChangeConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssociationChangeConnection.Edges(childComplexity), true
+	case "AssociationChangeConnection.nodes":
+		if e.ComplexityRoot.AssociationChangeConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssociationChangeConnection.Nodes(childComplexity), true
+	case "AssociationChangeConnection.pageInfo":
+		if e.ComplexityRoot.AssociationChangeConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssociationChangeConnection.PageInfo(childComplexity), true
+
+	case "AssociationChangeEdge.cursor":
+		if e.ComplexityRoot.AssociationChangeEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssociationChangeEdge.Cursor(childComplexity), true
+	case "AssociationChangeEdge.node":
+		if e.ComplexityRoot.AssociationChangeEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AssociationChangeEdge.Node(childComplexity), true
 
 	case "AuditLine.action":
 		if e.ComplexityRoot.AuditLine.Action == nil {
@@ -1790,6 +2188,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AwardResult.UserErrors(childComplexity), true
 
+	case "AwardedCompetency.changedSince":
+		if e.ComplexityRoot.AwardedCompetency.ChangedSince == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardedCompetency.ChangedSince(childComplexity), true
+	case "AwardedCompetency.competency":
+		if e.ComplexityRoot.AwardedCompetency.Competency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardedCompetency.Competency(childComplexity), true
+	case "AwardedCompetency.fullStatement":
+		if e.ComplexityRoot.AwardedCompetency.FullStatement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardedCompetency.FullStatement(childComplexity), true
+	case "AwardedCompetency.humanCodingScheme":
+		if e.ComplexityRoot.AwardedCompetency.HumanCodingScheme == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardedCompetency.HumanCodingScheme(childComplexity), true
+	case "AwardedCompetency.retiredSince":
+		if e.ComplexityRoot.AwardedCompetency.RetiredSince == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardedCompetency.RetiredSince(childComplexity), true
+	case "AwardedCompetency.frameworkVersion":
+		if e.ComplexityRoot.AwardedCompetency.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardedCompetency.Version(childComplexity), true
+
 	case "CancelJobPayload.job":
 		if e.ComplexityRoot.CancelJobPayload.Job == nil {
 			break
@@ -1861,6 +2296,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Competency.Courses(childComplexity), true
+	case "Competency.crosswalks":
+		if e.ComplexityRoot.Competency.Crosswalks == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Competency.Crosswalks(childComplexity), true
 	case "Competency.educationLevel":
 		if e.ComplexityRoot.Competency.EducationLevel == nil {
 			break
@@ -1957,6 +2398,99 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Competency.URI(childComplexity), true
+
+	case "CompetencyChange.achievements":
+		if e.ComplexityRoot.CompetencyChange.Achievements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyChange.Achievements(childComplexity), true
+	case "CompetencyChange.code":
+		if e.ComplexityRoot.CompetencyChange.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyChange.Code(childComplexity), true
+	case "CompetencyChange.competency":
+		if e.ComplexityRoot.CompetencyChange.Competency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyChange.Competency(childComplexity), true
+	case "CompetencyChange.courses":
+		if e.ComplexityRoot.CompetencyChange.Courses == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyChange.Courses(childComplexity), true
+	case "CompetencyChange.identifier":
+		if e.ComplexityRoot.CompetencyChange.Identifier == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyChange.Identifier(childComplexity), true
+	case "CompetencyChange.kind":
+		if e.ComplexityRoot.CompetencyChange.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyChange.Kind(childComplexity), true
+	case "CompetencyChange.learnerCount":
+		if e.ComplexityRoot.CompetencyChange.LearnerCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyChange.LearnerCount(childComplexity), true
+	case "CompetencyChange.members":
+		if e.ComplexityRoot.CompetencyChange.Members == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyChange.Members(childComplexity), true
+	case "CompetencyChange.replacedBy":
+		if e.ComplexityRoot.CompetencyChange.ReplacedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyChange.ReplacedBy(childComplexity), true
+	case "CompetencyChange.statement":
+		if e.ComplexityRoot.CompetencyChange.Statement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyChange.Statement(childComplexity), true
+
+	case "CompetencyChangeConnection.edges":
+		if e.ComplexityRoot.CompetencyChangeConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyChangeConnection.Edges(childComplexity), true
+	case "CompetencyChangeConnection.nodes":
+		if e.ComplexityRoot.CompetencyChangeConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyChangeConnection.Nodes(childComplexity), true
+	case "CompetencyChangeConnection.pageInfo":
+		if e.ComplexityRoot.CompetencyChangeConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyChangeConnection.PageInfo(childComplexity), true
+
+	case "CompetencyChangeEdge.cursor":
+		if e.ComplexityRoot.CompetencyChangeEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyChangeEdge.Cursor(childComplexity), true
+	case "CompetencyChangeEdge.node":
+		if e.ComplexityRoot.CompetencyChangeEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyChangeEdge.Node(childComplexity), true
 
 	case "CompetencyConnection.edges":
 		if e.ComplexityRoot.CompetencyConnection.Edges == nil {
@@ -2151,6 +2685,81 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CourseMapping.TargetLevel(childComplexity), true
 
+	case "CoverageRow.assessed":
+		if e.ComplexityRoot.CoverageRow.Assessed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CoverageRow.Assessed(childComplexity), true
+	case "CoverageRow.achievementCount":
+		if e.ComplexityRoot.CoverageRow.Badges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CoverageRow.Badges(childComplexity), true
+	case "CoverageRow.competency":
+		if e.ComplexityRoot.CoverageRow.Competency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CoverageRow.Competency(childComplexity), true
+	case "CoverageRow.depth":
+		if e.ComplexityRoot.CoverageRow.Depth == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CoverageRow.Depth(childComplexity), true
+	case "CoverageRow.introduced":
+		if e.ComplexityRoot.CoverageRow.Introduced == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CoverageRow.Introduced(childComplexity), true
+	case "CoverageRow.mappings":
+		if e.ComplexityRoot.CoverageRow.Mappings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CoverageRow.Mappings(childComplexity), true
+	case "CoverageRow.practised":
+		if e.ComplexityRoot.CoverageRow.Practised == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CoverageRow.Practised(childComplexity), true
+
+	case "CoverageRowConnection.edges":
+		if e.ComplexityRoot.CoverageRowConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CoverageRowConnection.Edges(childComplexity), true
+	case "CoverageRowConnection.nodes":
+		if e.ComplexityRoot.CoverageRowConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CoverageRowConnection.Nodes(childComplexity), true
+	case "CoverageRowConnection.pageInfo":
+		if e.ComplexityRoot.CoverageRowConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CoverageRowConnection.PageInfo(childComplexity), true
+
+	case "CoverageRowEdge.cursor":
+		if e.ComplexityRoot.CoverageRowEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CoverageRowEdge.Cursor(childComplexity), true
+	case "CoverageRowEdge.node":
+		if e.ComplexityRoot.CoverageRowEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CoverageRowEdge.Node(childComplexity), true
+
 	case "CreateApiClientPayload.apiClient":
 		if e.ComplexityRoot.CreateApiClientPayload.APIClient == nil {
 			break
@@ -2169,6 +2778,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CreateApiClientPayload.UserErrors(childComplexity), true
+
+	case "CreateFrameworkPayload.framework":
+		if e.ComplexityRoot.CreateFrameworkPayload.Framework == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateFrameworkPayload.Framework(childComplexity), true
+	case "CreateFrameworkPayload.userErrors":
+		if e.ComplexityRoot.CreateFrameworkPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateFrameworkPayload.UserErrors(childComplexity), true
 
 	case "Credential.assertion":
 		if e.ComplexityRoot.Credential.Assertion == nil {
@@ -2342,6 +2964,135 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Criteria.Narrative(childComplexity), true
 
+	case "Crosswalk.approvedAt":
+		if e.ComplexityRoot.Crosswalk.ApprovedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Crosswalk.ApprovedAt(childComplexity), true
+	case "Crosswalk.approvedBy":
+		if e.ComplexityRoot.Crosswalk.ApprovedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Crosswalk.ApprovedBy(childComplexity), true
+	case "Crosswalk.approver":
+		if e.ComplexityRoot.Crosswalk.Approver == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Crosswalk.Approver(childComplexity), true
+	case "Crosswalk.destination":
+		if e.ComplexityRoot.Crosswalk.Destination == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Crosswalk.Destination(childComplexity), true
+	case "Crosswalk.direction":
+		if e.ComplexityRoot.Crosswalk.Direction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Crosswalk.Direction(childComplexity), true
+	case "Crosswalk.id":
+		if e.ComplexityRoot.Crosswalk.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Crosswalk.ID(childComplexity), true
+	case "Crosswalk.note":
+		if e.ComplexityRoot.Crosswalk.Note == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Crosswalk.Note(childComplexity), true
+	case "Crosswalk.origin":
+		if e.ComplexityRoot.Crosswalk.Origin == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Crosswalk.Origin(childComplexity), true
+	case "Crosswalk.proposedAt":
+		if e.ComplexityRoot.Crosswalk.ProposedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Crosswalk.ProposedAt(childComplexity), true
+	case "Crosswalk.proposedBy":
+		if e.ComplexityRoot.Crosswalk.ProposedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Crosswalk.ProposedBy(childComplexity), true
+	case "Crosswalk.strength":
+		if e.ComplexityRoot.Crosswalk.Strength == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Crosswalk.Strength(childComplexity), true
+	case "Crosswalk.type":
+		if e.ComplexityRoot.Crosswalk.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Crosswalk.Type(childComplexity), true
+	case "Crosswalk.version":
+		if e.ComplexityRoot.Crosswalk.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Crosswalk.Version(childComplexity), true
+	case "Crosswalk.withdrawnAt":
+		if e.ComplexityRoot.Crosswalk.WithdrawnAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Crosswalk.WithdrawnAt(childComplexity), true
+	case "Crosswalk.withdrawnBecause":
+		if e.ComplexityRoot.Crosswalk.WithdrawnBecause == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Crosswalk.WithdrawnBecause(childComplexity), true
+	case "Crosswalk.withdrawnBy":
+		if e.ComplexityRoot.Crosswalk.WithdrawnBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Crosswalk.WithdrawnBy(childComplexity), true
+
+	case "CrosswalkConnection.edges":
+		if e.ComplexityRoot.CrosswalkConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrosswalkConnection.Edges(childComplexity), true
+	case "CrosswalkConnection.nodes":
+		if e.ComplexityRoot.CrosswalkConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrosswalkConnection.Nodes(childComplexity), true
+	case "CrosswalkConnection.pageInfo":
+		if e.ComplexityRoot.CrosswalkConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrosswalkConnection.PageInfo(childComplexity), true
+
+	case "CrosswalkEdge.cursor":
+		if e.ComplexityRoot.CrosswalkEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrosswalkEdge.Cursor(childComplexity), true
+	case "CrosswalkEdge.node":
+		if e.ComplexityRoot.CrosswalkEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrosswalkEdge.Node(childComplexity), true
+
 	case "DeactivateStaffPayload.staff":
 		if e.ComplexityRoot.DeactivateStaffPayload.Staff == nil {
 			break
@@ -2431,6 +3182,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DefinitionAlignment.TargetURL(childComplexity), true
 
+	case "DissociateCompetenciesPayload.framework":
+		if e.ComplexityRoot.DissociateCompetenciesPayload.Framework == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DissociateCompetenciesPayload.Framework(childComplexity), true
+	case "DissociateCompetenciesPayload.userErrors":
+		if e.ComplexityRoot.DissociateCompetenciesPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DissociateCompetenciesPayload.UserErrors(childComplexity), true
+
 	case "Evidence.description":
 		if e.ComplexityRoot.Evidence.Description == nil {
 			break
@@ -2493,6 +3257,23 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Framework.ChangedAt(childComplexity), true
+	case "Framework.comparison":
+		if e.ComplexityRoot.Framework.Comparison == nil {
+			break
+		}
+
+		args, err := ec.field_Framework_comparison_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Framework.Comparison(childComplexity, args["from"].(int), args["to"].(*int)), true
+	case "Framework.coverage":
+		if e.ComplexityRoot.Framework.Coverage == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Framework.Coverage(childComplexity), true
 	case "Framework.createdAt":
 		if e.ComplexityRoot.Framework.CreatedAt == nil {
 			break
@@ -2552,6 +3333,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Framework.Language(childComplexity), true
+	case "Framework.licenseUri":
+		if e.ComplexityRoot.Framework.LicenseURI == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Framework.LicenseURI(childComplexity), true
+	case "Framework.problems":
+		if e.ComplexityRoot.Framework.Problems == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Framework.Problems(childComplexity), true
+	case "Framework.publication":
+		if e.ComplexityRoot.Framework.Publication == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Framework.Publication(childComplexity), true
 	case "Framework.publisher":
 		if e.ComplexityRoot.Framework.Publisher == nil {
 			break
@@ -2600,6 +3399,100 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Framework.Version(childComplexity), true
+	case "Framework.versions":
+		if e.ComplexityRoot.Framework.Versions == nil {
+			break
+		}
+
+		args, err := ec.field_Framework_versions_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Framework.Versions(childComplexity, args["first"].(*int), args["after"].(*string)), true
+
+	case "FrameworkComparison.addedCount":
+		if e.ComplexityRoot.FrameworkComparison.AddedCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkComparison.AddedCount(childComplexity), true
+	case "FrameworkComparison.associations":
+		if e.ComplexityRoot.FrameworkComparison.Associations == nil {
+			break
+		}
+
+		args, err := ec.field_FrameworkComparison_associations_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.FrameworkComparison.Associations(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "FrameworkComparison.changedCount":
+		if e.ComplexityRoot.FrameworkComparison.ChangedCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkComparison.ChangedCount(childComplexity), true
+	case "FrameworkComparison.competencies":
+		if e.ComplexityRoot.FrameworkComparison.Competencies == nil {
+			break
+		}
+
+		args, err := ec.field_FrameworkComparison_competencies_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.FrameworkComparison.Competencies(childComplexity, args["kind"].(*string), args["first"].(*int), args["after"].(*string)), true
+	case "FrameworkComparison.document":
+		if e.ComplexityRoot.FrameworkComparison.Document == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkComparison.Document(childComplexity), true
+	case "FrameworkComparison.framework":
+		if e.ComplexityRoot.FrameworkComparison.Framework == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkComparison.Framework(childComplexity), true
+	case "FrameworkComparison.fromVersion":
+		if e.ComplexityRoot.FrameworkComparison.FromVersion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkComparison.FromVersion(childComplexity), true
+	case "FrameworkComparison.notices":
+		if e.ComplexityRoot.FrameworkComparison.Notices == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkComparison.Notices(childComplexity), true
+	case "FrameworkComparison.replacedCount":
+		if e.ComplexityRoot.FrameworkComparison.ReplacedCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkComparison.ReplacedCount(childComplexity), true
+	case "FrameworkComparison.retiredCount":
+		if e.ComplexityRoot.FrameworkComparison.RetiredCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkComparison.RetiredCount(childComplexity), true
+	case "FrameworkComparison.title":
+		if e.ComplexityRoot.FrameworkComparison.Title == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkComparison.Title(childComplexity), true
+	case "FrameworkComparison.toVersion":
+		if e.ComplexityRoot.FrameworkComparison.ToVersion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkComparison.ToVersion(childComplexity), true
 
 	case "FrameworkConnection.edges":
 		if e.ComplexityRoot.FrameworkConnection.Edges == nil {
@@ -2620,6 +3513,60 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.FrameworkConnection.PageInfo(childComplexity), true
 
+	case "FrameworkCoverage.assessed":
+		if e.ComplexityRoot.FrameworkCoverage.Assessed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkCoverage.Assessed(childComplexity), true
+	case "FrameworkCoverage.courses":
+		if e.ComplexityRoot.FrameworkCoverage.Courses == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkCoverage.Courses(childComplexity), true
+	case "FrameworkCoverage.introduced":
+		if e.ComplexityRoot.FrameworkCoverage.Introduced == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkCoverage.Introduced(childComplexity), true
+	case "FrameworkCoverage.neverAssessed":
+		if e.ComplexityRoot.FrameworkCoverage.NeverAssessed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkCoverage.NeverAssessed(childComplexity), true
+	case "FrameworkCoverage.practised":
+		if e.ComplexityRoot.FrameworkCoverage.Practised == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkCoverage.Practised(childComplexity), true
+	case "FrameworkCoverage.rows":
+		if e.ComplexityRoot.FrameworkCoverage.Rows == nil {
+			break
+		}
+
+		args, err := ec.field_FrameworkCoverage_rows_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.FrameworkCoverage.Rows(childComplexity, args["assessed"].(*string), args["aligned"].(*bool), args["first"].(*int), args["after"].(*string)), true
+	case "FrameworkCoverage.total":
+		if e.ComplexityRoot.FrameworkCoverage.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkCoverage.Total(childComplexity), true
+	case "FrameworkCoverage.version":
+		if e.ComplexityRoot.FrameworkCoverage.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkCoverage.Version(childComplexity), true
+
 	case "FrameworkEdge.cursor":
 		if e.ComplexityRoot.FrameworkEdge.Cursor == nil {
 			break
@@ -2632,6 +3579,100 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FrameworkEdge.Node(childComplexity), true
+
+	case "FrameworkProblem.competencies":
+		if e.ComplexityRoot.FrameworkProblem.Competencies == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkProblem.Competencies(childComplexity), true
+	case "FrameworkProblem.kind":
+		if e.ComplexityRoot.FrameworkProblem.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkProblem.Kind(childComplexity), true
+
+	case "FrameworkVersion.added":
+		if e.ComplexityRoot.FrameworkVersion.Added == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkVersion.Added(childComplexity), true
+	case "FrameworkVersion.changed":
+		if e.ComplexityRoot.FrameworkVersion.Changed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkVersion.Changed(childComplexity), true
+	case "FrameworkVersion.label":
+		if e.ComplexityRoot.FrameworkVersion.Label == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkVersion.Label(childComplexity), true
+	case "FrameworkVersion.reason":
+		if e.ComplexityRoot.FrameworkVersion.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkVersion.Reason(childComplexity), true
+	case "FrameworkVersion.recordedAt":
+		if e.ComplexityRoot.FrameworkVersion.RecordedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkVersion.RecordedAt(childComplexity), true
+	case "FrameworkVersion.recordedBy":
+		if e.ComplexityRoot.FrameworkVersion.RecordedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkVersion.RecordedBy(childComplexity), true
+	case "FrameworkVersion.retired":
+		if e.ComplexityRoot.FrameworkVersion.Retired == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkVersion.Retired(childComplexity), true
+	case "FrameworkVersion.version":
+		if e.ComplexityRoot.FrameworkVersion.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkVersion.Version(childComplexity), true
+
+	case "FrameworkVersionConnection.edges":
+		if e.ComplexityRoot.FrameworkVersionConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkVersionConnection.Edges(childComplexity), true
+	case "FrameworkVersionConnection.nodes":
+		if e.ComplexityRoot.FrameworkVersionConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkVersionConnection.Nodes(childComplexity), true
+	case "FrameworkVersionConnection.pageInfo":
+		if e.ComplexityRoot.FrameworkVersionConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkVersionConnection.PageInfo(childComplexity), true
+
+	case "FrameworkVersionEdge.cursor":
+		if e.ComplexityRoot.FrameworkVersionEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkVersionEdge.Cursor(childComplexity), true
+	case "FrameworkVersionEdge.node":
+		if e.ComplexityRoot.FrameworkVersionEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FrameworkVersionEdge.Node(childComplexity), true
 
 	case "IdentifierEntry.identifier":
 		if e.ComplexityRoot.IdentifierEntry.Identifier == nil {
@@ -3209,6 +4250,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MapCompetencyPayload.UserErrors(childComplexity), true
 
+	case "MemberChange.after":
+		if e.ComplexityRoot.MemberChange.After == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberChange.After(childComplexity), true
+	case "MemberChange.before":
+		if e.ComplexityRoot.MemberChange.Before == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberChange.Before(childComplexity), true
+	case "MemberChange.name":
+		if e.ComplexityRoot.MemberChange.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberChange.Name(childComplexity), true
+
+	case "MoveCompetencyPayload.competency":
+		if e.ComplexityRoot.MoveCompetencyPayload.Competency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MoveCompetencyPayload.Competency(childComplexity), true
+	case "MoveCompetencyPayload.userErrors":
+		if e.ComplexityRoot.MoveCompetencyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MoveCompetencyPayload.UserErrors(childComplexity), true
+
+	case "Mutation.addCompetency":
+		if e.ComplexityRoot.Mutation.AddCompetency == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addCompetency_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddCompetency(childComplexity, args["input"].(model.AddCompetencyInput)), true
 	case "Mutation.addLearnerIdentifier":
 		if e.ComplexityRoot.Mutation.AddLearnerIdentifier == nil {
 			break
@@ -3253,6 +4337,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AlignAchievementToCourse(childComplexity, args["input"].(model.AlignAchievementToCourseInput)), true
+	case "Mutation.applyFrameworkUpdate":
+		if e.ComplexityRoot.Mutation.ApplyFrameworkUpdate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_applyFrameworkUpdate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ApplyFrameworkUpdate(childComplexity, args["input"].(model.ApplyFrameworkUpdateInput)), true
+	case "Mutation.approveCrosswalk":
+		if e.ComplexityRoot.Mutation.ApproveCrosswalk == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_approveCrosswalk_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ApproveCrosswalk(childComplexity, args["input"].(model.ApproveCrosswalkInput)), true
 	case "Mutation.assembleRecord":
 		if e.ComplexityRoot.Mutation.AssembleRecord == nil {
 			break
@@ -3264,6 +4370,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AssembleRecord(childComplexity, args["input"].(model.AssembleRecordInput)), true
+	case "Mutation.associateCompetencies":
+		if e.ComplexityRoot.Mutation.AssociateCompetencies == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_associateCompetencies_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AssociateCompetencies(childComplexity, args["input"].(model.AssociateCompetenciesInput)), true
 	case "Mutation.awardAchievement":
 		if e.ComplexityRoot.Mutation.AwardAchievement == nil {
 			break
@@ -3319,6 +4436,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateAPIClient(childComplexity, args["input"].(model.CreateAPIClientInput)), true
+	case "Mutation.createFramework":
+		if e.ComplexityRoot.Mutation.CreateFramework == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createFramework_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateFramework(childComplexity, args["input"].(model.CreateFrameworkInput)), true
 	case "Mutation.deactivateStaff":
 		if e.ComplexityRoot.Mutation.DeactivateStaff == nil {
 			break
@@ -3363,6 +4491,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DefineLearner(childComplexity, args["input"].(model.DefineLearnerInput)), true
+	case "Mutation.dissociateCompetencies":
+		if e.ComplexityRoot.Mutation.DissociateCompetencies == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_dissociateCompetencies_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DissociateCompetencies(childComplexity, args["input"].(model.DissociateCompetenciesInput)), true
 	case "Mutation.issueCredential":
 		if e.ComplexityRoot.Mutation.IssueCredential == nil {
 			break
@@ -3407,6 +4546,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.MapCompetency(childComplexity, args["input"].(model.MapCompetencyInput)), true
+	case "Mutation.moveCompetency":
+		if e.ComplexityRoot.Mutation.MoveCompetency == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_moveCompetency_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MoveCompetency(childComplexity, args["input"].(model.MoveCompetencyInput)), true
+	case "Mutation.orderCompetencies":
+		if e.ComplexityRoot.Mutation.OrderCompetencies == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_orderCompetencies_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.OrderCompetencies(childComplexity, args["input"].(model.OrderCompetenciesInput)), true
+	case "Mutation.proposeCrosswalk":
+		if e.ComplexityRoot.Mutation.ProposeCrosswalk == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_proposeCrosswalk_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProposeCrosswalk(childComplexity, args["input"].(framework.Proposal)), true
+	case "Mutation.publishFramework":
+		if e.ComplexityRoot.Mutation.PublishFramework == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_publishFramework_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.PublishFramework(childComplexity, args["input"].(model.PublishFrameworkInput)), true
 	case "Mutation.reissueCredential":
 		if e.ComplexityRoot.Mutation.ReissueCredential == nil {
 			break
@@ -3440,6 +4623,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RenameLearner(childComplexity, args["input"].(model.RenameLearnerInput)), true
+	case "Mutation.replaceCompetency":
+		if e.ComplexityRoot.Mutation.ReplaceCompetency == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_replaceCompetency_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReplaceCompetency(childComplexity, args["input"].(model.ReplaceCompetencyInput)), true
 	case "Mutation.retireAchievement":
 		if e.ComplexityRoot.Mutation.RetireAchievement == nil {
 			break
@@ -3451,6 +4645,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RetireAchievement(childComplexity, args["input"].(model.RetireAchievementInput)), true
+	case "Mutation.retireCompetency":
+		if e.ComplexityRoot.Mutation.RetireCompetency == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_retireCompetency_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RetireCompetency(childComplexity, args["input"].(model.RetireCompetencyInput)), true
 	case "Mutation.retireCourse":
 		if e.ComplexityRoot.Mutation.RetireCourse == nil {
 			break
@@ -3473,6 +4678,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReviseAchievement(childComplexity, args["input"].(model.ReviseAchievementInput)), true
+	case "Mutation.reviseCompetency":
+		if e.ComplexityRoot.Mutation.ReviseCompetency == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reviseCompetency_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReviseCompetency(childComplexity, args["input"].(model.ReviseCompetencyInput)), true
 	case "Mutation.reviseCourse":
 		if e.ComplexityRoot.Mutation.ReviseCourse == nil {
 			break
@@ -3484,6 +4700,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReviseCourse(childComplexity, args["input"].(model.ReviseCourseInput)), true
+	case "Mutation.reviseFramework":
+		if e.ComplexityRoot.Mutation.ReviseFramework == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reviseFramework_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReviseFramework(childComplexity, args["input"].(model.ReviseFrameworkInput)), true
 	case "Mutation.reviseInstitution":
 		if e.ComplexityRoot.Mutation.ReviseInstitution == nil {
 			break
@@ -3627,6 +4854,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.WithdrawAssertion(childComplexity, args["input"].(model.WithdrawAssertionInput)), true
+	case "Mutation.withdrawCrosswalk":
+		if e.ComplexityRoot.Mutation.WithdrawCrosswalk == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_withdrawCrosswalk_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WithdrawCrosswalk(childComplexity, args["input"].(model.WithdrawCrosswalkInput)), true
 	case "Mutation.withdrawSigningKey":
 		if e.ComplexityRoot.Mutation.WithdrawSigningKey == nil {
 			break
@@ -3651,6 +4889,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Omission.Reason(childComplexity), true
+
+	case "OrderCompetenciesPayload.framework":
+		if e.ComplexityRoot.OrderCompetenciesPayload.Framework == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderCompetenciesPayload.Framework(childComplexity), true
+	case "OrderCompetenciesPayload.userErrors":
+		if e.ComplexityRoot.OrderCompetenciesPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderCompetenciesPayload.UserErrors(childComplexity), true
 
 	case "PageInfo.endCursor":
 		if e.ComplexityRoot.PageInfo.EndCursor == nil {
@@ -3689,6 +4940,32 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Profile.URL(childComplexity), true
+
+	case "ProposeCrosswalkPayload.crosswalk":
+		if e.ComplexityRoot.ProposeCrosswalkPayload.Crosswalk == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProposeCrosswalkPayload.Crosswalk(childComplexity), true
+	case "ProposeCrosswalkPayload.userErrors":
+		if e.ComplexityRoot.ProposeCrosswalkPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProposeCrosswalkPayload.UserErrors(childComplexity), true
+
+	case "PublishFrameworkPayload.framework":
+		if e.ComplexityRoot.PublishFrameworkPayload.Framework == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PublishFrameworkPayload.Framework(childComplexity), true
+	case "PublishFrameworkPayload.userErrors":
+		if e.ComplexityRoot.PublishFrameworkPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PublishFrameworkPayload.UserErrors(childComplexity), true
 
 	case "Query.achievement":
 		if e.ComplexityRoot.Query.Achievement == nil {
@@ -3789,6 +5066,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Credential(childComplexity, args["id"].(string)), true
+	case "Query.crosswalks":
+		if e.ComplexityRoot.Query.Crosswalks == nil {
+			break
+		}
+
+		args, err := ec.field_Query_crosswalks_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Crosswalks(childComplexity, args["filter"].(*framework.CrosswalkFilter), args["first"].(*int), args["after"].(*string)), true
 	case "Query.framework":
 		if e.ComplexityRoot.Query.Framework == nil {
 			break
@@ -3884,6 +5172,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Nodes(childComplexity, args["ids"].([]string)), true
+	case "Query.previewFramework":
+		if e.ComplexityRoot.Query.PreviewFramework == nil {
+			break
+		}
+
+		args, err := ec.field_Query_previewFramework_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.PreviewFramework(childComplexity, args["uploadId"].(string), args["kind"].(*exchange.Kind), args["frameworkId"].(*string)), true
 	case "Query.record":
 		if e.ComplexityRoot.Query.Record == nil {
 			break
@@ -4064,6 +5363,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RenameLearnerPayload.UserErrors(childComplexity), true
 
+	case "ReplaceCompetencyPayload.competency":
+		if e.ComplexityRoot.ReplaceCompetencyPayload.Competency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReplaceCompetencyPayload.Competency(childComplexity), true
+	case "ReplaceCompetencyPayload.userErrors":
+		if e.ComplexityRoot.ReplaceCompetencyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReplaceCompetencyPayload.UserErrors(childComplexity), true
+
 	case "Result.achievedLevel":
 		if e.ComplexityRoot.Result.AchievedLevel == nil {
 			break
@@ -4163,6 +5475,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RetireAchievementPayload.UserErrors(childComplexity), true
 
+	case "RetireCompetencyPayload.competency":
+		if e.ComplexityRoot.RetireCompetencyPayload.Competency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetireCompetencyPayload.Competency(childComplexity), true
+	case "RetireCompetencyPayload.userErrors":
+		if e.ComplexityRoot.RetireCompetencyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetireCompetencyPayload.UserErrors(childComplexity), true
+
 	case "RetireCoursePayload.course":
 		if e.ComplexityRoot.RetireCoursePayload.Course == nil {
 			break
@@ -4189,6 +5514,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ReviseAchievementPayload.UserErrors(childComplexity), true
 
+	case "ReviseCompetencyPayload.competency":
+		if e.ComplexityRoot.ReviseCompetencyPayload.Competency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReviseCompetencyPayload.Competency(childComplexity), true
+	case "ReviseCompetencyPayload.userErrors":
+		if e.ComplexityRoot.ReviseCompetencyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReviseCompetencyPayload.UserErrors(childComplexity), true
+
 	case "ReviseCoursePayload.course":
 		if e.ComplexityRoot.ReviseCoursePayload.Course == nil {
 			break
@@ -4201,6 +5539,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ReviseCoursePayload.UserErrors(childComplexity), true
+
+	case "ReviseFrameworkPayload.framework":
+		if e.ComplexityRoot.ReviseFrameworkPayload.Framework == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReviseFrameworkPayload.Framework(childComplexity), true
+	case "ReviseFrameworkPayload.userErrors":
+		if e.ComplexityRoot.ReviseFrameworkPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReviseFrameworkPayload.UserErrors(childComplexity), true
 
 	case "ReviseInstitutionPayload.institution":
 		if e.ComplexityRoot.ReviseInstitutionPayload.Institution == nil {
@@ -4896,6 +6247,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.WithdrawAssertionPayload.UserErrors(childComplexity), true
 
+	case "WithdrawCrosswalkPayload.crosswalk":
+		if e.ComplexityRoot.WithdrawCrosswalkPayload.Crosswalk == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WithdrawCrosswalkPayload.Crosswalk(childComplexity), true
+	case "WithdrawCrosswalkPayload.userErrors":
+		if e.ComplexityRoot.WithdrawCrosswalkPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WithdrawCrosswalkPayload.UserErrors(childComplexity), true
+
 	case "WithdrawSigningKeyPayload.signingKey":
 		if e.ComplexityRoot.WithdrawSigningKeyPayload.SigningKey == nil {
 			break
@@ -4920,32 +6284,41 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		return graphql.NewInputUnmarshalerIndex(
 			graphql.NewInputUnmarshaler("AchievementDefinitionInput", ec.unmarshalInputAchievementDefinitionInput),
 			graphql.NewInputUnmarshaler("AchievementFilter", ec.unmarshalInputAchievementFilter),
+			graphql.NewInputUnmarshaler("AddCompetencyInput", ec.unmarshalInputAddCompetencyInput),
 			graphql.NewInputUnmarshaler("AddLearnerIdentifierInput", ec.unmarshalInputAddLearnerIdentifierInput),
 			graphql.NewInputUnmarshaler("AddStaffInput", ec.unmarshalInputAddStaffInput),
 			graphql.NewInputUnmarshaler("AddressInput", ec.unmarshalInputAddressInput),
 			graphql.NewInputUnmarshaler("AlignAchievementInput", ec.unmarshalInputAlignAchievementInput),
 			graphql.NewInputUnmarshaler("AlignAchievementToCourseInput", ec.unmarshalInputAlignAchievementToCourseInput),
+			graphql.NewInputUnmarshaler("ApplyFrameworkUpdateInput", ec.unmarshalInputApplyFrameworkUpdateInput),
+			graphql.NewInputUnmarshaler("ApproveCrosswalkInput", ec.unmarshalInputApproveCrosswalkInput),
 			graphql.NewInputUnmarshaler("AssembleRecordInput", ec.unmarshalInputAssembleRecordInput),
 			graphql.NewInputUnmarshaler("AssertionFactsInput", ec.unmarshalInputAssertionFactsInput),
 			graphql.NewInputUnmarshaler("AssertionFilter", ec.unmarshalInputAssertionFilter),
+			graphql.NewInputUnmarshaler("AssociateCompetenciesInput", ec.unmarshalInputAssociateCompetenciesInput),
 			graphql.NewInputUnmarshaler("AuditFilter", ec.unmarshalInputAuditFilter),
 			graphql.NewInputUnmarshaler("AwardAchievementInput", ec.unmarshalInputAwardAchievementInput),
 			graphql.NewInputUnmarshaler("AwardAchievementsInput", ec.unmarshalInputAwardAchievementsInput),
 			graphql.NewInputUnmarshaler("AwardInput", ec.unmarshalInputAwardInput),
 			graphql.NewInputUnmarshaler("CancelJobInput", ec.unmarshalInputCancelJobInput),
 			graphql.NewInputUnmarshaler("CompetencyFilter", ec.unmarshalInputCompetencyFilter),
+			graphql.NewInputUnmarshaler("CompetencyInput", ec.unmarshalInputCompetencyInput),
 			graphql.NewInputUnmarshaler("CorrectAssertionInput", ec.unmarshalInputCorrectAssertionInput),
 			graphql.NewInputUnmarshaler("CourseFilter", ec.unmarshalInputCourseFilter),
 			graphql.NewInputUnmarshaler("CreateApiClientInput", ec.unmarshalInputCreateApiClientInput),
+			graphql.NewInputUnmarshaler("CreateFrameworkInput", ec.unmarshalInputCreateFrameworkInput),
 			graphql.NewInputUnmarshaler("CriteriaInput", ec.unmarshalInputCriteriaInput),
+			graphql.NewInputUnmarshaler("CrosswalkFilter", ec.unmarshalInputCrosswalkFilter),
 			graphql.NewInputUnmarshaler("DeactivateStaffInput", ec.unmarshalInputDeactivateStaffInput),
 			graphql.NewInputUnmarshaler("DefineAchievementInput", ec.unmarshalInputDefineAchievementInput),
 			graphql.NewInputUnmarshaler("DefineCourseInput", ec.unmarshalInputDefineCourseInput),
 			graphql.NewInputUnmarshaler("DefineLearnerInput", ec.unmarshalInputDefineLearnerInput),
 			graphql.NewInputUnmarshaler("DefinitionAlignmentInput", ec.unmarshalInputDefinitionAlignmentInput),
+			graphql.NewInputUnmarshaler("DissociateCompetenciesInput", ec.unmarshalInputDissociateCompetenciesInput),
 			graphql.NewInputUnmarshaler("EvidenceInput", ec.unmarshalInputEvidenceInput),
 			graphql.NewInputUnmarshaler("ExternalRefInput", ec.unmarshalInputExternalRefInput),
 			graphql.NewInputUnmarshaler("FrameworkFilter", ec.unmarshalInputFrameworkFilter),
+			graphql.NewInputUnmarshaler("FrameworkInput", ec.unmarshalInputFrameworkInput),
 			graphql.NewInputUnmarshaler("IdentifierEntryInput", ec.unmarshalInputIdentifierEntryInput),
 			graphql.NewInputUnmarshaler("ImageInput", ec.unmarshalInputImageInput),
 			graphql.NewInputUnmarshaler("ImportColumnInput", ec.unmarshalInputImportColumnInput),
@@ -4956,16 +6329,24 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("LearnerIdentifierInput", ec.unmarshalInputLearnerIdentifierInput),
 			graphql.NewInputUnmarshaler("LiftSuspensionInput", ec.unmarshalInputLiftSuspensionInput),
 			graphql.NewInputUnmarshaler("MapCompetencyInput", ec.unmarshalInputMapCompetencyInput),
+			graphql.NewInputUnmarshaler("MoveCompetencyInput", ec.unmarshalInputMoveCompetencyInput),
+			graphql.NewInputUnmarshaler("OrderCompetenciesInput", ec.unmarshalInputOrderCompetenciesInput),
+			graphql.NewInputUnmarshaler("ProposeCrosswalkInput", ec.unmarshalInputProposeCrosswalkInput),
+			graphql.NewInputUnmarshaler("PublishFrameworkInput", ec.unmarshalInputPublishFrameworkInput),
 			graphql.NewInputUnmarshaler("ReissueCredentialInput", ec.unmarshalInputReissueCredentialInput),
 			graphql.NewInputUnmarshaler("RelatedInput", ec.unmarshalInputRelatedInput),
 			graphql.NewInputUnmarshaler("RemoveLearnerIdentifierInput", ec.unmarshalInputRemoveLearnerIdentifierInput),
 			graphql.NewInputUnmarshaler("RenameLearnerInput", ec.unmarshalInputRenameLearnerInput),
+			graphql.NewInputUnmarshaler("ReplaceCompetencyInput", ec.unmarshalInputReplaceCompetencyInput),
 			graphql.NewInputUnmarshaler("ResultDescriptionInput", ec.unmarshalInputResultDescriptionInput),
 			graphql.NewInputUnmarshaler("ResultInput", ec.unmarshalInputResultInput),
 			graphql.NewInputUnmarshaler("RetireAchievementInput", ec.unmarshalInputRetireAchievementInput),
+			graphql.NewInputUnmarshaler("RetireCompetencyInput", ec.unmarshalInputRetireCompetencyInput),
 			graphql.NewInputUnmarshaler("RetireCourseInput", ec.unmarshalInputRetireCourseInput),
 			graphql.NewInputUnmarshaler("ReviseAchievementInput", ec.unmarshalInputReviseAchievementInput),
+			graphql.NewInputUnmarshaler("ReviseCompetencyInput", ec.unmarshalInputReviseCompetencyInput),
 			graphql.NewInputUnmarshaler("ReviseCourseInput", ec.unmarshalInputReviseCourseInput),
+			graphql.NewInputUnmarshaler("ReviseFrameworkInput", ec.unmarshalInputReviseFrameworkInput),
 			graphql.NewInputUnmarshaler("ReviseInstitutionInput", ec.unmarshalInputReviseInstitutionInput),
 			graphql.NewInputUnmarshaler("ReviseLearnerInput", ec.unmarshalInputReviseLearnerInput),
 			graphql.NewInputUnmarshaler("ReviseStaffInput", ec.unmarshalInputReviseStaffInput),
@@ -4980,6 +6361,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UnalignAchievementInput", ec.unmarshalInputUnalignAchievementInput),
 			graphql.NewInputUnmarshaler("UnmapCompetencyInput", ec.unmarshalInputUnmapCompetencyInput),
 			graphql.NewInputUnmarshaler("WithdrawAssertionInput", ec.unmarshalInputWithdrawAssertionInput),
+			graphql.NewInputUnmarshaler("WithdrawCrosswalkInput", ec.unmarshalInputWithdrawCrosswalkInput),
 			graphql.NewInputUnmarshaler("WithdrawSigningKeyInput", ec.unmarshalInputWithdrawSigningKeyInput),
 		)
 	}
@@ -5316,6 +6698,8 @@ input AchievementFilter {
   type: String
   "Aligned to this competency."
   competencyId: ID
+  "Aligned to some competency that is here, or to none."
+  aligned: Boolean
   "Retired achievements as well."
   retired: Boolean
 }
@@ -5626,6 +7010,8 @@ type Assertion implements Node {
   achievement: Achievement!
   "What was earned, in the version that was awarded."
   achievementVersion: AchievementVersion!
+  "The competencies that it was made against, as they stood then. A newer version of a framework does not change them."
+  competencies: [AwardedCompetency!]!
   "The day on which it was achieved."
   achievedOn: Date!
   "When it was recorded here."
@@ -5706,6 +7092,24 @@ input AssertionFilter {
   achievedUntil: Date
   "Withdrawn ones as well."
   withdrawn: Boolean
+}
+
+"""
+A competency as it stood in the version of its framework that was in force when an assertion was recorded.
+"""
+type AwardedCompetency {
+  "The competency as it is now."
+  competency: Competency!
+  "The version of the framework that was in force."
+  frameworkVersion: Int!
+  "The whole statement, as it was."
+  fullStatement: String!
+  "Its code in print, as it was."
+  humanCodingScheme: String
+  "It reads otherwise by now."
+  changedSince: Boolean!
+  "It was retired by now."
+  retiredSince: Boolean!
 }
 
 "A page of assertions, newest first."
@@ -6788,6 +8192,10 @@ What a file holds. Columns with a star must be there.
 enum ImportKind {
   "A CASE 1.0 or 1.1 CFPackage as JSON."
   CASE_PACKAGE
+  "A CTDL-ASN competency framework as JSON-LD."
+  CTDL_ASN
+  "identifier, parent, code, statement*, type, level. A row that is not there any more is retired."
+  FRAMEWORK_TABLE
   "code*, title*, description, credits, level, field_of_study, language, course_id"
   COURSES
   "course_code*, competency*, stage*, target_level"
@@ -6893,6 +8301,8 @@ input StartImportInput {
   uploadId: ID!
   "The external system that ids in the file belong to; import unless said."
   system: String
+  "The framework that a FRAMEWORK_TABLE is of; a new one unless said."
+  frameworkId: ID
   "Where the file's headers differ from the names of the fields."
   columns: [ImportColumnInput!]
   "csv or ndjson; looked for unless said."
@@ -6960,6 +8370,26 @@ extend type Subscription {
     "The endCursor of the page before; the beginning unless said."
     after: String
   ): FrameworkConnection!
+  """
+  What a file would change, and whom it touches; nothing is written. Upload the file first, as for an import. Registrars and program designers.
+  """
+  previewFramework(
+    "The file, by the id that the upload answered with."
+    uploadId: ID!
+    "What the file is."
+    kind: FrameworkFileKind = CASE_PACKAGE
+    "The framework that a table is of; a file of another kind names it."
+    frameworkId: ID
+  ): FrameworkComparison
+  "Crosswalks between frameworks, in the order of their proposal."
+  crosswalks(
+    "Which of them; all unless said."
+    filter: CrosswalkFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): CrosswalkConnection!
   "One competency by id or CASE identifier."
   competency(
     "Id or CASE identifier."
@@ -6968,7 +8398,7 @@ extend type Subscription {
 }
 
 """
-A competency framework: a CASE CFDocument. Frameworks come in by import, and a newer package changes what changed.
+A competency framework: a CASE CFDocument. It comes in as a package or is made here. Every change makes a version, and no version is lost.
 """
 type Framework implements Node {
   "The opaque id."
@@ -7012,6 +8442,28 @@ type Framework implements Node {
   ): CompetencyConnection!
   "Its rubrics."
   rubrics: [Rubric!]!
+  "The address of its licence."
+  licenseUri: String
+  "Who may read it without an account, through the CASE provider endpoints."
+  publication: Publication!
+  "Its versions, newest first."
+  versions(
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): FrameworkVersionConnection!
+  "What differs between two of its versions."
+  comparison(
+    "The earlier version."
+    from: Int!
+    "The later version; the present one unless said."
+    to: Int
+  ): FrameworkComparison
+  "Where its hierarchy is not one: circles, and items whose parent is not here."
+  problems: [FrameworkProblem!]!
+  "Where the curriculum introduces, practises and assesses its competencies."
+  coverage: FrameworkCoverage
   "Grows with each change; send it as expectedVersion."
   version: Int!
   "When it was made here."
@@ -7054,7 +8506,7 @@ type Competency implements Node {
   statusEndOn: Date
   "When its maker last changed it."
   changedAt: DateTime!
-  "Set when a newer package does not have it any more."
+  "Set when it was retired, or a newer package did not have it any more."
   retiredAt: DateTime
   "The framework that it is in."
   framework: Framework!
@@ -7075,6 +8527,8 @@ type Competency implements Node {
   achievements: [Alignment!]!
   "The courses that introduce, practise or assess it."
   courses: [CourseMapping!]!
+  "What it has to do with competencies of other frameworks, as this institution says, those withdrawn included."
+  crosswalks: [Crosswalk!]!
   "Awards of the achievements that are aligned to it: who has shown it, newest first. Staff."
   assertions(
     "Which of them; all unless said."
@@ -7214,6 +8668,801 @@ type CompetencyEdge {
   cursor: String!
   "The entry."
   node: Competency!
+}
+
+"Who may read a framework without an account."
+enum Publication {
+  "Everyone, once it is no draft and has a licence or was made here."
+  BY_STATUS
+  "Everyone."
+  PUBLIC
+  "Nobody."
+  PRIVATE
+}
+
+"What a file of a framework is."
+enum FrameworkFileKind {
+  "A CASE 1.0 or 1.1 CFPackage as JSON."
+  CASE_PACKAGE
+  "A CTDL-ASN competency framework as JSON-LD."
+  CTDL_ASN
+  "A table: identifier, parent, code, statement*, type, level; CSV or NDJSON. A row that is not there any more is retired."
+  FRAMEWORK_TABLE
+}
+
+"""
+One state that a framework was in, until the next.
+"""
+type FrameworkVersion {
+  "Counts from 1."
+  version: Int!
+  "The maker's own version."
+  label: String
+  "Such as imported, created or edited."
+  reason: String!
+  "Objects that came in: the document, items, associations, rubrics."
+  added: Int!
+  "Objects that changed."
+  changed: Int!
+  "Objects that went out."
+  retired: Int!
+  "When it came to be."
+  recordedAt: DateTime!
+  "The id of who made it."
+  recordedBy: String!
+}
+
+"""
+What differs between two versions of a framework, or would.
+"""
+type FrameworkComparison {
+  "The framework; null when it is not here yet."
+  framework: Framework
+  "Its title in the later version."
+  title: String!
+  "The earlier version; 0 when the framework is not here yet. Send it as expectedVersion."
+  fromVersion: Int!
+  "The later version."
+  toVersion: Int!
+  "Competencies that are new."
+  addedCount: Int!
+  "Competencies that read or stand otherwise."
+  changedCount: Int!
+  "Competencies that are gone."
+  retiredCount: Int!
+  "Competencies in whose place others stand."
+  replacedCount: Int!
+  "What differs in the document, its definitions and extensions."
+  document: [MemberChange!]!
+  "What becomes of each competency that differs, in the order of the later version."
+  competencies(
+    "Only what went this way."
+    kind: FrameworkChangeKind
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): CompetencyChangeConnection!
+  "What becomes of each association that differs."
+  associations(
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): AssociationChangeConnection!
+  "What was odd and yet taken, such as a circle in the hierarchy."
+  notices: [String!]!
+}
+
+"What can become of a part of a framework."
+enum FrameworkChangeKind {
+  "It is new."
+  ADDED
+  "It reads or stands otherwise."
+  CHANGED
+  "It is gone."
+  RETIRED
+  "Others stand in its place."
+  REPLACED
+}
+
+"""
+What becomes of one competency, and whom that touches.
+"""
+type CompetencyChange {
+  "What becomes of it."
+  kind: FrameworkChangeKind!
+  "The CASE identifier, a UUID."
+  identifier: String!
+  "Its code in print, such as A.1.2."
+  code: String
+  "The statement in the later version, or the last it had."
+  statement: String!
+  "The members that differ; parents stands for its place in the hierarchy."
+  members: [MemberChange!]!
+  "The CASE identifiers of those that stand in its place."
+  replacedBy: [String!]!
+  "The competency as it is now; null when it is not here yet."
+  competency: Competency
+  "The courses that introduce, practise or assess it."
+  courses: [CourseMapping!]!
+  "The achievements that are aligned to it."
+  achievements: [Alignment!]!
+  "How many learners have been awarded an achievement that is aligned to it. What they were awarded stays as it was. Staff."
+  learnerCount: Int
+}
+
+"""
+One member of an object that differs: text as it is, all else as JSON.
+"""
+type MemberChange {
+  "The name that CASE gives it."
+  name: String!
+  "What it was; null when there was none."
+  before: String
+  "What it is; null when there is none."
+  after: String
+}
+
+"""
+What becomes of one association.
+"""
+type AssociationChange {
+  "What becomes of it."
+  kind: FrameworkChangeKind!
+  "The CASE identifier, a UUID."
+  identifier: String!
+  "Such as isChildOf, precedes, exactMatchOf."
+  type: String!
+  "The CASE identifier of where it leads from."
+  originIdentifier: String!
+  "The CASE identifier of where it leads to."
+  destinationIdentifier: String!
+}
+
+"""
+A place where a hierarchy is not one. What computes with the framework leaves the associations of a circle out.
+"""
+type FrameworkProblem {
+  "What is wrong."
+  kind: FrameworkProblemKind!
+  "The competencies that it is about: all of a circle, or the one whose parent is not here."
+  competencies: [Competency!]!
+}
+
+"What can be wrong with a hierarchy."
+enum FrameworkProblemKind {
+  "Each of the competencies stands below itself, by way of the others."
+  CYCLE
+  "The parent of the competency is not in the framework."
+  ORPHAN
+}
+
+"""
+Where a curriculum touches the competencies of a framework, by the courses in use.
+"""
+type FrameworkCoverage {
+  "The version of the framework."
+  version: Int!
+  "How many competencies there are."
+  total: Int!
+  "How many are introduced by a course that names them or one below them."
+  introduced: Int!
+  "How many are practised so."
+  practised: Int!
+  "How many are assessed so."
+  assessed: Int!
+  "How many are never assessed: neither themselves nor anything below or above them."
+  neverAssessed: Int!
+  "The courses that the matrix names, by code: its columns."
+  courses: [Course!]!
+  "The competencies in the framework's order: the lines of the matrix."
+  rows(
+    "Only those that are assessed so."
+    assessed: Cover
+    "Only those that are aligned to some achievement, or to none."
+    aligned: Boolean
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): CoverageRowConnection!
+}
+
+"""
+One line of a coverage matrix.
+"""
+type CoverageRow {
+  "The competency."
+  competency: Competency!
+  "0 at the top of the framework."
+  depth: Int!
+  "How near the curriculum comes to introducing it."
+  introduced: Cover!
+  "How near the curriculum comes to practising it."
+  practised: Cover!
+  "How near the curriculum comes to assessing it."
+  assessed: Cover!
+  "The courses that name it, with stage and target level: the cells of the line."
+  mappings: [CourseMapping!]!
+  "How many achievements in use are aligned to it."
+  achievementCount: Int!
+}
+
+"How near a curriculum comes to a competency."
+enum Cover {
+  "A course names it."
+  DIRECT
+  "A course names one that stands below it."
+  BELOW
+  "A course names one that it stands below."
+  ABOVE
+  "No course."
+  NEVER
+}
+
+"""
+What this institution says that two competencies of different frameworks have to do with each other. It counts from its approval to its withdrawal; neither is undone.
+"""
+type Crosswalk {
+  "The opaque id."
+  id: ID!
+  "A CASE association type, read origin type destination."
+  type: String!
+  "Which way it carries."
+  direction: CrosswalkDirection!
+  "The competency that it leads from."
+  origin: Competency
+  "The competency that it leads to."
+  destination: Competency
+  "How much of one is in the other: above 0 to 1."
+  strength: Float!
+  "Why, in the words of who proposed it."
+  note: String
+  "When it was proposed."
+  proposedAt: DateTime!
+  "The id of who proposed it."
+  proposedBy: String!
+  "When it was approved; null while it is a proposal and does not count."
+  approvedAt: DateTime
+  "The id of who approved it."
+  approvedBy: String
+  "The person or body that stands for it."
+  approver: String
+  "When it was withdrawn; it does not count from then on."
+  withdrawnAt: DateTime
+  "The id of who withdrew it."
+  withdrawnBy: String
+  "Why it was withdrawn."
+  withdrawnBecause: String
+  "Grows with each change; send it as expectedVersion."
+  version: Int!
+}
+
+"Which way a crosswalk carries."
+enum CrosswalkDirection {
+  "What holds of the origin holds of the destination."
+  FORWARD
+  "And the other way round."
+  BOTH
+}
+
+"Which crosswalks."
+input CrosswalkFilter {
+  "With an end in this framework, by its opaque id."
+  frameworkId: ID
+  "Approved and not withdrawn, or all others."
+  inForce: Boolean
+}
+
+"A page of versions."
+type FrameworkVersionConnection {
+  "The entries of this page, each with its cursor."
+  edges: [FrameworkVersionEdge!]!
+  "The entries of this page."
+  nodes: [FrameworkVersion!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of versions."
+type FrameworkVersionEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: FrameworkVersion!
+}
+
+"A page of changes of competencies."
+type CompetencyChangeConnection {
+  "The entries of this page, each with its cursor."
+  edges: [CompetencyChangeEdge!]!
+  "The entries of this page."
+  nodes: [CompetencyChange!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of changes of competencies."
+type CompetencyChangeEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: CompetencyChange!
+}
+
+"A page of changes of associations."
+type AssociationChangeConnection {
+  "The entries of this page, each with its cursor."
+  edges: [AssociationChangeEdge!]!
+  "The entries of this page."
+  nodes: [AssociationChange!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of changes of associations."
+type AssociationChangeEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: AssociationChange!
+}
+
+"A page of lines of a coverage matrix."
+type CoverageRowConnection {
+  "The entries of this page, each with its cursor."
+  edges: [CoverageRowEdge!]!
+  "The entries of this page."
+  nodes: [CoverageRow!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of lines of a coverage matrix."
+type CoverageRowEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: CoverageRow!
+}
+
+"A page of crosswalks."
+type CrosswalkConnection {
+  "The entries of this page, each with its cursor."
+  edges: [CrosswalkEdge!]!
+  "The entries of this page."
+  nodes: [Crosswalk!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of crosswalks."
+type CrosswalkEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: Crosswalk!
+}
+
+extend type Mutation {
+  "Makes an empty framework, CASE 1.1. Registrars and program designers."
+  createFramework(
+    "What to do."
+    input: CreateFrameworkInput!
+  ): CreateFrameworkPayload!
+  "Replaces what is said of a framework as a whole. Registrars and program designers."
+  reviseFramework(
+    "What to do."
+    input: ReviseFrameworkInput!
+  ): ReviseFrameworkPayload!
+  "Says who may read a framework without an account. Registrars and program designers."
+  publishFramework(
+    "What to do."
+    input: PublishFrameworkInput!
+  ): PublishFrameworkPayload!
+  "Adds a competency to a framework. Registrars and program designers."
+  addCompetency(
+    "What to do."
+    input: AddCompetencyInput!
+  ): AddCompetencyPayload!
+  "Replaces what is said of a competency; awards stay with the version they were made against. Registrars and program designers."
+  reviseCompetency(
+    "What to do."
+    input: ReviseCompetencyInput!
+  ): ReviseCompetencyPayload!
+  "Puts a competency below another parent, or at another place. Registrars and program designers."
+  moveCompetency(
+    "What to do."
+    input: MoveCompetencyInput!
+  ): MoveCompetencyPayload!
+  "Puts all competencies below one parent into an order. Registrars and program designers."
+  orderCompetencies(
+    "What to do."
+    input: OrderCompetenciesInput!
+  ): OrderCompetenciesPayload!
+  "Takes a competency out of its framework; what was awarded for it stays. Registrars and program designers."
+  retireCompetency(
+    "What to do."
+    input: RetireCompetencyInput!
+  ): RetireCompetencyPayload!
+  "Retires a competency and says which stand in its place. Registrars and program designers."
+  replaceCompetency(
+    "What to do."
+    input: ReplaceCompetencyInput!
+  ): ReplaceCompetencyPayload!
+  "Ties two competencies of one framework together. Registrars and program designers."
+  associateCompetencies(
+    "What to do."
+    input: AssociateCompetenciesInput!
+  ): AssociateCompetenciesPayload!
+  "Takes an association out of its framework. Registrars and program designers."
+  dissociateCompetencies(
+    "What to do."
+    input: DissociateCompetenciesInput!
+  ): DissociateCompetenciesPayload!
+  "Applies a file that was previewed, whole or not at all. Registrars and program designers."
+  applyFrameworkUpdate(
+    "What to do."
+    input: ApplyFrameworkUpdateInput!
+  ): ApplyFrameworkUpdatePayload!
+  "Notes a crosswalk between competencies of two frameworks; it does not count until it is approved. Registrars and program designers."
+  proposeCrosswalk(
+    "What to do."
+    input: ProposeCrosswalkInput!
+  ): ProposeCrosswalkPayload!
+  "Puts a crosswalk in force. Registrars and program designers."
+  approveCrosswalk(
+    "What to do."
+    input: ApproveCrosswalkInput!
+  ): ApproveCrosswalkPayload!
+  "Ends a crosswalk: it does not count from now on. Registrars and program designers."
+  withdrawCrosswalk(
+    "What to do."
+    input: WithdrawCrosswalkInput!
+  ): WithdrawCrosswalkPayload!
+}
+
+"What is said of a framework as a whole; what is left out is not said any more."
+input FrameworkInput {
+  "The title."
+  title: String!
+  "Who makes it: an institution or a body."
+  creator: String!
+  "Who publishes it."
+  publisher: String
+  "A description."
+  description: String
+  "The language tag, such as en or es-MX."
+  language: String
+  "The maker's own version."
+  frameworkVersion: String
+  "Of CASE 1.1, such as Learning Standards."
+  frameworkType: String
+  "Such as Draft, Pending Implementation, Implemented or Retired."
+  adoptionStatus: String
+  "The day from which it holds."
+  statusStartOn: Date
+  "The last day on which it holds."
+  statusEndOn: Date
+  "The subjects that it is about."
+  subject: [String!]
+  "Notes."
+  notes: String
+  "Where the official document is."
+  officialSourceUrl: String
+  "The name of the licence."
+  licenseTitle: String
+  "The address of the licence."
+  licenseUrl: String
+}
+
+"What is said of a competency; what is left out is not said any more."
+input CompetencyInput {
+  "The whole statement."
+  fullStatement: String!
+  "A short form of the statement."
+  abbreviatedStatement: String
+  "Another name for it."
+  alternativeLabel: String
+  "Its code in print, such as A.1.2."
+  humanCodingScheme: String
+  "Its number in a printed list."
+  listEnumeration: String
+  "The CFItemType."
+  itemType: String
+  "The levels of education that it is for."
+  educationLevel: [String!]
+  "Words to find it by."
+  conceptKeywords: [String!]
+  "The language tag, such as en or es-MX."
+  language: String
+  "Notes."
+  notes: String
+  "The day from which it holds."
+  statusStartOn: Date
+  "The last day on which it holds."
+  statusEndOn: Date
+}
+
+"A framework to make."
+input CreateFrameworkInput {
+  "What is said of it."
+  framework: FrameworkInput!
+}
+
+"The framework that was made."
+type CreateFrameworkPayload {
+  "The framework as it is now; null when nothing was done."
+  framework: Framework
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"What is said of a framework from now on."
+input ReviseFrameworkInput {
+  "Which framework, by id, CASE identifier or ref:SYSTEM:VALUE."
+  id: ID!
+  "Refuse with CONFLICT when the framework has another version by now."
+  expectedVersion: Int
+  "What is said of it from now on."
+  framework: FrameworkInput!
+}
+
+"The framework as it is now."
+type ReviseFrameworkPayload {
+  "The framework as it is now; null when nothing was done."
+  framework: Framework
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"Who may read a framework."
+input PublishFrameworkInput {
+  "Which framework, by id, CASE identifier or ref:SYSTEM:VALUE."
+  id: ID!
+  "Who may read it."
+  publication: Publication!
+}
+
+"The framework as it is now."
+type PublishFrameworkPayload {
+  "The framework as it is now; null when nothing was done."
+  framework: Framework
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A competency to add."
+input AddCompetencyInput {
+  "Which framework, by id, CASE identifier or ref:SYSTEM:VALUE."
+  frameworkId: ID!
+  "Refuse with CONFLICT when the framework has another version by now."
+  expectedVersion: Int
+  "The competency to stand below, by id or CASE identifier; the top unless said."
+  parentId: ID
+  "The place among its siblings, from 1; the last unless said."
+  position: Int
+  "What is said of it."
+  competency: CompetencyInput!
+}
+
+"The competency that was added."
+type AddCompetencyPayload {
+  "The competency as it is now; null when nothing was done."
+  competency: Competency
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"What is said of a competency from now on."
+input ReviseCompetencyInput {
+  "Which competency, by id or CASE identifier."
+  id: ID!
+  "Refuse with CONFLICT when the framework has another version by now."
+  expectedVersion: Int
+  "What is said of it from now on."
+  competency: CompetencyInput!
+}
+
+"The competency as it is now."
+type ReviseCompetencyPayload {
+  "The competency as it is now; null when nothing was done."
+  competency: Competency
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"Where a competency goes."
+input MoveCompetencyInput {
+  "Which competency, by id or CASE identifier."
+  id: ID!
+  "Refuse with CONFLICT when the framework has another version by now."
+  expectedVersion: Int
+  "The competency to stand below, by id or CASE identifier; the top unless said."
+  parentId: ID
+  "The place among its siblings, from 1; the last unless said."
+  position: Int
+}
+
+"The competency as it is now."
+type MoveCompetencyPayload {
+  "The competency as it is now; null when nothing was done."
+  competency: Competency
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"An order."
+input OrderCompetenciesInput {
+  "Which framework, by id, CASE identifier or ref:SYSTEM:VALUE."
+  frameworkId: ID!
+  "Refuse with CONFLICT when the framework has another version by now."
+  expectedVersion: Int
+  "The parent, by id or CASE identifier; the top unless said."
+  parentId: ID
+  "All that stand below it, by id or CASE identifier, in their order."
+  order: [ID!]!
+}
+
+"The framework as it is now."
+type OrderCompetenciesPayload {
+  "The framework as it is now; null when nothing was done."
+  framework: Framework
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A competency to retire."
+input RetireCompetencyInput {
+  "Which competency, by id or CASE identifier."
+  id: ID!
+  "Refuse with CONFLICT when the framework has another version by now."
+  expectedVersion: Int
+}
+
+"The competency as it is now."
+type RetireCompetencyPayload {
+  "The competency as it is now; null when nothing was done."
+  competency: Competency
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A competency to replace."
+input ReplaceCompetencyInput {
+  "Which competency, by id or CASE identifier."
+  id: ID!
+  "Refuse with CONFLICT when the framework has another version by now."
+  expectedVersion: Int
+  "Those that stand in its place, by id or CASE identifier, of the same framework."
+  replacedBy: [ID!]!
+}
+
+"The competency as it is now."
+type ReplaceCompetencyPayload {
+  "The competency as it is now; null when nothing was done."
+  competency: Competency
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"An association to make."
+input AssociateCompetenciesInput {
+  "Which competency, by id or CASE identifier."
+  id: ID!
+  "A CASE association type other than isChildOf, read: this one, type, the other."
+  type: String!
+  "The other competency, by id or CASE identifier."
+  otherId: ID!
+  "Refuse with CONFLICT when the framework has another version by now."
+  expectedVersion: Int
+}
+
+"The competency that it leads from."
+type AssociateCompetenciesPayload {
+  "The competency as it is now; null when nothing was done."
+  competency: Competency
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"An association to take out."
+input DissociateCompetenciesInput {
+  "Which association, by id or CASE identifier."
+  id: ID!
+  "Refuse with CONFLICT when the framework has another version by now."
+  expectedVersion: Int
+}
+
+"The framework as it is now."
+type DissociateCompetenciesPayload {
+  "The framework as it is now; null when nothing was done."
+  framework: Framework
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A file to apply."
+input ApplyFrameworkUpdateInput {
+  "The file, by the id that the upload answered with."
+  uploadId: ID!
+  "What the file is."
+  kind: FrameworkFileKind = CASE_PACKAGE
+  "The framework that a table is of; a file of another kind names it."
+  frameworkId: ID
+  "The fromVersion of the preview. Refuse with CONFLICT when the framework has another version by now."
+  expectedVersion: Int
+}
+
+"The framework with the file in it."
+type ApplyFrameworkUpdatePayload {
+  "The framework as it is now; null when nothing was done."
+  framework: Framework
+  "What was changed."
+  comparison: FrameworkComparison
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A crosswalk to propose."
+input ProposeCrosswalkInput {
+  "The competency that it leads from, by id or CASE identifier."
+  originId: ID!
+  "The competency that it leads to, by id or CASE identifier."
+  destinationId: ID!
+  "A CASE association type other than isChildOf, read: origin, type, destination."
+  type: String!
+  "Which way it carries."
+  direction: CrosswalkDirection! = FORWARD
+  "How much of one is in the other: above 0 to 1."
+  strength: Float! = 1
+  "Why."
+  note: String
+}
+
+"The crosswalk that was proposed."
+type ProposeCrosswalkPayload {
+  "The crosswalk as it is now; null when nothing was done."
+  crosswalk: Crosswalk
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A crosswalk to approve."
+input ApproveCrosswalkInput {
+  "Which crosswalk."
+  id: ID!
+  "The person or body that stands for it."
+  approver: String!
+  "Refuse with CONFLICT when the crosswalk has another version by now."
+  expectedVersion: Int
+}
+
+"The crosswalk as it is now."
+type ApproveCrosswalkPayload {
+  "The crosswalk as it is now; null when nothing was done."
+  crosswalk: Crosswalk
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A crosswalk to end."
+input WithdrawCrosswalkInput {
+  "Which crosswalk."
+  id: ID!
+  "Why."
+  reason: String!
+  "Refuse with CONFLICT when the crosswalk has another version by now."
+  expectedVersion: Int
+}
+
+"The crosswalk as it is now."
+type WithdrawCrosswalkPayload {
+  "The crosswalk as it is now; null when nothing was done."
+  crosswalk: Crosswalk
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/institution.graphqls", Input: `extend type Query {
@@ -8166,6 +10415,16 @@ func (ec *executionContext) childFields_AchievementVersion(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type AchievementVersion", field.Name)
 }
 
+func (ec *executionContext) childFields_AddCompetencyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "competency":
+		return ec.fieldContext_AddCompetencyPayload_competency(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_AddCompetencyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddCompetencyPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_AddLearnerIdentifierPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "learner":
@@ -8288,6 +10547,28 @@ func (ec *executionContext) childFields_ApiClientEdge(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type ApiClientEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_ApplyFrameworkUpdatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "framework":
+		return ec.fieldContext_ApplyFrameworkUpdatePayload_framework(ctx, field)
+	case "comparison":
+		return ec.fieldContext_ApplyFrameworkUpdatePayload_comparison(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ApplyFrameworkUpdatePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApplyFrameworkUpdatePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ApproveCrosswalkPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "crosswalk":
+		return ec.fieldContext_ApproveCrosswalkPayload_crosswalk(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ApproveCrosswalkPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApproveCrosswalkPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_AssembleRecordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "record":
@@ -8310,6 +10591,8 @@ func (ec *executionContext) childFields_Assertion(ctx context.Context, field gra
 		return ec.fieldContext_Assertion_achievement(ctx, field)
 	case "achievementVersion":
 		return ec.fieldContext_Assertion_achievementVersion(ctx, field)
+	case "competencies":
+		return ec.fieldContext_Assertion_competencies(ctx, field)
 	case "achievedOn":
 		return ec.fieldContext_Assertion_achievedOn(ctx, field)
 	case "recordedAt":
@@ -8374,6 +10657,16 @@ func (ec *executionContext) childFields_AssertionEdge(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type AssertionEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_AssociateCompetenciesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "competency":
+		return ec.fieldContext_AssociateCompetenciesPayload_competency(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_AssociateCompetenciesPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AssociateCompetenciesPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Association(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -8392,6 +10685,44 @@ func (ec *executionContext) childFields_Association(ctx context.Context, field g
 		return ec.fieldContext_Association_other(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Association", field.Name)
+}
+
+func (ec *executionContext) childFields_AssociationChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_AssociationChange_kind(ctx, field)
+	case "identifier":
+		return ec.fieldContext_AssociationChange_identifier(ctx, field)
+	case "type":
+		return ec.fieldContext_AssociationChange_type(ctx, field)
+	case "originIdentifier":
+		return ec.fieldContext_AssociationChange_originIdentifier(ctx, field)
+	case "destinationIdentifier":
+		return ec.fieldContext_AssociationChange_destinationIdentifier(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AssociationChange", field.Name)
+}
+
+func (ec *executionContext) childFields_AssociationChangeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_AssociationChangeConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_AssociationChangeConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AssociationChangeConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AssociationChangeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AssociationChangeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_AssociationChangeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_AssociationChangeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AssociationChangeEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_AuditLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8466,6 +10797,24 @@ func (ec *executionContext) childFields_AwardResult(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type AwardResult", field.Name)
 }
 
+func (ec *executionContext) childFields_AwardedCompetency(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "competency":
+		return ec.fieldContext_AwardedCompetency_competency(ctx, field)
+	case "frameworkVersion":
+		return ec.fieldContext_AwardedCompetency_frameworkVersion(ctx, field)
+	case "fullStatement":
+		return ec.fieldContext_AwardedCompetency_fullStatement(ctx, field)
+	case "humanCodingScheme":
+		return ec.fieldContext_AwardedCompetency_humanCodingScheme(ctx, field)
+	case "changedSince":
+		return ec.fieldContext_AwardedCompetency_changedSince(ctx, field)
+	case "retiredSince":
+		return ec.fieldContext_AwardedCompetency_retiredSince(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AwardedCompetency", field.Name)
+}
+
 func (ec *executionContext) childFields_CancelJobPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "job":
@@ -8524,10 +10873,60 @@ func (ec *executionContext) childFields_Competency(ctx context.Context, field gr
 		return ec.fieldContext_Competency_achievements(ctx, field)
 	case "courses":
 		return ec.fieldContext_Competency_courses(ctx, field)
+	case "crosswalks":
+		return ec.fieldContext_Competency_crosswalks(ctx, field)
 	case "assertions":
 		return ec.fieldContext_Competency_assertions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Competency", field.Name)
+}
+
+func (ec *executionContext) childFields_CompetencyChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_CompetencyChange_kind(ctx, field)
+	case "identifier":
+		return ec.fieldContext_CompetencyChange_identifier(ctx, field)
+	case "code":
+		return ec.fieldContext_CompetencyChange_code(ctx, field)
+	case "statement":
+		return ec.fieldContext_CompetencyChange_statement(ctx, field)
+	case "members":
+		return ec.fieldContext_CompetencyChange_members(ctx, field)
+	case "replacedBy":
+		return ec.fieldContext_CompetencyChange_replacedBy(ctx, field)
+	case "competency":
+		return ec.fieldContext_CompetencyChange_competency(ctx, field)
+	case "courses":
+		return ec.fieldContext_CompetencyChange_courses(ctx, field)
+	case "achievements":
+		return ec.fieldContext_CompetencyChange_achievements(ctx, field)
+	case "learnerCount":
+		return ec.fieldContext_CompetencyChange_learnerCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompetencyChange", field.Name)
+}
+
+func (ec *executionContext) childFields_CompetencyChangeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CompetencyChangeConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_CompetencyChangeConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CompetencyChangeConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompetencyChangeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CompetencyChangeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CompetencyChangeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CompetencyChangeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompetencyChangeEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_CompetencyConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8634,6 +11033,48 @@ func (ec *executionContext) childFields_CourseMapping(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type CourseMapping", field.Name)
 }
 
+func (ec *executionContext) childFields_CoverageRow(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "competency":
+		return ec.fieldContext_CoverageRow_competency(ctx, field)
+	case "depth":
+		return ec.fieldContext_CoverageRow_depth(ctx, field)
+	case "introduced":
+		return ec.fieldContext_CoverageRow_introduced(ctx, field)
+	case "practised":
+		return ec.fieldContext_CoverageRow_practised(ctx, field)
+	case "assessed":
+		return ec.fieldContext_CoverageRow_assessed(ctx, field)
+	case "mappings":
+		return ec.fieldContext_CoverageRow_mappings(ctx, field)
+	case "achievementCount":
+		return ec.fieldContext_CoverageRow_achievementCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CoverageRow", field.Name)
+}
+
+func (ec *executionContext) childFields_CoverageRowConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CoverageRowConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_CoverageRowConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CoverageRowConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CoverageRowConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CoverageRowEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CoverageRowEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CoverageRowEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CoverageRowEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateApiClientPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "apiClient":
@@ -8644,6 +11085,16 @@ func (ec *executionContext) childFields_CreateApiClientPayload(ctx context.Conte
 		return ec.fieldContext_CreateApiClientPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateApiClientPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateFrameworkPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "framework":
+		return ec.fieldContext_CreateFrameworkPayload_framework(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateFrameworkPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateFrameworkPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Credential(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8726,6 +11177,66 @@ func (ec *executionContext) childFields_Criteria(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type Criteria", field.Name)
 }
 
+func (ec *executionContext) childFields_Crosswalk(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Crosswalk_id(ctx, field)
+	case "type":
+		return ec.fieldContext_Crosswalk_type(ctx, field)
+	case "direction":
+		return ec.fieldContext_Crosswalk_direction(ctx, field)
+	case "origin":
+		return ec.fieldContext_Crosswalk_origin(ctx, field)
+	case "destination":
+		return ec.fieldContext_Crosswalk_destination(ctx, field)
+	case "strength":
+		return ec.fieldContext_Crosswalk_strength(ctx, field)
+	case "note":
+		return ec.fieldContext_Crosswalk_note(ctx, field)
+	case "proposedAt":
+		return ec.fieldContext_Crosswalk_proposedAt(ctx, field)
+	case "proposedBy":
+		return ec.fieldContext_Crosswalk_proposedBy(ctx, field)
+	case "approvedAt":
+		return ec.fieldContext_Crosswalk_approvedAt(ctx, field)
+	case "approvedBy":
+		return ec.fieldContext_Crosswalk_approvedBy(ctx, field)
+	case "approver":
+		return ec.fieldContext_Crosswalk_approver(ctx, field)
+	case "withdrawnAt":
+		return ec.fieldContext_Crosswalk_withdrawnAt(ctx, field)
+	case "withdrawnBy":
+		return ec.fieldContext_Crosswalk_withdrawnBy(ctx, field)
+	case "withdrawnBecause":
+		return ec.fieldContext_Crosswalk_withdrawnBecause(ctx, field)
+	case "version":
+		return ec.fieldContext_Crosswalk_version(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Crosswalk", field.Name)
+}
+
+func (ec *executionContext) childFields_CrosswalkConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CrosswalkConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_CrosswalkConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CrosswalkConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CrosswalkConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CrosswalkEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CrosswalkEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CrosswalkEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CrosswalkEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_DeactivateStaffPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "staff":
@@ -8782,6 +11293,16 @@ func (ec *executionContext) childFields_DefinitionAlignment(ctx context.Context,
 		return ec.fieldContext_DefinitionAlignment_targetUrl(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DefinitionAlignment", field.Name)
+}
+
+func (ec *executionContext) childFields_DissociateCompetenciesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "framework":
+		return ec.fieldContext_DissociateCompetenciesPayload_framework(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DissociateCompetenciesPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DissociateCompetenciesPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Evidence(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8846,6 +11367,18 @@ func (ec *executionContext) childFields_Framework(ctx context.Context, field gra
 		return ec.fieldContext_Framework_items(ctx, field)
 	case "rubrics":
 		return ec.fieldContext_Framework_rubrics(ctx, field)
+	case "licenseUri":
+		return ec.fieldContext_Framework_licenseUri(ctx, field)
+	case "publication":
+		return ec.fieldContext_Framework_publication(ctx, field)
+	case "versions":
+		return ec.fieldContext_Framework_versions(ctx, field)
+	case "comparison":
+		return ec.fieldContext_Framework_comparison(ctx, field)
+	case "problems":
+		return ec.fieldContext_Framework_problems(ctx, field)
+	case "coverage":
+		return ec.fieldContext_Framework_coverage(ctx, field)
 	case "version":
 		return ec.fieldContext_Framework_version(ctx, field)
 	case "createdAt":
@@ -8854,6 +11387,36 @@ func (ec *executionContext) childFields_Framework(ctx context.Context, field gra
 		return ec.fieldContext_Framework_updatedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Framework", field.Name)
+}
+
+func (ec *executionContext) childFields_FrameworkComparison(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "framework":
+		return ec.fieldContext_FrameworkComparison_framework(ctx, field)
+	case "title":
+		return ec.fieldContext_FrameworkComparison_title(ctx, field)
+	case "fromVersion":
+		return ec.fieldContext_FrameworkComparison_fromVersion(ctx, field)
+	case "toVersion":
+		return ec.fieldContext_FrameworkComparison_toVersion(ctx, field)
+	case "addedCount":
+		return ec.fieldContext_FrameworkComparison_addedCount(ctx, field)
+	case "changedCount":
+		return ec.fieldContext_FrameworkComparison_changedCount(ctx, field)
+	case "retiredCount":
+		return ec.fieldContext_FrameworkComparison_retiredCount(ctx, field)
+	case "replacedCount":
+		return ec.fieldContext_FrameworkComparison_replacedCount(ctx, field)
+	case "document":
+		return ec.fieldContext_FrameworkComparison_document(ctx, field)
+	case "competencies":
+		return ec.fieldContext_FrameworkComparison_competencies(ctx, field)
+	case "associations":
+		return ec.fieldContext_FrameworkComparison_associations(ctx, field)
+	case "notices":
+		return ec.fieldContext_FrameworkComparison_notices(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FrameworkComparison", field.Name)
 }
 
 func (ec *executionContext) childFields_FrameworkConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8868,6 +11431,28 @@ func (ec *executionContext) childFields_FrameworkConnection(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type FrameworkConnection", field.Name)
 }
 
+func (ec *executionContext) childFields_FrameworkCoverage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "version":
+		return ec.fieldContext_FrameworkCoverage_version(ctx, field)
+	case "total":
+		return ec.fieldContext_FrameworkCoverage_total(ctx, field)
+	case "introduced":
+		return ec.fieldContext_FrameworkCoverage_introduced(ctx, field)
+	case "practised":
+		return ec.fieldContext_FrameworkCoverage_practised(ctx, field)
+	case "assessed":
+		return ec.fieldContext_FrameworkCoverage_assessed(ctx, field)
+	case "neverAssessed":
+		return ec.fieldContext_FrameworkCoverage_neverAssessed(ctx, field)
+	case "courses":
+		return ec.fieldContext_FrameworkCoverage_courses(ctx, field)
+	case "rows":
+		return ec.fieldContext_FrameworkCoverage_rows(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FrameworkCoverage", field.Name)
+}
+
 func (ec *executionContext) childFields_FrameworkEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cursor":
@@ -8876,6 +11461,60 @@ func (ec *executionContext) childFields_FrameworkEdge(ctx context.Context, field
 		return ec.fieldContext_FrameworkEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FrameworkEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_FrameworkProblem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_FrameworkProblem_kind(ctx, field)
+	case "competencies":
+		return ec.fieldContext_FrameworkProblem_competencies(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FrameworkProblem", field.Name)
+}
+
+func (ec *executionContext) childFields_FrameworkVersion(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "version":
+		return ec.fieldContext_FrameworkVersion_version(ctx, field)
+	case "label":
+		return ec.fieldContext_FrameworkVersion_label(ctx, field)
+	case "reason":
+		return ec.fieldContext_FrameworkVersion_reason(ctx, field)
+	case "added":
+		return ec.fieldContext_FrameworkVersion_added(ctx, field)
+	case "changed":
+		return ec.fieldContext_FrameworkVersion_changed(ctx, field)
+	case "retired":
+		return ec.fieldContext_FrameworkVersion_retired(ctx, field)
+	case "recordedAt":
+		return ec.fieldContext_FrameworkVersion_recordedAt(ctx, field)
+	case "recordedBy":
+		return ec.fieldContext_FrameworkVersion_recordedBy(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FrameworkVersion", field.Name)
+}
+
+func (ec *executionContext) childFields_FrameworkVersionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_FrameworkVersionConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_FrameworkVersionConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_FrameworkVersionConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FrameworkVersionConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_FrameworkVersionEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_FrameworkVersionEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_FrameworkVersionEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FrameworkVersionEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_IdentifierEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9158,6 +11797,28 @@ func (ec *executionContext) childFields_MapCompetencyPayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type MapCompetencyPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_MemberChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_MemberChange_name(ctx, field)
+	case "before":
+		return ec.fieldContext_MemberChange_before(ctx, field)
+	case "after":
+		return ec.fieldContext_MemberChange_after(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MemberChange", field.Name)
+}
+
+func (ec *executionContext) childFields_MoveCompetencyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "competency":
+		return ec.fieldContext_MoveCompetencyPayload_competency(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_MoveCompetencyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MoveCompetencyPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Omission(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "reason":
@@ -9166,6 +11827,16 @@ func (ec *executionContext) childFields_Omission(ctx context.Context, field grap
 		return ec.fieldContext_Omission_count(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Omission", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderCompetenciesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "framework":
+		return ec.fieldContext_OrderCompetenciesPayload_framework(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_OrderCompetenciesPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderCompetenciesPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9190,6 +11861,26 @@ func (ec *executionContext) childFields_Profile(ctx context.Context, field graph
 		return ec.fieldContext_Profile_email(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Profile", field.Name)
+}
+
+func (ec *executionContext) childFields_ProposeCrosswalkPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "crosswalk":
+		return ec.fieldContext_ProposeCrosswalkPayload_crosswalk(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ProposeCrosswalkPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProposeCrosswalkPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_PublishFrameworkPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "framework":
+		return ec.fieldContext_PublishFrameworkPayload_framework(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_PublishFrameworkPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PublishFrameworkPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Record(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9282,6 +11973,16 @@ func (ec *executionContext) childFields_RenameLearnerPayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type RenameLearnerPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ReplaceCompetencyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "competency":
+		return ec.fieldContext_ReplaceCompetencyPayload_competency(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReplaceCompetencyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReplaceCompetencyPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Result(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "resultDescription":
@@ -9332,6 +12033,16 @@ func (ec *executionContext) childFields_RetireAchievementPayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type RetireAchievementPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RetireCompetencyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "competency":
+		return ec.fieldContext_RetireCompetencyPayload_competency(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RetireCompetencyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetireCompetencyPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RetireCoursePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "course":
@@ -9352,6 +12063,16 @@ func (ec *executionContext) childFields_ReviseAchievementPayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type ReviseAchievementPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ReviseCompetencyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "competency":
+		return ec.fieldContext_ReviseCompetencyPayload_competency(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReviseCompetencyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReviseCompetencyPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ReviseCoursePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "course":
@@ -9360,6 +12081,16 @@ func (ec *executionContext) childFields_ReviseCoursePayload(ctx context.Context,
 		return ec.fieldContext_ReviseCoursePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReviseCoursePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReviseFrameworkPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "framework":
+		return ec.fieldContext_ReviseFrameworkPayload_framework(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReviseFrameworkPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReviseFrameworkPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ReviseInstitutionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9746,6 +12477,16 @@ func (ec *executionContext) childFields_WithdrawAssertionPayload(ctx context.Con
 		return ec.fieldContext_WithdrawAssertionPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type WithdrawAssertionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_WithdrawCrosswalkPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "crosswalk":
+		return ec.fieldContext_WithdrawCrosswalkPayload_crosswalk(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_WithdrawCrosswalkPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WithdrawCrosswalkPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_WithdrawSigningKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

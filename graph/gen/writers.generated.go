@@ -70,76 +70,96 @@ type writing struct {
 }
 
 var tables = plan.Tables{
-	"Achievement":           {Satisfies: achievementImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "uri": 2, "course": 3, "version": 4, "definition": 5, "versions": 6, "alignments": 7, "assertions": 8, "createdAt": 9, "updatedAt": 10, "retiredAt": 11}},
-	"AchievementConnection": {Satisfies: achievementConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"AchievementDefinition": {Satisfies: achievementDefinitionImplementors, Fields: map[string]int{"achievementType": 0, "name": 1, "description": 2, "criteria": 3, "alignment": 4, "creator": 5, "creditsAvailable": 6, "fieldOfStudy": 7, "humanCode": 8, "image": 9, "inLanguage": 10, "otherIdentifier": 11, "related": 12, "resultDescription": 13, "specialization": 14, "tag": 15, "version": 16}},
-	"AchievementEdge":       {Satisfies: achievementEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"AchievementVersion":    {Satisfies: achievementVersionImplementors, Fields: map[string]int{"version": 0, "definition": 1, "recordedAt": 2, "recordedBy": 3, "achievement": 4}},
-	"Address":               {Satisfies: addressImplementors, Fields: map[string]int{"country": 0, "countryCode": 1, "region": 2, "locality": 3, "street": 4, "postalCode": 5}},
-	"Alignment":             {Satisfies: alignmentImplementors, Fields: map[string]int{"achievement": 0, "part": 1, "targetType": 2, "targetUrl": 3, "targetName": 4, "targetCode": 5, "competency": 6, "course": 7}},
-	"ApiClient":             {Satisfies: apiClientImplementors, Fields: map[string]int{"id": 0, "name": 1, "roles": 2, "scopes": 3, "createdAt": 4, "expiresAt": 5, "revokedAt": 6}},
-	"ApiClientConnection":   {Satisfies: apiClientConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"ApiClientEdge":         {Satisfies: apiClientEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Assertion":             {Satisfies: assertionImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "learner": 2, "achievement": 3, "achievementVersion": 4, "achievedOn": 5, "recordedAt": 6, "recordedBy": 7, "updatedAt": 8, "version": 9, "term": 10, "grade": 11, "creditsEarned": 12, "narrative": 13, "role": 14, "licenseNumber": 15, "activityStartOn": 16, "activityEndOn": 17, "results": 18, "evidence": 19, "credentials": 20, "withdrawnAt": 21, "withdrawnBy": 22, "withdrawnReason": 23}},
-	"AssertionConnection":   {Satisfies: assertionConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"AssertionEdge":         {Satisfies: assertionEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Association":           {Satisfies: associationImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "type": 2, "originUri": 3, "destinationUri": 4, "sequenceNumber": 5, "other": 6}},
-	"AuditLine":             {Satisfies: auditLineImplementors, Fields: map[string]int{"sequence": 0, "at": 1, "actorId": 2, "action": 3, "target": 4, "detail": 5, "hash": 6}},
-	"AuditLineConnection":   {Satisfies: auditLineConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"AuditLineEdge":         {Satisfies: auditLineEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Competency":            {Satisfies: competencyImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "fullStatement": 3, "abbreviatedStatement": 4, "humanCodingScheme": 5, "listEnumeration": 6, "itemType": 7, "educationLevel": 8, "conceptKeywords": 9, "language": 10, "notes": 11, "statusStartOn": 12, "statusEndOn": 13, "changedAt": 14, "retiredAt": 15, "framework": 16, "path": 17, "parents": 18, "children": 19, "associations": 20, "achievements": 21, "courses": 22, "assertions": 23}},
-	"CompetencyConnection":  {Satisfies: competencyConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"CompetencyEdge":        {Satisfies: competencyEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Course":                {Satisfies: courseImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "code": 2, "title": 3, "description": 4, "credits": 5, "level": 6, "fieldOfStudy": 7, "language": 8, "version": 9, "createdAt": 10, "updatedAt": 11, "retiredAt": 12, "competencies": 13, "achievements": 14}},
-	"CourseConnection":      {Satisfies: courseConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"CourseEdge":            {Satisfies: courseEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"CourseMapping":         {Satisfies: courseMappingImplementors, Fields: map[string]int{"course": 0, "competency": 1, "stage": 2, "targetLevel": 3}},
-	"Credential":            {Satisfies: credentialImplementors, Fields: map[string]int{"id": 0, "kind": 1, "state": 2, "status": 3, "history": 4, "learner": 5, "assertion": 6, "keyId": 7, "draftedAt": 8, "issuedAt": 9, "issuedBy": 10, "validUntil": 11, "url": 12, "statusListUrl": 13, "statusIndex": 14, "supersedes": 15, "supersededBy": 16, "records": 17, "document": 18}},
-	"CredentialEvent":       {Satisfies: credentialEventImplementors, Fields: map[string]int{"kind": 0, "at": 1, "byId": 2, "cause": 3, "reason": 4}},
-	"Criteria":              {Satisfies: criteriaImplementors, Fields: map[string]int{"id": 0, "narrative": 1}},
-	"DefinitionAlignment":   {Satisfies: definitionAlignmentImplementors, Fields: map[string]int{"targetCode": 0, "targetDescription": 1, "targetName": 2, "targetFramework": 3, "targetType": 4, "targetUrl": 5}},
-	"Evidence":              {Satisfies: evidenceImplementors, Fields: map[string]int{"url": 0, "name": 1, "description": 2, "narrative": 3, "genre": 4}},
-	"ExternalRef":           {Satisfies: externalRefImplementors, Fields: map[string]int{"system": 0, "value": 1}},
-	"Framework":             {Satisfies: frameworkImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "identifier": 2, "uri": 3, "caseVersion": 4, "title": 5, "creator": 6, "publisher": 7, "description": 8, "language": 9, "frameworkVersion": 10, "adoptionStatus": 11, "statusStartOn": 12, "statusEndOn": 13, "changedAt": 14, "items": 15, "rubrics": 16, "version": 17, "createdAt": 18, "updatedAt": 19}},
-	"FrameworkConnection":   {Satisfies: frameworkConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"FrameworkEdge":         {Satisfies: frameworkEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"IdentifierEntry":       {Satisfies: identifierEntryImplementors, Fields: map[string]int{"identifier": 0, "identifierType": 1}},
-	"Image":                 {Satisfies: imageImplementors, Fields: map[string]int{"id": 0, "caption": 1}},
-	"Institution":           {Satisfies: institutionImplementors, Fields: map[string]int{"id": 0, "slug": 1, "name": 2, "url": 3, "email": 4, "phone": 5, "description": 6, "imageUrl": 7, "official": 8, "address": 9, "otherIdentifiers": 10, "did": 11, "version": 12, "createdAt": 13, "updatedAt": 14, "staff": 15, "apiClients": 16, "signingKeys": 17, "issuingPolicy": 18}},
-	"InstitutionIdentifier": {Satisfies: institutionIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
-	"IssuingPolicy":         {Satisfies: issuingPolicyImplementors, Fields: map[string]int{"issueOnAward": 0, "updatedAt": 1}},
-	"Job":                   {Satisfies: jobImplementors, Fields: map[string]int{"id": 0, "kind": 1, "state": 2, "createdAt": 3, "createdBy": 4, "startedAt": 5, "finishedAt": 6, "bytesTotal": 7, "bytesDone": 8, "lineDone": 9, "createdCount": 10, "updatedCount": 11, "unchangedCount": 12, "failedCount": 13, "notices": 14, "failure": 15, "outcomes": 16, "errorFileUrl": 17}},
-	"JobConnection":         {Satisfies: jobConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"JobEdge":               {Satisfies: jobEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Learner":               {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15}},
-	"LearnerConnection":     {Satisfies: learnerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"LearnerEdge":           {Satisfies: learnerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"LearnerIdentifier":     {Satisfies: learnerIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
-	"LearnerName":           {Satisfies: learnerNameImplementors, Fields: map[string]int{"displayName": 0, "givenName": 1, "familyName": 2, "additionalName": 3, "effectiveOn": 4, "recordedAt": 5, "recordedBy": 6, "reason": 7}},
-	"Omission":              {Satisfies: omissionImplementors, Fields: map[string]int{"reason": 0, "count": 1}},
-	"PageInfo":              {Satisfies: pageInfoImplementors, Fields: map[string]int{"hasNextPage": 0, "endCursor": 1}},
-	"Profile":               {Satisfies: profileImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2, "email": 3}},
-	"Query":                 {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "course": 8, "courses": 9, "credential": 10, "job": 11, "jobs": 12, "framework": 13, "frameworks": 14, "competency": 15, "institution": 16, "learner": 17, "learners": 18, "record": 19, "verifyCredential": 20}},
-	"Record":                {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "version": 2, "credential": 3, "items": 4, "outdatedItems": 5, "partial": 6, "omissions": 7, "assembledAt": 8, "assembledBy": 9}},
-	"RecordConnection":      {Satisfies: recordConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"RecordEdge":            {Satisfies: recordEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Related":               {Satisfies: relatedImplementors, Fields: map[string]int{"id": 0, "inLanguage": 1, "version": 2}},
-	"Result":                {Satisfies: resultImplementors, Fields: map[string]int{"resultDescription": 0, "achievedLevel": 1, "value": 2, "status": 3}},
-	"ResultDescription":     {Satisfies: resultDescriptionImplementors, Fields: map[string]int{"id": 0, "name": 1, "resultType": 2, "alignment": 3, "allowedValue": 4, "requiredLevel": 5, "requiredValue": 6, "rubricCriterionLevel": 7, "valueMin": 8, "valueMax": 9}},
-	"RowOutcome":            {Satisfies: rowOutcomeImplementors, Fields: map[string]int{"firstLine": 0, "lastLine": 1, "rowCount": 2, "outcome": 3, "column": 4, "rule": 5, "value": 6, "message": 7}},
-	"RowOutcomeConnection":  {Satisfies: rowOutcomeConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"RowOutcomeEdge":        {Satisfies: rowOutcomeEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Rubric":                {Satisfies: rubricImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "title": 3, "description": 4, "criteria": 5}},
-	"RubricCriterion":       {Satisfies: rubricCriterionImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "category": 3, "description": 4, "weight": 5, "levels": 6}},
-	"RubricCriterionLevel":  {Satisfies: rubricCriterionLevelImplementors, Fields: map[string]int{"id": 0, "name": 1, "level": 2, "description": 3, "points": 4, "alignment": 5}},
-	"RubricLevel":           {Satisfies: rubricLevelImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "quality": 3, "description": 4, "feedback": 5, "score": 6}},
-	"SigningKey":            {Satisfies: signingKeyImplementors, Fields: map[string]int{"id": 0, "algorithm": 1, "publicKeyMultibase": 2, "state": 3, "createdAt": 4, "retiredAt": 5, "compromisedFrom": 6}},
-	"Staff":                 {Satisfies: staffImplementors, Fields: map[string]int{"id": 0, "email": 1, "name": 2, "roles": 3, "version": 4, "createdAt": 5, "updatedAt": 6, "deactivatedAt": 7}},
-	"StaffConnection":       {Satisfies: staffConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"StaffEdge":             {Satisfies: staffEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"VerificationCheck":     {Satisfies: verificationCheckImplementors, Fields: map[string]int{"name": 0, "outcome": 1, "reason": 2, "clause": 3}},
-	"VerificationReport":    {Satisfies: verificationReportImplementors, Fields: map[string]int{"outcome": 0, "kind": 1, "id": 2, "name": 3, "issuerId": 4, "issuerName": 5, "subjectId": 6, "validFrom": 7, "validUntil": 8, "checks": 9, "embedded": 10}},
-	"Viewer":                {Satisfies: viewerImplementors, Fields: map[string]int{"id": 0, "roles": 1, "scopes": 2, "institution": 3, "learner": 4}},
+	"Achievement":                 {Satisfies: achievementImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "uri": 2, "course": 3, "version": 4, "definition": 5, "versions": 6, "alignments": 7, "assertions": 8, "createdAt": 9, "updatedAt": 10, "retiredAt": 11}},
+	"AchievementConnection":       {Satisfies: achievementConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"AchievementDefinition":       {Satisfies: achievementDefinitionImplementors, Fields: map[string]int{"achievementType": 0, "name": 1, "description": 2, "criteria": 3, "alignment": 4, "creator": 5, "creditsAvailable": 6, "fieldOfStudy": 7, "humanCode": 8, "image": 9, "inLanguage": 10, "otherIdentifier": 11, "related": 12, "resultDescription": 13, "specialization": 14, "tag": 15, "version": 16}},
+	"AchievementEdge":             {Satisfies: achievementEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"AchievementVersion":          {Satisfies: achievementVersionImplementors, Fields: map[string]int{"version": 0, "definition": 1, "recordedAt": 2, "recordedBy": 3, "achievement": 4}},
+	"Address":                     {Satisfies: addressImplementors, Fields: map[string]int{"country": 0, "countryCode": 1, "region": 2, "locality": 3, "street": 4, "postalCode": 5}},
+	"Alignment":                   {Satisfies: alignmentImplementors, Fields: map[string]int{"achievement": 0, "part": 1, "targetType": 2, "targetUrl": 3, "targetName": 4, "targetCode": 5, "competency": 6, "course": 7}},
+	"ApiClient":                   {Satisfies: apiClientImplementors, Fields: map[string]int{"id": 0, "name": 1, "roles": 2, "scopes": 3, "createdAt": 4, "expiresAt": 5, "revokedAt": 6}},
+	"ApiClientConnection":         {Satisfies: apiClientConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"ApiClientEdge":               {Satisfies: apiClientEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Assertion":                   {Satisfies: assertionImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "learner": 2, "achievement": 3, "achievementVersion": 4, "competencies": 5, "achievedOn": 6, "recordedAt": 7, "recordedBy": 8, "updatedAt": 9, "version": 10, "term": 11, "grade": 12, "creditsEarned": 13, "narrative": 14, "role": 15, "licenseNumber": 16, "activityStartOn": 17, "activityEndOn": 18, "results": 19, "evidence": 20, "credentials": 21, "withdrawnAt": 22, "withdrawnBy": 23, "withdrawnReason": 24}},
+	"AssertionConnection":         {Satisfies: assertionConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"AssertionEdge":               {Satisfies: assertionEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Association":                 {Satisfies: associationImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "type": 2, "originUri": 3, "destinationUri": 4, "sequenceNumber": 5, "other": 6}},
+	"AssociationChange":           {Satisfies: associationChangeImplementors, Fields: map[string]int{"kind": 0, "identifier": 1, "type": 2, "originIdentifier": 3, "destinationIdentifier": 4}},
+	"AssociationChangeConnection": {Satisfies: associationChangeConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"AssociationChangeEdge":       {Satisfies: associationChangeEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"AuditLine":                   {Satisfies: auditLineImplementors, Fields: map[string]int{"sequence": 0, "at": 1, "actorId": 2, "action": 3, "target": 4, "detail": 5, "hash": 6}},
+	"AuditLineConnection":         {Satisfies: auditLineConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"AuditLineEdge":               {Satisfies: auditLineEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"AwardedCompetency":           {Satisfies: awardedCompetencyImplementors, Fields: map[string]int{"competency": 0, "frameworkVersion": 1, "fullStatement": 2, "humanCodingScheme": 3, "changedSince": 4, "retiredSince": 5}},
+	"Competency":                  {Satisfies: competencyImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "fullStatement": 3, "abbreviatedStatement": 4, "humanCodingScheme": 5, "listEnumeration": 6, "itemType": 7, "educationLevel": 8, "conceptKeywords": 9, "language": 10, "notes": 11, "statusStartOn": 12, "statusEndOn": 13, "changedAt": 14, "retiredAt": 15, "framework": 16, "path": 17, "parents": 18, "children": 19, "associations": 20, "achievements": 21, "courses": 22, "crosswalks": 23, "assertions": 24}},
+	"CompetencyChange":            {Satisfies: competencyChangeImplementors, Fields: map[string]int{"kind": 0, "identifier": 1, "code": 2, "statement": 3, "members": 4, "replacedBy": 5, "competency": 6, "courses": 7, "achievements": 8, "learnerCount": 9}},
+	"CompetencyChangeConnection":  {Satisfies: competencyChangeConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"CompetencyChangeEdge":        {Satisfies: competencyChangeEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"CompetencyConnection":        {Satisfies: competencyConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"CompetencyEdge":              {Satisfies: competencyEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Course":                      {Satisfies: courseImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "code": 2, "title": 3, "description": 4, "credits": 5, "level": 6, "fieldOfStudy": 7, "language": 8, "version": 9, "createdAt": 10, "updatedAt": 11, "retiredAt": 12, "competencies": 13, "achievements": 14}},
+	"CourseConnection":            {Satisfies: courseConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"CourseEdge":                  {Satisfies: courseEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"CourseMapping":               {Satisfies: courseMappingImplementors, Fields: map[string]int{"course": 0, "competency": 1, "stage": 2, "targetLevel": 3}},
+	"CoverageRow":                 {Satisfies: coverageRowImplementors, Fields: map[string]int{"competency": 0, "depth": 1, "introduced": 2, "practised": 3, "assessed": 4, "mappings": 5, "achievementCount": 6}},
+	"CoverageRowConnection":       {Satisfies: coverageRowConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"CoverageRowEdge":             {Satisfies: coverageRowEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Credential":                  {Satisfies: credentialImplementors, Fields: map[string]int{"id": 0, "kind": 1, "state": 2, "status": 3, "history": 4, "learner": 5, "assertion": 6, "keyId": 7, "draftedAt": 8, "issuedAt": 9, "issuedBy": 10, "validUntil": 11, "url": 12, "statusListUrl": 13, "statusIndex": 14, "supersedes": 15, "supersededBy": 16, "records": 17, "document": 18}},
+	"CredentialEvent":             {Satisfies: credentialEventImplementors, Fields: map[string]int{"kind": 0, "at": 1, "byId": 2, "cause": 3, "reason": 4}},
+	"Criteria":                    {Satisfies: criteriaImplementors, Fields: map[string]int{"id": 0, "narrative": 1}},
+	"Crosswalk":                   {Satisfies: crosswalkImplementors, Fields: map[string]int{"id": 0, "type": 1, "direction": 2, "origin": 3, "destination": 4, "strength": 5, "note": 6, "proposedAt": 7, "proposedBy": 8, "approvedAt": 9, "approvedBy": 10, "approver": 11, "withdrawnAt": 12, "withdrawnBy": 13, "withdrawnBecause": 14, "version": 15}},
+	"CrosswalkConnection":         {Satisfies: crosswalkConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"CrosswalkEdge":               {Satisfies: crosswalkEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"DefinitionAlignment":         {Satisfies: definitionAlignmentImplementors, Fields: map[string]int{"targetCode": 0, "targetDescription": 1, "targetName": 2, "targetFramework": 3, "targetType": 4, "targetUrl": 5}},
+	"Evidence":                    {Satisfies: evidenceImplementors, Fields: map[string]int{"url": 0, "name": 1, "description": 2, "narrative": 3, "genre": 4}},
+	"ExternalRef":                 {Satisfies: externalRefImplementors, Fields: map[string]int{"system": 0, "value": 1}},
+	"Framework":                   {Satisfies: frameworkImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "identifier": 2, "uri": 3, "caseVersion": 4, "title": 5, "creator": 6, "publisher": 7, "description": 8, "language": 9, "frameworkVersion": 10, "adoptionStatus": 11, "statusStartOn": 12, "statusEndOn": 13, "changedAt": 14, "items": 15, "rubrics": 16, "licenseUri": 17, "publication": 18, "versions": 19, "comparison": 20, "problems": 21, "coverage": 22, "version": 23, "createdAt": 24, "updatedAt": 25}},
+	"FrameworkComparison":         {Satisfies: frameworkComparisonImplementors, Fields: map[string]int{"framework": 0, "title": 1, "fromVersion": 2, "toVersion": 3, "addedCount": 4, "changedCount": 5, "retiredCount": 6, "replacedCount": 7, "document": 8, "competencies": 9, "associations": 10, "notices": 11}},
+	"FrameworkConnection":         {Satisfies: frameworkConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"FrameworkCoverage":           {Satisfies: frameworkCoverageImplementors, Fields: map[string]int{"version": 0, "total": 1, "introduced": 2, "practised": 3, "assessed": 4, "neverAssessed": 5, "courses": 6, "rows": 7}},
+	"FrameworkEdge":               {Satisfies: frameworkEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"FrameworkProblem":            {Satisfies: frameworkProblemImplementors, Fields: map[string]int{"kind": 0, "competencies": 1}},
+	"FrameworkVersion":            {Satisfies: frameworkVersionImplementors, Fields: map[string]int{"version": 0, "label": 1, "reason": 2, "added": 3, "changed": 4, "retired": 5, "recordedAt": 6, "recordedBy": 7}},
+	"FrameworkVersionConnection":  {Satisfies: frameworkVersionConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"FrameworkVersionEdge":        {Satisfies: frameworkVersionEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"IdentifierEntry":             {Satisfies: identifierEntryImplementors, Fields: map[string]int{"identifier": 0, "identifierType": 1}},
+	"Image":                       {Satisfies: imageImplementors, Fields: map[string]int{"id": 0, "caption": 1}},
+	"Institution":                 {Satisfies: institutionImplementors, Fields: map[string]int{"id": 0, "slug": 1, "name": 2, "url": 3, "email": 4, "phone": 5, "description": 6, "imageUrl": 7, "official": 8, "address": 9, "otherIdentifiers": 10, "did": 11, "version": 12, "createdAt": 13, "updatedAt": 14, "staff": 15, "apiClients": 16, "signingKeys": 17, "issuingPolicy": 18}},
+	"InstitutionIdentifier":       {Satisfies: institutionIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
+	"IssuingPolicy":               {Satisfies: issuingPolicyImplementors, Fields: map[string]int{"issueOnAward": 0, "updatedAt": 1}},
+	"Job":                         {Satisfies: jobImplementors, Fields: map[string]int{"id": 0, "kind": 1, "state": 2, "createdAt": 3, "createdBy": 4, "startedAt": 5, "finishedAt": 6, "bytesTotal": 7, "bytesDone": 8, "lineDone": 9, "createdCount": 10, "updatedCount": 11, "unchangedCount": 12, "failedCount": 13, "notices": 14, "failure": 15, "outcomes": 16, "errorFileUrl": 17}},
+	"JobConnection":               {Satisfies: jobConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"JobEdge":                     {Satisfies: jobEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Learner":                     {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15}},
+	"LearnerConnection":           {Satisfies: learnerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"LearnerEdge":                 {Satisfies: learnerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"LearnerIdentifier":           {Satisfies: learnerIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
+	"LearnerName":                 {Satisfies: learnerNameImplementors, Fields: map[string]int{"displayName": 0, "givenName": 1, "familyName": 2, "additionalName": 3, "effectiveOn": 4, "recordedAt": 5, "recordedBy": 6, "reason": 7}},
+	"MemberChange":                {Satisfies: memberChangeImplementors, Fields: map[string]int{"name": 0, "before": 1, "after": 2}},
+	"Omission":                    {Satisfies: omissionImplementors, Fields: map[string]int{"reason": 0, "count": 1}},
+	"PageInfo":                    {Satisfies: pageInfoImplementors, Fields: map[string]int{"hasNextPage": 0, "endCursor": 1}},
+	"Profile":                     {Satisfies: profileImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2, "email": 3}},
+	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "course": 8, "courses": 9, "credential": 10, "job": 11, "jobs": 12, "framework": 13, "frameworks": 14, "previewFramework": 15, "crosswalks": 16, "competency": 17, "institution": 18, "learner": 19, "learners": 20, "record": 21, "verifyCredential": 22}},
+	"Record":                      {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "version": 2, "credential": 3, "items": 4, "outdatedItems": 5, "partial": 6, "omissions": 7, "assembledAt": 8, "assembledBy": 9}},
+	"RecordConnection":            {Satisfies: recordConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"RecordEdge":                  {Satisfies: recordEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Related":                     {Satisfies: relatedImplementors, Fields: map[string]int{"id": 0, "inLanguage": 1, "version": 2}},
+	"Result":                      {Satisfies: resultImplementors, Fields: map[string]int{"resultDescription": 0, "achievedLevel": 1, "value": 2, "status": 3}},
+	"ResultDescription":           {Satisfies: resultDescriptionImplementors, Fields: map[string]int{"id": 0, "name": 1, "resultType": 2, "alignment": 3, "allowedValue": 4, "requiredLevel": 5, "requiredValue": 6, "rubricCriterionLevel": 7, "valueMin": 8, "valueMax": 9}},
+	"RowOutcome":                  {Satisfies: rowOutcomeImplementors, Fields: map[string]int{"firstLine": 0, "lastLine": 1, "rowCount": 2, "outcome": 3, "column": 4, "rule": 5, "value": 6, "message": 7}},
+	"RowOutcomeConnection":        {Satisfies: rowOutcomeConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"RowOutcomeEdge":              {Satisfies: rowOutcomeEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Rubric":                      {Satisfies: rubricImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "title": 3, "description": 4, "criteria": 5}},
+	"RubricCriterion":             {Satisfies: rubricCriterionImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "category": 3, "description": 4, "weight": 5, "levels": 6}},
+	"RubricCriterionLevel":        {Satisfies: rubricCriterionLevelImplementors, Fields: map[string]int{"id": 0, "name": 1, "level": 2, "description": 3, "points": 4, "alignment": 5}},
+	"RubricLevel":                 {Satisfies: rubricLevelImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "quality": 3, "description": 4, "feedback": 5, "score": 6}},
+	"SigningKey":                  {Satisfies: signingKeyImplementors, Fields: map[string]int{"id": 0, "algorithm": 1, "publicKeyMultibase": 2, "state": 3, "createdAt": 4, "retiredAt": 5, "compromisedFrom": 6}},
+	"Staff":                       {Satisfies: staffImplementors, Fields: map[string]int{"id": 0, "email": 1, "name": 2, "roles": 3, "version": 4, "createdAt": 5, "updatedAt": 6, "deactivatedAt": 7}},
+	"StaffConnection":             {Satisfies: staffConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"StaffEdge":                   {Satisfies: staffEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"VerificationCheck":           {Satisfies: verificationCheckImplementors, Fields: map[string]int{"name": 0, "outcome": 1, "reason": 2, "clause": 3}},
+	"VerificationReport":          {Satisfies: verificationReportImplementors, Fields: map[string]int{"outcome": 0, "kind": 1, "id": 2, "name": 3, "issuerId": 4, "issuerName": 5, "subjectId": 6, "validFrom": 7, "validUntil": 8, "checks": 9, "embedded": 10}},
+	"Viewer":                      {Satisfies: viewerImplementors, Fields: map[string]int{"id": 0, "roles": 1, "scopes": 2, "institution": 3, "learner": 4}},
 }
 
 func (x *writing) write_Achievement(fields []plan.Field, obj *achievement.Achievement) bool {
@@ -1008,60 +1028,62 @@ func (x *writing) write_Assertion(fields []plan.Field, obj *assertion.Assertion)
 		case 4:
 			whole = x.field_Assertion_achievementVersion(f, obj) && whole
 		case 5:
-			whole = x.field_Assertion_achievedOn(f, obj) && whole
+			whole = x.field_Assertion_competencies(f, obj) && whole
 		case 6:
-			whole = x.field_Assertion_recordedAt(f, obj) && whole
+			whole = x.field_Assertion_achievedOn(f, obj) && whole
 		case 7:
-			whole = x.field_Assertion_recordedBy(f, obj) && whole
+			whole = x.field_Assertion_recordedAt(f, obj) && whole
 		case 8:
-			whole = x.field_Assertion_updatedAt(f, obj) && whole
+			whole = x.field_Assertion_recordedBy(f, obj) && whole
 		case 9:
-			whole = x.field_Assertion_version(f, obj) && whole
+			whole = x.field_Assertion_updatedAt(f, obj) && whole
 		case 10:
-			whole = x.field_Assertion_term(f, obj) && whole
+			whole = x.field_Assertion_version(f, obj) && whole
 		case 11:
+			whole = x.field_Assertion_term(f, obj) && whole
+		case 12:
 			if !x.field_Assertion_grade(f, obj) {
 				x.Null()
 			}
-		case 12:
+		case 13:
 			if !x.field_Assertion_creditsEarned(f, obj) {
 				x.Null()
 			}
-		case 13:
+		case 14:
 			if !x.field_Assertion_narrative(f, obj) {
 				x.Null()
 			}
-		case 14:
+		case 15:
 			if !x.field_Assertion_role(f, obj) {
 				x.Null()
 			}
-		case 15:
+		case 16:
 			if !x.field_Assertion_licenseNumber(f, obj) {
 				x.Null()
 			}
-		case 16:
+		case 17:
 			if !x.field_Assertion_activityStartOn(f, obj) {
 				x.Null()
 			}
-		case 17:
+		case 18:
 			if !x.field_Assertion_activityEndOn(f, obj) {
 				x.Null()
 			}
-		case 18:
-			whole = x.field_Assertion_results(f, obj) && whole
 		case 19:
-			whole = x.field_Assertion_evidence(f, obj) && whole
+			whole = x.field_Assertion_results(f, obj) && whole
 		case 20:
-			whole = x.field_Assertion_credentials(f, obj) && whole
+			whole = x.field_Assertion_evidence(f, obj) && whole
 		case 21:
+			whole = x.field_Assertion_credentials(f, obj) && whole
+		case 22:
 			if !x.field_Assertion_withdrawnAt(f, obj) {
 				x.Null()
 			}
-		case 22:
+		case 23:
 			if !x.field_Assertion_withdrawnBy(f, obj) {
 				x.Null()
 			}
-		case 23:
+		case 24:
 			if !x.field_Assertion_withdrawnReason(f, obj) {
 				x.Null()
 			}
@@ -1125,6 +1147,20 @@ func (x *writing) field_Assertion_achievementVersion(f *plan.Field, obj *asserti
 		return x.Fail(err)
 	}
 	return x.writeNAchievementVersion2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐVersion(f, v)
+}
+
+func (x *writing) field_Assertion_competencies(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []assertion.Against, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Assertion().Competencies(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNAwardedCompetency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAgainstᚄ(f, v)
 }
 
 func (x *writing) field_Assertion_achievedOn(f *plan.Field, obj *assertion.Assertion) bool {
@@ -1416,6 +1452,137 @@ func (x *writing) field_Association_other(f *plan.Field, obj *framework.Associat
 	return x.writeOCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
+func (x *writing) write_AssociationChange(fields []plan.Field, obj *framework.LinkChange) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("AssociationChange")
+		case 0:
+			whole = x.field_AssociationChange_kind(f, obj) && whole
+		case 1:
+			whole = x.field_AssociationChange_identifier(f, obj) && whole
+		case 2:
+			whole = x.field_AssociationChange_type(f, obj) && whole
+		case 3:
+			whole = x.field_AssociationChange_originIdentifier(f, obj) && whole
+		case 4:
+			whole = x.field_AssociationChange_destinationIdentifier(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_AssociationChange_kind(f *plan.Field, obj *framework.LinkChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFrameworkChangeKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_AssociationChange_identifier(f *plan.Field, obj *framework.LinkChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Identifier)
+}
+
+func (x *writing) field_AssociationChange_type(f *plan.Field, obj *framework.LinkChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_AssociationChange_originIdentifier(f *plan.Field, obj *framework.LinkChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.OriginIdentifier)
+}
+
+func (x *writing) field_AssociationChange_destinationIdentifier(f *plan.Field, obj *framework.LinkChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.DestinationIdentifier)
+}
+
+func (x *writing) write_AssociationChangeConnection(fields []plan.Field, obj *page.Connection[framework.LinkChange]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("AssociationChangeConnection")
+		case 0:
+			whole = x.field_AssociationChangeConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_AssociationChangeConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_AssociationChangeConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_AssociationChangeConnection_edges(f *plan.Field, obj *page.Connection[framework.LinkChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAssociationChangeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+}
+
+func (x *writing) field_AssociationChangeConnection_nodes(f *plan.Field, obj *page.Connection[framework.LinkChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAssociationChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐLinkChangeᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_AssociationChangeConnection_pageInfo(f *plan.Field, obj *page.Connection[framework.LinkChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_AssociationChangeEdge(fields []plan.Field, obj *page.Edge[framework.LinkChange]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("AssociationChangeEdge")
+		case 0:
+			whole = x.field_AssociationChangeEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_AssociationChangeEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_AssociationChangeEdge_cursor(f *plan.Field, obj *page.Edge[framework.LinkChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_AssociationChangeEdge_node(f *plan.Field, obj *page.Edge[framework.LinkChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAssociationChange2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐLinkChange(f, obj.Node)
+}
+
 func (x *writing) write_AuditLine(fields []plan.Field, obj *audit.Line) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -1587,6 +1754,81 @@ func (x *writing) field_AuditLineEdge_node(f *plan.Field, obj *page.Edge[audit.L
 	return x.writeNAuditLine2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋauditᚐLine(f, obj.Node)
 }
 
+func (x *writing) write_AwardedCompetency(fields []plan.Field, obj *assertion.Against) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("AwardedCompetency")
+		case 0:
+			whole = x.field_AwardedCompetency_competency(f, obj) && whole
+		case 1:
+			whole = x.field_AwardedCompetency_frameworkVersion(f, obj) && whole
+		case 2:
+			whole = x.field_AwardedCompetency_fullStatement(f, obj) && whole
+		case 3:
+			if !x.field_AwardedCompetency_humanCodingScheme(f, obj) {
+				x.Null()
+			}
+		case 4:
+			whole = x.field_AwardedCompetency_changedSince(f, obj) && whole
+		case 5:
+			whole = x.field_AwardedCompetency_retiredSince(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_AwardedCompetency_competency(f *plan.Field, obj *assertion.Against) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *framework.Item, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.AwardedCompetency().Competency(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
+}
+
+func (x *writing) field_AwardedCompetency_frameworkVersion(f *plan.Field, obj *assertion.Against) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_AwardedCompetency_fullStatement(f *plan.Field, obj *assertion.Against) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.FullStatement)
+}
+
+func (x *writing) field_AwardedCompetency_humanCodingScheme(f *plan.Field, obj *assertion.Against) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.HumanCodingScheme)
+}
+
+func (x *writing) field_AwardedCompetency_changedSince(f *plan.Field, obj *assertion.Against) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.ChangedSince)
+}
+
+func (x *writing) field_AwardedCompetency_retiredSince(f *plan.Field, obj *assertion.Against) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.RetiredSince)
+}
+
 func (x *writing) write_Competency(fields []plan.Field, obj *framework.Item) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -1661,6 +1903,8 @@ func (x *writing) write_Competency(fields []plan.Field, obj *framework.Item) boo
 		case 22:
 			whole = x.field_Competency_courses(f, obj) && whole
 		case 23:
+			whole = x.field_Competency_crosswalks(f, obj) && whole
+		case 24:
 			if !x.field_Competency_assertions(f, obj) {
 				x.Null()
 			}
@@ -1870,6 +2114,20 @@ func (x *writing) field_Competency_courses(f *plan.Field, obj *framework.Item) b
 	return x.writeNCourseMapping2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐMappingᚄ(f, v)
 }
 
+func (x *writing) field_Competency_crosswalks(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []framework.Crosswalk, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Competency().Crosswalks(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCrosswalk2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐCrosswalkᚄ(f, v)
+}
+
 func (x *writing) field_Competency_assertions(f *plan.Field, obj *framework.Item) bool {
 	x.Into(f)
 	defer x.Out()
@@ -1886,6 +2144,215 @@ func (x *writing) field_Competency_assertions(f *plan.Field, obj *framework.Item
 		return x.Fail(err)
 	}
 	return x.writeOAssertionConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) write_CompetencyChange(fields []plan.Field, obj *framework.ItemChange) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CompetencyChange")
+		case 0:
+			whole = x.field_CompetencyChange_kind(f, obj) && whole
+		case 1:
+			whole = x.field_CompetencyChange_identifier(f, obj) && whole
+		case 2:
+			if !x.field_CompetencyChange_code(f, obj) {
+				x.Null()
+			}
+		case 3:
+			whole = x.field_CompetencyChange_statement(f, obj) && whole
+		case 4:
+			whole = x.field_CompetencyChange_members(f, obj) && whole
+		case 5:
+			whole = x.field_CompetencyChange_replacedBy(f, obj) && whole
+		case 6:
+			if !x.field_CompetencyChange_competency(f, obj) {
+				x.Null()
+			}
+		case 7:
+			whole = x.field_CompetencyChange_courses(f, obj) && whole
+		case 8:
+			whole = x.field_CompetencyChange_achievements(f, obj) && whole
+		case 9:
+			if !x.field_CompetencyChange_learnerCount(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CompetencyChange_kind(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFrameworkChangeKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_CompetencyChange_identifier(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Identifier)
+}
+
+func (x *writing) field_CompetencyChange_code(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Code)
+}
+
+func (x *writing) field_CompetencyChange_statement(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Statement)
+}
+
+func (x *writing) field_CompetencyChange_members(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMemberChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐMemberChangeᚄ(f, obj.Members)
+}
+
+func (x *writing) field_CompetencyChange_replacedBy(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2ᚕstringᚄ(f, obj.ReplacedBy)
+}
+
+func (x *writing) field_CompetencyChange_competency(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *framework.Item, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.CompetencyChange().Competency(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
+}
+
+func (x *writing) field_CompetencyChange_courses(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []course.Mapping, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.CompetencyChange().Courses(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCourseMapping2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐMappingᚄ(f, v)
+}
+
+func (x *writing) field_CompetencyChange_achievements(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []achievement.Alignment, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.CompetencyChange().Achievements(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAlignmentᚄ(f, v)
+}
+
+func (x *writing) field_CompetencyChange_learnerCount(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *int, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.CompetencyChange().LearnerCount(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOInt2ᚖint(f, v)
+}
+
+func (x *writing) write_CompetencyChangeConnection(fields []plan.Field, obj *page.Connection[framework.ItemChange]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CompetencyChangeConnection")
+		case 0:
+			whole = x.field_CompetencyChangeConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_CompetencyChangeConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_CompetencyChangeConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CompetencyChangeConnection_edges(f *plan.Field, obj *page.Connection[framework.ItemChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCompetencyChangeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+}
+
+func (x *writing) field_CompetencyChangeConnection_nodes(f *plan.Field, obj *page.Connection[framework.ItemChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCompetencyChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemChangeᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_CompetencyChangeConnection_pageInfo(f *plan.Field, obj *page.Connection[framework.ItemChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_CompetencyChangeEdge(fields []plan.Field, obj *page.Edge[framework.ItemChange]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CompetencyChangeEdge")
+		case 0:
+			whole = x.field_CompetencyChangeEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_CompetencyChangeEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CompetencyChangeEdge_cursor(f *plan.Field, obj *page.Edge[framework.ItemChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_CompetencyChangeEdge_node(f *plan.Field, obj *page.Edge[framework.ItemChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCompetencyChange2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemChange(f, obj.Node)
 }
 
 func (x *writing) write_CompetencyConnection(fields []plan.Field, obj *page.Connection[framework.Item]) bool {
@@ -2270,6 +2737,161 @@ func (x *writing) field_CourseMapping_targetLevel(f *plan.Field, obj *course.Map
 	return x.writeOString2ᚖstring(f, obj.TargetLevel)
 }
 
+func (x *writing) write_CoverageRow(fields []plan.Field, obj *course.Row) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CoverageRow")
+		case 0:
+			whole = x.field_CoverageRow_competency(f, obj) && whole
+		case 1:
+			whole = x.field_CoverageRow_depth(f, obj) && whole
+		case 2:
+			whole = x.field_CoverageRow_introduced(f, obj) && whole
+		case 3:
+			whole = x.field_CoverageRow_practised(f, obj) && whole
+		case 4:
+			whole = x.field_CoverageRow_assessed(f, obj) && whole
+		case 5:
+			whole = x.field_CoverageRow_mappings(f, obj) && whole
+		case 6:
+			whole = x.field_CoverageRow_achievementCount(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CoverageRow_competency(f *plan.Field, obj *course.Row) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *framework.Item, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.CoverageRow().Competency(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
+}
+
+func (x *writing) field_CoverageRow_depth(f *plan.Field, obj *course.Row) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Depth)
+}
+
+func (x *writing) field_CoverageRow_introduced(f *plan.Field, obj *course.Row) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCover2string(f, obj.Introduced)
+}
+
+func (x *writing) field_CoverageRow_practised(f *plan.Field, obj *course.Row) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCover2string(f, obj.Practised)
+}
+
+func (x *writing) field_CoverageRow_assessed(f *plan.Field, obj *course.Row) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCover2string(f, obj.Assessed)
+}
+
+func (x *writing) field_CoverageRow_mappings(f *plan.Field, obj *course.Row) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCourseMapping2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐMappingᚄ(f, obj.Mappings)
+}
+
+func (x *writing) field_CoverageRow_achievementCount(f *plan.Field, obj *course.Row) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Badges)
+}
+
+func (x *writing) write_CoverageRowConnection(fields []plan.Field, obj *page.Connection[course.Row]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CoverageRowConnection")
+		case 0:
+			whole = x.field_CoverageRowConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_CoverageRowConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_CoverageRowConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CoverageRowConnection_edges(f *plan.Field, obj *page.Connection[course.Row]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCoverageRowEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+}
+
+func (x *writing) field_CoverageRowConnection_nodes(f *plan.Field, obj *page.Connection[course.Row]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCoverageRow2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐRowᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_CoverageRowConnection_pageInfo(f *plan.Field, obj *page.Connection[course.Row]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_CoverageRowEdge(fields []plan.Field, obj *page.Edge[course.Row]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CoverageRowEdge")
+		case 0:
+			whole = x.field_CoverageRowEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_CoverageRowEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CoverageRowEdge_cursor(f *plan.Field, obj *page.Edge[course.Row]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_CoverageRowEdge_node(f *plan.Field, obj *page.Edge[course.Row]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCoverageRow2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐRow(f, obj.Node)
+}
+
 func (x *writing) write_Credential(fields []plan.Field, obj *credential.Credential) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -2615,6 +3237,259 @@ func (x *writing) field_Criteria_narrative(f *plan.Field, obj *model.Criteria) b
 	return x.writeOString2ᚖstring(f, obj.Narrative)
 }
 
+func (x *writing) write_Crosswalk(fields []plan.Field, obj *framework.Crosswalk) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("Crosswalk")
+		case 0:
+			whole = x.field_Crosswalk_id(f, obj) && whole
+		case 1:
+			whole = x.field_Crosswalk_type(f, obj) && whole
+		case 2:
+			whole = x.field_Crosswalk_direction(f, obj) && whole
+		case 3:
+			if !x.field_Crosswalk_origin(f, obj) {
+				x.Null()
+			}
+		case 4:
+			if !x.field_Crosswalk_destination(f, obj) {
+				x.Null()
+			}
+		case 5:
+			whole = x.field_Crosswalk_strength(f, obj) && whole
+		case 6:
+			if !x.field_Crosswalk_note(f, obj) {
+				x.Null()
+			}
+		case 7:
+			whole = x.field_Crosswalk_proposedAt(f, obj) && whole
+		case 8:
+			whole = x.field_Crosswalk_proposedBy(f, obj) && whole
+		case 9:
+			if !x.field_Crosswalk_approvedAt(f, obj) {
+				x.Null()
+			}
+		case 10:
+			if !x.field_Crosswalk_approvedBy(f, obj) {
+				x.Null()
+			}
+		case 11:
+			if !x.field_Crosswalk_approver(f, obj) {
+				x.Null()
+			}
+		case 12:
+			if !x.field_Crosswalk_withdrawnAt(f, obj) {
+				x.Null()
+			}
+		case 13:
+			if !x.field_Crosswalk_withdrawnBy(f, obj) {
+				x.Null()
+			}
+		case 14:
+			if !x.field_Crosswalk_withdrawnBecause(f, obj) {
+				x.Null()
+			}
+		case 15:
+			whole = x.field_Crosswalk_version(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_Crosswalk_id(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.ID)
+}
+
+func (x *writing) field_Crosswalk_type(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_Crosswalk_direction(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCrosswalkDirection2string(f, obj.Direction)
+}
+
+func (x *writing) field_Crosswalk_origin(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *framework.Item, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Crosswalk().Origin(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
+}
+
+func (x *writing) field_Crosswalk_destination(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *framework.Item, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Crosswalk().Destination(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
+}
+
+func (x *writing) field_Crosswalk_strength(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Strength)
+}
+
+func (x *writing) field_Crosswalk_note(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Note)
+}
+
+func (x *writing) field_Crosswalk_proposedAt(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.ProposedAt)
+}
+
+func (x *writing) field_Crosswalk_proposedBy(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ProposedBy)
+}
+
+func (x *writing) field_Crosswalk_approvedAt(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ApprovedAt)
+}
+
+func (x *writing) field_Crosswalk_approvedBy(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.ApprovedBy)
+}
+
+func (x *writing) field_Crosswalk_approver(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Approver)
+}
+
+func (x *writing) field_Crosswalk_withdrawnAt(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt)
+}
+
+func (x *writing) field_Crosswalk_withdrawnBy(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.WithdrawnBy)
+}
+
+func (x *writing) field_Crosswalk_withdrawnBecause(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.WithdrawnBecause)
+}
+
+func (x *writing) field_Crosswalk_version(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) write_CrosswalkConnection(fields []plan.Field, obj *page.Connection[framework.Crosswalk]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CrosswalkConnection")
+		case 0:
+			whole = x.field_CrosswalkConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_CrosswalkConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_CrosswalkConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CrosswalkConnection_edges(f *plan.Field, obj *page.Connection[framework.Crosswalk]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCrosswalkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+}
+
+func (x *writing) field_CrosswalkConnection_nodes(f *plan.Field, obj *page.Connection[framework.Crosswalk]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCrosswalk2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐCrosswalkᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_CrosswalkConnection_pageInfo(f *plan.Field, obj *page.Connection[framework.Crosswalk]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_CrosswalkEdge(fields []plan.Field, obj *page.Edge[framework.Crosswalk]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CrosswalkEdge")
+		case 0:
+			whole = x.field_CrosswalkEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_CrosswalkEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CrosswalkEdge_cursor(f *plan.Field, obj *page.Edge[framework.Crosswalk]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_CrosswalkEdge_node(f *plan.Field, obj *page.Edge[framework.Crosswalk]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCrosswalk2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐCrosswalk(f, obj.Node)
+}
+
 func (x *writing) write_DefinitionAlignment(fields []plan.Field, obj *model.DefinitionAlignment) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -2838,10 +3713,28 @@ func (x *writing) write_Framework(fields []plan.Field, obj *framework.Framework)
 		case 16:
 			whole = x.field_Framework_rubrics(f, obj) && whole
 		case 17:
-			whole = x.field_Framework_version(f, obj) && whole
+			if !x.field_Framework_licenseUri(f, obj) {
+				x.Null()
+			}
 		case 18:
-			whole = x.field_Framework_createdAt(f, obj) && whole
+			whole = x.field_Framework_publication(f, obj) && whole
 		case 19:
+			whole = x.field_Framework_versions(f, obj) && whole
+		case 20:
+			if !x.field_Framework_comparison(f, obj) {
+				x.Null()
+			}
+		case 21:
+			whole = x.field_Framework_problems(f, obj) && whole
+		case 22:
+			if !x.field_Framework_coverage(f, obj) {
+				x.Null()
+			}
+		case 23:
+			whole = x.field_Framework_version(f, obj) && whole
+		case 24:
+			whole = x.field_Framework_createdAt(f, obj) && whole
+		case 25:
 			whole = x.field_Framework_updatedAt(f, obj) && whole
 		}
 	}
@@ -2973,6 +3866,82 @@ func (x *writing) field_Framework_rubrics(f *plan.Field, obj *framework.Framewor
 	return x.writeNRubric2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐRubricᚄ(f, v)
 }
 
+func (x *writing) field_Framework_licenseUri(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.LicenseURI)
+}
+
+func (x *writing) field_Framework_publication(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPublication2string(f, obj.Publication)
+}
+
+func (x *writing) field_Framework_versions(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Framework_versions_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[framework.Version], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Framework().Versions(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNFrameworkVersionConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) field_Framework_comparison(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Framework_comparison_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *framework.Comparison, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Framework().Comparison(ctx, obj, fc.Args["from"].(int), fc.Args["to"].(*int))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOFrameworkComparison2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐComparison(f, v)
+}
+
+func (x *writing) field_Framework_problems(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []framework.Problem, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Framework().Problems(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNFrameworkProblem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐProblemᚄ(f, v)
+}
+
+func (x *writing) field_Framework_coverage(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *course.Coverage, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Framework().Coverage(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOFrameworkCoverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCoverage(f, v)
+}
+
 func (x *writing) field_Framework_version(f *plan.Field, obj *framework.Framework) bool {
 	x.Into(f)
 	defer x.Out()
@@ -2989,6 +3958,153 @@ func (x *writing) field_Framework_updatedAt(f *plan.Field, obj *framework.Framew
 	x.Into(f)
 	defer x.Out()
 	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
+}
+
+func (x *writing) write_FrameworkComparison(fields []plan.Field, obj *framework.Comparison) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("FrameworkComparison")
+		case 0:
+			if !x.field_FrameworkComparison_framework(f, obj) {
+				x.Null()
+			}
+		case 1:
+			whole = x.field_FrameworkComparison_title(f, obj) && whole
+		case 2:
+			whole = x.field_FrameworkComparison_fromVersion(f, obj) && whole
+		case 3:
+			whole = x.field_FrameworkComparison_toVersion(f, obj) && whole
+		case 4:
+			whole = x.field_FrameworkComparison_addedCount(f, obj) && whole
+		case 5:
+			whole = x.field_FrameworkComparison_changedCount(f, obj) && whole
+		case 6:
+			whole = x.field_FrameworkComparison_retiredCount(f, obj) && whole
+		case 7:
+			whole = x.field_FrameworkComparison_replacedCount(f, obj) && whole
+		case 8:
+			whole = x.field_FrameworkComparison_document(f, obj) && whole
+		case 9:
+			whole = x.field_FrameworkComparison_competencies(f, obj) && whole
+		case 10:
+			whole = x.field_FrameworkComparison_associations(f, obj) && whole
+		case 11:
+			whole = x.field_FrameworkComparison_notices(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_FrameworkComparison_framework(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *framework.Framework, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.FrameworkComparison().Framework(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOFramework2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐFramework(f, v)
+}
+
+func (x *writing) field_FrameworkComparison_title(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_FrameworkComparison_fromVersion(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.FromVersion)
+}
+
+func (x *writing) field_FrameworkComparison_toVersion(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.ToVersion)
+}
+
+func (x *writing) field_FrameworkComparison_addedCount(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.AddedCount())
+}
+
+func (x *writing) field_FrameworkComparison_changedCount(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.ChangedCount())
+}
+
+func (x *writing) field_FrameworkComparison_retiredCount(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.RetiredCount())
+}
+
+func (x *writing) field_FrameworkComparison_replacedCount(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.ReplacedCount())
+}
+
+func (x *writing) field_FrameworkComparison_document(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMemberChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐMemberChangeᚄ(f, obj.Document)
+}
+
+func (x *writing) field_FrameworkComparison_competencies(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_FrameworkComparison_competencies_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[framework.ItemChange], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.FrameworkComparison().Competencies(ctx, obj, fc.Args["kind"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCompetencyChangeConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) field_FrameworkComparison_associations(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_FrameworkComparison_associations_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[framework.LinkChange], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.FrameworkComparison().Associations(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNAssociationChangeConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) field_FrameworkComparison_notices(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2ᚕstringᚄ(f, obj.Notices)
 }
 
 func (x *writing) write_FrameworkConnection(fields []plan.Field, obj *page.Connection[framework.Framework]) bool {
@@ -3032,6 +4148,107 @@ func (x *writing) field_FrameworkConnection_pageInfo(f *plan.Field, obj *page.Co
 	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
+func (x *writing) write_FrameworkCoverage(fields []plan.Field, obj *course.Coverage) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("FrameworkCoverage")
+		case 0:
+			whole = x.field_FrameworkCoverage_version(f, obj) && whole
+		case 1:
+			whole = x.field_FrameworkCoverage_total(f, obj) && whole
+		case 2:
+			whole = x.field_FrameworkCoverage_introduced(f, obj) && whole
+		case 3:
+			whole = x.field_FrameworkCoverage_practised(f, obj) && whole
+		case 4:
+			whole = x.field_FrameworkCoverage_assessed(f, obj) && whole
+		case 5:
+			whole = x.field_FrameworkCoverage_neverAssessed(f, obj) && whole
+		case 6:
+			whole = x.field_FrameworkCoverage_courses(f, obj) && whole
+		case 7:
+			whole = x.field_FrameworkCoverage_rows(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_FrameworkCoverage_version(f *plan.Field, obj *course.Coverage) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_FrameworkCoverage_total(f *plan.Field, obj *course.Coverage) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Total())
+}
+
+func (x *writing) field_FrameworkCoverage_introduced(f *plan.Field, obj *course.Coverage) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Introduced())
+}
+
+func (x *writing) field_FrameworkCoverage_practised(f *plan.Field, obj *course.Coverage) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Practised())
+}
+
+func (x *writing) field_FrameworkCoverage_assessed(f *plan.Field, obj *course.Coverage) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Assessed())
+}
+
+func (x *writing) field_FrameworkCoverage_neverAssessed(f *plan.Field, obj *course.Coverage) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.NeverAssessed())
+}
+
+func (x *writing) field_FrameworkCoverage_courses(f *plan.Field, obj *course.Coverage) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []course.Course, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.FrameworkCoverage().Courses(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCourse2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourseᚄ(f, v)
+}
+
+func (x *writing) field_FrameworkCoverage_rows(f *plan.Field, obj *course.Coverage) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_FrameworkCoverage_rows_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[course.Row], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.FrameworkCoverage().Rows(ctx, obj, fc.Args["assessed"].(*string), fc.Args["aligned"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCoverageRowConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
 func (x *writing) write_FrameworkEdge(fields []plan.Field, obj *page.Edge[framework.Framework]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -3063,6 +4280,204 @@ func (x *writing) field_FrameworkEdge_node(f *plan.Field, obj *page.Edge[framewo
 	x.Into(f)
 	defer x.Out()
 	return x.writeNFramework2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐFramework(f, obj.Node)
+}
+
+func (x *writing) write_FrameworkProblem(fields []plan.Field, obj *framework.Problem) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("FrameworkProblem")
+		case 0:
+			whole = x.field_FrameworkProblem_kind(f, obj) && whole
+		case 1:
+			whole = x.field_FrameworkProblem_competencies(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_FrameworkProblem_kind(f *plan.Field, obj *framework.Problem) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFrameworkProblemKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_FrameworkProblem_competencies(f *plan.Field, obj *framework.Problem) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []framework.Item, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.FrameworkProblem().Competencies(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCompetency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemᚄ(f, v)
+}
+
+func (x *writing) write_FrameworkVersion(fields []plan.Field, obj *framework.Version) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("FrameworkVersion")
+		case 0:
+			whole = x.field_FrameworkVersion_version(f, obj) && whole
+		case 1:
+			if !x.field_FrameworkVersion_label(f, obj) {
+				x.Null()
+			}
+		case 2:
+			whole = x.field_FrameworkVersion_reason(f, obj) && whole
+		case 3:
+			whole = x.field_FrameworkVersion_added(f, obj) && whole
+		case 4:
+			whole = x.field_FrameworkVersion_changed(f, obj) && whole
+		case 5:
+			whole = x.field_FrameworkVersion_retired(f, obj) && whole
+		case 6:
+			whole = x.field_FrameworkVersion_recordedAt(f, obj) && whole
+		case 7:
+			whole = x.field_FrameworkVersion_recordedBy(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_FrameworkVersion_version(f *plan.Field, obj *framework.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_FrameworkVersion_label(f *plan.Field, obj *framework.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Label)
+}
+
+func (x *writing) field_FrameworkVersion_reason(f *plan.Field, obj *framework.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
+}
+
+func (x *writing) field_FrameworkVersion_added(f *plan.Field, obj *framework.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Added)
+}
+
+func (x *writing) field_FrameworkVersion_changed(f *plan.Field, obj *framework.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Changed)
+}
+
+func (x *writing) field_FrameworkVersion_retired(f *plan.Field, obj *framework.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Retired)
+}
+
+func (x *writing) field_FrameworkVersion_recordedAt(f *plan.Field, obj *framework.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
+}
+
+func (x *writing) field_FrameworkVersion_recordedBy(f *plan.Field, obj *framework.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.RecordedBy)
+}
+
+func (x *writing) write_FrameworkVersionConnection(fields []plan.Field, obj *page.Connection[framework.Version]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("FrameworkVersionConnection")
+		case 0:
+			whole = x.field_FrameworkVersionConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_FrameworkVersionConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_FrameworkVersionConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_FrameworkVersionConnection_edges(f *plan.Field, obj *page.Connection[framework.Version]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFrameworkVersionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+}
+
+func (x *writing) field_FrameworkVersionConnection_nodes(f *plan.Field, obj *page.Connection[framework.Version]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFrameworkVersion2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐVersionᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_FrameworkVersionConnection_pageInfo(f *plan.Field, obj *page.Connection[framework.Version]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_FrameworkVersionEdge(fields []plan.Field, obj *page.Edge[framework.Version]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("FrameworkVersionEdge")
+		case 0:
+			whole = x.field_FrameworkVersionEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_FrameworkVersionEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_FrameworkVersionEdge_cursor(f *plan.Field, obj *page.Edge[framework.Version]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_FrameworkVersionEdge_node(f *plan.Field, obj *page.Edge[framework.Version]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFrameworkVersion2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐVersion(f, obj.Node)
 }
 
 func (x *writing) write_IdentifierEntry(fields []plan.Field, obj *model.IdentifierEntry) bool {
@@ -4092,6 +5507,51 @@ func (x *writing) field_LearnerName_reason(f *plan.Field, obj *learner.Name) boo
 	return x.writeNString2string(f, obj.Reason)
 }
 
+func (x *writing) write_MemberChange(fields []plan.Field, obj *framework.MemberChange) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("MemberChange")
+		case 0:
+			whole = x.field_MemberChange_name(f, obj) && whole
+		case 1:
+			if !x.field_MemberChange_before(f, obj) {
+				x.Null()
+			}
+		case 2:
+			if !x.field_MemberChange_after(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_MemberChange_name(f *plan.Field, obj *framework.MemberChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_MemberChange_before(f *plan.Field, obj *framework.MemberChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Before)
+}
+
+func (x *writing) field_MemberChange_after(f *plan.Field, obj *framework.MemberChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.After)
+}
+
 func (x *writing) write_Omission(fields []plan.Field, obj *record.Omission) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -4273,24 +5733,30 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 		case 14:
 			whole = x.field_Query_frameworks(f) && whole
 		case 15:
-			if !x.field_Query_competency(f) {
+			if !x.field_Query_previewFramework(f) {
 				x.Null()
 			}
 		case 16:
-			if !x.field_Query_institution(f) {
-				x.Null()
-			}
+			whole = x.field_Query_crosswalks(f) && whole
 		case 17:
-			if !x.field_Query_learner(f) {
+			if !x.field_Query_competency(f) {
 				x.Null()
 			}
 		case 18:
-			whole = x.field_Query_learners(f) && whole
+			if !x.field_Query_institution(f) {
+				x.Null()
+			}
 		case 19:
-			if !x.field_Query_record(f) {
+			if !x.field_Query_learner(f) {
 				x.Null()
 			}
 		case 20:
+			whole = x.field_Query_learners(f) && whole
+		case 21:
+			if !x.field_Query_record(f) {
+				x.Null()
+			}
+		case 22:
 			whole = x.field_Query_verifyCredential(f) && whole
 		}
 	}
@@ -4564,6 +6030,42 @@ func (x *writing) field_Query_frameworks(f *plan.Field) bool {
 		return x.Fail(err)
 	}
 	return x.writeNFrameworkConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) field_Query_previewFramework(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_previewFramework_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *framework.Comparison, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().PreviewFramework(ctx, fc.Args["uploadId"].(string), fc.Args["kind"].(*exchange.Kind), fc.Args["frameworkId"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOFrameworkComparison2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐComparison(f, v)
+}
+
+func (x *writing) field_Query_crosswalks(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_crosswalks_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[framework.Crosswalk], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().Crosswalks(ctx, fc.Args["filter"].(*framework.CrosswalkFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCrosswalkConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
 func (x *writing) field_Query_competency(f *plan.Field) bool {
@@ -6314,6 +7816,53 @@ func (x *writing) writeNAssociation2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	return x.End()
 }
 
+func (x *writing) writeNAssociationChange2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐLinkChange(f *plan.Field, v framework.LinkChange) bool {
+	return x.write_AssociationChange(f.Sub.Of("AssociationChange"), &v)
+}
+
+func (x *writing) writeNAssociationChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐLinkChangeᚄ(f *plan.Field, v []framework.LinkChange) bool {
+	fields := f.Sub.Of("AssociationChange")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_AssociationChange(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNAssociationChangeConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[framework.LinkChange]) bool {
+	if v == nil {
+		return x.Missing("AssociationChangeConnection!")
+	}
+	return x.write_AssociationChangeConnection(f.Sub.Of("AssociationChangeConnection"), v)
+}
+
+func (x *writing) writeNAssociationChangeEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[framework.LinkChange]) bool {
+	return x.write_AssociationChangeEdge(f.Sub.Of("AssociationChangeEdge"), &v)
+}
+
+func (x *writing) writeNAssociationChangeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[framework.LinkChange]) bool {
+	fields := f.Sub.Of("AssociationChangeEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_AssociationChangeEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
 func (x *writing) writeNAuditLine2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋauditᚐLine(f *plan.Field, v audit.Line) bool {
 	return x.write_AuditLine(f.Sub.Of("AuditLine"), &v)
 }
@@ -6354,6 +7903,26 @@ func (x *writing) writeNAuditLineEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	return x.End()
 }
 
+func (x *writing) writeNAwardedCompetency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAgainst(f *plan.Field, v assertion.Against) bool {
+	return x.write_AwardedCompetency(f.Sub.Of("AwardedCompetency"), &v)
+}
+
+func (x *writing) writeNAwardedCompetency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAgainstᚄ(f *plan.Field, v []assertion.Against) bool {
+	fields := f.Sub.Of("AwardedCompetency")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_AwardedCompetency(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
 func (x *writing) writeNBoolean2bool(f *plan.Field, v bool) bool {
 	return x.Bool(bool(v))
 }
@@ -6383,6 +7952,53 @@ func (x *writing) writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinter
 		return x.Missing("Competency!")
 	}
 	return x.write_Competency(f.Sub.Of("Competency"), v)
+}
+
+func (x *writing) writeNCompetencyChange2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemChange(f *plan.Field, v framework.ItemChange) bool {
+	return x.write_CompetencyChange(f.Sub.Of("CompetencyChange"), &v)
+}
+
+func (x *writing) writeNCompetencyChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemChangeᚄ(f *plan.Field, v []framework.ItemChange) bool {
+	fields := f.Sub.Of("CompetencyChange")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_CompetencyChange(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNCompetencyChangeConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[framework.ItemChange]) bool {
+	if v == nil {
+		return x.Missing("CompetencyChangeConnection!")
+	}
+	return x.write_CompetencyChangeConnection(f.Sub.Of("CompetencyChangeConnection"), v)
+}
+
+func (x *writing) writeNCompetencyChangeEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[framework.ItemChange]) bool {
+	return x.write_CompetencyChangeEdge(f.Sub.Of("CompetencyChangeEdge"), &v)
+}
+
+func (x *writing) writeNCompetencyChangeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[framework.ItemChange]) bool {
+	fields := f.Sub.Of("CompetencyChangeEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_CompetencyChangeEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
 }
 
 func (x *writing) writeNCompetencyConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[framework.Item]) bool {
@@ -6486,6 +8102,57 @@ func (x *writing) writeNCourseMapping2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	return x.End()
 }
 
+func (x *writing) writeNCover2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "Cover!")
+}
+
+func (x *writing) writeNCoverageRow2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐRow(f *plan.Field, v course.Row) bool {
+	return x.write_CoverageRow(f.Sub.Of("CoverageRow"), &v)
+}
+
+func (x *writing) writeNCoverageRow2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐRowᚄ(f *plan.Field, v []course.Row) bool {
+	fields := f.Sub.Of("CoverageRow")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_CoverageRow(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNCoverageRowConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[course.Row]) bool {
+	if v == nil {
+		return x.Missing("CoverageRowConnection!")
+	}
+	return x.write_CoverageRowConnection(f.Sub.Of("CoverageRowConnection"), v)
+}
+
+func (x *writing) writeNCoverageRowEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[course.Row]) bool {
+	return x.write_CoverageRowEdge(f.Sub.Of("CoverageRowEdge"), &v)
+}
+
+func (x *writing) writeNCoverageRowEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[course.Row]) bool {
+	fields := f.Sub.Of("CoverageRowEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_CoverageRowEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
 func (x *writing) writeNCredential2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredential(f *plan.Field, v credential.Credential) bool {
 	return x.write_Credential(f.Sub.Of("Credential"), &v)
 }
@@ -6549,6 +8216,57 @@ func (x *writing) writeNCredentialStatus2string(f *plan.Field, v string) bool {
 	return x.Leaf(model.MarshalLower(v), true, "CredentialStatus!")
 }
 
+func (x *writing) writeNCrosswalk2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐCrosswalk(f *plan.Field, v framework.Crosswalk) bool {
+	return x.write_Crosswalk(f.Sub.Of("Crosswalk"), &v)
+}
+
+func (x *writing) writeNCrosswalk2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐCrosswalkᚄ(f *plan.Field, v []framework.Crosswalk) bool {
+	fields := f.Sub.Of("Crosswalk")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_Crosswalk(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNCrosswalkConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[framework.Crosswalk]) bool {
+	if v == nil {
+		return x.Missing("CrosswalkConnection!")
+	}
+	return x.write_CrosswalkConnection(f.Sub.Of("CrosswalkConnection"), v)
+}
+
+func (x *writing) writeNCrosswalkDirection2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "CrosswalkDirection!")
+}
+
+func (x *writing) writeNCrosswalkEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[framework.Crosswalk]) bool {
+	return x.write_CrosswalkEdge(f.Sub.Of("CrosswalkEdge"), &v)
+}
+
+func (x *writing) writeNCrosswalkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[framework.Crosswalk]) bool {
+	fields := f.Sub.Of("CrosswalkEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_CrosswalkEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
 func (x *writing) writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f *plan.Field, v day.Date) bool {
 	return x.Leaf(v, false, "")
 }
@@ -6581,6 +8299,10 @@ func (x *writing) writeNEvidence2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinterna
 	return x.End()
 }
 
+func (x *writing) writeNFloat2float64(f *plan.Field, v float64) bool {
+	return x.Float(float64(v))
+}
+
 func (x *writing) writeNFramework2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐFramework(f *plan.Field, v framework.Framework) bool {
 	return x.write_Framework(f.Sub.Of("Framework"), &v)
 }
@@ -6608,6 +8330,10 @@ func (x *writing) writeNFramework2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	return x.write_Framework(f.Sub.Of("Framework"), v)
 }
 
+func (x *writing) writeNFrameworkChangeKind2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "FrameworkChangeKind!")
+}
+
 func (x *writing) writeNFrameworkConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[framework.Framework]) bool {
 	if v == nil {
 		return x.Missing("FrameworkConnection!")
@@ -6627,6 +8353,77 @@ func (x *writing) writeNFrameworkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 		x.Item(i)
 		x.At(i)
 		whole = x.write_FrameworkEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNFrameworkProblem2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐProblem(f *plan.Field, v framework.Problem) bool {
+	return x.write_FrameworkProblem(f.Sub.Of("FrameworkProblem"), &v)
+}
+
+func (x *writing) writeNFrameworkProblem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐProblemᚄ(f *plan.Field, v []framework.Problem) bool {
+	fields := f.Sub.Of("FrameworkProblem")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_FrameworkProblem(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNFrameworkProblemKind2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "FrameworkProblemKind!")
+}
+
+func (x *writing) writeNFrameworkVersion2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐVersion(f *plan.Field, v framework.Version) bool {
+	return x.write_FrameworkVersion(f.Sub.Of("FrameworkVersion"), &v)
+}
+
+func (x *writing) writeNFrameworkVersion2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐVersionᚄ(f *plan.Field, v []framework.Version) bool {
+	fields := f.Sub.Of("FrameworkVersion")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_FrameworkVersion(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNFrameworkVersionConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[framework.Version]) bool {
+	if v == nil {
+		return x.Missing("FrameworkVersionConnection!")
+	}
+	return x.write_FrameworkVersionConnection(f.Sub.Of("FrameworkVersionConnection"), v)
+}
+
+func (x *writing) writeNFrameworkVersionEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[framework.Version]) bool {
+	return x.write_FrameworkVersionEdge(f.Sub.Of("FrameworkVersionEdge"), &v)
+}
+
+func (x *writing) writeNFrameworkVersionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[framework.Version]) bool {
+	fields := f.Sub.Of("FrameworkVersionEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_FrameworkVersionEdge(fields, &v[i]) && whole
 		x.Out()
 	}
 	if !whole {
@@ -6849,6 +8646,26 @@ func (x *writing) writeNLearnerName2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	return x.End()
 }
 
+func (x *writing) writeNMemberChange2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐMemberChange(f *plan.Field, v framework.MemberChange) bool {
+	return x.write_MemberChange(f.Sub.Of("MemberChange"), &v)
+}
+
+func (x *writing) writeNMemberChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐMemberChangeᚄ(f *plan.Field, v []framework.MemberChange) bool {
+	fields := f.Sub.Of("MemberChange")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_MemberChange(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
 func (x *writing) writeNNode2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐNode(f *plan.Field, v []model.Node) bool {
 	mark, whole := x.Mark(), true
 	x.Begin()
@@ -6888,6 +8705,10 @@ func (x *writing) writeNOmission2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinterna
 
 func (x *writing) writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f *plan.Field, v page.Info) bool {
 	return x.write_PageInfo(f.Sub.Of("PageInfo"), &v)
+}
+
+func (x *writing) writeNPublication2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "Publication!")
 }
 
 func (x *writing) writeNRecord2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f *plan.Field, v record.Record) bool {
@@ -7385,6 +9206,20 @@ func (x *writing) writeOFramework2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋintern
 		return false
 	}
 	return x.write_Framework(f.Sub.Of("Framework"), v)
+}
+
+func (x *writing) writeOFrameworkComparison2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐComparison(f *plan.Field, v *framework.Comparison) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_FrameworkComparison(f.Sub.Of("FrameworkComparison"), v)
+}
+
+func (x *writing) writeOFrameworkCoverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCoverage(f *plan.Field, v *course.Coverage) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_FrameworkCoverage(f.Sub.Of("FrameworkCoverage"), v)
 }
 
 func (x *writing) writeOIdentifierEntry2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐIdentifierEntryᚄ(f *plan.Field, v []model.IdentifierEntry) bool {

@@ -18,6 +18,7 @@ import (
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
@@ -107,8 +108,32 @@ type AchievementFilter struct {
 	Type *string `json:"type,omitempty"`
 	// Aligned to this competency.
 	CompetencyID *string `json:"competencyId,omitempty"`
+	// Aligned to some competency that is here, or to none.
+	Aligned *bool `json:"aligned,omitempty"`
 	// Retired achievements as well.
 	Retired *bool `json:"retired,omitempty"`
+}
+
+// A competency to add.
+type AddCompetencyInput struct {
+	// Which framework, by id, CASE identifier or ref:SYSTEM:VALUE.
+	FrameworkID string `json:"frameworkId"`
+	// Refuse with CONFLICT when the framework has another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// The competency to stand below, by id or CASE identifier; the top unless said.
+	ParentID *string `json:"parentId,omitempty"`
+	// The place among its siblings, from 1; the last unless said.
+	Position *int `json:"position,omitempty"`
+	// What is said of it.
+	Competency *framework.Statement `json:"competency"`
+}
+
+// The competency that was added.
+type AddCompetencyPayload struct {
+	// The competency as it is now; null when nothing was done.
+	Competency *framework.Item `json:"competency,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // An identifier to add.
@@ -167,6 +192,46 @@ type AlignAchievementToCoursePayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// A file to apply.
+type ApplyFrameworkUpdateInput struct {
+	// The file, by the id that the upload answered with.
+	UploadID string `json:"uploadId"`
+	// What the file is.
+	Kind *exchange.Kind `json:"kind,omitempty"`
+	// The framework that a table is of; a file of another kind names it.
+	FrameworkID *string `json:"frameworkId,omitempty"`
+	// The fromVersion of the preview. Refuse with CONFLICT when the framework has another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+}
+
+// The framework with the file in it.
+type ApplyFrameworkUpdatePayload struct {
+	// The framework as it is now; null when nothing was done.
+	Framework *framework.Framework `json:"framework,omitempty"`
+	// What was changed.
+	Comparison *framework.Comparison `json:"comparison,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// A crosswalk to approve.
+type ApproveCrosswalkInput struct {
+	// Which crosswalk.
+	ID string `json:"id"`
+	// The person or body that stands for it.
+	Approver string `json:"approver"`
+	// Refuse with CONFLICT when the crosswalk has another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+}
+
+// The crosswalk as it is now.
+type ApproveCrosswalkPayload struct {
+	// The crosswalk as it is now; null when nothing was done.
+	Crosswalk *framework.Crosswalk `json:"crosswalk,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // Whose record.
 type AssembleRecordInput struct {
 	// A second request with the same key answers as the first; 1 to 255 bytes.
@@ -219,6 +284,26 @@ type AssertionFilter struct {
 	AchievedUntil *day.Date `json:"achievedUntil,omitempty"`
 	// Withdrawn ones as well.
 	Withdrawn *bool `json:"withdrawn,omitempty"`
+}
+
+// An association to make.
+type AssociateCompetenciesInput struct {
+	// Which competency, by id or CASE identifier.
+	ID string `json:"id"`
+	// A CASE association type other than isChildOf, read: this one, type, the other.
+	Type string `json:"type"`
+	// The other competency, by id or CASE identifier.
+	OtherID string `json:"otherId"`
+	// Refuse with CONFLICT when the framework has another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+}
+
+// The competency that it leads from.
+type AssociateCompetenciesPayload struct {
+	// The competency as it is now; null when nothing was done.
+	Competency *framework.Item `json:"competency,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Which lines.
@@ -353,6 +438,20 @@ type CreateAPIClientPayload struct {
 	APIClient *institution.Client `json:"apiClient,omitempty"`
 	// The bearer token. It cannot be shown again.
 	Token *string `json:"token,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// A framework to make.
+type CreateFrameworkInput struct {
+	// What is said of it.
+	Framework *framework.Document `json:"framework"`
+}
+
+// The framework that was made.
+type CreateFrameworkPayload struct {
+	// The framework as it is now; null when nothing was done.
+	Framework *framework.Framework `json:"framework,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }
@@ -503,6 +602,22 @@ type DefinitionAlignmentInput struct {
 	TargetURL string `json:"targetUrl"`
 }
 
+// An association to take out.
+type DissociateCompetenciesInput struct {
+	// Which association, by id or CASE identifier.
+	ID string `json:"id"`
+	// Refuse with CONFLICT when the framework has another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+}
+
+// The framework as it is now.
+type DissociateCompetenciesPayload struct {
+	// The framework as it is now; null when nothing was done.
+	Framework *framework.Framework `json:"framework,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // What shows it; an address or a narrative.
 type EvidenceInput struct {
 	// Where it is to be seen.
@@ -621,6 +736,46 @@ type MapCompetencyPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// Where a competency goes.
+type MoveCompetencyInput struct {
+	// Which competency, by id or CASE identifier.
+	ID string `json:"id"`
+	// Refuse with CONFLICT when the framework has another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// The competency to stand below, by id or CASE identifier; the top unless said.
+	ParentID *string `json:"parentId,omitempty"`
+	// The place among its siblings, from 1; the last unless said.
+	Position *int `json:"position,omitempty"`
+}
+
+// The competency as it is now.
+type MoveCompetencyPayload struct {
+	// The competency as it is now; null when nothing was done.
+	Competency *framework.Item `json:"competency,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// An order.
+type OrderCompetenciesInput struct {
+	// Which framework, by id, CASE identifier or ref:SYSTEM:VALUE.
+	FrameworkID string `json:"frameworkId"`
+	// Refuse with CONFLICT when the framework has another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// The parent, by id or CASE identifier; the top unless said.
+	ParentID *string `json:"parentId,omitempty"`
+	// All that stand below it, by id or CASE identifier, in their order.
+	Order []string `json:"order"`
+}
+
+// The framework as it is now.
+type OrderCompetenciesPayload struct {
+	// The framework as it is now; null when nothing was done.
+	Framework *framework.Framework `json:"framework,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // Who made an achievement.
 type Profile struct {
 	// Their id, an address.
@@ -631,6 +786,30 @@ type Profile struct {
 	URL *string `json:"url,omitempty"`
 	// The e-mail address.
 	Email *string `json:"email,omitempty"`
+}
+
+// The crosswalk that was proposed.
+type ProposeCrosswalkPayload struct {
+	// The crosswalk as it is now; null when nothing was done.
+	Crosswalk *framework.Crosswalk `json:"crosswalk,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// Who may read a framework.
+type PublishFrameworkInput struct {
+	// Which framework, by id, CASE identifier or ref:SYSTEM:VALUE.
+	ID string `json:"id"`
+	// Who may read it.
+	Publication string `json:"publication"`
+}
+
+// The framework as it is now.
+type PublishFrameworkPayload struct {
+	// The framework as it is now; null when nothing was done.
+	Framework *framework.Framework `json:"framework,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Which credential to replace.
@@ -719,6 +898,24 @@ type RenameLearnerPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// A competency to replace.
+type ReplaceCompetencyInput struct {
+	// Which competency, by id or CASE identifier.
+	ID string `json:"id"`
+	// Refuse with CONFLICT when the framework has another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// Those that stand in its place, by id or CASE identifier, of the same framework.
+	ReplacedBy []string `json:"replacedBy"`
+}
+
+// The competency as it is now.
+type ReplaceCompetencyPayload struct {
+	// The competency as it is now; null when nothing was done.
+	Competency *framework.Item `json:"competency,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // A kind of result that an award can have.
 type ResultDescription struct {
 	// An address, or a word that is unique in the achievement.
@@ -793,6 +990,22 @@ type RetireAchievementPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// A competency to retire.
+type RetireCompetencyInput struct {
+	// Which competency, by id or CASE identifier.
+	ID string `json:"id"`
+	// Refuse with CONFLICT when the framework has another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+}
+
+// The competency as it is now.
+type RetireCompetencyPayload struct {
+	// The competency as it is now; null when nothing was done.
+	Competency *framework.Item `json:"competency,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // Which course to retire.
 type RetireCourseInput struct {
 	// Which course, by id or ref:SYSTEM:VALUE.
@@ -825,6 +1038,24 @@ type ReviseAchievementPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// What is said of a competency from now on.
+type ReviseCompetencyInput struct {
+	// Which competency, by id or CASE identifier.
+	ID string `json:"id"`
+	// Refuse with CONFLICT when the framework has another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// What is said of it from now on.
+	Competency *framework.Statement `json:"competency"`
+}
+
+// The competency as it is now.
+type ReviseCompetencyPayload struct {
+	// The competency as it is now; null when nothing was done.
+	Competency *framework.Item `json:"competency,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // What to change about a course; fields left out stay.
 type ReviseCourseInput struct {
 	// Which course, by id or ref:SYSTEM:VALUE.
@@ -851,6 +1082,24 @@ type ReviseCourseInput struct {
 type ReviseCoursePayload struct {
 	// The course as it is now; null when nothing was done.
 	Course *course.Course `json:"course,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// What is said of a framework from now on.
+type ReviseFrameworkInput struct {
+	// Which framework, by id, CASE identifier or ref:SYSTEM:VALUE.
+	ID string `json:"id"`
+	// Refuse with CONFLICT when the framework has another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// What is said of it from now on.
+	Framework *framework.Document `json:"framework"`
+}
+
+// The framework as it is now.
+type ReviseFrameworkPayload struct {
+	// The framework as it is now; null when nothing was done.
+	Framework *framework.Framework `json:"framework,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }
@@ -1055,6 +1304,8 @@ type StartImportInput struct {
 	UploadID string `json:"uploadId"`
 	// The external system that ids in the file belong to; import unless said.
 	System *string `json:"system,omitempty"`
+	// The framework that a FRAMEWORK_TABLE is of; a new one unless said.
+	FrameworkID *string `json:"frameworkId,omitempty"`
 	// Where the file's headers differ from the names of the fields.
 	Columns []exchange.Column `json:"columns,omitempty"`
 	// csv or ndjson; looked for unless said.
@@ -1153,6 +1404,24 @@ type WithdrawAssertionInput struct {
 type WithdrawAssertionPayload struct {
 	// The award as it is now; null when nothing was done.
 	Assertion *assertion.Assertion `json:"assertion,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// A crosswalk to end.
+type WithdrawCrosswalkInput struct {
+	// Which crosswalk.
+	ID string `json:"id"`
+	// Why.
+	Reason string `json:"reason"`
+	// Refuse with CONFLICT when the crosswalk has another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+}
+
+// The crosswalk as it is now.
+type WithdrawCrosswalkPayload struct {
+	// The crosswalk as it is now; null when nothing was done.
+	Crosswalk *framework.Crosswalk `json:"crosswalk,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }

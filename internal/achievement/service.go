@@ -169,6 +169,7 @@ type Filter struct {
 	Text    *string           // part of the name
 	Type    *string           // achievementType
 	ItemID  *framework.ItemID // aligned to this competency
+	Aligned *bool             // to a competency that is here, or to none
 	Retired bool              // retired achievements as well
 }
 

@@ -176,10 +176,12 @@ func list(ctx context.Context, tx pgx.Tx, who access.Actor, f Filter, after curs
 		  and (@text::text is null or a.name ilike @text)
 		  and (@item::text is null or exists (select from achievement_alignment l
 			where l.institution_id = a.institution_id and l.achievement_id = a.id and l.item_id = @item))
+		  and (@aligned::bool is null or @aligned = exists (select from achievement_alignment l
+			where l.institution_id = a.institution_id and l.achievement_id = a.id and l.item_id is not null))
 		order by a.name collate "C", a.id
 		limit @limit`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "name": after.Name, "id": after.ID, "retired": f.Retired, "type": f.Type, "text": text,
-			"item": f.ItemID, "limit": limit})
+			"item": f.ItemID, "aligned": f.Aligned, "limit": limit})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Achievement])
 }
 

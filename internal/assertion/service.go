@@ -355,6 +355,34 @@ func (s *Service) OfItems(ctx context.Context, who access.Actor, ids []framework
 	return pages(ctx, s, who, ids, f, a, ofItems)
 }
 
+// HoldersOf is how many learners have an award, not withdrawn, of an
+// achievement that is aligned to each competency. Staff.
+func (s *Service) HoldersOf(ctx context.Context, who access.Actor, ids []framework.ItemID) (map[framework.ItemID]int, error) {
+	if err := access.Check(who, access.ReadLearner); err != nil {
+		return nil, err
+	}
+	if !who.Staff() {
+		return nil, fault.New(fault.Forbidden, "Only staff may see how many learners hold a competency.")
+	}
+	all := make(map[framework.ItemID]int, len(ids))
+	err := s.read(ctx, who, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			select l.item_id, count(distinct a.learner_id)
+			from achievement_alignment l
+			join assertion a on a.institution_id = l.institution_id and a.achievement_id = l.achievement_id and a.withdrawn_at is null
+			where l.institution_id = @institution and l.item_id = any(@ids)
+			group by l.item_id`, pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids})
+		if err != nil {
+			return err
+		}
+		var item framework.ItemID
+		var n int
+		_, err = pgx.ForEachRow(rows, []any{&item, &n}, func() error { all[item] = n; return nil })
+		return err
+	})
+	return all, err
+}
+
 // List are all assertions, newest first.
 func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.Args) (page.Connection[Assertion], error) {
 	all, err := pages(ctx, s, who, []string{""}, f, a, everyone)

@@ -24,6 +24,7 @@ type Service struct {
 
 	known  shelves.Shelf[ID, Course]
 	mapped shelves.Shelf[ID, []Mapping]
+	Frameworks *framework.Service // for the graphs that a coverage is worked out on
 }
 
 // Define adds a course; Conflict when the code or reference is taken.

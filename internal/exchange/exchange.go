@@ -15,6 +15,7 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/tabular"
 )
 
@@ -23,8 +24,10 @@ type Kind string
 
 // The kinds.
 const (
-	CasePackage  Kind = "CASE_PACKAGE" // a CASE 1.0 or 1.1 CFPackage, JSON
-	Courses      Kind = "COURSES"      // CSV or NDJSON, as all that follow but achievements
+	CasePackage  Kind = "CASE_PACKAGE"    // a CASE 1.0 or 1.1 CFPackage, JSON
+	CtdlASN      Kind = "CTDL_ASN"        // a CTDL-ASN competency framework, JSON-LD
+	Table        Kind = "FRAMEWORK_TABLE" // CSV or NDJSON, whole like the two before
+	Courses      Kind = "COURSES"         // CSV or NDJSON, as all that follow but achievements
 	CourseMap    Kind = "COURSE_MAP"
 	Achievements Kind = "ACHIEVEMENTS" // Open Badges 3.0 Achievement or 2.0 BadgeClass: one, a JSON array, or NDJSON
 	Learners     Kind = "LEARNERS"
@@ -34,7 +37,12 @@ const (
 
 // Kinds are all kinds, in the order in which files depend on each other.
 func Kinds() []Kind {
-	return []Kind{CasePackage, Courses, CourseMap, Achievements, Learners, Results, Awards}
+	return []Kind{CasePackage, CtdlASN, Table, Courses, CourseMap, Achievements, Learners, Results, Awards}
+}
+
+// framework is the form of a framework's file, or empty for what is none.
+func (k Kind) framework() string {
+	return map[Kind]string{CasePackage: framework.CASE, CtdlASN: framework.CTDL, Table: framework.Table}[k]
 }
 
 // action is what an actor must be allowed besides importing.
@@ -78,6 +86,7 @@ type Options struct {
 	Delimiter   string   `json:"delimiter,omitempty"`  // , ; | or a tab
 	DateFormat  string   `json:"dateFormat,omitempty"` // YYYY-MM-DD, MM/DD/YYYY, DD/MM/YYYY, DD.MM.YYYY or YYYYMMDD
 	ErrorPolicy string   `json:"errorPolicy,omitempty"`
+	Framework   string   `json:"framework,omitempty"` // that a table is of; a new one unless said
 }
 
 // DefaultSystem is the external system of ids in a file that names none.

@@ -50,10 +50,10 @@ func (s *Service) Run(ctx context.Context, system access.Actor, job string) erro
 	}
 	who := system
 	who.ID = j.CreatedBy // what is written was written for whoever asked
-	file := &chunks{ctx: ctx, s: s, who: system, upload: text(j.UploadID)}
+	file := s.inShort(ctx, system, text(j.UploadID))
 	switch {
-	case j.Kind == CasePackage:
-		err = s.runPackage(ctx, who, j, file)
+	case j.Kind.framework() != "":
+		err = s.runPackage(ctx, who, j)
 	case j.Options.ErrorPolicy == RejectAll:
 		err = s.runWhole(ctx, who, j, file)
 	default:
@@ -119,13 +119,13 @@ func (s *Service) end(ctx context.Context, tx pgx.Tx, who access.Actor, j Job, e
 		"created": j.CreatedCount, "updated": j.UpdatedCount, "unchanged": j.UnchangedCount, "failed": j.FailedCount}})
 }
 
-// runPackage reads a CASE package, whole or not at all.
-func (s *Service) runPackage(ctx context.Context, who access.Actor, j Job, file io.Reader) error {
+// runPackage reads a framework, whole or not at all.
+func (s *Service) runPackage(ctx context.Context, who access.Actor, j Job) error {
 	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
 		if err := mine(ctx, tx, who, j); err != nil {
 			return err
 		}
-		l, err := framework.Load(ctx, tx, who, bulk.Batch{Now: s.Now(), NewID: s.NewID}, file)
+		l, err := framework.LoadFile(ctx, tx, who, bulk.Batch{Now: s.Now(), NewID: s.NewID}, j.Options.framework(ctx, who, j.Kind, text(j.UploadID)))
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/testamur/testamur/internal/bulk"
 	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/once"
 	"github.com/testamur/testamur/internal/page"
@@ -25,6 +26,8 @@ type Service struct {
 	Now    func() time.Time
 	NewID  id.Source
 	Outbox *event.Outbox
+
+	Frameworks *framework.Service // for previews
 }
 
 // Start makes a job of an upload; it runs in the background. The actor must be

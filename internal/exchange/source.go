@@ -21,12 +21,7 @@ func open(j Job, r io.Reader) (source, error) {
 	if j.Kind == Achievements {
 		return newDefinitions(r), nil
 	}
-	columns := map[string]string{}
-	for _, c := range j.Options.Columns {
-		columns[c.Field] = c.Header
-	}
-	o := j.Options
-	t, err := tabular.NewReader(r, tabular.Options{Format: o.Format, Encoding: o.Encoding, Delimiter: o.Delimiter, Columns: columns, Fields: fields[j.Kind]})
+	t, err := tabular.NewReader(r, j.Options.table(j.Kind))
 	if err != nil {
 		return nil, err
 	}

@@ -71,24 +71,30 @@ func (s *Service) Receive(ctx context.Context, who access.Actor, name string, r 
 	return u, err
 }
 
-// chunks reads an upload, one chunk at a time, each in a short transaction.
+// chunks reads an upload, one chunk at a time.
 type chunks struct {
-	ctx      context.Context
-	s        *Service
-	who      access.Actor
-	upload   string
+	next     func(position int) ([]byte, error) // pgx.ErrNoRows behind the last
 	position int
 	rest     []byte
+}
+
+// inShort reads each chunk in a short transaction of its own.
+func (s *Service) inShort(ctx context.Context, who access.Actor, upload string) *chunks {
+	return &chunks{next: func(position int) (b []byte, err error) {
+		err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
+			b, err = chunkAt(ctx, tx, who, upload, position)
+			return err
+		})
+		return b, err
+	}}
 }
 
 // Read gives the next bytes.
 func (c *chunks) Read(p []byte) (int, error) {
 	if len(c.rest) == 0 {
 		c.position++
-		err := c.s.DB.Tenant(c.ctx, c.who, func(tx pgx.Tx) (err error) {
-			c.rest, err = chunkAt(c.ctx, tx, c.who, c.upload, c.position)
-			return err
-		})
+		var err error
+		c.rest, err = c.next(c.position)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return 0, io.EOF
 		}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -50,6 +49,26 @@ func (c Comparison) Count(kind string) int {
 		}
 	}
 	return n
+}
+
+// AddedCount is how many items are new.
+func (c Comparison) AddedCount() int { return c.Count(Added) }
+
+// ChangedCount is how many items read or stand otherwise.
+func (c Comparison) ChangedCount() int { return c.Count(Changed) }
+
+// RetiredCount is how many items are gone.
+func (c Comparison) RetiredCount() int { return c.Count(Retired) }
+
+// ReplacedCount is in how many items' place others stand.
+func (c Comparison) ReplacedCount() int { return c.Count(Replaced) }
+
+// Of are the changes of one kind, or all without one.
+func (c Comparison) Of(kind *string) []ItemChange {
+	if kind == nil {
+		return c.Items
+	}
+	return slices.DeleteFunc(slices.Clone(c.Items), func(i ItemChange) bool { return i.Kind != *kind })
 }
 
 // ItemChange is what becomes of one item.
@@ -373,13 +392,13 @@ var errPreview = errors.New("only a preview")
 
 // Preview says what a file would change, and changes nothing: it is imported,
 // compared and undone. *imscase.Refused says why the file cannot be imported.
-func (s *Service) Preview(ctx context.Context, who access.Actor, r io.Reader) (Comparison, error) {
+func (s *Service) Preview(ctx context.Context, who access.Actor, file File) (Comparison, error) {
 	if err := access.Check(who, access.DefineCatalog); err != nil {
 		return Comparison{}, err
 	}
 	var c Comparison
 	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
-		if _, c, err = s.loadAndCompare(ctx, tx, who, r); err != nil {
+		if _, c, err = s.loadAndCompare(ctx, tx, who, file); err != nil {
 			return err
 		}
 		return errPreview
@@ -392,14 +411,14 @@ func (s *Service) Preview(ctx context.Context, who access.Actor, r io.Reader) (C
 
 // Apply imports a file that was previewed. Conflict when expected is given and
 // the framework has another version by now: 0 stands for one that is not here.
-func (s *Service) Apply(ctx context.Context, who access.Actor, expected *int, r io.Reader) (Framework, Comparison, error) {
+func (s *Service) Apply(ctx context.Context, who access.Actor, expected *int, file File) (Framework, Comparison, error) {
 	if err := access.Check(who, access.DefineCatalog); err != nil {
 		return Framework{}, Comparison{}, err
 	}
 	var f Framework
 	var c Comparison
 	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
-		if f, c, err = s.loadAndCompare(ctx, tx, who, r); err != nil {
+		if f, c, err = s.loadAndCompare(ctx, tx, who, file); err != nil {
 			return err
 		}
 		if expected != nil && *expected != c.FromVersion {
@@ -415,8 +434,8 @@ func (s *Service) Apply(ctx context.Context, who access.Actor, expected *int, r 
 	return f, c, err
 }
 
-func (s *Service) loadAndCompare(ctx context.Context, tx pgx.Tx, who access.Actor, r io.Reader) (Framework, Comparison, error) {
-	l, err := Load(ctx, tx, who, bulk.Batch{Now: s.Now(), NewID: s.NewID}, r)
+func (s *Service) loadAndCompare(ctx context.Context, tx pgx.Tx, who access.Actor, file File) (Framework, Comparison, error) {
+	l, err := LoadFile(ctx, tx, who, bulk.Batch{Now: s.Now(), NewID: s.NewID}, file)
 	if err != nil {
 		return Framework{}, Comparison{}, err
 	}

@@ -3,14 +3,21 @@ package framework_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
 )
+
+func of(text string) framework.File {
+	return framework.File{Form: framework.CASE, Open: func(pgx.Tx) io.Reader { return strings.NewReader(text) }}
+}
 
 func said(c framework.Comparison) string {
 	var b strings.Builder
@@ -47,7 +54,7 @@ func TestPreviewSaysWhatApplyDoes(t *testing.T) {
 
 	preview := func(text string) framework.Comparison {
 		t.Helper()
-		c, err := b.Preview(t.Context(), b.designer, strings.NewReader(text))
+		c, err := b.Preview(t.Context(), b.designer, of(text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +65,7 @@ func TestPreviewSaysWhatApplyDoes(t *testing.T) {
 		t.Errorf("first: %+v", c)
 	}
 	zero := 0
-	f, _, err := b.Apply(t.Context(), b.designer, &zero, strings.NewReader(first))
+	f, _, err := b.Apply(t.Context(), b.designer, &zero, of(first))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,11 +79,11 @@ func TestPreviewSaysWhatApplyDoes(t *testing.T) {
 	if err := b.Export(t.Context(), b.designer, string(f.ID), 0, &before); err != nil || !equalJSON(t, before.Bytes(), []byte(first)) {
 		t.Errorf("the preview changed something: %v", err)
 	}
-	if _, _, err := b.Apply(t.Context(), b.designer, &zero, strings.NewReader(second)); fault.KindOf(err) != fault.Conflict {
+	if _, _, err := b.Apply(t.Context(), b.designer, &zero, of(second)); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("a stale version: %v", err)
 	}
 	one := 1
-	f, done, err := b.Apply(t.Context(), b.designer, &one, strings.NewReader(second))
+	f, done, err := b.Apply(t.Context(), b.designer, &one, of(second))
 	if err != nil || sortedSaid(done) != sortedSaid(c) || f.Version != 2 || f.Title != "T, second edition" {
 		t.Errorf("applied: %v\n%s", err, said(done))
 	}
@@ -103,7 +110,7 @@ func TestPreviewSaysWhatApplyDoes(t *testing.T) {
 	}
 	assessor := b.designer
 	assessor.Roles = []access.Role{access.Assessor}
-	if _, err := b.Preview(t.Context(), assessor, strings.NewReader(second)); fault.KindOf(err) != fault.Forbidden {
+	if _, err := b.Preview(t.Context(), assessor, of(second)); fault.KindOf(err) != fault.Forbidden {
 		t.Errorf("an assessor previews: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -333,6 +334,9 @@ func lock(ctx context.Context, tx pgx.Tx, who access.Actor, name string) (Framew
 	var source string
 	err = tx.QueryRow(ctx, `select source from framework where institution_id = @institution and id = @id for update`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "id": f.ID}).Scan(&source)
+	if errors.Is(err, pgx.ErrNoRows) { // who may not change it cannot lock it
+		return f, "", fault.Missing("framework")
+	}
 	if err != nil {
 		return f, "", err
 	}

@@ -62,6 +62,38 @@ type Abroad struct {
 	URI        string
 }
 
+// Problem is a place where a hierarchy is not one.
+type Problem struct {
+	Kind  string // Cycle or Orphan
+	Items []ItemID
+}
+
+// The kinds of problems.
+const (
+	Cycle  = "cycle"  // each item stands below itself, by way of the others
+	Orphan = "orphan" // the parent of the item is not in the framework
+)
+
+// Problems are the cycles and orphans of the Graph.
+func (g *Graph) Problems() []Problem {
+	all := []Problem{}
+	for _, c := range g.Cycles {
+		all = append(all, g.problem(Cycle, c...))
+	}
+	for _, o := range g.Orphans {
+		all = append(all, g.problem(Orphan, o))
+	}
+	return all
+}
+
+func (g *Graph) problem(kind string, identifiers ...string) Problem {
+	p := Problem{Kind: kind}
+	for _, identifier := range identifiers {
+		p.Items = append(p.Items, g.Nodes[g.byIdentifier[identifier]].ID)
+	}
+	return p
+}
+
 // Parents are the numbers directly above, in the package's order.
 func (g *Graph) Parents(i int32) []int32 { return g.up.of(i) }
 

@@ -75,19 +75,22 @@ type stage struct {
 // flushAt is how many rows are gathered before they are copied.
 const flushAt = 2000
 
+// open makes the temporary tables, which a connection then keeps, and empties
+// them, in case this transaction has staged something before.
 func (s *stage) open() error {
 	_, err := s.tx.Exec(s.ctx, `
-		create temp table import_item (id text collate "C", identifier text, uri text, full_statement text,
+		create temp table if not exists import_item (id text collate "C", identifier text, uri text, full_statement text,
 			abbreviated_statement text, human_coding_scheme text, list_enumeration text, item_type text, education_level text[],
 			concept_keywords text[], language text, notes text, status_start_on date, status_end_on date, changed_at timestamptz,
-			position int, source text) on commit drop;
-		create temp table import_link (id text collate "C", identifier text, uri text, type text, origin_identifier text, origin_uri text,
-			destination_identifier text, destination_uri text, sequence_number int, changed_at timestamptz, position int, source text) on commit drop;
-		create temp table import_rubric (id text collate "C", identifier text, uri text, title text, description text, position int, source text) on commit drop;
-		create temp table import_criterion (rubric text, id text collate "C", identifier text, uri text, category text, description text,
-			item_identifier text, weight double precision, position int) on commit drop;
-		create temp table import_level (criterion text, id text collate "C", identifier text, uri text, quality text, description text,
-			feedback text, score double precision, position int) on commit drop`)
+			position int, source text) on commit delete rows;
+		create temp table if not exists import_link (id text collate "C", identifier text, uri text, type text, origin_identifier text, origin_uri text,
+			destination_identifier text, destination_uri text, sequence_number int, changed_at timestamptz, position int, source text) on commit delete rows;
+		create temp table if not exists import_rubric (id text collate "C", identifier text, uri text, title text, description text, position int, source text) on commit delete rows;
+		create temp table if not exists import_criterion (rubric text, id text collate "C", identifier text, uri text, category text, description text,
+			item_identifier text, weight double precision, position int) on commit delete rows;
+		create temp table if not exists import_level (criterion text, id text collate "C", identifier text, uri text, quality text, description text,
+			feedback text, score double precision, position int) on commit delete rows;
+		delete from import_item; delete from import_link; delete from import_rubric; delete from import_criterion; delete from import_level`)
 	return err
 }
 

@@ -34,6 +34,12 @@ func find(ctx context.Context, tx pgx.Tx, who access.Actor, name string) (Framew
 	return f, err
 }
 
+// InTx is one framework by id, CASE identifier or ref:SYSTEM:VALUE in another
+// noun's transaction.
+func InTx(ctx context.Context, tx pgx.Tx, who access.Actor, name string) (Framework, error) {
+	return find(ctx, tx, who, name)
+}
+
 func listFrameworks(ctx context.Context, tx pgx.Tx, who access.Actor, f Filter, after frameworkCursor, limit int) ([]Framework, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+frameworkColumns+`

@@ -9,6 +9,7 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/page"
 )
 
 // Version is one state that a framework was in, from RecordedAt until the next.
@@ -100,4 +101,61 @@ func objects(ctx context.Context, tx pgx.Tx, who access.Actor, sql string, f ID,
 	rows, _ := tx.Query(ctx, `select * from (`+sql+`) as o order by position, object_id`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "framework": f, "version": version})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[object])
+}
+
+type versionCursor struct {
+	Version int `json:"v"`
+}
+
+// VersionsOf are the versions of each framework, newest first, one page of
+// each.
+func (s *Service) VersionsOf(ctx context.Context, who access.Actor, ids []ID, a page.Args) (map[ID]page.Connection[Version], error) {
+	limit, err := a.Limit()
+	if err != nil {
+		return nil, err
+	}
+	after, more, err := page.Key[versionCursor](a)
+	if err != nil {
+		return nil, err
+	}
+	var before *int
+	if more {
+		before = &after.Version
+	}
+	out := make(map[ID]page.Connection[Version], len(ids))
+	err = s.read(ctx, who, func(tx pgx.Tx) error {
+		rows, _ := tx.Query(ctx, `
+			select v.*
+			from unnest(@ids::text[]) as f (id)
+			cross join lateral (
+				select `+versionColumns+`
+				from framework_version
+				where institution_id = @institution and framework_id = f.id and (@before::int is null or version < @before)
+				order by version desc
+				limit @limit) as v`,
+			pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "before": before, "limit": limit + 1})
+		all, err := pgx.CollectRows(rows, pgx.RowToStructByName[Version])
+		byFramework := map[ID][]Version{}
+		for _, v := range all {
+			byFramework[v.FrameworkID] = append(byFramework[v.FrameworkID], v)
+		}
+		for _, id := range ids {
+			out[id] = page.Of(byFramework[id], limit, a, func(v Version) versionCursor { return versionCursor{v.Version} })
+		}
+		return err
+	})
+	return out, err
+}
+
+// ProblemsOf are the cycles and orphans of each framework.
+func (s *Service) ProblemsOf(ctx context.Context, who access.Actor, ids []ID) (map[ID][]Problem, error) {
+	all := make(map[ID][]Problem, len(ids))
+	err := s.read(ctx, who, func(tx pgx.Tx) error {
+		graphs, err := s.GraphsInTx(ctx, who, tx, ids)
+		for id, g := range graphs {
+			all[id] = g.Problems()
+		}
+		return err
+	})
+	return all, err
 }

@@ -87,6 +87,26 @@ func Cursor[K any](k K) string {
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
+// place is the key of a list that is at hand whole: how many came before.
+type place struct {
+	N int `json:"n"`
+}
+
+// Slice is one page of a list that is at hand whole and is the same each time.
+func Slice[T any](all []T, a Args) (Connection[T], error) {
+	limit, err := a.Limit()
+	if err != nil {
+		return Connection[T]{}, err
+	}
+	from, _, err := Key[place](a)
+	if err != nil {
+		return Connection[T]{}, err
+	}
+	at := max(0, min(from.N, len(all)))
+	n := at
+	return Of(all[at:min(len(all), at+limit+1)], limit, a, func(T) place { n++; return place{n} }), nil
+}
+
 // Of makes the page from limit+1 rows: the extra row only says that there is
 // more. key gives a node's sort key.
 func Of[T, K any](rows []T, limit int, a Args, key func(T) K) Connection[T] {

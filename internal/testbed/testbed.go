@@ -103,7 +103,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Institutions = &institution.Service{DB: db, Now: now, NewID: id.New}
 	b.Learners = &learner.Service{DB: db, Now: now, NewID: id.New}
 	b.Frameworks = &framework.Service{DB: db, Now: now, NewID: id.New, Origin: Origin}
-	b.Courses = &course.Service{DB: db, Now: now, NewID: id.New}
+	b.Courses = &course.Service{DB: db, Now: now, NewID: id.New, Frameworks: b.Frameworks}
 	b.Achievements = &achievement.Service{DB: db, Now: now, NewID: id.New}
 	b.Assertions = &assertion.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox}
 	b.Mastery = &mastery.Service{DB: db, Now: now, NewID: id.New, Frameworks: b.Frameworks}
@@ -111,7 +111,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Credentials = &credential.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Origin: Origin}
 	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials}
 	b.Verifier = &verify.Service{DB: db, Now: now, Institutions: b.Institutions, Keys: b.Keys, Origin: Origin}
-	b.Exchange = &exchange.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox}
+	b.Exchange = &exchange.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox, Frameworks: b.Frameworks}
 	return b
 }
 
