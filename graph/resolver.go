@@ -14,6 +14,7 @@ import (
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 )
 
@@ -28,6 +29,7 @@ type Resolver struct {
 	Keys         *keyring.Service
 	Credentials  *credential.Service
 	Records      *record.Service
+	Trust        *trust.Service
 	Verifier     *verify.Service
 	Exchange     *exchange.Service
 	Audit        *audit.Service

@@ -204,6 +204,8 @@ func (r *Resolver) node(ctx context.Context, name string) (model.Node, error) {
 		return asNode(l.record.Load(ctx, record.ID(name)))
 	case "job":
 		return asNode(l.job.Load(ctx, name))
+	case "iss":
+		return asNode(found(r.Trust.Find(ctx, actor(ctx), name)))
 	}
 	return nil, nil
 }

@@ -78,6 +78,11 @@ var steps = map[string]step{
 	"Query.auditLog":         {`{ auditLog { nodes { action } } }`, "auditLog.nodes.0.action", "administrator registrar", nothing},
 	"Query.verifyCredential": {`query($c: String!) { verifyCredential(credential: $c) { outcome } }`, "verifyCredential.outcome", everyone + " anonymous neighbour", ids("c", "document")},
 
+	"Query.knownIssuers":         {`{ knownIssuers { nodes { name } } }`, "knownIssuers.nodes.0.name", staffOnly, (*world).newIssuer},
+	"Mutation.addKnownIssuer":    {`mutation($n: String!) { addKnownIssuer(input: {entry: {name: "X", issuer: $n}}) { knownIssuer { id } userErrors { code } } }`, "addKnownIssuer.knownIssuer", "administrator registrar", (*world).newName},
+	"Mutation.reviseKnownIssuer": {`mutation($id: ID!, $n: String!) { reviseKnownIssuer(input: {id: $id, entry: {name: "Y", issuer: $n}}) { knownIssuer { id } userErrors { code } } }`, "reviseKnownIssuer.knownIssuer", "administrator registrar", (*world).newIssuer},
+	"Mutation.removeKnownIssuer": {`mutation($id: ID!) { removeKnownIssuer(input: {id: $id}) { knownIssuer { id } userErrors { code } } }`, "removeKnownIssuer.knownIssuer", "administrator registrar", (*world).newIssuer},
+
 	"Mutation.reviseInstitution":  {`mutation { reviseInstitution(input: {phone: "+1 555 0199"}) { institution { phone } userErrors { code } } }`, "reviseInstitution.institution", "administrator", (*world).newPhone},
 	"Mutation.addStaff":           {`mutation($n: String!) { addStaff(input: {email: $n, name: "New", roles: [ASSESSOR]}) { staff { id } userErrors { code } } }`, "addStaff.staff", "administrator", (*world).address},
 	"Mutation.reviseStaff":        {`mutation($id: ID!) { reviseStaff(input: {id: $id, email: "other@x.example", name: "Other", roles: [READER]}) { staff { id } userErrors { code } } }`, "reviseStaff.staff", "administrator", (*world).newStaff},

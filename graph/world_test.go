@@ -24,6 +24,7 @@ import (
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 	"github.com/testamur/testamur/internal/testbed"
+	"github.com/testamur/testamur/internal/trust"
 )
 
 // world is an institution with one of everything, and what steps need made
@@ -245,6 +246,17 @@ func (w *world) oldPolicy() map[string]any {
 	p, err := w.Credentials.SetPolicy(context.Background(), w.As(access.Administrator), false)
 	testbed.Must(w.t, p, err)
 	return nil
+}
+
+func (w *world) newName() map[string]any {
+	return map[string]any{"n": "did:web:" + w.next() + ".example"}
+}
+
+func (w *world) newIssuer() map[string]any {
+	i, err := w.Trust.Add(context.Background(), w.Registrar(), trust.Entry{Name: "Somebody", Issuer: "did:web:" + w.next() + ".example"})
+	v := w.newName()
+	v["id"] = testbed.Must(w.t, i, err).ID
+	return v
 }
 
 func (w *world) newUpload() map[string]any {

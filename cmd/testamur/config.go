@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -64,6 +65,9 @@ func (s store) origin(addr string) (string, error) {
 const masterName = "master.key"
 
 // master is the key that seals signing keys: from TESTAMUR_MASTER_KEY, else from
+// the command in TESTAMUR_MASTER_KEY_COMMAND, whose words are parted by blanks
+// and which asks a key management service, else from the file that
+// TESTAMUR_MASTER_KEY_FILE names, else from
 // the data directory, where it is made when fresh says that nothing was sealed
 // with another.
 func (s store) master(getenv func(string) string, fresh func() (bool, error)) (keyring.Master, error) {
@@ -73,6 +77,12 @@ func (s store) master(getenv func(string) string, fresh func() (bool, error)) (k
 			return m, fmt.Errorf("TESTAMUR_MASTER_KEY: %w", err)
 		}
 		return m, nil
+	}
+	if words := strings.Fields(getenv("TESTAMUR_MASTER_KEY_COMMAND")); len(words) > 0 {
+		return keyring.MasterCommand(context.Background(), words[0], words[1:]...)
+	}
+	if name := getenv("TESTAMUR_MASTER_KEY_FILE"); name != "" {
+		return keyring.MasterFile(name)
 	}
 	dir, err := s.dir()
 	if err != nil {

@@ -65,6 +65,9 @@ type queryPage struct {
 func (s *services) serve(ctx context.Context, addr string, p queryPage, ready func(net.Addr)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if err := s.checkKeys(ctx); err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w: choose another with --addr", addr, errors.Unwrap(err))
@@ -98,6 +101,21 @@ func (s *services) serve(ctx context.Context, addr string, p queryPage, ready fu
 	err = errors.Join(err, workers.Stop(stopping))
 	<-kept
 	return err
+}
+
+// checkKeys refuses to serve an institution that signs with a key that
+// everybody has.
+func (s *services) checkKeys(ctx context.Context) error {
+	all, err := s.institutions.Slugs(ctx)
+	if err != nil {
+		return err
+	}
+	for slug, in := range all {
+		if err := s.keys.Check(ctx, access.SystemOf(string(in), "serve")); err != nil {
+			return fmt.Errorf("institution %s: %w", slug, err)
+		}
+	}
+	return nil
 }
 
 // drain lets requests that were begun come to their end; streams are cut off
@@ -157,7 +175,7 @@ func (s *services) handler(p queryPage) (http.Handler, error) {
 func (s *services) resolver() *graph.Resolver {
 	return &graph.Resolver{Institutions: s.institutions, Learners: s.learners, Frameworks: s.frameworks, Courses: s.courses,
 		Achievements: s.achievements, Assertions: s.assertions, Keys: s.keys, Credentials: s.credentials, Records: s.records,
-		Verifier: s.verifier, Exchange: s.exchange, Audit: s.audit, Log: s.log}
+		Trust: s.trust, Verifier: s.verifier, Exchange: s.exchange, Audit: s.audit, Log: s.log}
 }
 
 // rest is what the plain endpoints ask.

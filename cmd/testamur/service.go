@@ -27,6 +27,7 @@ import (
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/postgres"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 	"github.com/testamur/testamur/migrations"
 )
@@ -43,6 +44,7 @@ type services struct {
 	keys         *keyring.Service
 	credentials  *credential.Service
 	records      *record.Service
+	trust        *trust.Service
 	verifier     *verify.Service
 	exchange     *exchange.Service
 	audit        *audit.Service
@@ -82,7 +84,8 @@ func wire(p parts) (*services, error) {
 	s.keys = &keyring.Service{DB: p.db, Now: p.now, NewID: p.newID, Master: p.master}
 	s.credentials = &credential.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Origin: p.origin}
 	s.records = &record.Service{DB: p.db, Now: p.now, NewID: p.newID, Credentials: s.credentials}
-	s.verifier = &verify.Service{DB: p.db, Now: p.now, Institutions: s.institutions, Keys: s.keys, Origin: p.origin, Fetch: p.fetch}
+	s.trust = &trust.Service{DB: p.db, Now: p.now, NewID: p.newID}
+	s.verifier = &verify.Service{Trust: s.trust, DB: p.db, Now: p.now, Institutions: s.institutions, Keys: s.keys, Origin: p.origin, Fetch: p.fetch}
 	s.exchange = &exchange.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox, Frameworks: s.frameworks}
 	return s, nil
 }

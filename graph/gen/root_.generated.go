@@ -118,6 +118,11 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	AddKnownIssuerPayload struct {
+		KnownIssuer func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
+	}
+
 	AddLearnerIdentifierPayload struct {
 		Learner    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -748,6 +753,30 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	KnownIssuer struct {
+		CreatedAt func(childComplexity int) int
+		ID        func(childComplexity int) int
+		Issuer    func(childComplexity int) int
+		Name      func(childComplexity int) int
+		Since     func(childComplexity int) int
+		Source    func(childComplexity int) int
+		Until     func(childComplexity int) int
+		UpdatedAt func(childComplexity int) int
+		UpdatedBy func(childComplexity int) int
+		Version   func(childComplexity int) int
+	}
+
+	KnownIssuerConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	KnownIssuerEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	Learner struct {
 		AdditionalName func(childComplexity int) int
 		Assertions     func(childComplexity int, filter *model.AssertionFilter, first *int, after *string) int
@@ -817,6 +846,7 @@ type ComplexityRoot struct {
 
 	Mutation struct {
 		AddCompetency            func(childComplexity int, input model.AddCompetencyInput) int
+		AddKnownIssuer           func(childComplexity int, input model.AddKnownIssuerInput) int
 		AddLearnerIdentifier     func(childComplexity int, input model.AddLearnerIdentifierInput) int
 		AddStaff                 func(childComplexity int, input institution.NewStaff) int
 		AlignAchievement         func(childComplexity int, input model.AlignAchievementInput) int
@@ -845,6 +875,7 @@ type ComplexityRoot struct {
 		ProposeCrosswalk         func(childComplexity int, input framework.Proposal) int
 		PublishFramework         func(childComplexity int, input model.PublishFrameworkInput) int
 		ReissueCredential        func(childComplexity int, input model.ReissueCredentialInput) int
+		RemoveKnownIssuer        func(childComplexity int, input model.RemoveKnownIssuerInput) int
 		RemoveLearnerIdentifier  func(childComplexity int, input model.RemoveLearnerIdentifierInput) int
 		RenameLearner            func(childComplexity int, input model.RenameLearnerInput) int
 		ReplaceCompetency        func(childComplexity int, input model.ReplaceCompetencyInput) int
@@ -856,6 +887,7 @@ type ComplexityRoot struct {
 		ReviseCourse             func(childComplexity int, input model.ReviseCourseInput) int
 		ReviseFramework          func(childComplexity int, input model.ReviseFrameworkInput) int
 		ReviseInstitution        func(childComplexity int, input model.ReviseInstitutionInput) int
+		ReviseKnownIssuer        func(childComplexity int, input model.ReviseKnownIssuerInput) int
 		ReviseLearner            func(childComplexity int, input model.ReviseLearnerInput) int
 		ReviseStaff              func(childComplexity int, input model.ReviseStaffInput) int
 		RevokeAPIClient          func(childComplexity int, input model.RevokeAPIClientInput) int
@@ -920,6 +952,7 @@ type ComplexityRoot struct {
 		Institution      func(childComplexity int) int
 		Job              func(childComplexity int, id string) int
 		Jobs             func(childComplexity int, first *int, after *string) int
+		KnownIssuers     func(childComplexity int, first *int, after *string) int
 		Learner          func(childComplexity int, id string) int
 		Learners         func(childComplexity int, filter *learner.Filter, first *int, after *string) int
 		Node             func(childComplexity int, id string) int
@@ -963,6 +996,11 @@ type ComplexityRoot struct {
 		ID         func(childComplexity int) int
 		InLanguage func(childComplexity int) int
 		Version    func(childComplexity int) int
+	}
+
+	RemoveKnownIssuerPayload struct {
+		KnownIssuer func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
 	}
 
 	RemoveLearnerIdentifierPayload struct {
@@ -1037,6 +1075,11 @@ type ComplexityRoot struct {
 
 	ReviseInstitutionPayload struct {
 		Institution func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
+	}
+
+	ReviseKnownIssuerPayload struct {
+		KnownIssuer func(childComplexity int) int
 		UserErrors  func(childComplexity int) int
 	}
 
@@ -1513,6 +1556,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AddCompetencyPayload.UserErrors(childComplexity), true
+
+	case "AddKnownIssuerPayload.knownIssuer":
+		if e.ComplexityRoot.AddKnownIssuerPayload.KnownIssuer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddKnownIssuerPayload.KnownIssuer(childComplexity), true
+	case "AddKnownIssuerPayload.userErrors":
+		if e.ComplexityRoot.AddKnownIssuerPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddKnownIssuerPayload.UserErrors(childComplexity), true
 
 	case "AddLearnerIdentifierPayload.learner":
 		if e.ComplexityRoot.AddLearnerIdentifierPayload.Learner == nil {
@@ -4023,6 +4079,99 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.JobEdge.Node(childComplexity), true
 
+	case "KnownIssuer.createdAt":
+		if e.ComplexityRoot.KnownIssuer.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KnownIssuer.CreatedAt(childComplexity), true
+	case "KnownIssuer.id":
+		if e.ComplexityRoot.KnownIssuer.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KnownIssuer.ID(childComplexity), true
+	case "KnownIssuer.issuer":
+		if e.ComplexityRoot.KnownIssuer.Issuer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KnownIssuer.Issuer(childComplexity), true
+	case "KnownIssuer.name":
+		if e.ComplexityRoot.KnownIssuer.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KnownIssuer.Name(childComplexity), true
+	case "KnownIssuer.since":
+		if e.ComplexityRoot.KnownIssuer.Since == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KnownIssuer.Since(childComplexity), true
+	case "KnownIssuer.source":
+		if e.ComplexityRoot.KnownIssuer.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KnownIssuer.Source(childComplexity), true
+	case "KnownIssuer.until":
+		if e.ComplexityRoot.KnownIssuer.Until == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KnownIssuer.Until(childComplexity), true
+	case "KnownIssuer.updatedAt":
+		if e.ComplexityRoot.KnownIssuer.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KnownIssuer.UpdatedAt(childComplexity), true
+	case "KnownIssuer.updatedBy":
+		if e.ComplexityRoot.KnownIssuer.UpdatedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KnownIssuer.UpdatedBy(childComplexity), true
+	case "KnownIssuer.version":
+		if e.ComplexityRoot.KnownIssuer.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KnownIssuer.Version(childComplexity), true
+
+	case "KnownIssuerConnection.edges":
+		if e.ComplexityRoot.KnownIssuerConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KnownIssuerConnection.Edges(childComplexity), true
+	case "KnownIssuerConnection.nodes":
+		if e.ComplexityRoot.KnownIssuerConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KnownIssuerConnection.Nodes(childComplexity), true
+	case "KnownIssuerConnection.pageInfo":
+		if e.ComplexityRoot.KnownIssuerConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KnownIssuerConnection.PageInfo(childComplexity), true
+
+	case "KnownIssuerEdge.cursor":
+		if e.ComplexityRoot.KnownIssuerEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KnownIssuerEdge.Cursor(childComplexity), true
+	case "KnownIssuerEdge.node":
+		if e.ComplexityRoot.KnownIssuerEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KnownIssuerEdge.Node(childComplexity), true
+
 	case "Learner.additionalName":
 		if e.ComplexityRoot.Learner.AdditionalName == nil {
 			break
@@ -4293,6 +4442,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AddCompetency(childComplexity, args["input"].(model.AddCompetencyInput)), true
+	case "Mutation.addKnownIssuer":
+		if e.ComplexityRoot.Mutation.AddKnownIssuer == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addKnownIssuer_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddKnownIssuer(childComplexity, args["input"].(model.AddKnownIssuerInput)), true
 	case "Mutation.addLearnerIdentifier":
 		if e.ComplexityRoot.Mutation.AddLearnerIdentifier == nil {
 			break
@@ -4601,6 +4761,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReissueCredential(childComplexity, args["input"].(model.ReissueCredentialInput)), true
+	case "Mutation.removeKnownIssuer":
+		if e.ComplexityRoot.Mutation.RemoveKnownIssuer == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_removeKnownIssuer_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RemoveKnownIssuer(childComplexity, args["input"].(model.RemoveKnownIssuerInput)), true
 	case "Mutation.removeLearnerIdentifier":
 		if e.ComplexityRoot.Mutation.RemoveLearnerIdentifier == nil {
 			break
@@ -4722,6 +4893,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReviseInstitution(childComplexity, args["input"].(model.ReviseInstitutionInput)), true
+	case "Mutation.reviseKnownIssuer":
+		if e.ComplexityRoot.Mutation.ReviseKnownIssuer == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reviseKnownIssuer_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReviseKnownIssuer(childComplexity, args["input"].(model.ReviseKnownIssuerInput)), true
 	case "Mutation.reviseLearner":
 		if e.ComplexityRoot.Mutation.ReviseLearner == nil {
 			break
@@ -5128,6 +5310,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Jobs(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Query.knownIssuers":
+		if e.ComplexityRoot.Query.KnownIssuers == nil {
+			break
+		}
+
+		args, err := ec.field_Query_knownIssuers_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.KnownIssuers(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Query.learner":
 		if e.ComplexityRoot.Query.Learner == nil {
 			break
@@ -5336,6 +5529,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Related.Version(childComplexity), true
+
+	case "RemoveKnownIssuerPayload.knownIssuer":
+		if e.ComplexityRoot.RemoveKnownIssuerPayload.KnownIssuer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveKnownIssuerPayload.KnownIssuer(childComplexity), true
+	case "RemoveKnownIssuerPayload.userErrors":
+		if e.ComplexityRoot.RemoveKnownIssuerPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveKnownIssuerPayload.UserErrors(childComplexity), true
 
 	case "RemoveLearnerIdentifierPayload.learner":
 		if e.ComplexityRoot.RemoveLearnerIdentifierPayload.Learner == nil {
@@ -5565,6 +5771,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ReviseInstitutionPayload.UserErrors(childComplexity), true
+
+	case "ReviseKnownIssuerPayload.knownIssuer":
+		if e.ComplexityRoot.ReviseKnownIssuerPayload.KnownIssuer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReviseKnownIssuerPayload.KnownIssuer(childComplexity), true
+	case "ReviseKnownIssuerPayload.userErrors":
+		if e.ComplexityRoot.ReviseKnownIssuerPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReviseKnownIssuerPayload.UserErrors(childComplexity), true
 
 	case "ReviseLearnerPayload.learner":
 		if e.ComplexityRoot.ReviseLearnerPayload.Learner == nil {
@@ -6285,6 +6504,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AchievementDefinitionInput", ec.unmarshalInputAchievementDefinitionInput),
 			graphql.NewInputUnmarshaler("AchievementFilter", ec.unmarshalInputAchievementFilter),
 			graphql.NewInputUnmarshaler("AddCompetencyInput", ec.unmarshalInputAddCompetencyInput),
+			graphql.NewInputUnmarshaler("AddKnownIssuerInput", ec.unmarshalInputAddKnownIssuerInput),
 			graphql.NewInputUnmarshaler("AddLearnerIdentifierInput", ec.unmarshalInputAddLearnerIdentifierInput),
 			graphql.NewInputUnmarshaler("AddStaffInput", ec.unmarshalInputAddStaffInput),
 			graphql.NewInputUnmarshaler("AddressInput", ec.unmarshalInputAddressInput),
@@ -6325,6 +6545,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("InstitutionIdentifierInput", ec.unmarshalInputInstitutionIdentifierInput),
 			graphql.NewInputUnmarshaler("IssueCredentialInput", ec.unmarshalInputIssueCredentialInput),
 			graphql.NewInputUnmarshaler("IssueCredentialsInput", ec.unmarshalInputIssueCredentialsInput),
+			graphql.NewInputUnmarshaler("KnownIssuerEntryInput", ec.unmarshalInputKnownIssuerEntryInput),
 			graphql.NewInputUnmarshaler("LearnerFilter", ec.unmarshalInputLearnerFilter),
 			graphql.NewInputUnmarshaler("LearnerIdentifierInput", ec.unmarshalInputLearnerIdentifierInput),
 			graphql.NewInputUnmarshaler("LiftSuspensionInput", ec.unmarshalInputLiftSuspensionInput),
@@ -6335,6 +6556,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("PublishFrameworkInput", ec.unmarshalInputPublishFrameworkInput),
 			graphql.NewInputUnmarshaler("ReissueCredentialInput", ec.unmarshalInputReissueCredentialInput),
 			graphql.NewInputUnmarshaler("RelatedInput", ec.unmarshalInputRelatedInput),
+			graphql.NewInputUnmarshaler("RemoveKnownIssuerInput", ec.unmarshalInputRemoveKnownIssuerInput),
 			graphql.NewInputUnmarshaler("RemoveLearnerIdentifierInput", ec.unmarshalInputRemoveLearnerIdentifierInput),
 			graphql.NewInputUnmarshaler("RenameLearnerInput", ec.unmarshalInputRenameLearnerInput),
 			graphql.NewInputUnmarshaler("ReplaceCompetencyInput", ec.unmarshalInputReplaceCompetencyInput),
@@ -6348,6 +6570,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ReviseCourseInput", ec.unmarshalInputReviseCourseInput),
 			graphql.NewInputUnmarshaler("ReviseFrameworkInput", ec.unmarshalInputReviseFrameworkInput),
 			graphql.NewInputUnmarshaler("ReviseInstitutionInput", ec.unmarshalInputReviseInstitutionInput),
+			graphql.NewInputUnmarshaler("ReviseKnownIssuerInput", ec.unmarshalInputReviseKnownIssuerInput),
 			graphql.NewInputUnmarshaler("ReviseLearnerInput", ec.unmarshalInputReviseLearnerInput),
 			graphql.NewInputUnmarshaler("ReviseStaffInput", ec.unmarshalInputReviseStaffInput),
 			graphql.NewInputUnmarshaler("RevokeApiClientInput", ec.unmarshalInputRevokeApiClientInput),
@@ -10242,6 +10465,138 @@ type AssembleRecordPayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../../schema/trust.graphqls", Input: `extend type Query {
+  "The issuers that the institution knows, by name. Staff."
+  knownIssuers(
+    "How many entries; at most 100."
+    first: Int
+    "The endCursor of the page before."
+    after: String
+  ): KnownIssuerConnection
+}
+
+"""
+An issuer that the institution knows. A credential whose issuer is not known is not false: its check trust says NOT_CHECKED.
+"""
+type KnownIssuer implements Node {
+  "The opaque id."
+  id: ID!
+  "Who it is."
+  name: String!
+  "The DID or https address that its credentials name as their issuer."
+  issuer: String!
+  "The first day on which the issuer was who the entry says; null: always."
+  since: Date
+  "The last such day; null: still."
+  until: Date
+  "How it is known, such as the address of a register."
+  source: String!
+  "Counts its changes."
+  version: Int!
+  "When it was put on the list."
+  createdAt: DateTime!
+  "When it was changed last."
+  updatedAt: DateTime!
+  "The id of who changed it last."
+  updatedBy: String!
+}
+
+"A page of known issuers."
+type KnownIssuerConnection {
+  "The entries of this page, each with its cursor."
+  edges: [KnownIssuerEdge!]!
+  "The entries of this page."
+  nodes: [KnownIssuer!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of known issuers."
+type KnownIssuerEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: KnownIssuer!
+}
+
+extend type Mutation {
+  "Put an issuer on the list of those that the institution knows. Registrars and administrators."
+  addKnownIssuer(
+    "What the change is to be."
+    input: AddKnownIssuerInput!
+  ): AddKnownIssuerPayload!
+  "Change an entry of the list. Registrars and administrators."
+  reviseKnownIssuer(
+    "What the change is to be."
+    input: ReviseKnownIssuerInput!
+  ): ReviseKnownIssuerPayload!
+  "Take an issuer off the list. Registrars and administrators."
+  removeKnownIssuer(
+    "What the change is to be."
+    input: RemoveKnownIssuerInput!
+  ): RemoveKnownIssuerPayload!
+}
+
+"Who is known."
+input KnownIssuerEntryInput {
+  "Who it is."
+  name: String!
+  "The DID or https address that its credentials name as their issuer."
+  issuer: String!
+  "The first day on which the issuer was who the entry says; left out: always."
+  since: Date
+  "The last such day; left out: still."
+  until: Date
+  "How it is known, such as the address of a register."
+  source: String! = ""
+}
+
+"Who is to be on the list."
+input AddKnownIssuerInput {
+  "The entry."
+  entry: KnownIssuerEntryInput!
+}
+
+"The entry."
+type AddKnownIssuerPayload {
+  "The entry; null when nothing was done."
+  knownIssuer: KnownIssuer
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"What an entry is to be."
+input ReviseKnownIssuerInput {
+  "Which entry: its id, or its issuer."
+  id: ID!
+  "Refuse when the entry has another version by now."
+  expectedVersion: Int
+  "The whole entry as it is to be."
+  entry: KnownIssuerEntryInput!
+}
+
+"The entry as it is now."
+type ReviseKnownIssuerPayload {
+  "The entry; null when nothing was done."
+  knownIssuer: KnownIssuer
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"Whom to take off the list."
+input RemoveKnownIssuerInput {
+  "Which entry: its id, or its issuer."
+  id: ID!
+}
+
+"The entry as it was."
+type RemoveKnownIssuerPayload {
+  "The entry; null when nothing was done."
+  knownIssuer: KnownIssuer
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
 	{Name: "../../schema/verification.graphqls", Input: `extend type Query {
   "Verify a credential or a record, whoever issued it. Open to everyone. The credential is the signed JSON as text."
   verifyCredential(
@@ -10423,6 +10778,16 @@ func (ec *executionContext) childFields_AddCompetencyPayload(ctx context.Context
 		return ec.fieldContext_AddCompetencyPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AddCompetencyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_AddKnownIssuerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "knownIssuer":
+		return ec.fieldContext_AddKnownIssuerPayload_knownIssuer(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_AddKnownIssuerPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddKnownIssuerPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_AddLearnerIdentifierPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11685,6 +12050,54 @@ func (ec *executionContext) childFields_JobEdge(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type JobEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_KnownIssuer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_KnownIssuer_id(ctx, field)
+	case "name":
+		return ec.fieldContext_KnownIssuer_name(ctx, field)
+	case "issuer":
+		return ec.fieldContext_KnownIssuer_issuer(ctx, field)
+	case "since":
+		return ec.fieldContext_KnownIssuer_since(ctx, field)
+	case "until":
+		return ec.fieldContext_KnownIssuer_until(ctx, field)
+	case "source":
+		return ec.fieldContext_KnownIssuer_source(ctx, field)
+	case "version":
+		return ec.fieldContext_KnownIssuer_version(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_KnownIssuer_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_KnownIssuer_updatedAt(ctx, field)
+	case "updatedBy":
+		return ec.fieldContext_KnownIssuer_updatedBy(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type KnownIssuer", field.Name)
+}
+
+func (ec *executionContext) childFields_KnownIssuerConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_KnownIssuerConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_KnownIssuerConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_KnownIssuerConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type KnownIssuerConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_KnownIssuerEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_KnownIssuerEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_KnownIssuerEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type KnownIssuerEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_Learner(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -11953,6 +12366,16 @@ func (ec *executionContext) childFields_Related(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Related", field.Name)
 }
 
+func (ec *executionContext) childFields_RemoveKnownIssuerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "knownIssuer":
+		return ec.fieldContext_RemoveKnownIssuerPayload_knownIssuer(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RemoveKnownIssuerPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveKnownIssuerPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RemoveLearnerIdentifierPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "learner":
@@ -12101,6 +12524,16 @@ func (ec *executionContext) childFields_ReviseInstitutionPayload(ctx context.Con
 		return ec.fieldContext_ReviseInstitutionPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReviseInstitutionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReviseKnownIssuerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "knownIssuer":
+		return ec.fieldContext_ReviseKnownIssuerPayload_knownIssuer(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReviseKnownIssuerPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReviseKnownIssuerPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ReviseLearnerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

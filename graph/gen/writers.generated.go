@@ -25,6 +25,7 @@ import (
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -130,6 +131,9 @@ var tables = plan.Tables{
 	"Job":                         {Satisfies: jobImplementors, Fields: map[string]int{"id": 0, "kind": 1, "state": 2, "createdAt": 3, "createdBy": 4, "startedAt": 5, "finishedAt": 6, "bytesTotal": 7, "bytesDone": 8, "lineDone": 9, "createdCount": 10, "updatedCount": 11, "unchangedCount": 12, "failedCount": 13, "notices": 14, "failure": 15, "outcomes": 16, "errorFileUrl": 17}},
 	"JobConnection":               {Satisfies: jobConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"JobEdge":                     {Satisfies: jobEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"KnownIssuer":                 {Satisfies: knownIssuerImplementors, Fields: map[string]int{"id": 0, "name": 1, "issuer": 2, "since": 3, "until": 4, "source": 5, "version": 6, "createdAt": 7, "updatedAt": 8, "updatedBy": 9}},
+	"KnownIssuerConnection":       {Satisfies: knownIssuerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"KnownIssuerEdge":             {Satisfies: knownIssuerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"Learner":                     {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15}},
 	"LearnerConnection":           {Satisfies: learnerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"LearnerEdge":                 {Satisfies: learnerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
@@ -139,7 +143,7 @@ var tables = plan.Tables{
 	"Omission":                    {Satisfies: omissionImplementors, Fields: map[string]int{"reason": 0, "count": 1}},
 	"PageInfo":                    {Satisfies: pageInfoImplementors, Fields: map[string]int{"hasNextPage": 0, "endCursor": 1}},
 	"Profile":                     {Satisfies: profileImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2, "email": 3}},
-	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "course": 8, "courses": 9, "credential": 10, "job": 11, "jobs": 12, "framework": 13, "frameworks": 14, "previewFramework": 15, "crosswalks": 16, "competency": 17, "institution": 18, "learner": 19, "learners": 20, "record": 21, "verifyCredential": 22}},
+	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "course": 8, "courses": 9, "credential": 10, "job": 11, "jobs": 12, "framework": 13, "frameworks": 14, "previewFramework": 15, "crosswalks": 16, "competency": 17, "institution": 18, "learner": 19, "learners": 20, "record": 21, "knownIssuers": 22, "verifyCredential": 23}},
 	"Record":                      {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "version": 2, "credential": 3, "items": 4, "outdatedItems": 5, "partial": 6, "omissions": 7, "assembledAt": 8, "assembledBy": 9}},
 	"RecordConnection":            {Satisfies: recordConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"RecordEdge":                  {Satisfies: recordEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
@@ -5114,6 +5118,181 @@ func (x *writing) field_JobEdge_node(f *plan.Field, obj *page.Edge[exchange.Job]
 	return x.writeNJob2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐJob(f, obj.Node)
 }
 
+func (x *writing) write_KnownIssuer(fields []plan.Field, obj *trust.Issuer) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("KnownIssuer")
+		case 0:
+			whole = x.field_KnownIssuer_id(f, obj) && whole
+		case 1:
+			whole = x.field_KnownIssuer_name(f, obj) && whole
+		case 2:
+			whole = x.field_KnownIssuer_issuer(f, obj) && whole
+		case 3:
+			if !x.field_KnownIssuer_since(f, obj) {
+				x.Null()
+			}
+		case 4:
+			if !x.field_KnownIssuer_until(f, obj) {
+				x.Null()
+			}
+		case 5:
+			whole = x.field_KnownIssuer_source(f, obj) && whole
+		case 6:
+			whole = x.field_KnownIssuer_version(f, obj) && whole
+		case 7:
+			whole = x.field_KnownIssuer_createdAt(f, obj) && whole
+		case 8:
+			whole = x.field_KnownIssuer_updatedAt(f, obj) && whole
+		case 9:
+			whole = x.field_KnownIssuer_updatedBy(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_KnownIssuer_id(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.ID)
+}
+
+func (x *writing) field_KnownIssuer_name(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_KnownIssuer_issuer(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Issuer)
+}
+
+func (x *writing) field_KnownIssuer_since(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.Since)
+}
+
+func (x *writing) field_KnownIssuer_until(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.Until)
+}
+
+func (x *writing) field_KnownIssuer_source(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Source)
+}
+
+func (x *writing) field_KnownIssuer_version(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_KnownIssuer_createdAt(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
+}
+
+func (x *writing) field_KnownIssuer_updatedAt(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
+}
+
+func (x *writing) field_KnownIssuer_updatedBy(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.UpdatedBy)
+}
+
+func (x *writing) write_KnownIssuerConnection(fields []plan.Field, obj *page.Connection[trust.Issuer]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("KnownIssuerConnection")
+		case 0:
+			whole = x.field_KnownIssuerConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_KnownIssuerConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_KnownIssuerConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_KnownIssuerConnection_edges(f *plan.Field, obj *page.Connection[trust.Issuer]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNKnownIssuerEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+}
+
+func (x *writing) field_KnownIssuerConnection_nodes(f *plan.Field, obj *page.Connection[trust.Issuer]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNKnownIssuer2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋtrustᚐIssuerᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_KnownIssuerConnection_pageInfo(f *plan.Field, obj *page.Connection[trust.Issuer]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_KnownIssuerEdge(fields []plan.Field, obj *page.Edge[trust.Issuer]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("KnownIssuerEdge")
+		case 0:
+			whole = x.field_KnownIssuerEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_KnownIssuerEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_KnownIssuerEdge_cursor(f *plan.Field, obj *page.Edge[trust.Issuer]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_KnownIssuerEdge_node(f *plan.Field, obj *page.Edge[trust.Issuer]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNKnownIssuer2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋtrustᚐIssuer(f, obj.Node)
+}
+
 func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -5757,6 +5936,10 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 				x.Null()
 			}
 		case 22:
+			if !x.field_Query_knownIssuers(f) {
+				x.Null()
+			}
+		case 23:
 			whole = x.field_Query_verifyCredential(f) && whole
 		}
 	}
@@ -6152,6 +6335,24 @@ func (x *writing) field_Query_record(f *plan.Field) bool {
 		return x.Fail(err)
 	}
 	return x.writeORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, v)
+}
+
+func (x *writing) field_Query_knownIssuers(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_knownIssuers_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[trust.Issuer], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().KnownIssuers(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOKnownIssuerConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
 func (x *writing) field_Query_verifyCredential(f *plan.Field) bool {
@@ -7540,6 +7741,13 @@ func (x *writing) write_Node(sub plan.Selections, obj model.Node) bool {
 			return false
 		}
 		return x.write_Learner(sub.Of("Learner"), obj)
+	case trust.Issuer:
+		return x.write_KnownIssuer(sub.Of("KnownIssuer"), &obj)
+	case *trust.Issuer:
+		if obj == nil {
+			return false
+		}
+		return x.write_KnownIssuer(sub.Of("KnownIssuer"), obj)
 	case exchange.Job:
 		return x.write_Job(sub.Of("Job"), &obj)
 	case *exchange.Job:
@@ -8552,6 +8760,46 @@ func (x *writing) writeNJobState2string(f *plan.Field, v string) bool {
 	return x.Leaf(model.MarshalLower(v), true, "JobState!")
 }
 
+func (x *writing) writeNKnownIssuer2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋtrustᚐIssuer(f *plan.Field, v trust.Issuer) bool {
+	return x.write_KnownIssuer(f.Sub.Of("KnownIssuer"), &v)
+}
+
+func (x *writing) writeNKnownIssuer2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋtrustᚐIssuerᚄ(f *plan.Field, v []trust.Issuer) bool {
+	fields := f.Sub.Of("KnownIssuer")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_KnownIssuer(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNKnownIssuerEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[trust.Issuer]) bool {
+	return x.write_KnownIssuerEdge(f.Sub.Of("KnownIssuerEdge"), &v)
+}
+
+func (x *writing) writeNKnownIssuerEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[trust.Issuer]) bool {
+	fields := f.Sub.Of("KnownIssuerEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_KnownIssuerEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
 func (x *writing) writeNLearner2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f *plan.Field, v learner.Learner) bool {
 	return x.write_Learner(f.Sub.Of("Learner"), &v)
 }
@@ -9281,6 +9529,13 @@ func (x *writing) writeOJobConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋin
 		return false
 	}
 	return x.write_JobConnection(f.Sub.Of("JobConnection"), v)
+}
+
+func (x *writing) writeOKnownIssuerConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[trust.Issuer]) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_KnownIssuerConnection(f.Sub.Of("KnownIssuerConnection"), v)
 }
 
 func (x *writing) writeOLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f *plan.Field, v *learner.Learner) bool {

@@ -14,6 +14,7 @@ import (
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/trust"
 )
 
 // The connections and their edges.
@@ -52,4 +53,7 @@ type (
 	RowOutcomeEdge              = page.Edge[exchange.Outcome]
 	AuditLineConnection         = page.Connection[audit.Line]
 	AuditLineEdge               = page.Edge[audit.Line]
+
+	KnownIssuerConnection = page.Connection[trust.Issuer]
+	KnownIssuerEdge       = page.Edge[trust.Issuer]
 )

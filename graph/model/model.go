@@ -24,6 +24,7 @@ import (
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/trust"
 )
 
 // An Open Badges 3.0 Achievement. Fields have the standard's names.
@@ -132,6 +133,20 @@ type AddCompetencyInput struct {
 type AddCompetencyPayload struct {
 	// The competency as it is now; null when nothing was done.
 	Competency *framework.Item `json:"competency,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// Who is to be on the list.
+type AddKnownIssuerInput struct {
+	// The entry.
+	Entry *trust.Entry `json:"entry"`
+}
+
+// The entry.
+type AddKnownIssuerPayload struct {
+	// The entry; null when nothing was done.
+	KnownIssuer *trust.Issuer `json:"knownIssuer,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }
@@ -854,6 +869,20 @@ type RelatedInput struct {
 	Version *string `json:"version,omitempty"`
 }
 
+// Whom to take off the list.
+type RemoveKnownIssuerInput struct {
+	// Which entry: its id, or its issuer.
+	ID string `json:"id"`
+}
+
+// The entry as it was.
+type RemoveKnownIssuerPayload struct {
+	// The entry; null when nothing was done.
+	KnownIssuer *trust.Issuer `json:"knownIssuer,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // An identifier to take away.
 type RemoveLearnerIdentifierInput struct {
 	// Which learner, by id or ref:SYSTEM:VALUE.
@@ -1132,6 +1161,24 @@ type ReviseInstitutionInput struct {
 type ReviseInstitutionPayload struct {
 	// The institution as it is now; null when nothing was done.
 	Institution *institution.Institution `json:"institution,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// What an entry is to be.
+type ReviseKnownIssuerInput struct {
+	// Which entry: its id, or its issuer.
+	ID string `json:"id"`
+	// Refuse when the entry has another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// The whole entry as it is to be.
+	Entry *trust.Entry `json:"entry"`
+}
+
+// The entry as it is now.
+type ReviseKnownIssuerPayload struct {
+	// The entry; null when nothing was done.
+	KnownIssuer *trust.Issuer `json:"knownIssuer,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }

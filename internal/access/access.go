@@ -49,13 +49,15 @@ const (
 	Award             Action = "assertion.award"
 	Withdraw          Action = "assertion.withdraw"
 	Issue             Action = "credential.issue"
-	Revoke            Action = "credential.revoke" // suspend and lift as well
+	Revoke            Action = "credential.revoke"    // suspend and lift as well
 	Reconcile         Action = "credential.reconcile" // finish what was cut off
 	Assemble          Action = "record.assemble"
 	Import            Action = "import.run" // the kind of file decides on DefineCatalog or ManageLearner besides
 	ReadJob           Action = "job.read"
 	ReadAudit         Action = "audit.read"
 	Verify            Action = "credential.verify"
+	ReadTrust         Action = "trust.read"
+	ManageTrust       Action = "trust.manage" // the list of known issuers
 )
 
 // Scope limits an API client to a group of actions.
@@ -103,6 +105,8 @@ var table = map[Action]rule{
 	Import:            {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},
 	ReadJob:           {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},
 	ReadAudit:         {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
+	ReadTrust:         {roles: []Role{Administrator, Registrar, Designer, Assessor, System}},
+	ManageTrust:       {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
 	Verify:            {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}},
 }
 

@@ -11,8 +11,12 @@ package keyring
 
 import (
 	"context"
+	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -286,17 +290,50 @@ func (s *Service) Sign(ctx context.Context, who access.Actor, key string, data .
 		return nil, err
 	}
 	defer clear(opened)
-	private, err := parsePrivate(algorithm, opened)
+	private, err := parse(algorithm, opened)
 	if err != nil {
 		return nil, err
 	}
 	signatures := make([][]byte, len(data))
 	for i, d := range data {
-		if signatures[i], err = private.sign(d); err != nil {
+		if signatures[i], err = vc.Sign(private, d); err != nil {
 			return nil, err
 		}
 	}
 	return signatures, nil
+}
+
+// curves are the algorithms of ECDSA.
+var curves = map[string]elliptic.Curve{P256: elliptic.P256(), P384: elliptic.P384()}
+
+// generate makes a key: the public half as a Multikey, the private half as the
+// bytes that are sealed.
+func generate(algorithm string) (public string, private []byte, err error) {
+	if algorithm == Ed25519 {
+		pub, priv, err := ed25519.GenerateKey(rand.Reader)
+		return vc.Multikey(pub), priv, err
+	}
+	k, err := ecdsa.GenerateKey(curves[algorithm], rand.Reader)
+	if err != nil {
+		return "", nil, err
+	}
+	private, err = k.Bytes()
+	return vc.Multikey(k.Public()), private, err
+}
+
+// parse is an opened private key.
+func parse(algorithm string, raw []byte) (crypto.Signer, error) {
+	if algorithm == Ed25519 {
+		if len(raw) != ed25519.PrivateKeySize {
+			return nil, fmt.Errorf("a sealed Ed25519 key of %d bytes", len(raw))
+		}
+		return ed25519.PrivateKey(raw), nil
+	}
+	curve, ok := curves[algorithm]
+	if !ok {
+		return nil, fmt.Errorf("no algorithm %q", algorithm)
+	}
+	return ecdsa.ParseRawPrivateKey(curve, raw)
 }
 
 func place(institution, key string) string { return institution + "/" + key }
@@ -362,6 +399,23 @@ func compromise(ctx context.Context, tx pgx.Tx, who access.Actor, k Key) error {
 		return fault.Missing("key")
 	}
 	return err
+}
+
+// JWKs are the keys that verify, as JSON Web Keys, RFC 7517: a set that cannot
+// say from when on a key verifies nothing leaves out compromised ones.
+func JWKs(did string, keys []Key) ([]vc.JWK, error) {
+	all := []vc.JWK{}
+	for _, m := range Methods(did, keys) {
+		if m.Revoked != "" {
+			continue
+		}
+		k, err := vc.NewJWK(m)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, k)
+	}
+	return all, nil
 }
 
 // Methods are the keys that verify anything, as methods of the institution's

@@ -63,17 +63,14 @@ func (s Services) jwks(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	all, err := keyring.JWKs(did, keys)
+	if err != nil {
+		return err
+	}
 	set := struct {
 		Issuer string   `json:"iss"`
 		Keys   []vc.JWK `json:"keys"`
-	}{did, []vc.JWK{}}
-	for _, m := range keyring.Methods(did, keys) {
-		k, err := vc.NewJWK(m)
-		if err != nil {
-			return err
-		}
-		set.Keys = append(set.Keys, k)
-	}
+	}{did, all}
 	raw, err := json.Marshal(set)
 	if err != nil {
 		return err

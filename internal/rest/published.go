@@ -95,8 +95,25 @@ func (s Services) credential(w http.ResponseWriter, r *http.Request) error {
 	if c.State != credential.Issued || c.Document == nil {
 		return fault.Missing("credential")
 	}
+	s.standing(w, r, c)
 	document{media: media, raw: []byte(*c.Document), private: true}.serve(w, r)
 	return nil
+}
+
+// standing says beside the bytes, which never change, what they are worth now:
+// the status, and what the credential replaced or was replaced by (RFC 5829).
+func (s Services) standing(w http.ResponseWriter, r *http.Request, c credential.Credential) {
+	h, base := w.Header(), s.Origin+"/i/"+r.PathValue("slug")
+	h.Set("Credential-Status", c.Status)
+	if c.Expired(s.Now()) {
+		h.Set("Credential-Status", "expired")
+	}
+	if c.Supersedes != nil {
+		h.Add("Link", "<"+credential.URL(base, *c.Supersedes)+`>; rel="predecessor-version"`)
+	}
+	if c.SupersededBy != nil {
+		h.Add("Link", "<"+credential.URL(base, *c.SupersededBy)+`>; rel="successor-version"`)
+	}
 }
 
 // credentialMedia are the forms of a signed credential; the bytes are the same.

@@ -55,7 +55,7 @@ type Services struct {
 // NewHandler serves every endpoint of the package.
 func NewHandler(s Services) http.Handler {
 	mux := http.NewServeMux()
-	for _, register := range []func(*http.ServeMux){s.health, s.imports, s.did, s.published, s.openBadges, s.comprehensive} {
+	for _, register := range []func(*http.ServeMux){s.health, s.imports, s.did, s.published, s.statusLists, s.openBadges, s.comprehensive} {
 		register(mux)
 	}
 	s.handle(mux, "/", s.problem, methods{http.MethodGet: func(http.ResponseWriter, *http.Request) error {

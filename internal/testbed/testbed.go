@@ -27,6 +27,7 @@ import (
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/pgtest"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 )
 
@@ -47,6 +48,7 @@ type Bed struct {
 	Keys         *keyring.Service
 	Credentials  *credential.Service
 	Records      *record.Service
+	Trust        *trust.Service
 	Verifier     *verify.Service
 	Exchange     *exchange.Service
 	Audit        *audit.Service
@@ -110,7 +112,8 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Keys = &keyring.Service{DB: db, Now: now, NewID: id.New, Master: master}
 	b.Credentials = &credential.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Origin: Origin}
 	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials}
-	b.Verifier = &verify.Service{DB: db, Now: now, Institutions: b.Institutions, Keys: b.Keys, Origin: Origin}
+	b.Trust = &trust.Service{DB: db, Now: now, NewID: id.New}
+	b.Verifier = &verify.Service{Trust: b.Trust, DB: db, Now: now, Institutions: b.Institutions, Keys: b.Keys, Origin: Origin}
 	b.Exchange = &exchange.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox, Frameworks: b.Frameworks}
 	return b
 }
