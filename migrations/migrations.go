@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -44,10 +45,27 @@ func Up(ctx context.Context, conn *pgx.Conn) error {
 	if err := m.LoadMigrations(files); err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
+	if err := fit(ctx, conn, m.Migrations); err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
 	if err := m.Migrate(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return river(ctx, conn)
+}
+
+// fit lets the files run on a server that was built without lz4, as some
+// packages are: its columns keep PostgreSQL's own compression.
+func fit(ctx context.Context, conn *pgx.Conn, all []*migrate.Migration) error {
+	var lz4 bool
+	err := conn.QueryRow(ctx, `select 'lz4' = any(enumvals) from pg_settings where name = 'default_toast_compression'`).Scan(&lz4)
+	if err != nil || lz4 {
+		return err
+	}
+	for _, m := range all {
+		m.UpSQL = strings.ReplaceAll(m.UpSQL, " compression lz4", "")
+	}
+	return nil
 }
 
 // river brings the job queue's tables to its library's newest version and lets

@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -374,4 +376,108 @@ func (p *process) kill(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = p.cmd.Wait() // it was killed
+}
+
+// TestDatabaseGoesAway kills the private database under a service that is being
+// asked: answers are whole or 503 with a sentence, never anything else, and the
+// service gets its database back by itself.
+func TestDatabaseGoesAway(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "testamur-away-") // PostgreSQL's user cannot enter a test's own folder
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &place{ctx: ctx, getenv: os.Getenv, stderr: io.Discard, stdout: io.Discard}
+	all, err := store{Data: dir}.open(p, "127.0.0.1:0", false, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := all.institutions.Found(ctx, "lakeview", institution.Profile{Name: "Lakeview College"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, token, err := all.institutions.CreateClient(ctx, access.SystemOf(string(in.ID), "test"), institution.NewClient{Name: "test", Roles: []access.Role{access.Registrar}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listening, ended := make(chan string, 1), make(chan error, 1)
+	go func() {
+		ended <- all.serve(ctx, "127.0.0.1:0", queryPage{}, func(a net.Addr) { listening <- "http://" + a.String() })
+	}()
+	base := <-listening
+	asked := map[string]map[int]int{}
+	ask := func(method, path, media, content string) int {
+		r, err := http.NewRequestWithContext(ctx, method, base+path, strings.NewReader(content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Content-Type", media)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		raw, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.StatusCode >= 500 && !strings.Contains(string(raw), "database") || strings.Contains(string(raw), "goroutine") || strings.Contains(string(raw), "socket") {
+			t.Errorf("%s %s: %d %s", method, path, answer.StatusCode, raw)
+		}
+		if asked[path] == nil {
+			asked[path] = map[int]int{}
+		}
+		asked[path][answer.StatusCode]++
+		return answer.StatusCode
+	}
+	all3 := func() (down bool) {
+		down = ask("GET", "/readyz", "", "") != http.StatusOK
+		down = ask("POST", "/graphql", "application/json", `{"query":"{ institution { name } }"}`) != http.StatusOK || down
+		return ask("POST", "/imports/uploads?name=x.csv", "text/csv", "code,title\n") != http.StatusCreated || down
+	}
+	if all3() {
+		t.Fatal("not up")
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "postgres", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Sscan(string(raw), &pid); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil { // at once, without a farewell
+		t.Fatal(err)
+	}
+	wentDown := false
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		down := all3()
+		wentDown = wentDown || down
+		if wentDown && !down {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the database does not come back, or never went: %v", asked)
+		}
+	}
+	for path, codes := range asked {
+		for code := range codes {
+			if code != http.StatusOK && code != http.StatusCreated && code != http.StatusServiceUnavailable {
+				t.Errorf("%s answered %d", path, code)
+			}
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := all.close(); err != nil {
+		t.Error(err)
+	}
 }

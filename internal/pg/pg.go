@@ -12,6 +12,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 	"time"
 
@@ -184,10 +186,20 @@ func Fault(err error) error {
 		return err
 	}
 	var dial *pgconn.ConnectError
-	if errors.As(err, &dial) || pgconn.SafeToRetry(err) || strings.Contains(err.Error(), "conn closed") || strings.Contains(err.Error(), "unexpected EOF") {
+	if errors.As(err, &dial) || pgconn.SafeToRetry(err) {
 		return unavailable(err)
 	}
+	var cut *net.OpError
+	if errors.As(err, &cut) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "conn closed") {
+		return interrupted(err)
+	}
 	return err
+}
+
+// interrupted is of a connection that broke after something was sent: a commit
+// may have arrived.
+func interrupted(err error) error {
+	return fault.New(fault.Unavailable, "The database went away in the middle. If you changed something, look whether it was done before you send it again.").Because(err)
 }
 
 func unavailable(err error) error {
