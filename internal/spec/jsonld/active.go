@@ -126,7 +126,8 @@ type active struct {
 // derived keeps the contexts made from a shared one.
 type derived struct {
 	sync.Mutex
-	made atomic.Pointer[map[derivation]*active]
+	made    atomic.Pointer[map[derivation]*active]
+	options atomic.Pointer[optionsForm]
 }
 
 // derivation is a step from one active context to the next.

@@ -18,7 +18,7 @@ func (a *arena) join(open, text, end string) rdfc.Term {
 	size := len(open) + len(text) + len(end)
 	if cap(a.piece)-len(a.piece) < size {
 		// A new piece, larger each time; the old one stays with its terms.
-		a.piece = make([]byte, 0, max(pieceSize, size, min(2*cap(a.piece), 64*pieceSize)))
+		a.piece = make([]byte, 0, max(pieceSize, size, min(2*cap(a.piece), 256*pieceSize)))
 	}
 	start := len(a.piece)
 	a.piece = append(append(append(a.piece, open...), text...), end...)

@@ -2,6 +2,8 @@ package jsonld
 
 import (
 	"crypto"
+	"crypto/sha256"
+	"crypto/sha512"
 	"errors"
 	"sync"
 
@@ -133,6 +135,20 @@ func (d *Document) canonize(res *output) error {
 			return err
 		}
 	}
+	if res.digest {
+		var room [1024]byte
+		known := d.opts.Hash == 0 || d.opts.Hash == crypto.SHA256 || d.opts.Hash == crypto.SHA384
+		if form, ok := d.usualOptions(room[:0]); ok && known {
+			if d.opts.Hash == crypto.SHA384 {
+				sum := sha512.Sum384(form)
+				res.sum = sum[:]
+				return nil
+			}
+			sum := sha256.Sum256(form)
+			res.sum = sum[:]
+			return nil
+		}
+	}
 	w := d.walker()
 	defer w.release()
 	if err := w.document(); err != nil {
@@ -169,7 +185,7 @@ func (d *Document) statements() (rdfc.Dataset, error) {
 }
 
 // maxPooled is how large a piece of memory is kept for the next document.
-const maxPooled = 1 << 16
+const maxPooled = 1 << 17
 
 var (
 	pooledNodes   = sync.Pool{New: func() any { return new([]node) }}
@@ -182,11 +198,14 @@ func (d *Document) walker() *walker {
 	*w = walker{tree: d.tree, root: d.at, outer: d.outer, library: library{extra: d.opts.Contexts},
 		direction: d.opts.Direction, quads: w.quads[:0], text: w.text, members: w.members[:0]}
 	w.text.reuse()
+	if want := len(d.tree.nodes) * 5 / 8; cap(w.quads) < want {
+		w.quads = make(rdfc.Dataset, 0, want)
+	}
 	return w
 }
 
 func (w *walker) release() {
-	if cap(w.quads) > maxPooled {
+	if cap(w.quads) > maxPooled || cap(w.text.piece) > 16<<20 {
 		return
 	}
 	clear(w.quads)

@@ -104,8 +104,10 @@ func (w *walker) document() error {
 }
 
 func (w *walker) blank() rdfc.Term {
+	var digits [12]byte
+	n := strconv.AppendInt(digits[:0], int64(w.blanks), 10)
 	w.blanks++
-	return rdfc.Term("_:b" + strconv.Itoa(w.blanks-1))
+	return w.text.join("_:b", string(n), "")
 }
 
 func (w *walker) quad(s, p, o, g rdfc.Term) {

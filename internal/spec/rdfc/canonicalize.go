@@ -137,7 +137,9 @@ type canonicalizer struct {
 	out   []byte
 	text  []byte // canonical labels, one after the other
 	ends  []int32
-	named Term // text, as terms are cut from it
+	iris  []int32 // groups of IRIs, sorted
+	byID  []int32 // group of each canonical number, or none
+	named Term    // text, as terms are cut from it
 }
 
 var canonicalizers = sync.Pool{New: func() any {
@@ -159,7 +161,7 @@ func (c *canonicalizer) release() {
 }
 
 // maxOut is how large an output is kept for the next dataset.
-const maxOut = 4 << 20
+const maxOut = 16 << 20
 
 // resize is a slice of n elements, in the memory of s where that is enough. The
 // elements are not cleared.
@@ -433,21 +435,46 @@ func (c *canonicalizer) sortedLines() []byte {
 	return c.order
 }
 
-// write adds the dataset with its canonical labels, as sorted lines.
+// write adds the dataset with its canonical labels, as sorted lines: what is
+// said of IRIs in their order, then what is said of blank nodes in that of their
+// labels, which needs no sorting.
 func (c *canonicalizer) write(out []byte) []byte {
 	c.nameAll()
-	size := 0
-	for i := range c.groups {
-		size += c.relabel(&c.groups[i])
+	c.byID = resize(c.byID, len(c.ids))
+	for i := range c.byID {
+		c.byID[i] = none
 	}
-	slices.SortFunc(c.groups, func(a, b group) int { return strings.Compare(string(a.subject), string(b.subject)) })
-	out = slices.Grow(out, size)
+	size := 0
+	iris := c.iris[:0]
 	for i := range c.groups {
 		g := &c.groups[i]
-		for _, q := range c.quads[g.start:g.end] {
-			src := &c.ds[q.at]
-			out = appendQuad(out, g.subject, src.Predicate, c.final(src.Object, q.o), c.final(src.Graph, q.g))
+		size += c.relabel(g)
+		if g.number == none {
+			iris = append(iris, int32(i))
+		} else {
+			c.byID[c.ids[g.number]] = int32(i)
 		}
+	}
+	c.iris = iris
+	slices.SortFunc(iris, func(a, b int32) int {
+		return strings.Compare(string(c.groups[a].subject), string(c.groups[b].subject))
+	})
+	out = slices.Grow(out, size)
+	for _, i := range iris {
+		out = c.writeGroup(out, &c.groups[i])
+	}
+	for id := range inTextOrder(len(c.byID)) {
+		if i := c.byID[id]; i != none { // a node may be no subject
+			out = c.writeGroup(out, &c.groups[i])
+		}
+	}
+	return out
+}
+
+func (c *canonicalizer) writeGroup(out []byte, g *group) []byte {
+	for _, q := range c.quads[g.start:g.end] {
+		src := &c.ds[q.at]
+		out = appendQuad(out, g.subject, src.Predicate, c.final(src.Object, q.o), c.final(src.Graph, q.g))
 	}
 	return out
 }

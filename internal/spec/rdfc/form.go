@@ -419,26 +419,28 @@ func (m *merger) write(dst []byte) []byte {
 
 // about writes the groups of one subject.
 func (m *merger) about(dst, subject []byte, places []placed) []byte {
+	if len(places) == 1 {
+		g, _, _ := cutGroup(m.forms[places[0].form].data[places[0].at:])
+		if g.whole() {
+			return append(dst, g.lines...)
+		}
+		if g.count == 1 || !g.names {
+			return m.lined(dst, subject, &g, places[0].form)
+		}
+	}
 	m.tail, m.lines = m.tail[:0], m.lines[:0]
-	sorted := len(places) == 1
 	var alike []byte
 	for _, p := range places {
 		g, _, _ := cutGroup(m.forms[p.form].data[p.at:])
 		if g.whole() {
-			if len(places) == 1 {
-				return append(dst, g.lines...)
-			}
 			if bytes.Equal(g.lines, alike) {
 				continue // what many credentials say alike of their issuer
 			}
 			alike = g.lines
 		}
-		m.tails(&g, p.form)
-		sorted = sorted && !g.names
+		m.tail = m.lined(m.tail, nil, &g, p.form)
 	}
-	if !sorted {
-		slices.SortFunc(m.lines, func(a, b span) int { return bytes.Compare(m.tail[a.from:a.to], m.tail[b.from:b.to]) })
-	}
+	slices.SortFunc(m.lines, func(a, b span) int { return bytes.Compare(m.tail[a.from:a.to], m.tail[b.from:b.to]) })
 	var last []byte
 	for _, l := range m.lines {
 		tail := m.tail[l.from:l.to]
@@ -448,6 +450,41 @@ func (m *merger) about(dst, subject []byte, places []placed) []byte {
 			dst = append(dst, tail...)
 		}
 		last = tail
+	}
+	return dst
+}
+
+// lined adds the lines of a group with canonical labels, each after the subject.
+// Without a subject it notes where each line lies.
+func (m *merger) lined(dst, subject []byte, g *formGroup, form int32) []byte {
+	for lines := g.lines; len(lines) > 0; {
+		var line []byte
+		var ok bool
+		if line, lines, ok = g.cutLine(lines); !ok {
+			m.broken = true
+			return dst
+		}
+		from := len(dst)
+		if subject != nil {
+			dst = append(append(dst, subject...), ' ')
+		}
+		for g.names {
+			i := bytes.IndexByte(line, 0)
+			if i < 0 {
+				break
+			}
+			if len(line) < i+4 || int(blankIn(line[i:])) >= m.forms[form].blanks {
+				m.broken = true
+				return dst
+			}
+			dst = append(dst, line[:i]...)
+			dst = appendLabel(dst, m.ids[m.base[form]+blankIn(line[i:])])
+			line = line[i+4:]
+		}
+		dst = append(dst, line...)
+		if subject == nil {
+			m.lines = append(m.lines, span{from, len(dst)})
+		}
 	}
 	return dst
 }
@@ -463,34 +500,6 @@ func (g *formGroup) cutLine(lines []byte) (line, rest []byte, ok bool) {
 		line = line[len(g.subject)+1:]
 	}
 	return line, rest, len(line) > 3
-}
-
-// tails puts the lines of a group, less their subject, on the line buffer.
-func (m *merger) tails(g *formGroup, form int32) {
-	for lines := g.lines; len(lines) > 0; {
-		var line []byte
-		var ok bool
-		if line, lines, ok = g.cutLine(lines); !ok {
-			m.broken = true
-			return
-		}
-		from := len(m.tail)
-		for g.names {
-			i := bytes.IndexByte(line, 0)
-			if i < 0 {
-				break
-			}
-			if len(line) < i+4 || int(blankIn(line[i:])) >= m.forms[form].blanks {
-				m.broken = true
-				return
-			}
-			m.tail = append(m.tail, line[:i]...)
-			m.tail = appendLabel(m.tail, m.ids[m.base[form]+blankIn(line[i:])])
-			line = line[i+4:]
-		}
-		m.tail = append(m.tail, line...)
-		m.lines = append(m.lines, span{from, len(m.tail)})
-	}
 }
 
 // inTextOrder yields the numbers below n as their decimal texts sort.

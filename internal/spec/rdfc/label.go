@@ -15,13 +15,7 @@ import (
 // one kind sort as their hexadecimal texts do.
 type digest [sha512.Size384]byte
 
-func (d *digest) compare(o *digest) int {
-	// The first bytes nearly always decide.
-	if x, y := binary.BigEndian.Uint64(d[:]), binary.BigEndian.Uint64(o[:]); x != y {
-		return cmp.Compare(x, y)
-	}
-	return bytes.Compare(d[:], o[:])
-}
+func (d *digest) compare(o *digest) int { return bytes.Compare(d[:], o[:]) }
 
 // labeler tells blank nodes apart: RDFC-1.0 §4.4.3, steps 4 and 5. It knows of
 // a dataset what that takes, the nodes' first degree hashes and the statements
@@ -75,16 +69,7 @@ func (l *labeler) issue(n int32) {
 // dataset; the rest go through the n-degree algorithm, for which linked is
 // called once.
 func (l *labeler) issueAll(alone []bool, linked func() error) error {
-	byHash := make([]int32, len(l.ids))
-	for n := range byHash {
-		byHash[n] = int32(n)
-	}
-	slices.SortFunc(byHash, func(a, b int32) int {
-		if n := l.first[a].compare(&l.first[b]); n != 0 {
-			return n
-		}
-		return cmp.Compare(a, b)
-	})
+	byHash := l.sorted()
 	var shared [][]int32
 	for len(byHash) > 0 {
 		n := 1
@@ -117,6 +102,33 @@ func (l *labeler) issueAll(alone []bool, linked func() error) error {
 		}
 	}
 	return nil
+}
+
+// sorted are the nodes in the order of their first degree hashes.
+func (l *labeler) sorted() []int32 {
+	// The first bytes nearly always decide; they are brought together.
+	type keyed struct {
+		key uint64
+		n   int32
+	}
+	keys := make([]keyed, len(l.ids))
+	for n := range keys {
+		keys[n] = keyed{binary.BigEndian.Uint64(l.first[n][:]), int32(n)}
+	}
+	slices.SortFunc(keys, func(a, b keyed) int {
+		if n := cmp.Compare(a.key, b.key); n != 0 {
+			return n
+		}
+		if n := l.first[a.n].compare(&l.first[b.n]); n != 0 {
+			return n
+		}
+		return cmp.Compare(a.n, b.n)
+	})
+	nodes := make([]int32, len(keys))
+	for i, k := range keys {
+		nodes[i] = k.n
+	}
+	return nodes
 }
 
 // issueShared tells apart the nodes that share one first degree hash.

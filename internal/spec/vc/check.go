@@ -3,6 +3,7 @@ package vc
 import (
 	"bytes"
 	"crypto"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -82,7 +83,17 @@ func (v Verifier) Verify(document []byte) ([]Checked, error) {
 		return nil, err
 	}
 	defer doc.Close()
-	w := verification{Verifier: v, text: document, doc: doc, proofs: doc.Cut("proof"), wholes: map[string]whole{}}
+	return v.VerifyOpen(doc)
+}
+
+// VerifyOpen is Verify for a document that is open already, alone or as a part
+// of another: doc.At of an embedded credential. It cuts the proofs off the
+// document, so a record is verified before the credentials that it embeds.
+func (v Verifier) VerifyOpen(doc *jsonld.Document) ([]Checked, error) {
+	if !doc.Root().IsObject() {
+		return nil, &Failure{Code: Malformed, Reason: "This is not a JSON object."}
+	}
+	w := verification{Verifier: v, text: doc.Root().Raw, doc: doc, proofs: doc.Cut("proof"), wholes: map[string]whole{}}
 	if w.proofs.IsArray() && w.proofs.Len() > maxProofs {
 		return nil, &Failure{Code: Malformed, Reason: fmt.Sprintf("The document carries %d proofs; at most %d are checked.", w.proofs.Len(), maxProofs)}
 	}
@@ -97,8 +108,8 @@ func (v Verifier) Verify(document []byte) ([]Checked, error) {
 // verification is one document whose proofs are checked.
 type verification struct {
 	Verifier
-	text   []byte
-	doc    *jsonld.Document // without its proofs
+	text   func() json.RawMessage // of the document as it was received
+	doc    *jsonld.Document       // without its proofs
 	proofs jsonld.Value
 	wholes map[string]whole // of the document: proofs share it
 }
@@ -289,7 +300,7 @@ func (v *verification) inputs(s suite, raw jsonld.Value, p Proof) (doc, options 
 		return nil, nil, err
 	}
 	if len(ids) > 0 {
-		if doc, err = withPrevious(v.text, v.proofs, ids, v.Contexts); err != nil {
+		if doc, err = withPrevious(v.text(), v.proofs, ids, v.Contexts); err != nil {
 			return nil, nil, err
 		}
 	}
