@@ -112,6 +112,32 @@ func tell(t *testing.T, name string) {
 	}
 }
 
+// TestOpeningQueriesRun asks what the query page of the demonstration opens with.
+func TestOpeningQueriesRun(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.given("demo")
+	d := &demonstration{services: s.all, tokens: []roleToken{{access.Registrar, s.token("registrar"), ""}}}
+	tabs := d.tabs(defaultAddr)
+	if len(tabs) < 4 {
+		t.Fatalf("%d tabs", len(tabs))
+	}
+	for _, tab := range tabs {
+		if !strings.Contains(tab.Headers, d.tokens[0].Token) {
+			t.Error("a tab has no token")
+		}
+		w := s.ask("registrar", tab.Query)
+		if w.Code != http.StatusOK || strings.Contains(w.Body.String(), `"errors"`) || strings.Contains(w.Body.String(), `"userErrors":[{`) || w.Body.Len() < 200 {
+			t.Errorf("%s\n%d %s", tab.Query, w.Code, w.Body)
+		}
+	}
+	for _, tab := range d.tabs("0.0.0.0:8080") {
+		if tab.Headers != "" {
+			t.Error("a page that others can open holds a token")
+		}
+	}
+}
+
 // stage is a whole service on which a story happens.
 type stage struct {
 	t       testing.TB
