@@ -17,7 +17,7 @@ import (
 
 type verifyCmd struct {
 	File   string   `arg:"" help:"The credential or record as JSON; - for standard input."`
-	DID    []string `name:"did" help:"The issuer's DID document in a file, where the network is not to be asked. May be given more than once." placeholder:"FILE" sep:"none"`
+	With   []string `help:"A file with a document that the credential points to, such as the issuer's DID document or its status list, so that the network need not be asked. May be given more than once." placeholder:"FILE" sep:"none"`
 	Online bool     `help:"Ask the network for keys that are not at hand. Nothing else leaves this machine."`
 	JSON   bool     `name:"json" help:"Print the report as JSON."`
 }
@@ -84,14 +84,14 @@ func (c *verifyCmd) read(p *place) ([]byte, error) {
 // the network for others if that is wanted.
 func (c *verifyCmd) fetch() (verify.Fetch, error) {
 	at := map[string][]byte{}
-	for _, name := range c.DID {
+	for _, name := range c.With {
 		raw, err := os.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
 		var head struct{ ID string }
 		if err := json.Unmarshal(raw, &head); err != nil || head.ID == "" {
-			return nil, fmt.Errorf("%s is not a DID document: it is JSON with an id", name)
+			return nil, fmt.Errorf("%s is not a document that a credential points to: it is JSON with an id", name)
 		}
 		address := head.ID
 		if strings.HasPrefix(head.ID, "did:web:") {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -318,6 +320,51 @@ func TestKilledImport(t *testing.T) {
 	}
 	if diff := cmp.Diff(state(t, undisturbed), state(t, url)); diff != "" {
 		t.Errorf("not the state of an undisturbed import: %s", diff)
+	}
+}
+
+// TestVerifyAFile verifies a record of the service from a file, with the issuer's
+// key at hand, without it, and after one word was changed.
+func TestVerifyAFile(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.given("catalogue")
+	w := s.ask("registrar", `mutation { a: awardAchievement(input: {award: {learnerId: "ref:sis:S100001", courseId: "DA 101", facts: {achievedOn: "2026-05-29", term: "Spring 2026"}}}) { userErrors { message } }
+		b: assembleRecord(input: {learnerId: "ref:sis:S100001"}) { userErrors { message } record { credential { document } } } }`)
+	var said struct {
+		Data struct {
+			B struct {
+				Record struct{ Credential struct{ Document string } }
+			}
+		}
+	}
+	s.must(json.Unmarshal(w.Body.Bytes(), &said))
+	record := said.Data.B.Record.Credential.Document
+	if record == "" {
+		t.Fatal(w.Body)
+	}
+	keys := filepath.Join(t.TempDir(), "did.json")
+	s.must(os.WriteFile(keys, s.ask("visitor", "GET /i/aldersound/did.json\n").Body.Bytes(), 0o600))
+	for _, c := range []struct {
+		name, file string
+		args       []string
+		codes      []int
+		lines      []string
+	}{
+		{"key at hand", record, []string{"--with", keys}, []int{0, exitNotChecked}, []string{"passed          proof", "passed          issuer", "passed          binding"}},
+		{"no key", record, nil, []int{exitNotChecked}, []string{"could not check proof", "which was not asked", "could not check binding"}},
+		{"changed", strings.Replace(record, "Spring 2026", "Spring 2020", 1), []string{"--with", keys}, []int{exitFailed}, []string{"FAILED          proof", "FAILED          embedded"}},
+	} {
+		var out bytes.Buffer
+		err := run(t.Context(), append([]string{"verify", "-"}, c.args...), os.Getenv, strings.NewReader(c.file), &out, &out)
+		if got := code(err, &out); !slices.Contains(c.codes, got) {
+			t.Errorf("%s: exit %d\n%s", c.name, got, &out)
+		}
+		for _, l := range c.lines {
+			if !strings.Contains(out.String(), l) {
+				t.Errorf("%s: no line %q in\n%s", c.name, l, &out)
+			}
+		}
 	}
 }
 
