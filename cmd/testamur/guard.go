@@ -10,8 +10,12 @@ import (
 	"time"
 )
 
-// answerWithin is how long an ordinary answer may take to go out.
-const answerWithin = 2 * time.Minute
+// How long an answer may take to go out: an ordinary one, and a stream of
+// events, whose reader comes back when it is cut off.
+const (
+	answerWithin = 2 * time.Minute
+	streamWithin = time.Hour
+)
 
 // guard stands before every way in: it names the request, sets the headers that
 // every answer has, keeps a panic from the client, and writes one line to the
@@ -30,10 +34,12 @@ func guard(next http.Handler, log *slog.Logger, https bool) http.Handler {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		seen := &seen{ResponseWriter: w}
-		if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
-			// Not every writer has deadlines; without them the client's patience holds.
-			_ = http.NewResponseController(w).SetWriteDeadline(start.Add(answerWithin))
+		limit := answerWithin
+		if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+			limit = streamWithin
 		}
+		// Not every writer has deadlines; without them the client's patience holds.
+		_ = http.NewResponseController(w).SetWriteDeadline(start.Add(limit))
 		// The muxes below note their pattern in the request they are given.
 		inner := r.WithContext(r.Context())
 		defer func() {
