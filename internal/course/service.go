@@ -22,8 +22,8 @@ type Service struct {
 	Now   func() time.Time
 	NewID id.Source
 
-	known  shelves.Shelf[ID, Course]
-	mapped shelves.Shelf[ID, []Mapping]
+	known      shelves.Shelf[ID, Course]
+	mapped     shelves.Shelf[ID, []Mapping]
 	Frameworks *framework.Service // for the graphs that a coverage is worked out on
 }
 
