@@ -174,9 +174,13 @@ func complexity(err error) error {
 }
 
 // statements are the document's, with no part left folded.
-func (d *Document) statements() (rdfc.Dataset, error) {
+func (d *Document) statements() (rdfc.Dataset, error) { return d.say(false) }
+
+// say writes the statements, with blank nodes labelled by their place or in
+// turn.
+func (d *Document) say(placed bool) (rdfc.Dataset, error) {
 	w := &walker{tree: d.tree, root: d.at, outer: d.outer, library: library{extra: d.opts.Contexts},
-		direction: d.opts.Direction, quads: make(rdfc.Dataset, 0, len(d.tree.nodes))}
+		direction: d.opts.Direction, quads: make(rdfc.Dataset, 0, len(d.tree.nodes)), placed: placed}
 	err := w.document()
 	if err != nil {
 		return nil, err

@@ -323,7 +323,7 @@ func (n *nodeWalk) subject(e mapEntry) (rdfc.Term, error) {
 		if e.id != "" {
 			return e.id, nil
 		}
-		return n.blank(), nil
+		return n.blank(ofNode, n.at, 0), nil
 	}
 	if n.nodes[at].kind != kindString {
 		return "", n.refuse(at, InvalidValue, "an identifier is a string")

@@ -1,6 +1,7 @@
 package jsonld
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ type walker struct {
 	quads     rdfc.Dataset
 	text      arena
 	blanks    int
+	placed    bool                 // blank nodes are labelled by their place in the tree
 	labels    map[string]rdfc.Term // labels of the document, renamed
 	made      map[local]*active
 	own       int      // contexts made for this document alone
@@ -103,7 +105,20 @@ func (w *walker) document() error {
 	return w.refuse(w.root, InvalidValue, "the document is neither an object nor an array")
 }
 
-func (w *walker) blank() rdfc.Term {
+// What a blank node stands for, when it is labelled by its place.
+const (
+	ofNode  = 'n'
+	ofGraph = 'g'
+	ofCell  = 'l' // of a list
+	ofLabel = 'd' // a label of the document
+)
+
+// blank is a new blank node. Labelled by its place, it is that of a value, and
+// of a list the cell of an item.
+func (w *walker) blank(what byte, at int32, item int) rdfc.Term {
+	if w.placed {
+		return rdfc.Term(fmt.Sprintf("_:%c%dx%d", what, at, item))
+	}
 	var digits [12]byte
 	n := strconv.AppendInt(digits[:0], int64(w.blanks), 10)
 	w.blanks++
@@ -225,8 +240,8 @@ func (w *walker) list(ac *active, at int32, p place) error {
 		return err
 	}
 	head := rdfNil
-	for _, item := range slices.Backward(items) {
-		cell := w.blank()
+	for i, item := range slices.Backward(items) {
+		cell := w.blank(ofCell, at, i)
 		w.quad(cell, rdfFirst, item, p.graph)
 		w.quad(cell, rdfRest, head, p.graph)
 		head = cell
@@ -249,7 +264,7 @@ func (w *walker) graphs(ac *active, at int32, p place, e mapEntry) error {
 	}
 	name := e.id
 	if name == "" {
-		name = w.blank()
+		name = w.blank(ofGraph, at, 0)
 	}
 	if err := w.put(at, p, name); err != nil {
 		return err
@@ -411,7 +426,10 @@ func (w *walker) label(at int32, label string) (rdfc.Term, error) {
 	}
 	t, ok := w.labels[label]
 	if !ok {
-		t = w.blank()
+		t = w.blank(ofLabel, 0, 0)
+		if w.placed {
+			t = rdfc.Term(fmt.Sprintf("_:%c%x", ofLabel, label[2:]))
+		}
 		if w.labels == nil {
 			w.labels = map[string]rdfc.Term{}
 		}

@@ -29,13 +29,10 @@ func texts(raw json.RawMessage) (all []string, ok bool) {
 	return all, json.Unmarshal(raw, &all) == nil
 }
 
-// withPrevious is the document with the proofs that a proof confirms, as it is
-// hashed: VC-DI 1.0 §4.5.
-func withPrevious(document []byte, proofs jsonld.Value, ids []string, contexts map[string][]byte) (*jsonld.Document, error) {
-	unsecured, _, err := Split(document)
-	if err != nil {
-		return nil, err
-	}
+// withPrevious is a document, whose proofs were cut off, with those that a proof
+// confirms, as it is hashed: VC-DI 1.0 §4.5. A context takes the place of the
+// document's.
+func withPrevious(doc *jsonld.Document, proofs jsonld.Value, ids []string, context json.RawMessage, pinned map[string][]byte) (*jsonld.Document, error) {
 	var matching []json.RawMessage
 	for _, id := range ids {
 		p, err := findProof(proofs, id)
@@ -48,11 +45,11 @@ func withPrevious(document []byte, proofs jsonld.Value, ids []string, contexts m
 	if err != nil {
 		return nil, err
 	}
-	with, err := insert(unsecured, "proof", list)
-	if err != nil {
-		return nil, err
+	values := map[string]json.RawMessage{"proof": list}
+	if context != nil {
+		values["@context"] = context
 	}
-	return openDocument(with, contexts)
+	return openDocument(rewrite(doc.Root(), values), pinned)
 }
 
 // findProof is the one proof with an id.

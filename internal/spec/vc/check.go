@@ -3,7 +3,6 @@ package vc
 import (
 	"bytes"
 	"crypto"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -93,7 +92,7 @@ func (v Verifier) VerifyOpen(doc *jsonld.Document) ([]Checked, error) {
 	if !doc.Root().IsObject() {
 		return nil, &Failure{Code: Malformed, Reason: "This is not a JSON object."}
 	}
-	w := verification{Verifier: v, text: doc.Root().Raw, doc: doc, proofs: doc.Cut("proof"), wholes: map[string]whole{}}
+	w := verification{Verifier: v, doc: doc, proofs: doc.Cut("proof"), wholes: map[string]whole{}}
 	if w.proofs.IsArray() && w.proofs.Len() > maxProofs {
 		return nil, &Failure{Code: Malformed, Reason: fmt.Sprintf("The document carries %d proofs; at most %d are checked.", w.proofs.Len(), maxProofs)}
 	}
@@ -108,8 +107,7 @@ func (v Verifier) VerifyOpen(doc *jsonld.Document) ([]Checked, error) {
 // verification is one document whose proofs are checked.
 type verification struct {
 	Verifier
-	text   func() json.RawMessage // of the document as it was received
-	doc    *jsonld.Document       // without its proofs
+	doc    *jsonld.Document // without its proofs
 	proofs jsonld.Value
 	wholes map[string]whole // of the document: proofs share it
 }
@@ -150,6 +148,9 @@ func (v *verification) signed(s suite, raw jsonld.Value, p Proof, k crypto.Publi
 	if err != nil {
 		return err
 	}
+	if s.selective {
+		return v.derived(raw, p, k)
+	}
 	signature, err := decodeBase58(p.ProofValue, signatureSize(k))
 	if err != nil || len(signature) != signatureSize(k) {
 		return &Failure{Code: Malformed, Reason: "The proof value is not a signature of this suite in base58.", Err: err}
@@ -159,9 +160,13 @@ func (v *verification) signed(s suite, raw jsonld.Value, p Proof, k crypto.Publi
 		return asMismatch(err)
 	}
 	if !Signed(k, hash, signature) {
-		return &Failure{Code: Mismatch, Reason: "The signature does not fit: the document was changed after it was signed, or another key signed it."}
+		return mismatch()
 	}
 	return nil
+}
+
+func mismatch() error {
+	return &Failure{Code: Mismatch, Reason: "The signature does not fit: the document was changed after it was signed, or another key signed it."}
 }
 
 // expected reports in what a proof is not the one that is wanted: VC-DI 1.0
@@ -299,21 +304,21 @@ func (v *verification) inputs(s suite, raw jsonld.Value, p Proof) (doc, options 
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(ids) > 0 {
-		if doc, err = withPrevious(v.text(), v.proofs, ids, v.Contexts); err != nil {
-			return nil, nil, err
-		}
-	}
+	context := raw.Member("@context")
 	options = v.doc.At(raw)
 	options.Cut("proofValue")
 	if !s.jcs {
 		options.Cut("@context") // the document's takes its place
-		return doc, options, nil
+		context = jsonld.Value{}
 	}
-	if context := raw.Member("@context"); !context.IsZero() {
-		if !startsWith(doc.Root().Member("@context"), context) {
-			return nil, nil, &Failure{Code: Mismatch, Reason: "The document's @context does not begin with the proof's."}
-		}
+	if !context.IsZero() && !startsWith(doc.Root().Member("@context"), context) {
+		return nil, nil, &Failure{Code: Mismatch, Reason: "The document's @context does not begin with the proof's."}
+	}
+	if len(ids) > 0 {
+		doc, err = withPrevious(doc, v.proofs, ids, context.Raw(), v.Contexts)
+		return doc, options, err
+	}
+	if !context.IsZero() {
 		doc = doc.WithContext(context)
 	}
 	return doc, options, nil

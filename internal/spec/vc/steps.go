@@ -43,7 +43,7 @@ func StepsOfProofs(document []byte, keys Resolver, contexts map[string][]byte) (
 	if err != nil {
 		return nil, err
 	}
-	v := verification{Verifier: Verifier{Keys: keys, Contexts: contexts}, text: doc.Root().Raw, doc: doc, proofs: doc.Cut("proof")}
+	v := verification{Verifier: Verifier{Keys: keys, Contexts: contexts}, doc: doc, proofs: doc.Cut("proof")}
 	var all []Steps
 	for _, raw := range v.proofs.Elements() {
 		s, err := v.steps(raw)

@@ -32,6 +32,8 @@ type suite struct {
 	name  string
 	kinds []string // of keys
 	jcs   bool     // RFC 8785 instead of RDF canonicalization; the proof carries its @context
+
+	selective bool // statements are signed one by one
 }
 
 var suites = []suite{
@@ -39,7 +41,10 @@ var suites = []suite{
 	{name: EdDSAJCS, kinds: []string{Ed25519}, jcs: true},
 	{name: ECDSARDFC, kinds: []string{P256, P384}},
 	{name: ECDSAJCS, kinds: []string{P256, P384}, jcs: true},
+	selective,
 }
+
+var selective = suite{name: ECDSASD, kinds: []string{P256}, selective: true}
 
 // old is Ed25519Signature2020, which signs as eddsa-rdfc-2022 does.
 var old = suite{name: Ed25519Signature2020, kinds: []string{Ed25519}}

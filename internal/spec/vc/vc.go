@@ -15,6 +15,8 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/mr-tron/base58"
@@ -118,7 +120,7 @@ func (o Options) open(document []byte) (*jsonld.Document, error) {
 	if len(o.PreviousProof) == 0 {
 		return doc, nil
 	}
-	return withPrevious(document, proofs, o.PreviousProof, o.Contexts)
+	return withPrevious(doc, proofs, o.PreviousProof, nil, o.Contexts)
 }
 
 // prepare canonicalizes a document for one proof.
@@ -143,7 +145,11 @@ func (o Options) begin(doc *jsonld.Document) (p Proof, options *jsonld.Document,
 	if context.IsZero() {
 		return p, nil, s, 0, noContext()
 	}
-	if s, h, err = o.suite(); err != nil {
+	s, h, err = o.suite()
+	if err == nil && s.selective {
+		err = &Failure{Code: UnknownSuite, Reason: "A document is prepared for selective disclosure by PrepareSelective."}
+	}
+	if err != nil {
 		return p, nil, s, 0, err
 	}
 	p = o.proof()
@@ -344,24 +350,31 @@ func Split(document []byte) (unsecured []byte, proofs []json.RawMessage, err err
 	if err != nil {
 		return nil, nil, err
 	}
-	unsecured = []byte{'{'}
-	for name, v := range doc.Root().Members() {
-		if name == "proof" {
-			for _, p := range v.Elements() {
-				proofs = append(proofs, p.Raw())
-			}
-			continue
-		}
-		if len(unsecured) > 1 {
-			unsecured = append(unsecured, ',')
-		}
-		key, err := json.Marshal(name)
-		if err != nil {
-			return nil, nil, err
-		}
-		unsecured = append(append(append(unsecured, key...), ':'), v.Raw()...)
+	for _, p := range doc.Cut("proof").Elements() {
+		proofs = append(proofs, p.Raw())
 	}
-	return append(unsecured, '}'), proofs, nil
+	return rewrite(doc.Root(), nil), proofs, nil
+}
+
+// rewrite is an object with other values for some of its members, the other
+// members in their order.
+func rewrite(object jsonld.Value, values map[string]json.RawMessage) []byte {
+	out := []byte{'{'}
+	member := func(name string, value json.RawMessage) {
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, oneOrMore([]string{name})...), ':'), value...)
+	}
+	for name, v := range object.Members() {
+		if _, other := values[name]; !other {
+			member(name, v.Raw())
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		member(name, values[name])
+	}
+	return append(out, '}')
 }
 
 // openDocument reads a document that has proofs or is to have some.
