@@ -222,7 +222,7 @@ func (d *demonstration) tell() {
 	d.p.print("  Issuer's keys   %s/did.json", base)
 	d.p.print("\nSend a token as Authorization: Bearer TOKEN. Each may something else:\n")
 	for _, t := range d.tokens {
-		d.p.print("  %-17s %s\n  %-17s   %s", t.Role, t.For, "", t.Token)
+		d.p.print("  %s: %s\n    %s", t.Role, t.For, t.Token)
 	}
 	d.p.print("\nTry it:\n")
 	d.p.print(`  curl -s %s/graphql -H 'Content-Type: application/json' \`, d.origin)
