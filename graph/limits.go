@@ -201,7 +201,12 @@ func cost(c *gen.ComplexityRoot) {
 	c.Query.Assertions = filtered[*model.AssertionFilter]
 	c.Query.AuditLog = filtered[*model.AuditFilter]
 	c.Query.Jobs, c.Query.KnownIssuers = plain, plain
-	c.Query.VerifyCredential = func(child int, _ string) int { return 200 + 20*child }
+	c.Query.VerifyCredential = func(child int, _ string, _ model.VerificationEncoding, _ *model.VerificationRecipientInput) int {
+		return 200 + 20*child
+	}
+	c.Query.VerifyCredentials = func(child int, files []model.VerificationFileInput, _ *model.VerificationRecipientInput) int {
+		return 100 + 20*child + len(files)*(100+20*child)
+	}
 	c.Institution.Staff, c.Institution.APIClients = plain, plain
 	c.Institution.SigningKeys = few
 	c.Learner.Assertions, c.Learner.Records = filtered[*model.AssertionFilter], plain

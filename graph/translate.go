@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"slices"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/verify"
 )
 
 func args(first *int, after *string) page.Args { return page.Args{First: first, After: after} }
@@ -412,4 +414,40 @@ func (r *Resolver) follow(ctx context.Context, job string) (<-chan *exchange.Job
 		}
 	}()
 	return out, nil
+}
+
+// material is what is to be verified, out of its encoding.
+func material(field, text string, encoding model.VerificationEncoding) ([]byte, error) {
+	if encoding != model.VerificationEncodingBase64 {
+		return []byte(text), nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, fault.At(field, "base64", "This is not base64. Send the file as it is, written in base64, or choose the encoding TEXT.")
+	}
+	return raw, nil
+}
+
+// materials are files to verify. One whose encoding cannot be read is passed on
+// as it is, so that its own report says so.
+func materials(files []model.VerificationFileInput) []verify.File {
+	all := make([]verify.File, len(files))
+	for i, f := range files {
+		if f.Name != nil {
+			all[i].Name = *f.Name
+		}
+		raw, err := material("files", f.Content, f.Encoding)
+		if err != nil {
+			raw = []byte(f.Content)
+		}
+		all[i].Raw = raw
+	}
+	return all
+}
+
+func about(r *model.VerificationRecipientInput) *verify.Recipient {
+	if r == nil {
+		return nil
+	}
+	return &verify.Recipient{Type: r.Type, Value: r.Value}
 }

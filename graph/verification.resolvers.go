@@ -8,10 +8,19 @@ package graph
 import (
 	"context"
 
+	"github.com/testamur/testamur/graph/model"
 	"github.com/testamur/testamur/internal/verify"
 )
 
-func (r *queryResolver) VerifyCredential(ctx context.Context, credential string) (*verify.Report, error) {
-	v, err := r.Resolver.Verifier.Report(ctx, actor(ctx), []byte(credential))
+func (r *queryResolver) VerifyCredential(ctx context.Context, credential string, encoding model.VerificationEncoding, recipient *model.VerificationRecipientInput) (*verify.Report, error) {
+	raw, err := material("credential", credential, encoding)
+	if err != nil {
+		return nil, err
+	}
+	v, err := r.Resolver.Verifier.ReportTo(ctx, actor(ctx), raw, about(recipient))
 	return &v, err
+}
+
+func (r *queryResolver) VerifyCredentials(ctx context.Context, files []model.VerificationFileInput, recipient *model.VerificationRecipientInput) ([]verify.Report, error) {
+	return r.Resolver.Verifier.Reports(ctx, actor(ctx), materials(files), about(recipient))
 }

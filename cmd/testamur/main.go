@@ -66,7 +66,9 @@ type cli struct {
 	Token       tokenCmd       `cmd:"" help:"Bearer tokens for API clients."`
 	Import      importCmd      `cmd:"" help:"Import files, into a running service or into the database."`
 	Keys        keysCmd        `cmd:"" help:"Signing keys: list, rotate, withdraw."`
-	Verify      verifyCmd      `cmd:"" help:"Verify a credential or a record in a file."`
+	Verify      verifyCmd      `cmd:"" help:"Verify a credential, a record, a badge, a picture or a ZIP of them."`
+	Bake        bakeCmd        `cmd:"" help:"Put a credential into a PNG or SVG picture."`
+	Unbake      unbakeCmd      `cmd:"" help:"Take a credential out of a picture."`
 	Migrate     migrateCmd     `cmd:"" help:"Bring the database to the newest version."`
 	Doctor      doctorCmd      `cmd:"" help:"Say what was found on this machine, and what is wrong."`
 	Obtain      obtainCmd      `cmd:"" help:"Get PostgreSQL for this machine if there is none, and print where its programs are."`

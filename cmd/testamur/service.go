@@ -59,13 +59,13 @@ type services struct {
 
 // parts are what services are wired from.
 type parts struct {
-	db     *pg.DB
-	now    func() time.Time
-	newID  id.Source
-	master keyring.Master
-	origin string
-	fetch  verify.Fetch // of other issuers' keys; nil: none
-	log    *slog.Logger
+	db      *pg.DB
+	now     func() time.Time
+	newID   id.Source
+	master  keyring.Master
+	origin  string
+	fetcher *verify.Fetcher // of what others publish: keys, lists, badges
+	log     *slog.Logger
 }
 
 // wire builds the nouns, in the order of the house.
@@ -85,7 +85,7 @@ func wire(p parts) (*services, error) {
 	s.credentials = &credential.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Origin: p.origin}
 	s.records = &record.Service{DB: p.db, Now: p.now, NewID: p.newID, Credentials: s.credentials}
 	s.trust = &trust.Service{DB: p.db, Now: p.now, NewID: p.newID}
-	s.verifier = &verify.Service{Trust: s.trust, DB: p.db, Now: p.now, Institutions: s.institutions, Keys: s.keys, Origin: p.origin, Fetch: p.fetch}
+	s.verifier = &verify.Service{Trust: s.trust, DB: p.db, Now: p.now, Institutions: s.institutions, Keys: s.keys, Origin: p.origin, Fetch: p.fetcher.Fetch, Getter: p.fetcher}
 	s.exchange = &exchange.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox, Frameworks: s.frameworks}
 	return s, nil
 }
@@ -127,7 +127,7 @@ func (s store) over(p *place, url, origin string, log *slog.Logger) (*services, 
 		db.Close()
 		return nil, err
 	}
-	all, err := wire(parts{db: db, now: time.Now, newID: id.New, master: master, origin: origin, fetch: verify.Guarded(), log: log})
+	all, err := wire(parts{db: db, now: time.Now, newID: id.New, master: master, origin: origin, fetcher: verify.NewFetcher(verify.Options{Log: log}), log: log})
 	if err != nil {
 		db.Close()
 	}

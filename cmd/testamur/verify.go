@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -16,10 +15,11 @@ import (
 )
 
 type verifyCmd struct {
-	File   string   `arg:"" help:"The credential or record as JSON; - for standard input."`
-	With   []string `help:"A file with a document that the credential points to, such as the issuer's DID document or its status list, so that the network need not be asked. May be given more than once." placeholder:"FILE" sep:"none"`
-	Online bool     `help:"Ask the network for keys that are not at hand. Nothing else leaves this machine."`
-	JSON   bool     `name:"json" help:"Print the report as JSON."`
+	File      string   `arg:"" help:"What was given to you: a credential or record as JSON or as a signed token, a PNG or SVG picture with one in it, a ZIP of such files, or a file with the address of a badge; - for standard input."`
+	With      []string `help:"A file with a document that the credential points to, such as the issuer's DID document or its status list, so that the network need not be asked. May be given more than once." placeholder:"FILE" sep:"none"`
+	Online    bool     `help:"Ask the network for keys, status lists and hosted badges that are not at hand. Nothing else leaves this machine."`
+	Recipient string   `help:"Who it should be about: a type of identifier and the identifier, such as emailAddress=ada@example.org." placeholder:"TYPE=VALUE"`
+	JSON      bool     `name:"json" help:"Print the report as JSON."`
 }
 
 // The exit codes of a verification.
@@ -32,17 +32,21 @@ const (
 // Run prints each check with its outcome and reason. It asks no database and,
 // unless told to, no network.
 func (c *verifyCmd) Run(p *place) error {
-	raw, err := c.read(p)
+	raw, err := readFile(p, c.File)
 	if err != nil {
 		p.say("testamur: %s", sentence(err))
 		return exit(exitUnreadable)
 	}
-	fetch, err := c.fetch()
+	s, err := c.service()
 	if err != nil {
 		p.say("testamur: %s", sentence(err))
 		return exit(exitUnreadable)
 	}
-	report, err := (&verify.Service{Now: time.Now, Fetch: fetch}).Report(p.ctx, access.Anonymous(), raw)
+	about, err := c.about()
+	if err != nil {
+		return err
+	}
+	report, err := s.ReportTo(p.ctx, access.Anonymous(), raw, about)
 	if err != nil {
 		p.say("testamur: %s", sentence(err))
 		return exit(exitUnreadable)
@@ -68,22 +72,22 @@ func (c *verifyCmd) Run(p *place) error {
 // maxFile is the largest file that is read, in bytes.
 const maxFile = 16<<20 + 1
 
-func (c *verifyCmd) read(p *place) ([]byte, error) {
-	if c.File == "-" {
-		return io.ReadAll(io.LimitReader(p.stdin, maxFile))
+// about is who the credential should be about, or nil.
+func (c *verifyCmd) about() (*verify.Recipient, error) {
+	if c.Recipient == "" {
+		return nil, nil
 	}
-	f, err := os.Open(c.File)
-	if err != nil {
-		return nil, err
+	kind, value, ok := strings.Cut(c.Recipient, "=")
+	if !ok || kind == "" || value == "" {
+		return nil, errors.New("--recipient is a type of identifier, an equals sign and the identifier")
 	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFile))
+	return &verify.Recipient{Type: kind, Value: value}, nil
 }
 
-// fetch gives the documents at hand under the addresses they belong to, and asks
-// the network for others if that is wanted.
-func (c *verifyCmd) fetch() (verify.Fetch, error) {
-	at := map[string][]byte{}
+// service verifies without a database, with the documents at hand under the
+// addresses they belong to, and asks the network for others if that is wanted.
+func (c *verifyCmd) service() (*verify.Service, error) {
+	at := atHand{}
 	for _, name := range c.With {
 		raw, err := os.ReadFile(name)
 		if err != nil {
@@ -101,33 +105,64 @@ func (c *verifyCmd) fetch() (verify.Fetch, error) {
 		}
 		at[address] = raw
 	}
-	if !c.Online && len(at) == 0 {
-		return nil, nil
+	s := &verify.Service{Now: time.Now}
+	if c.Online {
+		f := verify.NewFetcher(verify.Options{})
+		s.Fetch, s.Getter = at.before(f.Fetch), handy{at, f}
+	} else if len(at) > 0 {
+		s.Fetch = at.before(func(context.Context, string) ([]byte, error) {
+			return nil, errors.New("the network is not asked without --online")
+		})
 	}
-	online := verify.Guarded()
+	return s, nil
+}
+
+// atHand are documents by address.
+type atHand map[string][]byte
+
+// before gives the documents at hand, and asks for others.
+func (at atHand) before(ask verify.Fetch) verify.Fetch {
 	return func(ctx context.Context, address string) ([]byte, error) {
 		if raw, ok := at[address]; ok {
 			return raw, nil
 		}
-		if c.Online {
-			return online(ctx, address)
-		}
-		return nil, errors.New("the network is not asked without --online")
-	}, nil
+		return ask(ctx, address)
+	}
+}
+
+// handy gets the documents at hand, and asks for others.
+type handy struct {
+	at     atHand
+	others verify.Getter
+}
+
+// Get is a document that is at hand, else what its address answers.
+func (h handy) Get(ctx context.Context, w verify.Want) (verify.Fetched, error) {
+	if raw, ok := h.at[w.URL]; ok {
+		return verify.Fetched{URL: w.URL, Status: 200, Body: raw}, nil
+	}
+	return h.others.Get(ctx, w)
 }
 
 // mark is how an outcome reads at a terminal.
 var mark = map[verify.Outcome]string{verify.Passed: "passed", verify.Failed: "FAILED", verify.NotChecked: "could not check"}
 
 func printReport(p *place, r verify.Report, indent string) {
-	p.print("%s%s: %s", indent, mark[r.Outcome], clean(r.Kind+" "+r.Name))
-	p.print("%s  id      %s", indent, clean(r.ID))
-	p.print("%s  issuer  %s %s", indent, clean(r.IssuerName), clean(r.IssuerID))
+	p.print("%s%s: %s", indent, mark[r.Outcome], clean(strings.TrimSpace(r.Kind+" "+r.Name)))
+	if r.Kind != "Bundle" {
+		p.print("%s  id      %s", indent, clean(r.ID))
+		p.print("%s  issuer  %s %s", indent, clean(r.IssuerName), clean(r.IssuerID))
+	}
 	for _, k := range r.Checks {
 		p.print("%s  %-15s %-12s %s (%s)", indent, mark[k.Outcome], clean(k.Name), clean(k.Reason), clean(k.Clause))
 	}
 	for _, e := range r.Embedded {
 		p.print("")
+		printReport(p, e, indent+"    ")
+	}
+	for _, e := range r.Endorsements {
+		p.print("")
+		p.print("%s    endorsement", indent)
 		printReport(p, e, indent+"    ")
 	}
 }
@@ -146,6 +181,7 @@ func clean(s string) string {
 type printed struct {
 	Outcome    verify.Outcome `json:"outcome"`
 	Kind       string         `json:"kind"`
+	Format     string         `json:"format"`
 	ID         string         `json:"id"`
 	Name       string         `json:"name"`
 	IssuerID   string         `json:"issuerId"`
@@ -155,6 +191,7 @@ type printed struct {
 	ValidUntil *time.Time     `json:"validUntil,omitempty"`
 	Checks     []printedCheck `json:"checks"`
 	Embedded   []printed      `json:"embedded,omitempty"`
+	Endorsed   []printed      `json:"endorsements,omitempty"`
 }
 
 type printedCheck struct {
@@ -165,13 +202,16 @@ type printedCheck struct {
 }
 
 func printable(r verify.Report) printed {
-	out := printed{Outcome: r.Outcome, Kind: r.Kind, ID: r.ID, Name: r.Name, IssuerID: r.IssuerID, IssuerName: r.IssuerName,
+	out := printed{Outcome: r.Outcome, Kind: r.Kind, Format: r.Format, ID: r.ID, Name: r.Name, IssuerID: r.IssuerID, IssuerName: r.IssuerName,
 		SubjectID: r.SubjectID, ValidFrom: r.ValidFrom, ValidUntil: r.ValidUntil, Checks: []printedCheck{}}
 	for _, k := range r.Checks {
 		out.Checks = append(out.Checks, printedCheck(k))
 	}
 	for _, e := range r.Embedded {
 		out.Embedded = append(out.Embedded, printable(e))
+	}
+	for _, e := range r.Endorsements {
+		out.Endorsed = append(out.Endorsed, printable(e))
 	}
 	return out
 }

@@ -118,7 +118,8 @@ type QueryResolver interface {
 	Learners(ctx context.Context, filter *learner.Filter, first *int, after *string) (*page.Connection[learner.Learner], error)
 	Record(ctx context.Context, id string) (*record.Record, error)
 	KnownIssuers(ctx context.Context, first *int, after *string) (*page.Connection[trust.Issuer], error)
-	VerifyCredential(ctx context.Context, credential string) (*verify.Report, error)
+	VerifyCredential(ctx context.Context, credential string, encoding model.VerificationEncoding, recipient *model.VerificationRecipientInput) (*verify.Report, error)
+	VerifyCredentials(ctx context.Context, files []model.VerificationFileInput, recipient *model.VerificationRecipientInput) ([]verify.Report, error)
 }
 type SubscriptionResolver interface {
 	JobProgress(ctx context.Context, id string) (<-chan *exchange.Job, error)
@@ -1389,6 +1390,44 @@ func (ec *executionContext) field_Query_verifyCredential_args(ctx context.Contex
 		return nil, err
 	}
 	args["credential"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "encoding",
+		func(ctx context.Context, v any) (model.VerificationEncoding, error) {
+			return ec.unmarshalNVerificationEncoding2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐVerificationEncoding(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["encoding"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "recipient",
+		func(ctx context.Context, v any) (*model.VerificationRecipientInput, error) {
+			return ec.unmarshalOVerificationRecipientInput2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐVerificationRecipientInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["recipient"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_verifyCredentials_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "files",
+		func(ctx context.Context, v any) ([]model.VerificationFileInput, error) {
+			return ec.unmarshalNVerificationFileInput2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐVerificationFileInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["files"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "recipient",
+		func(ctx context.Context, v any) (*model.VerificationRecipientInput, error) {
+			return ec.unmarshalOVerificationRecipientInput2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐVerificationRecipientInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["recipient"] = arg1
 	return args, nil
 }
 
@@ -5008,7 +5047,7 @@ func (ec *executionContext) _Query_verifyCredential(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().VerifyCredential(ctx, fc.Args["credential"].(string))
+			return ec.Resolvers.Query().VerifyCredential(ctx, fc.Args["credential"].(string), fc.Args["encoding"].(model.VerificationEncoding), fc.Args["recipient"].(*model.VerificationRecipientInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *verify.Report) graphql.Marshaler {
@@ -5036,6 +5075,50 @@ func (ec *executionContext) fieldContext_Query_verifyCredential(ctx context.Cont
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Query_verifyCredential_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_verifyCredentials(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_verifyCredentials(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().VerifyCredentials(ctx, fc.Args["files"].([]model.VerificationFileInput), fc.Args["recipient"].(*model.VerificationRecipientInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []verify.Report) graphql.Marshaler {
+			return ec.marshalNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_verifyCredentials(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_VerificationReport(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_verifyCredentials_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -6119,6 +6202,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_verifyCredential(ctx, field)
+				})
+		case "verifyCredentials":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_verifyCredentials(ctx, field)
 				})
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {

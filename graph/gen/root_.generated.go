@@ -937,30 +937,31 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Achievement      func(childComplexity int, id string) int
-		Achievements     func(childComplexity int, filter *model.AchievementFilter, first *int, after *string) int
-		Assertion        func(childComplexity int, id string) int
-		Assertions       func(childComplexity int, filter *model.AssertionFilter, first *int, after *string) int
-		AuditLog         func(childComplexity int, filter *model.AuditFilter, first *int, after *string) int
-		Competency       func(childComplexity int, id string) int
-		Course           func(childComplexity int, id string) int
-		Courses          func(childComplexity int, filter *model.CourseFilter, first *int, after *string) int
-		Credential       func(childComplexity int, id string) int
-		Crosswalks       func(childComplexity int, filter *framework.CrosswalkFilter, first *int, after *string) int
-		Framework        func(childComplexity int, id string) int
-		Frameworks       func(childComplexity int, filter *framework.Filter, first *int, after *string) int
-		Institution      func(childComplexity int) int
-		Job              func(childComplexity int, id string) int
-		Jobs             func(childComplexity int, first *int, after *string) int
-		KnownIssuers     func(childComplexity int, first *int, after *string) int
-		Learner          func(childComplexity int, id string) int
-		Learners         func(childComplexity int, filter *learner.Filter, first *int, after *string) int
-		Node             func(childComplexity int, id string) int
-		Nodes            func(childComplexity int, ids []string) int
-		PreviewFramework func(childComplexity int, uploadID string, kind *exchange.Kind, frameworkID *string) int
-		Record           func(childComplexity int, id string) int
-		VerifyCredential func(childComplexity int, credential string) int
-		Viewer           func(childComplexity int) int
+		Achievement       func(childComplexity int, id string) int
+		Achievements      func(childComplexity int, filter *model.AchievementFilter, first *int, after *string) int
+		Assertion         func(childComplexity int, id string) int
+		Assertions        func(childComplexity int, filter *model.AssertionFilter, first *int, after *string) int
+		AuditLog          func(childComplexity int, filter *model.AuditFilter, first *int, after *string) int
+		Competency        func(childComplexity int, id string) int
+		Course            func(childComplexity int, id string) int
+		Courses           func(childComplexity int, filter *model.CourseFilter, first *int, after *string) int
+		Credential        func(childComplexity int, id string) int
+		Crosswalks        func(childComplexity int, filter *framework.CrosswalkFilter, first *int, after *string) int
+		Framework         func(childComplexity int, id string) int
+		Frameworks        func(childComplexity int, filter *framework.Filter, first *int, after *string) int
+		Institution       func(childComplexity int) int
+		Job               func(childComplexity int, id string) int
+		Jobs              func(childComplexity int, first *int, after *string) int
+		KnownIssuers      func(childComplexity int, first *int, after *string) int
+		Learner           func(childComplexity int, id string) int
+		Learners          func(childComplexity int, filter *learner.Filter, first *int, after *string) int
+		Node              func(childComplexity int, id string) int
+		Nodes             func(childComplexity int, ids []string) int
+		PreviewFramework  func(childComplexity int, uploadID string, kind *exchange.Kind, frameworkID *string) int
+		Record            func(childComplexity int, id string) int
+		VerifyCredential  func(childComplexity int, credential string, encoding model.VerificationEncoding, recipient *model.VerificationRecipientInput) int
+		VerifyCredentials func(childComplexity int, files []model.VerificationFileInput, recipient *model.VerificationRecipientInput) int
+		Viewer            func(childComplexity int) int
 	}
 
 	Record struct {
@@ -1249,17 +1250,19 @@ type ComplexityRoot struct {
 	}
 
 	VerificationReport struct {
-		Checks     func(childComplexity int) int
-		Embedded   func(childComplexity int) int
-		ID         func(childComplexity int) int
-		IssuerID   func(childComplexity int) int
-		IssuerName func(childComplexity int) int
-		Kind       func(childComplexity int) int
-		Name       func(childComplexity int) int
-		Outcome    func(childComplexity int) int
-		SubjectID  func(childComplexity int) int
-		ValidFrom  func(childComplexity int) int
-		ValidUntil func(childComplexity int) int
+		Checks       func(childComplexity int) int
+		Embedded     func(childComplexity int) int
+		Endorsements func(childComplexity int) int
+		Format       func(childComplexity int) int
+		ID           func(childComplexity int) int
+		IssuerID     func(childComplexity int) int
+		IssuerName   func(childComplexity int) int
+		Kind         func(childComplexity int) int
+		Name         func(childComplexity int) int
+		Outcome      func(childComplexity int) int
+		SubjectID    func(childComplexity int) int
+		ValidFrom    func(childComplexity int) int
+		ValidUntil   func(childComplexity int) int
 	}
 
 	Viewer struct {
@@ -5397,7 +5400,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.VerifyCredential(childComplexity, args["credential"].(string)), true
+		return e.ComplexityRoot.Query.VerifyCredential(childComplexity, args["credential"].(string), args["encoding"].(model.VerificationEncoding), args["recipient"].(*model.VerificationRecipientInput)), true
+	case "Query.verifyCredentials":
+		if e.ComplexityRoot.Query.VerifyCredentials == nil {
+			break
+		}
+
+		args, err := ec.field_Query_verifyCredentials_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.VerifyCredentials(childComplexity, args["files"].([]model.VerificationFileInput), args["recipient"].(*model.VerificationRecipientInput)), true
 	case "Query.viewer":
 		if e.ComplexityRoot.Query.Viewer == nil {
 			break
@@ -6367,6 +6381,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VerificationReport.Embedded(childComplexity), true
+	case "VerificationReport.endorsements":
+		if e.ComplexityRoot.VerificationReport.Endorsements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerificationReport.Endorsements(childComplexity), true
+	case "VerificationReport.format":
+		if e.ComplexityRoot.VerificationReport.Format == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerificationReport.Format(childComplexity), true
 	case "VerificationReport.id":
 		if e.ComplexityRoot.VerificationReport.ID == nil {
 			break
@@ -6583,6 +6609,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SuspendCredentialInput", ec.unmarshalInputSuspendCredentialInput),
 			graphql.NewInputUnmarshaler("UnalignAchievementInput", ec.unmarshalInputUnalignAchievementInput),
 			graphql.NewInputUnmarshaler("UnmapCompetencyInput", ec.unmarshalInputUnmapCompetencyInput),
+			graphql.NewInputUnmarshaler("VerificationFileInput", ec.unmarshalInputVerificationFileInput),
+			graphql.NewInputUnmarshaler("VerificationRecipientInput", ec.unmarshalInputVerificationRecipientInput),
 			graphql.NewInputUnmarshaler("WithdrawAssertionInput", ec.unmarshalInputWithdrawAssertionInput),
 			graphql.NewInputUnmarshaler("WithdrawCrosswalkInput", ec.unmarshalInputWithdrawCrosswalkInput),
 			graphql.NewInputUnmarshaler("WithdrawSigningKeyInput", ec.unmarshalInputWithdrawSigningKeyInput),
@@ -10598,11 +10626,49 @@ type RemoveKnownIssuerPayload {
 }
 `, BuiltIn: false},
 	{Name: "../../schema/verification.graphqls", Input: `extend type Query {
-  "Verify a credential or a record, whoever issued it. Open to everyone. The credential is the signed JSON as text."
+  "Verify a credential or a record, whoever issued it. Open to everyone. It may be the signed JSON, a signed token, a PNG or SVG picture with a credential in it, the address of an Open Badges 2.0 badge, an endorsement, a presentation, or a ZIP of such files."
   verifyCredential(
-    "The signed JSON as text, at most 16 MB."
+    "What was given to you, at most 16 MB. A picture or ZIP is written in base64."
     credential: String!
+    "How it is written here."
+    encoding: VerificationEncoding! = TEXT
+    "Who it should be about. Left out: anybody."
+    recipient: VerificationRecipientInput
   ): VerificationReport!
+
+  "Verify several files, each on its own and in their order: one that cannot be read has a report that says so and does not stop the others. At most 100 files of 16 MB in all."
+  verifyCredentials(
+    "The files."
+    files: [VerificationFileInput!]!
+    "Who they should be about. Left out: anybody."
+    recipient: VerificationRecipientInput
+  ): [VerificationReport!]!
+}
+
+"How something to verify is written."
+enum VerificationEncoding {
+  "As text: JSON, a token or an address."
+  TEXT
+  "In base64: a picture or a ZIP, or anything else."
+  BASE64
+}
+
+"One file to verify."
+input VerificationFileInput {
+  "What the report calls it if it has no name of its own."
+  name: String
+  "What is in the file."
+  content: String!
+  "How it is written here."
+  encoding: VerificationEncoding! = TEXT
+}
+
+"A person that a credential should be about."
+input VerificationRecipientInput {
+  "The type of identifier, such as emailAddress or sisSourcedId, or id for the id of the subject."
+  type: String!
+  "The identifier. It is compared with what the credential holds, plain or hashed, and kept nowhere."
+  value: String!
 }
 
 """
@@ -10611,11 +10677,13 @@ What was found about a credential.
 type VerificationReport {
   "FAILED when a check failed, PASSED when all passed."
   outcome: VerificationOutcome!
-  "AchievementCredential, ClrCredential, or another type."
+  "AchievementCredential, ClrCredential, EndorsementCredential, Assertion, VerifiablePresentation, Bundle, or another type."
   kind: String!
+  "How it was given: json, jwt, png, svg, zip or address."
+  format: String!
   "The id of the credential."
   id: String!
-  "The name of the credential."
+  "The name of the credential, else of its file."
   name: String!
   "The id of the issuer."
   issuerId: String!
@@ -10629,13 +10697,15 @@ type VerificationReport {
   validUntil: DateTime
   "Everything that was looked at."
   checks: [VerificationCheck!]!
-  "A report for each credential in a record, in its order."
+  "A report for each credential in a record or presentation, or for each file of a ZIP, in its order."
   embedded: [VerificationReport!]!
+  "A report for each endorsement of the credential, its achievement and its issuer. A credential does not fail by what others say of it."
+  endorsements: [VerificationReport!]!
 }
 
 "One thing that was looked at."
 type VerificationCheck {
-  "structure, proof, issuer, period, status, embedded, subject, associations or binding."
+  "shape, context, proof, issuer, refresh, status, dates, recipient, schema, embedded, endorsements, associations or binding."
   name: String!
   "What came of the check."
   outcome: VerificationOutcome!
@@ -12864,6 +12934,8 @@ func (ec *executionContext) childFields_VerificationReport(ctx context.Context, 
 		return ec.fieldContext_VerificationReport_outcome(ctx, field)
 	case "kind":
 		return ec.fieldContext_VerificationReport_kind(ctx, field)
+	case "format":
+		return ec.fieldContext_VerificationReport_format(ctx, field)
 	case "id":
 		return ec.fieldContext_VerificationReport_id(ctx, field)
 	case "name":
@@ -12882,6 +12954,8 @@ func (ec *executionContext) childFields_VerificationReport(ctx context.Context, 
 		return ec.fieldContext_VerificationReport_checks(ctx, field)
 	case "embedded":
 		return ec.fieldContext_VerificationReport_embedded(ctx, field)
+	case "endorsements":
+		return ec.fieldContext_VerificationReport_endorsements(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type VerificationReport", field.Name)
 }

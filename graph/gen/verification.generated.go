@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/testamur/testamur/graph/model"
 	"github.com/testamur/testamur/internal/verify"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -159,6 +160,29 @@ func (ec *executionContext) _VerificationReport_kind(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_VerificationReport_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VerificationReport", field, false, false, "String")
+}
+
+func (ec *executionContext) _VerificationReport_format(ctx context.Context, field graphql.CollectedField, obj *verify.Report) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VerificationReport_format(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Format, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VerificationReport_format(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("VerificationReport", field, false, false, "String")
 }
 
@@ -387,9 +411,150 @@ func (ec *executionContext) fieldContext_VerificationReport_embedded(_ context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _VerificationReport_endorsements(ctx context.Context, field graphql.CollectedField, obj *verify.Report) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VerificationReport_endorsements(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Endorsements, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []verify.Report) graphql.Marshaler {
+			return ec.marshalNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VerificationReport_endorsements(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VerificationReport",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_VerificationReport(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func (ec *executionContext) unmarshalInputVerificationFileInput(ctx context.Context, obj any) (model.VerificationFileInput, error) {
+	var it model.VerificationFileInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["encoding"]; !present {
+		asMap["encoding"] = "TEXT"
+	}
+
+	fieldsInOrder := [...]string{"name", "content", "encoding"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "content":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("content"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Content = data
+		case "encoding":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("encoding"))
+			data, err := ec.unmarshalNVerificationEncoding2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐVerificationEncoding(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Encoding = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalVerificationFileInput unmarshals raw into the VerificationFileInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalVerificationFileInput(ctx context.Context, raw any) (model.VerificationFileInput, error) {
+	var out model.VerificationFileInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "VerificationFileInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputVerificationRecipientInput(ctx context.Context, obj any) (model.VerificationRecipientInput, error) {
+	var it model.VerificationRecipientInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"type", "value"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "type":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("type"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Type = data
+		case "value":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("value"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Value = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalVerificationRecipientInput unmarshals raw into the VerificationRecipientInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalVerificationRecipientInput(ctx context.Context, raw any) (model.VerificationRecipientInput, error) {
+	var out model.VerificationRecipientInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "VerificationRecipientInput", raw, &out)
+	return out, err
+}
 
 // endregion **************************** input.gotpl *****************************
 
@@ -468,6 +633,11 @@ func (ec *executionContext) _VerificationReport(ctx context.Context, sel ast.Sel
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "format":
+			out.Values[i] = ec._VerificationReport_format(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "id":
 			out.Values[i] = ec._VerificationReport_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -513,6 +683,11 @@ func (ec *executionContext) _VerificationReport(ctx context.Context, sel ast.Sel
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "endorsements":
+			out.Values[i] = ec._VerificationReport_endorsements(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -552,6 +727,35 @@ func (ec *executionContext) marshalNVerificationCheck2ᚕgithubᚗcomᚋtestamur
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNVerificationEncoding2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐVerificationEncoding(ctx context.Context, v any) (model.VerificationEncoding, error) {
+	var res model.VerificationEncoding
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNVerificationEncoding2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐVerificationEncoding(ctx context.Context, sel ast.SelectionSet, v model.VerificationEncoding) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNVerificationFileInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐVerificationFileInput(ctx context.Context, v any) (model.VerificationFileInput, error) {
+	res, err := ec.unmarshalInputVerificationFileInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNVerificationFileInput2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐVerificationFileInputᚄ(ctx context.Context, v any) ([]model.VerificationFileInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.VerificationFileInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNVerificationFileInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐVerificationFileInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 func (ec *executionContext) unmarshalNVerificationOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐOutcome(ctx context.Context, v any) (verify.Outcome, error) {
@@ -608,6 +812,14 @@ func (ec *executionContext) marshalNVerificationReport2ᚖgithubᚗcomᚋtestamu
 		return graphql.Null
 	}
 	return ec._VerificationReport(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOVerificationRecipientInput2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐVerificationRecipientInput(ctx context.Context, v any) (*model.VerificationRecipientInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputVerificationRecipientInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 // endregion ***************************** type.gotpl *****************************

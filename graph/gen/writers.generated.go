@@ -143,7 +143,7 @@ var tables = plan.Tables{
 	"Omission":                    {Satisfies: omissionImplementors, Fields: map[string]int{"reason": 0, "count": 1}},
 	"PageInfo":                    {Satisfies: pageInfoImplementors, Fields: map[string]int{"hasNextPage": 0, "endCursor": 1}},
 	"Profile":                     {Satisfies: profileImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2, "email": 3}},
-	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "course": 8, "courses": 9, "credential": 10, "job": 11, "jobs": 12, "framework": 13, "frameworks": 14, "previewFramework": 15, "crosswalks": 16, "competency": 17, "institution": 18, "learner": 19, "learners": 20, "record": 21, "knownIssuers": 22, "verifyCredential": 23}},
+	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "course": 8, "courses": 9, "credential": 10, "job": 11, "jobs": 12, "framework": 13, "frameworks": 14, "previewFramework": 15, "crosswalks": 16, "competency": 17, "institution": 18, "learner": 19, "learners": 20, "record": 21, "knownIssuers": 22, "verifyCredential": 23, "verifyCredentials": 24}},
 	"Record":                      {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "version": 2, "credential": 3, "items": 4, "outdatedItems": 5, "partial": 6, "omissions": 7, "assembledAt": 8, "assembledBy": 9}},
 	"RecordConnection":            {Satisfies: recordConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"RecordEdge":                  {Satisfies: recordEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
@@ -162,7 +162,7 @@ var tables = plan.Tables{
 	"StaffConnection":             {Satisfies: staffConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"StaffEdge":                   {Satisfies: staffEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"VerificationCheck":           {Satisfies: verificationCheckImplementors, Fields: map[string]int{"name": 0, "outcome": 1, "reason": 2, "clause": 3}},
-	"VerificationReport":          {Satisfies: verificationReportImplementors, Fields: map[string]int{"outcome": 0, "kind": 1, "id": 2, "name": 3, "issuerId": 4, "issuerName": 5, "subjectId": 6, "validFrom": 7, "validUntil": 8, "checks": 9, "embedded": 10}},
+	"VerificationReport":          {Satisfies: verificationReportImplementors, Fields: map[string]int{"outcome": 0, "kind": 1, "format": 2, "id": 3, "name": 4, "issuerId": 5, "issuerName": 6, "subjectId": 7, "validFrom": 8, "validUntil": 9, "checks": 10, "embedded": 11, "endorsements": 12}},
 	"Viewer":                      {Satisfies: viewerImplementors, Fields: map[string]int{"id": 0, "roles": 1, "scopes": 2, "institution": 3, "learner": 4}},
 }
 
@@ -5941,6 +5941,8 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 			}
 		case 23:
 			whole = x.field_Query_verifyCredential(f) && whole
+		case 24:
+			whole = x.field_Query_verifyCredentials(f) && whole
 		}
 	}
 	if !whole {
@@ -6365,12 +6367,30 @@ func (x *writing) field_Query_verifyCredential(f *plan.Field) bool {
 	v, err := func() (v *verify.Report, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().VerifyCredential(ctx, fc.Args["credential"].(string))
+		return x.Resolvers.Query().VerifyCredential(ctx, fc.Args["credential"].(string), fc.Args["encoding"].(model.VerificationEncoding), fc.Args["recipient"].(*model.VerificationRecipientInput))
 	}()
 	if err != nil {
 		return x.Fail(err)
 	}
 	return x.writeNVerificationReport2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReport(f, v)
+}
+
+func (x *writing) field_Query_verifyCredentials(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_verifyCredentials_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v []verify.Report, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().VerifyCredentials(ctx, fc.Args["files"].([]model.VerificationFileInput), fc.Args["recipient"].(*model.VerificationRecipientInput))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(f, v)
 }
 
 func (x *writing) write_Record(fields []plan.Field, obj *record.Record) bool {
@@ -7567,27 +7587,31 @@ func (x *writing) write_VerificationReport(fields []plan.Field, obj *verify.Repo
 		case 1:
 			whole = x.field_VerificationReport_kind(f, obj) && whole
 		case 2:
-			whole = x.field_VerificationReport_id(f, obj) && whole
+			whole = x.field_VerificationReport_format(f, obj) && whole
 		case 3:
-			whole = x.field_VerificationReport_name(f, obj) && whole
+			whole = x.field_VerificationReport_id(f, obj) && whole
 		case 4:
-			whole = x.field_VerificationReport_issuerId(f, obj) && whole
+			whole = x.field_VerificationReport_name(f, obj) && whole
 		case 5:
-			whole = x.field_VerificationReport_issuerName(f, obj) && whole
+			whole = x.field_VerificationReport_issuerId(f, obj) && whole
 		case 6:
-			whole = x.field_VerificationReport_subjectId(f, obj) && whole
+			whole = x.field_VerificationReport_issuerName(f, obj) && whole
 		case 7:
+			whole = x.field_VerificationReport_subjectId(f, obj) && whole
+		case 8:
 			if !x.field_VerificationReport_validFrom(f, obj) {
 				x.Null()
 			}
-		case 8:
+		case 9:
 			if !x.field_VerificationReport_validUntil(f, obj) {
 				x.Null()
 			}
-		case 9:
-			whole = x.field_VerificationReport_checks(f, obj) && whole
 		case 10:
+			whole = x.field_VerificationReport_checks(f, obj) && whole
+		case 11:
 			whole = x.field_VerificationReport_embedded(f, obj) && whole
+		case 12:
+			whole = x.field_VerificationReport_endorsements(f, obj) && whole
 		}
 	}
 	if !whole {
@@ -7606,6 +7630,12 @@ func (x *writing) field_VerificationReport_kind(f *plan.Field, obj *verify.Repor
 	x.Into(f)
 	defer x.Out()
 	return x.writeNString2string(f, obj.Kind)
+}
+
+func (x *writing) field_VerificationReport_format(f *plan.Field, obj *verify.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Format)
 }
 
 func (x *writing) field_VerificationReport_id(f *plan.Field, obj *verify.Report) bool {
@@ -7660,6 +7690,12 @@ func (x *writing) field_VerificationReport_embedded(f *plan.Field, obj *verify.R
 	x.Into(f)
 	defer x.Out()
 	return x.writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(f, obj.Embedded)
+}
+
+func (x *writing) field_VerificationReport_endorsements(f *plan.Field, obj *verify.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(f, obj.Endorsements)
 }
 
 func (x *writing) write_Viewer(fields []plan.Field, obj *model.Viewer) bool {

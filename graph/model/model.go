@@ -1439,6 +1439,24 @@ type UserError struct {
 	Rule *string `json:"rule,omitempty"`
 }
 
+// One file to verify.
+type VerificationFileInput struct {
+	// What the report calls it if it has no name of its own.
+	Name *string `json:"name,omitempty"`
+	// What is in the file.
+	Content string `json:"content"`
+	// How it is written here.
+	Encoding VerificationEncoding `json:"encoding"`
+}
+
+// A person that a credential should be about.
+type VerificationRecipientInput struct {
+	// The type of identifier, such as emailAddress or sisSourcedId, or id for the id of the subject.
+	Type string `json:"type"`
+	// The identifier. It is compared with what the credential holds, plain or hashed, and kept nowhere.
+	Value string `json:"value"`
+}
+
 // Which award to take back.
 type WithdrawAssertionInput struct {
 	// Which award, by id or ref:SYSTEM:VALUE.
@@ -1542,6 +1560,64 @@ func (e *ErrorPolicy) UnmarshalJSON(b []byte) error {
 }
 
 func (e ErrorPolicy) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// How something to verify is written.
+type VerificationEncoding string
+
+const (
+	// As text: JSON, a token or an address.
+	VerificationEncodingText VerificationEncoding = "TEXT"
+	// In base64: a picture or a ZIP, or anything else.
+	VerificationEncodingBase64 VerificationEncoding = "BASE64"
+)
+
+var AllVerificationEncoding = []VerificationEncoding{
+	VerificationEncodingText,
+	VerificationEncodingBase64,
+}
+
+func (e VerificationEncoding) IsValid() bool {
+	switch e {
+	case VerificationEncodingText, VerificationEncodingBase64:
+		return true
+	}
+	return false
+}
+
+func (e VerificationEncoding) String() string {
+	return string(e)
+}
+
+func (e *VerificationEncoding) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = VerificationEncoding(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid VerificationEncoding", str)
+	}
+	return nil
+}
+
+func (e VerificationEncoding) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *VerificationEncoding) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e VerificationEncoding) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

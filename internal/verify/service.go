@@ -3,7 +3,9 @@ package verify
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -11,12 +13,12 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	credentials "github.com/testamur/testamur/internal/credential"
-	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/spec/clr"
+	"github.com/testamur/testamur/internal/spec/jsonld"
 	"github.com/testamur/testamur/internal/spec/vc"
 	"github.com/testamur/testamur/internal/trust"
 )
@@ -29,8 +31,20 @@ type Service struct {
 	Institutions *institution.Service
 	Keys         *keyring.Service
 	Origin       string         // of the ids of its own issuers
-	Fetch        Fetch          // nil: none
+	Fetch        Fetch          // of key documents; nil: none
+	Getter       Getter         // of everything else; nil: what Fetch gives
 	Trust        *trust.Service // nil: no list of known issuers
+}
+
+// Getter asks for documents; *Fetcher is one.
+type Getter interface {
+	Get(ctx context.Context, w Want) (Fetched, error)
+}
+
+// File is something that a person holds, and its name among several.
+type File struct {
+	Name string
+	Raw  []byte
 }
 
 // The limits of what is verified.
@@ -39,88 +53,95 @@ const (
 	maxControls = 20 // different key documents of others that one report fetches
 )
 
-// Report verifies a credential. Limit when it is too large, Invalid when it is
-// no JSON object; everything else is in the report.
-func (s *Service) Report(ctx context.Context, who access.Actor, document []byte) (Report, error) {
+// maxTogether is how many files are verified at once.
+const maxTogether = 100
+
+// Report verifies a credential, or anything else that a person holds. Limit when
+// it is too large, Invalid when it is nothing that can be verified; everything
+// else is in the report.
+func (s *Service) Report(ctx context.Context, who access.Actor, material []byte) (Report, error) {
+	return s.ReportTo(ctx, who, material, nil)
+}
+
+// ReportTo is Report, and whether it is about somebody: nil is anybody.
+func (s *Service) ReportTo(ctx context.Context, who access.Actor, material []byte, about *Recipient) (Report, error) {
 	if err := access.Check(who, access.Verify); err != nil {
 		return Report{}, err
 	}
-	if len(document) > maxDocument {
-		return Report{}, &fault.Error{Kind: fault.Limit, Field: "credential", Rule: "size", Message: fmt.Sprintf("A credential to verify has at most %d MB.", maxDocument>>20)}
-	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(document, &object); err != nil || object == nil {
-		return Report{}, fault.At("credential", "json", "This is not a JSON object. Send the credential as it was given to you, as JSON with its proof.")
+	if err := acceptable("credential", material); err != nil {
+		return Report{}, err
 	}
 	ctx, done := Budgeted(ctx)
 	defer done()
-	k := &keys{s: s, ctx: ctx, ids: idsOf(document, 0), documents: map[string]answer{}, owners: map[string]institution.ID{},
-		standings: map[institution.ID]map[string]standing{}}
-	r := Examine(document, k.resolve, k.status, s.Now())
-	if k.err != nil {
-		return Report{}, k.err
-	}
-	return r, s.trust(ctx, who, &r)
+	return s.examine(ctx, who, material, about)
 }
 
-// trust says of each issuer whether the institution of whoever asks knows it.
-// One without a list, or somebody of no institution, is told nothing: there is
-// no register that an issuer could be missing from.
-func (s *Service) trust(ctx context.Context, who access.Actor, r *Report) error {
-	if s.Trust == nil || who.InstitutionID == "" {
-		return nil
+// Reports verifies several files, each on its own: one that cannot be read, or
+// is too large, has a report that says so. They share one budget of fetches.
+func (s *Service) Reports(ctx context.Context, who access.Actor, files []File, about *Recipient) ([]Report, error) {
+	if err := access.Check(who, access.Verify); err != nil {
+		return nil, err
 	}
-	empty, err := s.Trust.Empty(ctx, who)
-	if err != nil || empty {
-		return err
+	total := 0
+	for _, f := range files {
+		total += len(f.Raw)
 	}
-	var all []string
-	r.each(func(r *Report) { all = append(all, r.IssuerID) })
-	known, err := s.Trust.Known(ctx, who, all)
-	if err != nil {
-		return err
+	if len(files) > maxTogether || total > maxDocument {
+		return nil, &fault.Error{Kind: fault.Limit, Field: "credentials", Rule: "size", Message: fmt.Sprintf("At most %d files of %d MB in all are verified at once.", maxTogether, maxDocument>>20)}
 	}
-	today := day.On(s.Now())
-	r.each(func(r *Report) { r.add(s.known(known, r, today)) })
-	r.settle()
+	ctx, done := Budgeted(ctx)
+	defer done()
+	all := make([]Report, len(files))
+	for i, f := range files {
+		var refusal *fault.Error
+		if err := acceptable("credential", f.Raw); errors.As(err, &refusal) {
+			all[i] = refused("", "VCDM 2.0 §4", "%s", refusal.Message)
+		} else {
+			var err error
+			if all[i], err = s.examine(ctx, who, f.Raw, about); err != nil {
+				return nil, err
+			}
+		}
+		if all[i].Name == "" {
+			all[i].Name = f.Name
+		}
+	}
+	return all, nil
+}
+
+// acceptable is the fault of what is not examined at all.
+func acceptable(field string, material []byte) error {
+	if len(material) > maxDocument {
+		return &fault.Error{Kind: fault.Limit, Field: field, Rule: "size", Message: fmt.Sprintf("A credential to verify has at most %d MB.", maxDocument>>20)}
+	}
+	if !Recognised(material) {
+		return fault.At(field, "json", "This is nothing that can be verified. Send the credential as it was given to you: JSON with its proof, a signed token, a PNG or SVG picture, the address of a badge, or a ZIP of such files.")
+	}
 	return nil
 }
 
-// each visits a report and those of what is embedded.
-func (r *Report) each(visit func(*Report)) {
-	visit(r)
-	for i := range r.Embedded {
-		r.Embedded[i].each(visit)
+func (s *Service) examine(ctx context.Context, who access.Actor, material []byte, about *Recipient) (Report, error) {
+	k := &keys{s: s, ctx: ctx, ids: idsOf(material, 0), documents: map[string]answer{}, owners: map[string]institution.ID{},
+		standings: map[institution.ID]map[string]standing{}, asked: map[institution.ID]map[string]bool{}}
+	x := Examiner{Keys: k.resolve, Status: k.status, Recipient: about, Now: s.Now()}
+	if s.Getter != nil || s.Fetch != nil {
+		x.Get = k.get
 	}
+	r := x.Examine(material)
+	if k.err != nil {
+		return Report{}, k.err
+	}
+	err := s.trust(ctx, who, &r)
+	return r, err
 }
 
-// settle makes the outcomes new, from the innermost outwards.
-func (r *Report) settle() {
-	for i := range r.Embedded {
-		r.Embedded[i].settle()
+// get asks for a document. Without a Getter it is what Fetch gives.
+func (k *keys) get(w Want) (Fetched, error) {
+	if k.s.Getter != nil {
+		return k.s.Getter.Get(k.ctx, w)
 	}
-	r.Outcome = overall(r.Checks)
-}
-
-// known is whether an issuer is on the list. An issuer who is not is no failure:
-// the signature is as good, and whose it is was not found out.
-func (s *Service) known(all map[string]trust.Issuer, r *Report, today day.Date) Check {
-	const clause = "VCDM 2.0 §8.1"
-	if prefix, err := vc.DIDWeb(s.Origin + "/i"); err == nil && strings.HasPrefix(r.IssuerID, prefix+":") {
-		return Check{"trust", Passed, "The issuer is an institution of this service.", clause}
-	}
-	i, ok := all[r.IssuerID]
-	if !ok {
-		return Check{"trust", NotChecked, "The issuer is not in any registry you trust: the signature is the issuer's, and who that is was not found out.", clause}
-	}
-	on := today
-	if r.ValidFrom != nil {
-		on = day.On(*r.ValidFrom)
-	}
-	if !i.Knows(on) {
-		return Check{"trust", NotChecked, fmt.Sprintf("The issuer is known to you as %s, but not for the day on which this was issued.", i.Name), clause}
-	}
-	return Check{"trust", Passed, fmt.Sprintf("The issuer is known to you as %s.", i.Name), clause}
+	body, err := k.s.Fetch(k.ctx, w.URL)
+	return Fetched{URL: w.URL, Status: 200, Body: body}, err
 }
 
 // answer is a key document, or why there is none.
@@ -133,10 +154,11 @@ type answer struct {
 type keys struct {
 	s         *Service
 	ctx       context.Context
-	ids       []string // of the credentials in the document
+	ids       []string // of the credentials in the document, as far as they are seen at once
 	documents map[string]answer
 	owners    map[string]institution.ID // by slug
 	standings map[institution.ID]map[string]standing
+	asked     map[institution.ID]map[string]bool
 	err       error // of the database: no report can be given
 }
 
@@ -234,11 +256,9 @@ func (k *keys) status(issuer, id string) (Check, bool) {
 	if err != nil || !ours {
 		return Check{}, false
 	}
-	if k.standings[in] == nil {
-		if k.standings[in], err = k.onFile(in); err != nil {
-			k.err = err
-			return Check{}, false
-		}
+	if err := k.ask(in, lastPart(id)); err != nil {
+		k.err = err
+		return Check{}, false
 	}
 	s, ok := k.standings[in][lastPart(id)]
 	switch {
@@ -255,6 +275,28 @@ func (k *keys) status(issuer, id string) (Check, bool) {
 		return Check{"status", Passed, "The issuer has it on file and stands by it; there is a newer one that replaces it.", "VCDM 2.0 §4.10"}, true
 	}
 	return Check{"status", Passed, "The issuer has it on file and stands by it.", "VCDM 2.0 §4.10"}, true
+}
+
+// ask reads what is on file about a credential, and with the first one about all
+// that were seen at once.
+func (k *keys) ask(in institution.ID, id string) error {
+	if k.asked[in][id] {
+		return nil
+	}
+	ids := []string{id}
+	if k.asked[in] == nil {
+		k.asked[in], k.standings[in] = map[string]bool{}, map[string]standing{}
+		ids = append(ids, k.ids...)
+	}
+	found, err := k.onFile(in, ids)
+	if err != nil {
+		return err
+	}
+	maps.Copy(k.standings[in], found)
+	for _, id := range ids {
+		k.asked[in][id] = true
+	}
+	return nil
 }
 
 func on(at *time.Time) string {
@@ -276,9 +318,8 @@ func because(cause *string) string {
 	return causes[*cause]
 }
 
-// onFile reads, in one statement, what is on file about every credential of
-// the document.
-func (k *keys) onFile(in institution.ID) (map[string]standing, error) {
+// onFile reads, in one statement, what is on file about credentials.
+func (k *keys) onFile(in institution.ID, ids []string) (map[string]standing, error) {
 	all := map[string]standing{}
 	who := access.SystemOf(string(in), "verify")
 	err := k.s.DB.Snapshot(k.ctx, who, func(tx pgx.Tx) error {
@@ -294,7 +335,7 @@ func (k *keys) onFile(in institution.ID) (map[string]standing, error) {
 				order by e.position desc
 				limit 1) as e on true
 			where c.institution_id = @institution and c.id = any(@ids)`,
-			pgx.NamedArgs{"institution": who.InstitutionID, "ids": k.ids})
+			pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids})
 		if err != nil {
 			return err
 		}
@@ -311,21 +352,31 @@ func (k *keys) onFile(in institution.ID) (map[string]standing, error) {
 }
 
 // idsOf are the last parts of the ids of a credential and of those in it, which
-// for a credential of ours is what it is kept under.
-func idsOf(document []byte, depth int) []string {
-	var head struct {
-		ID string `json:"id"`
-	}
-	if json.Unmarshal(document, &head) != nil {
+// for a credential of ours is what it is kept under. What is not JSON shows its
+// ids later, one at a time.
+func idsOf(material []byte, depth int) []string {
+	text := trimmed(material)
+	if len(text) == 0 || text[0] != '{' {
 		return nil
 	}
-	ids := []string{lastPart(head.ID)}
-	embedded, err := clr.Embedded(document)
-	if err != nil || depth >= maxNesting {
+	v, err := jsonld.Read(text)
+	if err != nil {
+		return nil
+	}
+	return idsIn(v, depth)
+}
+
+func idsIn(v jsonld.Value, depth int) []string {
+	id, _ := v.Member("id").Text()
+	ids := []string{lastPart(id)}
+	if depth >= maxNesting {
 		return ids
 	}
-	for _, e := range embedded {
-		ids = append(ids, idsOf(e, depth+1)...)
+	for _, e := range clr.EmbeddedIn(v) {
+		ids = append(ids, idsIn(e, depth+1)...)
+	}
+	for _, e := range v.Member("verifiableCredential").Elements() {
+		ids = append(ids, idsIn(e, depth+1)...)
 	}
 	return ids
 }

@@ -2,17 +2,20 @@
 // of named checks, each passed, failed or not checked, with a sentence and the
 // clause it follows.
 //
-// A record is checked as a whole and each credential in it on its own, because
-// the outer signature over its canonical form does not bind them to their
-// places. "Not checked" never reads as passed. Examine is pure; the service
-// brings keys and status: those of its own institutions from the database,
-// others' over guarded https, and no context from the network. It protects
-// nothing about a document it is shown: it keeps no copy and logs none.
-// Standards: VCDM 2.0, VC Data Integrity 1.0, Open Badges 3.0, CLR 2.0.
+// It takes whatever a person holds: a credential or record as JSON or as a
+// signed token, a picture with one baked in, an Open Badges 2.0 assertion or its
+// address, an endorsement, a presentation, a ZIP of many. A record is checked as
+// a whole and each credential in it on its own, because the outer signature over
+// its canonical form does not bind them to their places. "Not checked" never
+// reads as passed. The Examiner is pure; the service brings keys and status:
+// those of its own institutions from the database, others' over guarded https,
+// and no context from the network. It protects nothing about a document it is
+// shown: it keeps no copy and logs none. Standards: VCDM 1.1 and 2.0, VC Data
+// Integrity 1.0, VC-JOSE-COSE, Bitstring Status List 1.0, Open Badges 2.0 and
+// 3.0, CLR 2.0.
 package verify
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,6 +25,7 @@ import (
 	"github.com/testamur/testamur/internal/spec/clr"
 	"github.com/testamur/testamur/internal/spec/jsonld"
 	"github.com/testamur/testamur/internal/spec/openbadges"
+	"github.com/testamur/testamur/internal/spec/shape"
 	"github.com/testamur/testamur/internal/spec/vc"
 )
 
@@ -37,7 +41,7 @@ const (
 
 // Check is one thing that was looked at.
 type Check struct {
-	Name    string // structure, proof, issuer, period, status, subject, associations, binding, embedded
+	Name    string // shape, context, proof, issuer, status, dates, recipient, schema, embedded, endorsements, associations, binding or refresh
 	Outcome Outcome
 	Reason  string // a sentence
 	Clause  string // of the standard
@@ -45,91 +49,66 @@ type Check struct {
 
 // Report is everything that was found about one credential.
 type Report struct {
-	Outcome    Outcome // failed when any check failed, passed when all passed
-	Kind       string  // AchievementCredential, ClrCredential, or another type of credential
-	ID         string
-	Name       string
-	IssuerID   string
-	IssuerName string
-	SubjectID  string
-	ValidFrom  *time.Time
-	ValidUntil *time.Time
-	Checks     []Check
-	Embedded   []Report
+	Outcome      Outcome // failed when any check failed, passed when all passed
+	Kind         string  // AchievementCredential, ClrCredential, Assertion, VerifiablePresentation, Bundle or another type
+	Format       string  // how it was given: json, jwt, png, svg, zip, address
+	ID           string
+	Name         string // of a file in a bundle: its path there, where the file has no name of its own
+	IssuerID     string
+	IssuerName   string
+	SubjectID    string
+	ValidFrom    *time.Time
+	ValidUntil   *time.Time
+	Checks       []Check
+	Embedded     []Report // the credentials of a record or presentation, the files of a bundle
+	Endorsements []Report
 }
 
-// Status says whether the issuer still stands by a credential whose proof held.
-// ok is false when that is not known here.
+// Status says whether an issuer that is known here still stands by a credential
+// whose proof held. ok is false when that is not known here.
 type Status func(issuer, id string) (c Check, ok bool)
 
-// credential is what a report reads of any credential.
-type credential struct {
-	ID                string                  `json:"id"`
-	Type              openbadges.List[string] `json:"type"`
-	Name              string                  `json:"name"`
-	Issuer            party                   `json:"issuer"`
-	ValidFrom         string                  `json:"validFrom"`
-	ValidUntil        string                  `json:"validUntil"`
-	CredentialStatus  json.RawMessage         `json:"credentialStatus"`
-	CredentialSubject openbadges.List[struct {
-		ID          string          `json:"id"`
-		Type        json.RawMessage `json:"type"`
-		Achievement json.RawMessage `json:"achievement"`
-	}] `json:"credentialSubject"`
+// Examiner checks what it is given, with what it is given: it has no clock and
+// no network of its own.
+type Examiner struct {
+	Keys      vc.Resolver
+	Status    Status                           // nil: no issuer is known here
+	Get       func(want Want) (Fetched, error) // of lists, tokens' keys, hosted badges and newer copies; nil: nothing is asked
+	Recipient *Recipient                       // nil: whose it is is not looked at
+	Now       time.Time
+	depth     int
+	settled   bool // no newer copy is asked for
+	budget    *budget
 }
 
-// party is an issuer, as an object or as its id alone.
-type party struct{ ID, Name string }
-
-// UnmarshalJSON reads an id or an object that has one.
-func (p *party) UnmarshalJSON(b []byte) error {
-	if b[0] == '"' {
-		return json.Unmarshal(b, &p.ID)
-	}
-	var v struct {
-		ID   string          `json:"id"`
-		Name json.RawMessage `json:"name"`
-	}
-	if err := json.Unmarshal(b, &v); err != nil {
-		return err
-	}
-	p.ID = v.ID
-	if json.Unmarshal(v.Name, &p.Name) != nil {
-		p.Name = "" // a language map: shown by the page that knows languages
-	}
-	return nil
+// Recipient is the person that somebody says a credential is about.
+type Recipient struct {
+	Type  string // of identifier, such as emailAddress; "id" for the id of the subject
+	Value string
 }
 
-// Examine checks a credential and all it embeds.
-func Examine(document []byte, keys vc.Resolver, status Status, now time.Time) Report {
-	return examine(document, keys, status, now, 0)
-}
+// The limits of one examination.
+const (
+	maxNesting      = 3      // records in records, bundles in bundles
+	maxCredentials  = 20_000 // credentials of every kind
+	maxEndorsements = 500
+)
 
-// maxNesting is how deep records may lie in records.
-const maxNesting = 3
+// budget is what is left of one examination.
+type budget struct{ credentials, endorsements int }
 
-func examine(document []byte, keys vc.Resolver, status Status, now time.Time, depth int) Report {
-	var c credential
-	if err := json.Unmarshal(document, &c); err != nil {
-		return Report{Outcome: Failed, Checks: []Check{{"structure", Failed, "This is not a credential: " + err.Error() + ".", "VCDM 2.0 §4"}}}
-	}
-	r := Report{Kind: kind(c.Type), ID: c.ID, Name: c.Name, IssuerID: c.Issuer.ID, IssuerName: c.Issuer.Name,
-		ValidFrom: instant(c.ValidFrom), ValidUntil: instant(c.ValidUntil)}
-	if len(c.CredentialSubject) > 0 {
-		r.SubjectID = c.CredentialSubject[0].ID
-	}
-	r.add(structure(c))
-	held := r.proofs(document, keys, now)
-	r.add(period(c, now))
-	r.status(c, status, held)
-	if r.Kind == "ClrCredential" {
-		r.record(document, keys, status, now, held, depth)
-	}
-	r.Outcome = overall(r.Checks)
-	return r
+// Examine checks whatever a person holds, and all that is in it.
+func (x Examiner) Examine(material []byte) Report {
+	x.budget = &budget{maxCredentials, maxEndorsements}
+	return x.material(material)
 }
 
 func (r *Report) add(c Check) { r.Checks = append(r.Checks, c) }
+
+func (r *Report) close() Report {
+	r.Outcome = overall(r.Checks)
+	return *r
+}
 
 // overall is the outcome of many: one failure fails, one unknown leaves open.
 func overall(all []Check) Outcome {
@@ -143,6 +122,11 @@ func overall(all []Check) Outcome {
 		}
 	}
 	return out
+}
+
+// refused is the report of what cannot be examined.
+func refused(format, clause, reason string, args ...any) Report {
+	return Report{Outcome: Failed, Format: format, Checks: []Check{{"shape", Failed, fmt.Sprintf(reason, args...), clause}}}
 }
 
 // kind is the most telling of a credential's types.
@@ -160,210 +144,308 @@ func kind(types []string) string {
 	return "VerifiableCredential"
 }
 
-func instant(s string) *time.Time {
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return nil
-	}
-	return &t
+func text(v jsonld.Value, member string) string {
+	s, _ := v.Member(member).One().Text()
+	return s
 }
 
-// structure is what every credential has.
-func structure(c credential) Check {
-	fail := func(clause, format string, args ...any) Check {
-		return Check{"structure", Failed, fmt.Sprintf(format, args...), clause}
+func instant(v jsonld.Value) *time.Time {
+	s, _ := v.Text()
+	if t, ok := shape.Instant(s); ok {
+		return &t
 	}
+	return nil
+}
+
+// identity is the id of an issuer, an object or its id alone.
+func identity(v jsonld.Value) string {
+	v = v.One()
+	if v.IsObject() {
+		v = v.Member("id")
+	}
+	id, _ := v.Text()
+	return id
+}
+
+// signature is a proof in a document, or of a token around it.
+type signature struct {
+	suite      string
+	controller string // of the key, "" where it is nobody's
+	err        error  // nil: it fits the document
+	whole      bool   // it covers every byte, not what the document says as RDF
+}
+
+// credential checks one credential and all it embeds. The signatures are those
+// of the token around it, or nil: then its own proofs are checked.
+func (x Examiner) credential(v jsonld.Value, raw []byte, token []signature) Report {
+	x.budget.credentials--
+	from, until := openbadges.Dates(v)
+	r := Report{Kind: kind(v.Member("type").Texts()), Format: "json", ID: text(v, "id"), Name: text(v, "name"), IssuerID: identity(v.Member("issuer")),
+		IssuerName: text(v.Member("issuer").One(), "name"), ValidFrom: instant(v.Member(from)), ValidUntil: instant(v.Member(until))}
+	for _, s := range v.Member("credentialSubject").Elements() {
+		r.SubjectID = text(s, "id")
+		break
+	}
+	r.add(shapeOf(v))
+	signatures := token
+	if token == nil {
+		signatures = x.proofs(raw)
+	}
+	r.context(v, signatures)
+	held := r.proofs(signatures)
+	if newer, ok := x.refreshed(&r, v, held); ok {
+		return newer
+	}
+	r.add(x.status(v, &r, held))
+	r.add(dates(v, x.Now))
+	r.recipient(x, v)
+	r.schemas(v)
+	if clr.IsRecord(v) {
+		x.embedded(&r, v)
+	}
+	x.endorsements(&r, v)
+	if clr.IsRecord(v) {
+		r.add(associations(v))
+		r.add(r.binding(signatures, held))
+	}
+	return r.close()
+}
+
+// shapeOf is whether a credential has the form of its class.
+func shapeOf(v jsonld.Value) Check {
+	var problems []shape.Problem
+	clause := "VCDM 2.0 §4"
 	switch {
-	case !slices.Contains(c.Type, "VerifiableCredential"):
-		return fail("VCDM 2.0 §4.5", "Its type does not say that it is a VerifiableCredential.")
-	case c.Issuer.ID == "":
-		return fail("VCDM 2.0 §4.7", "It names no issuer.")
-	case len(c.CredentialSubject) == 0:
-		return fail("VCDM 2.0 §4.8", "It says nothing of anybody: credentialSubject is missing.")
-	case c.ValidFrom != "" && instant(c.ValidFrom) == nil:
-		return fail("VCDM 2.0 §4.9", "validFrom is not an instant: %q.", c.ValidFrom)
-	case c.ValidUntil != "" && instant(c.ValidUntil) == nil:
-		return fail("VCDM 2.0 §4.9", "validUntil is not an instant: %q.", c.ValidUntil)
+	case clr.IsRecord(v):
+		problems, clause = clr.Check(v, shape.Compact), "CLR 2.0 §ClrCredential"
+	case openbadges.Kind(v) != "":
+		problems, clause = openbadges.Check(v, shape.Compact), "OB 3.0 §B.1"
+	default:
+		problems = plain(v)
 	}
-	k := kind(c.Type)
-	if k == "AchievementCredential" || k == "OpenBadgeCredential" {
-		for _, s := range c.CredentialSubject {
-			if s.Achievement == nil {
-				return fail("OB 3.0 §B.1.3", "It does not say what was achieved.")
-			}
-		}
+	if len(problems) == 0 {
+		return Check{"shape", Passed, "It has the form of a credential of the kind " + kind(v.Member("type").Texts()) + ".", clause}
 	}
-	if (k == "AchievementCredential" || k == "OpenBadgeCredential" || k == "ClrCredential") && (c.ID == "" || c.ValidFrom == "") {
-		return fail("OB 3.0 §B.1.1", "It lacks its id or the instant it is valid from.")
-	}
-	return Check{"structure", Passed, "It has the form of a " + k + ".", "VCDM 2.0 §4"}
+	return Check{"shape", Failed, told(problems), problems[0].Clause}
 }
 
-// proofs checks every proof and whose key made it, and gives the suites that
-// held.
-func (r *Report) proofs(document []byte, keys vc.Resolver, now time.Time) []string {
-	checked, err := vc.Verify(document, keys, now)
+// told is what is wrong in a sentence or three.
+func told(all []shape.Problem) string {
+	s := all[0].Message
+	if all[0].Field != "" {
+		s = "At " + all[0].Field + ": " + s
+	}
+	if len(all) > 1 {
+		s += fmt.Sprintf(" %d more problems follow it.", len(all)-1)
+	}
+	return s
+}
+
+// plain is what is wrong with the form of a credential of no class that is known
+// here, VCDM 2.0 §4.
+func plain(v jsonld.Value) []shape.Problem {
+	p := shape.NewProblems()
+	if !slices.Contains(v.Member("type").Texts(), "VerifiableCredential") {
+		p.Add("type", "type", "VCDM 2.0 §4.5", "Its type does not say that it is a VerifiableCredential.")
+	}
+	if g := openbadges.Generation(v); g != openbadges.ContextCredentials && g != openbadges.ContextCredentials11 {
+		p.Add("@context", "context", "VCDM 2.0 §4.3", "Its first context is not that of verifiable credentials.")
+	}
+	if !shape.URI(identity(v.Member("issuer"))) {
+		p.Add("issuer", "required", "VCDM 2.0 §4.7", "It names no issuer.")
+	}
+	if v.Member("credentialSubject").IsZero() {
+		p.Add("credentialSubject", "required", "VCDM 2.0 §4.8", "It says nothing of anybody.")
+	}
+	for _, s := range v.Member("credentialSubject").Elements() {
+		if !s.IsObject() || s.Len() == 0 {
+			p.Add("credentialSubject", "required", "VCDM 2.0 §4.8", "It says nothing of anybody.")
+			break
+		}
+	}
+	from, until := openbadges.Dates(v)
+	for _, m := range []string{from, until} {
+		if d := v.Member(m); !d.IsZero() && instant(d) == nil {
+			p.Add(m, "instant", "VCDM 2.0 §4.9", "This is not an instant with its offset.")
+		}
+	}
+	openbadges.Period(p, v)
+	return p.All()
+}
+
+// proofs checks every proof within a document.
+func (x Examiner) proofs(raw []byte) []signature {
+	checked, err := vc.Verifier{Keys: x.Keys, Now: x.Now}.Verify(raw)
 	if err != nil {
-		r.add(Check{"proof", Failed, err.Error(), "VC-DI 1.0 §4.3"})
-		return nil
+		return []signature{{suite: "The proof", err: err}}
 	}
-	if len(checked) == 0 {
-		r.add(Check{"proof", Failed, "It carries no proof, so anyone may have written it.", "VC-DI 1.0 §4.3"})
-		return nil
-	}
-	var held []string
-	for _, p := range checked {
-		suite := p.Proof.Cryptosuite
+	return signaturesOf(checked)
+}
+
+func signaturesOf(checked []vc.Checked) []signature {
+	all := make([]signature, 0, len(checked))
+	for _, c := range checked {
+		suite := c.Proof.Cryptosuite
 		if suite == "" {
-			suite = p.Proof.Type
+			suite = c.Proof.Type
 		}
-		if p.Err != nil {
-			r.add(proofFailed(suite, p.Err))
+		all = append(all, signature{suite, c.Key.Controller, c.Err, strings.Contains(suite, "-jcs-")})
+	}
+	return all
+}
+
+// context tells whether every member means what its contexts say: the proofs
+// over RDF have looked at each.
+func (r *Report) context(v jsonld.Value, all []signature) {
+	const clause = "VCDM 2.0 §4.3"
+	for _, s := range all {
+		var e *jsonld.Error
+		if !errors.As(s.err, &e) {
 			continue
 		}
-		r.add(Check{"proof", Passed, fmt.Sprintf("The %s signature fits this document: it is as the holder of the key signed it.", suite), "VC-DI 1.0 §4.3"})
-		if p.Key.Controller != r.IssuerID {
-			r.add(Check{"issuer", Failed, fmt.Sprintf("The key belongs to %s, and the credential says it is issued by %s.", p.Key.Controller, r.IssuerID), "VC-DI 1.0 §2.1"})
+		if e.Code == jsonld.UnknownContext {
+			r.add(Check{"context", NotChecked, fmt.Sprintf("It uses a context that is not known here, %s. What its members mean is not asked of the network.", e.Term), clause})
+		} else {
+			r.add(Check{"context", Failed, strings.TrimPrefix(e.Error(), "JSON-LD: ") + ".", clause})
+		}
+		return
+	}
+	for _, s := range all {
+		if s.err == nil && !s.whole {
+			r.add(Check{"context", Passed, "Every member is defined by its contexts, all of which are known here.", clause})
+			return
+		}
+	}
+	for _, c := range v.Member("@context").Elements() {
+		if url, ok := c.Text(); ok && !jsonld.KnownContext(url) {
+			r.add(Check{"context", NotChecked, fmt.Sprintf("It uses a context that is not known here, %s.", url), clause})
+			return
+		}
+	}
+	r.add(Check{"context", Passed, "Its contexts are known here.", clause})
+}
+
+// proofs tells of each signature and of whose key made it, and gives the suites
+// that held for the issuer.
+func (r *Report) proofs(all []signature) (held []string) {
+	const issuer = "VC-DI 1.0 §2.1"
+	if len(all) == 0 {
+		r.add(Check{"proof", Failed, "It carries no proof, so anyone may have written it.", "VC-DI 1.0 §4.3"})
+	}
+	var foreign []Check
+	for _, s := range all {
+		if s.err != nil {
+			r.add(proofFailed(s))
 			continue
 		}
-		held = append(held, suite)
+		r.add(Check{"proof", Passed, fmt.Sprintf("The %s signature fits this document: it is as the holder of the key signed it.", s.suite), "VC-DI 1.0 §4.3"})
+		switch {
+		case s.controller == r.IssuerID && r.IssuerID != "":
+			held = append(held, s.suite)
+		case s.controller == "":
+			foreign = append(foreign, Check{"issuer", NotChecked, fmt.Sprintf("The key came with the document itself; that it belongs to the issuer, %s, was not found out.", r.IssuerID), issuer})
+		default:
+			foreign = append(foreign, Check{"issuer", Failed, fmt.Sprintf("The key belongs to %s, and the credential says it is issued by %s.", s.controller, r.IssuerID), issuer})
+		}
 	}
 	if len(held) > 0 {
-		r.add(Check{"issuer", Passed, fmt.Sprintf("The key is published by the issuer, %s.", r.IssuerID), "VC-DI 1.0 §2.1"})
+		r.add(Check{"issuer", Passed, fmt.Sprintf("The key is published by the issuer, %s.", r.IssuerID), issuer})
 	}
+	r.Checks = append(r.Checks, foreign...)
 	return held
 }
 
-func proofFailed(suite string, err error) Check {
-	c := Check{"proof", Failed, fmt.Sprintf("%s: %v", suite, err), "VC-DI 1.0 §4.3"}
+func proofFailed(s signature) Check {
+	c := Check{"proof", Failed, fmt.Sprintf("%s: %v", s.suite, s.err), "VC-DI 1.0 §4.3"}
 	var f *vc.Failure
-	if errors.As(err, &f) {
-		c.Reason = fmt.Sprintf("%s: %s", suite, f.Reason)
+	if errors.As(s.err, &f) {
+		c.Reason = fmt.Sprintf("%s: %s", s.suite, f.Reason)
 		if f.Code == vc.NoKey || f.Code == vc.UnknownSuite {
 			c.Outcome = NotChecked
 		}
 	}
+	var e *jsonld.Error
+	if errors.As(s.err, &e) && e.Code == jsonld.UnknownContext {
+		c.Outcome, c.Reason = NotChecked, s.suite+": What was signed depends on a context that is not known here."
+	}
 	return c
 }
 
-func period(c credential, now time.Time) Check {
-	from, until := instant(c.ValidFrom), instant(c.ValidUntil)
+// dates checks the period of a credential against the clock.
+func dates(v jsonld.Value, now time.Time) Check {
+	const clause = "VCDM 2.0 §4.9"
+	a, b := openbadges.Dates(v)
+	from, until := instant(v.Member(a)), instant(v.Member(b))
 	switch {
 	case from != nil && now.Before(*from):
-		return Check{"period", Failed, "It is not valid before " + from.Format(time.RFC3339) + ".", "VCDM 2.0 §4.9"}
+		return Check{"dates", Failed, "It is not valid before " + from.Format(time.RFC3339) + ".", clause}
 	case until != nil && now.After(*until):
-		return Check{"period", Failed, "It was valid until " + until.Format(time.RFC3339) + ".", "VCDM 2.0 §4.9"}
+		return Check{"dates", Failed, "It was valid until " + until.Format(time.RFC3339) + ".", clause}
 	case until != nil:
-		return Check{"period", Passed, "It is valid until " + until.Format(time.RFC3339) + ".", "VCDM 2.0 §4.9"}
+		return Check{"dates", Passed, "It is valid until " + until.Format(time.RFC3339) + ".", clause}
 	}
-	return Check{"period", Passed, "It does not expire.", "VCDM 2.0 §4.9"}
+	return Check{"dates", Passed, "It does not expire.", clause}
 }
 
-// status asks whether the issuer still stands by it. Only for a document whose
-// proof held: nothing is told to somebody who made an id up.
-func (r *Report) status(c credential, status Status, held []string) {
-	if len(held) > 0 && status != nil {
-		if s, ok := status(r.IssuerID, r.ID); ok {
-			r.add(s)
-			return
-		}
-	}
-	if len(c.CredentialStatus) > 0 {
-		r.add(Check{"status", NotChecked, "It names a status list, which was not read.", "VCDM 2.0 §4.10"})
+// recipient tells whether the credential is about the person that was named,
+// OB 3.0 §8.2 (recipient verification).
+func (r *Report) recipient(x Examiner, v jsonld.Value) {
+	if x.Recipient == nil {
 		return
 	}
-	r.add(Check{"status", Passed, "It names no status list: its issuer does not revoke it through one.", "VCDM 2.0 §4.10"})
+	s := v.Member("credentialSubject").One()
+	r.add(x.Recipient.of(text(s, "id"), openbadges.Identities(s)))
 }
 
-// record checks what only a record has.
-func (r *Report) record(document []byte, keys vc.Resolver, status Status, now time.Time, held []string, depth int) {
-	embedded, err := clr.Embedded(document)
-	if err != nil || len(embedded) == 0 {
-		r.add(Check{"embedded", Failed, "The record holds no credential.", "CLR 2.0 ClrSubject"})
-		return
-	}
-	if depth >= maxNesting {
-		r.add(Check{"embedded", NotChecked, "Records lie too deep in records to look at.", "CLR 2.0 ClrSubject"})
-		return
-	}
-	for _, e := range embedded {
-		r.Embedded = append(r.Embedded, examine(e, keys, status, now, depth+1))
-	}
-	r.add(r.embedded())
-	r.add(r.subject())
-	r.add(associations(document))
-	r.add(r.binding(held))
-}
-
-func (r *Report) embedded() Check {
-	n := map[Outcome]int{}
-	seen := map[string]bool{}
-	for _, e := range r.Embedded {
-		n[e.Outcome]++
-		if e.ID != "" && seen[e.ID] {
-			return Check{"embedded", Failed, "Two of the embedded credentials have the same id: " + e.ID + ".", "CLR 2.0 ClrSubject"}
+func (k Recipient) of(id string, all []openbadges.IdentityObject) Check {
+	const clause = "OB 3.0 §8.2"
+	if k.Type == "id" {
+		if id == k.Value {
+			return Check{"recipient", Passed, "It is about the one that was named.", clause}
 		}
-		seen[e.ID] = true
+		return Check{"recipient", Failed, "It is about another than the one that was named.", clause}
 	}
-	total := len(r.Embedded)
-	if n[Failed] > 0 {
-		return Check{"embedded", Failed, fmt.Sprintf("%d of %d embedded credentials do not hold.", n[Failed], total), "CLR 2.0 ClrSubject"}
-	}
-	if n[NotChecked] > 0 {
-		return Check{"embedded", NotChecked, fmt.Sprintf("%d of %d embedded credentials could not be checked.", n[NotChecked], total), "CLR 2.0 ClrSubject"}
-	}
-	return Check{"embedded", Passed, fmt.Sprintf("Each of the %d embedded credentials holds on its own.", total), "CLR 2.0 ClrSubject"}
-}
-
-// has reports whether a check of this name had this outcome.
-func (r *Report) has(name string, o Outcome) bool {
-	return slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Name == name && c.Outcome == o })
-}
-
-// subject is whether everything is about one learner.
-func (r *Report) subject() Check {
-	others := 0
-	for _, e := range r.Embedded {
-		if e.SubjectID != r.SubjectID {
-			others++
+	known := false
+	for _, o := range all {
+		is, ok := o.Is(k.Type, k.Value)
+		if is {
+			return Check{"recipient", Passed, "It names the one that was named, by " + k.Type + ".", clause}
 		}
+		known = known || ok
 	}
-	if others == 0 {
-		return Check{"subject", Passed, "Every embedded credential is about the same learner as the record.", "CLR 2.0 ClrSubject"}
+	if known {
+		return Check{"recipient", Failed, "It names another than the one that was named, by " + k.Type + ".", clause}
 	}
-	return Check{"subject", NotChecked, fmt.Sprintf("%d embedded credentials name the learner otherwise than the record; that it is the same person was not found out.", others), "CLR 2.0 ClrSubject"}
+	return Check{"recipient", NotChecked, "It does not name anybody by " + k.Type + ".", clause}
 }
 
-func associations(document []byte) Check {
-	v, err := jsonld.Read(document)
-	if err != nil {
-		return Check{"associations", Failed, "The associations cannot be read: " + err.Error() + ".", "CLR 2.0 Association"}
-	}
-	dangling := clr.Dangling(v)
-	if len(dangling) > 0 {
-		return Check{"associations", Failed, "Associations point to achievements that are not in the record: " + strings.Join(dangling[:min(3, len(dangling))], ", ") + ".", "CLR 2.0 Association"}
-	}
-	return Check{"associations", Passed, "Every association links two achievements of the record.", "CLR 2.0 Association"}
-}
-
-// binding is whether the embedded credentials are bound to this record: by a
-// proof over every byte, or each by its own.
-func (r *Report) binding(held []string) Check {
-	if slices.Contains(held, vc.EdDSAJCS) {
-		return Check{"binding", Passed, "A second signature covers every byte of the record, the order of its credentials too.", "VC-DI-EDDSA 1.0 §3.3"}
-	}
-	unknown := 0
-	for _, e := range r.Embedded {
+// schemas tells whether the schemas that it names are kept. Those of the
+// standards are: their classes are what shape has looked at.
+func (r *Report) schemas(v jsonld.Value) {
+	const clause = "VCDM 2.0 §4.11"
+	for _, s := range v.Member("credentialSchema").Elements() {
+		id := text(s, "id")
 		switch {
-		case e.has("issuer", Passed):
-		case e.has("proof", NotChecked):
-			unknown++
+		case text(s, "type") != openbadges.SchemaValidator || !official(id):
+			r.add(Check{"schema", NotChecked, fmt.Sprintf("It names the schema %s, which is not known here.", id), clause})
+		case r.Checks[0].Outcome == Passed:
+			r.add(Check{"schema", Passed, "It keeps the schema of its standard.", clause})
 		default:
-			return Check{"binding", Failed, "An embedded credential without a proof of its own is not bound by the record's: it may have been exchanged.", "CLR 2.0 §ClrSubject"}
+			r.add(Check{"schema", Failed, "It does not keep the schema of its standard: see its shape.", clause})
 		}
 	}
-	if unknown > 0 {
-		return Check{"binding", NotChecked, fmt.Sprintf("%d embedded credentials carry a signature that could not be checked, and the record's own does not bind them.", unknown), "CLR 2.0 §ClrSubject"}
+}
+
+// official reports whether a schema is one of the standards that are known here.
+func official(id string) bool {
+	for _, of := range []string{"https://purl.imsglobal.org/spec/ob/v3p0/schema/", "https://purl.imsglobal.org/spec/clr/v2p0/schema/"} {
+		rest, ok := strings.CutPrefix(id, of)
+		_, name, _ := strings.Cut(rest, "/")
+		for _, class := range []string{"achievementcredential", "anyachievementcredential", "endorsementcredential", "anyendorsementcredential", "clrcredential", "anyclrcredential"} {
+			if ok && (name == "ob_v3p0_"+class+"_schema.json" || name == "clr_v2p0_"+class+"_schema.json") {
+				return true
+			}
+		}
 	}
-	return Check{"binding", Passed, "Each embedded credential carries its issuer's own signature; their order is not signed.", "CLR 2.0 §ClrSubject"}
+	return false
 }
