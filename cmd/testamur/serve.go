@@ -181,7 +181,7 @@ func (s *services) resolver() *graph.Resolver {
 // rest is what the plain endpoints ask.
 func (s *services) rest() rest.Services {
 	return rest.Services{Institutions: s.institutions, Learners: s.learners, Achievements: s.achievements, Keys: s.keys,
-		Credentials: s.credentials, Exchange: s.exchange, Origin: s.origin, Version: version(), Now: s.now,
+		Credentials: s.credentials, Exchange: s.exchange, Frameworks: s.frameworks, Origin: s.origin, Version: version(), Now: s.now,
 		Ready: s.db.Pool.Ping, Actor: s.actor, Log: s.log}
 }
 

@@ -28,6 +28,7 @@ import (
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
@@ -41,6 +42,7 @@ type Services struct {
 	Keys         *keyring.Service
 	Credentials  *credential.Service
 	Exchange     *exchange.Service
+	Frameworks   *framework.Service
 
 	Origin  string // that ids begin with, without a slash at the end
 	Version string // of the program
@@ -55,7 +57,7 @@ type Services struct {
 // NewHandler serves every endpoint of the package.
 func NewHandler(s Services) http.Handler {
 	mux := http.NewServeMux()
-	for _, register := range []func(*http.ServeMux){s.health, s.imports, s.did, s.published, s.statusLists, s.openBadges, s.comprehensive} {
+	for _, register := range []func(*http.ServeMux){s.health, s.imports, s.did, s.published, s.statusLists, s.openBadges, s.comprehensive, s.cases} {
 		register(mux)
 	}
 	s.handle(mux, "/", s.problem, methods{http.MethodGet: func(http.ResponseWriter, *http.Request) error {
