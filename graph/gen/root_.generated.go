@@ -8445,7 +8445,7 @@ enum ImportKind {
   CASE_PACKAGE
   "A CTDL-ASN competency framework as JSON-LD."
   CTDL_ASN
-  "identifier, parent, code, statement*, type, level. A row that is not there any more is retired."
+  "identifier*, parent*, code*, statement*, type*, level*: one row a competency; parents and levels are joined by |. What has no row is retired."
   FRAMEWORK_TABLE
   "code*, title*, description, credits, level, field_of_study, language, course_id"
   COURSES
@@ -8552,7 +8552,7 @@ input StartImportInput {
   uploadId: ID!
   "The external system that ids in the file belong to; import unless said."
   system: String
-  "The framework that a FRAMEWORK_TABLE is of; a new one unless said."
+  "The framework that a FRAMEWORK_TABLE is of; it needs one."
   frameworkId: ID
   "Where the file's headers differ from the names of the fields."
   columns: [ImportColumnInput!]
@@ -8937,7 +8937,7 @@ enum FrameworkFileKind {
   CASE_PACKAGE
   "A CTDL-ASN competency framework as JSON-LD."
   CTDL_ASN
-  "A table: identifier, parent, code, statement*, type, level; CSV or NDJSON. A row that is not there any more is retired."
+  "A table, CSV or NDJSON: identifier, parent, code, statement, type, level. What has no row is retired."
   FRAMEWORK_TABLE
 }
 

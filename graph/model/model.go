@@ -1351,7 +1351,7 @@ type StartImportInput struct {
 	UploadID string `json:"uploadId"`
 	// The external system that ids in the file belong to; import unless said.
 	System *string `json:"system,omitempty"`
-	// The framework that a FRAMEWORK_TABLE is of; a new one unless said.
+	// The framework that a FRAMEWORK_TABLE is of; it needs one.
 	FrameworkID *string `json:"frameworkId,omitempty"`
 	// Where the file's headers differ from the names of the fields.
 	Columns []exchange.Column `json:"columns,omitempty"`

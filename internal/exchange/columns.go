@@ -17,6 +17,7 @@ import (
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/spec/openbadges"
@@ -36,6 +37,7 @@ func listed(required bool, names []string) []tabular.Field {
 
 // fields are the columns of each kind of table.
 var fields = map[Kind][]tabular.Field{
+	Table:    framework.TableFields,
 	Learners: append(must("learner_id"), may("display_name", "given_name", "family_name", "additional_name", "email", "birth_date", "did", "identifiers")...),
 	Courses:  append(must("code", "title"), may("description", "credits", "level", "field_of_study", "language", "course_id")...),
 	CourseMap: append(must("course_code", "competency", "stage"),

@@ -14,7 +14,6 @@ import (
 	"github.com/testamur/testamur/internal/bulk"
 	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/fault"
-	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/spec/imscase"
 	"github.com/testamur/testamur/internal/tabular"
@@ -125,7 +124,7 @@ func (s *Service) runPackage(ctx context.Context, who access.Actor, j Job) error
 		if err := mine(ctx, tx, who, j); err != nil {
 			return err
 		}
-		l, err := framework.LoadFile(ctx, tx, who, bulk.Batch{Now: s.Now(), NewID: s.NewID}, j.Options.framework(ctx, who, j.Kind, text(j.UploadID)))
+		l, err := s.Frameworks.LoadFile(ctx, who, tx, j.Options.framework(ctx, who, j.Kind, text(j.UploadID)))
 		if err != nil {
 			return err
 		}
@@ -137,21 +136,27 @@ func (s *Service) runPackage(ctx context.Context, who access.Actor, j Job) error
 		return s.end(ctx, tx, who, j, func(j *Job) { j.BytesDone = j.BytesTotal })
 	})
 	var refused *imscase.Refused
-	if !errors.As(err, &refused) {
+	var row *tabular.Error
+	if errors.As(err, &row) {
+		refused = &imscase.Refused{Violations: []imscase.Violation{{Rule: row.Rule, Pointer: row.Column, Message: row.Message}}}
+	} else if !errors.As(err, &refused) {
 		return err
 	}
 	return s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
 		var all []Outcome
 		for _, v := range refused.Violations {
-			message := v.Message
-			all = append(all, Outcome{FirstLine: 1, LastLine: 1, RowCount: 1, Outcome: string(bulk.Failed), Column: ptr(v.Pointer), Rule: ptr(v.Rule), Message: &message})
+			message, line := v.Message, 1
+			if row != nil {
+				line = max(1, row.Line)
+			}
+			all = append(all, Outcome{FirstLine: line, LastLine: line, RowCount: 1, Outcome: string(bulk.Failed), Column: ptr(v.Pointer), Rule: ptr(v.Rule), Message: &message})
 		}
 		if err := appendOutcomes(ctx, tx, who, j.ID, all); err != nil {
 			return err
 		}
 		j.FailedCount = len(all)
 		return s.end(ctx, tx, who, j, func(j *Job) {
-			fail(j, fmt.Sprintf("The package was refused and nothing of it was imported: %s (rule %s).", refused.Violations[0].Message, refused.Violations[0].Rule))
+			fail(j, fmt.Sprintf("The file was refused and nothing of it was imported: %s (rule %s).", refused.Violations[0].Message, refused.Violations[0].Rule))
 		})
 	})
 }

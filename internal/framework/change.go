@@ -14,7 +14,6 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/audit"
-	"github.com/testamur/testamur/internal/bulk"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/spec/imscase"
 )
@@ -435,7 +434,7 @@ func (s *Service) Apply(ctx context.Context, who access.Actor, expected *int, fi
 }
 
 func (s *Service) loadAndCompare(ctx context.Context, tx pgx.Tx, who access.Actor, file File) (Framework, Comparison, error) {
-	l, err := LoadFile(ctx, tx, who, bulk.Batch{Now: s.Now(), NewID: s.NewID}, file)
+	l, err := s.LoadFile(ctx, who, tx, file)
 	if err != nil {
 		return Framework{}, Comparison{}, err
 	}

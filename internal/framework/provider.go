@@ -56,6 +56,19 @@ func providedWhere(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, where str
 	return pgx.CollectRows(rows, pgx.RowToStructByName[provided])
 }
 
+// openTo is a framework that the actor may take away whole.
+func openTo(ctx context.Context, tx pgx.Tx, who access.Actor, name string) (Framework, error) {
+	f, err := find(ctx, tx, who, name)
+	if err != nil {
+		return f, err
+	}
+	all, err := providedWhere(ctx, tx, providerArgs(who, string(f.ID)), `f.id = @identifier`)
+	if err == nil && len(all) == 0 {
+		err = fault.Missing("framework")
+	}
+	return f, err
+}
+
 // asked is an identifier from an address. NotFound, with the rule uuid, for
 // what is none: the standard wants the status of what is not there.
 func asked(identifier string) error {

@@ -55,7 +55,7 @@ func (s *Service) Import(ctx context.Context, who access.Actor, r io.Reader) (Lo
 // package that it came in as.
 func (s *Service) Export(ctx context.Context, who access.Actor, framework string, version int, w io.Writer) error {
 	return s.read(ctx, who, func(tx pgx.Tx) error {
-		f, err := find(ctx, tx, who, framework)
+		f, err := openTo(ctx, tx, who, framework)
 		if err != nil {
 			return err
 		}

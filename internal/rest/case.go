@@ -1,6 +1,8 @@
 package rest
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +22,8 @@ import (
 // binding 1.1 §3.2). Published frameworks are open to everybody; a token of the
 // institution opens the others.
 func (s Services) cases(mux *http.ServeMux) {
+	s.handle(mux, "/i/{slug}/frameworks/{id}/table", s.problem, methods{http.MethodGet: s.frameworkFile("text/csv; charset=utf-8", s.Frameworks.WriteTable)})
+	s.handle(mux, "/i/{slug}/frameworks/{id}/ctdl-asn", s.problem, methods{http.MethodGet: s.frameworkFile("application/ld+json", s.Frameworks.WriteCTDL)})
 	for version, segment := range map[string]string{imscase.V10: "v1p0", imscase.V11: "v1p1"} {
 		p := caseProvider{s, version}
 		base := "/i/{slug}/ims/case/" + segment
@@ -43,6 +47,27 @@ func (s Services) cases(mux *http.ServeMux) {
 		} {
 			s.handle(mux, base+path, p.refuse, methods{http.MethodGet: h})
 		}
+	}
+}
+
+// frameworkFile answers with a framework in another form than CASE: a table, or
+// CTDL-ASN.
+func (s Services) frameworkFile(media string, write func(context.Context, access.Actor, string, io.Writer) error) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		who, own, err := caseProvider{s: s}.reader(r)
+		if err != nil {
+			return err
+		}
+		chosen, err := negotiate(r, media)
+		if err != nil {
+			return err
+		}
+		var b bytes.Buffer // a framework has room in memory, and an error can still be said
+		if err := write(r.Context(), who, r.PathValue("id"), &b); err != nil {
+			return err
+		}
+		document{media: chosen, raw: b.Bytes(), private: own, maxAge: publishedFor}.serve(w, r)
+		return nil
 	}
 }
 

@@ -237,7 +237,7 @@ func TestDocumentsAreFilteredSortedAndPaged(t *testing.T) {
 	for query, want := range map[string]int{
 		"filter=" + url.QueryEscape(`title='HOME'`):                                    1,
 		"filter=" + url.QueryEscape(`title!='home'`):                                   count - 1,
-		"filter=" + url.QueryEscape(`title~'HOM'`):                                      1,
+		"filter=" + url.QueryEscape(`title~'HOM'`):                                     1,
 		"filter=" + url.QueryEscape(`title='home' OR creator~'alder'`):                 2,
 		"filter=" + url.QueryEscape(`title='home' AND creator='nobody'`):               0,
 		"filter=" + url.QueryEscape(`subject='nursing,care'`):                          1,
@@ -268,6 +268,30 @@ func TestDocumentsAreFilteredSortedAndPaged(t *testing.T) {
 	}
 	if w := ask("fields=title,colour&limit=1"); !strings.Contains(w.Body.String(), "creator") {
 		t.Errorf("%s", w.Body)
+	}
+}
+
+func TestFrameworksInOtherForms(t *testing.T) {
+	t.Parallel()
+	a := newCaseAPI(t)
+	ask := func(path, token string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/i/"+a.Home.Slug+"/frameworks/"+path, nil)
+		if token != "" {
+			r.Header.Set("Authorization", token)
+		}
+		w := httptest.NewRecorder()
+		a.handler.ServeHTTP(w, r)
+		return w
+	}
+	id := a.ids["Applied Data Analytics Competency Framework"]
+	if w := ask(id+"/table", ""); w.Code != 200 || !strings.HasPrefix(w.Body.String(), "identifier,parent,code,statement,type,level\n") || strings.Count(w.Body.String(), "\n") != 79 {
+		t.Errorf("%d %.300s", w.Code, w.Body)
+	}
+	if w := ask(id+"/ctdl-asn", ""); w.Code != 200 || !strings.Contains(w.Body.String(), `"ceasn:CompetencyFramework"`) {
+		t.Errorf("%d %.300s", w.Code, w.Body)
+	}
+	if public, own := ask(a.ids["Secret"]+"/table", ""), ask(a.ids["Secret"]+"/table", "Bearer member"); public.Code != 404 || own.Code != 200 {
+		t.Errorf("%d, %d", public.Code, own.Code)
 	}
 }
 
