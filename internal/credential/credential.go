@@ -17,6 +17,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/testamur/testamur/internal/achievement"
@@ -66,6 +67,8 @@ type Credential struct {
 	Draft            string // what is to be signed; empty when it was
 	Document         *string
 	ValidUntil       *time.Time // nil: it does not expire
+	Basis            string     // the versions of what it was composed of; see Draft
+	Kept             []byte     // its canonical form for records, where it was read for one
 	DraftedAt        time.Time
 	IssuedAt         *time.Time
 	IssuedBy         string
@@ -92,6 +95,13 @@ type Draft struct {
 	// before, and which is stamped with both.
 	Compose    func(id, validFrom string) ([]byte, error)
 	ValidUntil *time.Time
+	// Basis names the versions of everything that the content is made of. What
+	// was issued on the same basis has the same content, and is not composed
+	// again to see that. Empty: it is always composed.
+	Basis string
+	// Parts are the credentials that a record embeds, in their order, with their
+	// canonical forms.
+	Parts []vc.Part
 	Supersedes *ID // what this is to replace, by order; nil: what has another content, if anything
 }
 
@@ -165,6 +175,15 @@ type Award struct {
 	Assertion   assertion.Assertion
 	Achievement achievement.Achievement
 	Definition  achievement.Definition // of the version that was awarded
+}
+
+// composed goes up whenever the same award comes to another content.
+const composed = 1
+
+// basis names the versions of everything that the credential of an award tells.
+// A version of an achievement never changes, and the award names it.
+func (a Award) basis(institution int) string {
+	return fmt.Sprintf("%d/%d/%d/%d", composed, institution, a.Learner.Version, a.Assertion.Version)
 }
 
 // Compose is the credential of an award, OB 3.0 §B.1.1.

@@ -209,7 +209,8 @@ func (s *Service) draftsOf(ctx context.Context, tx pgx.Tx, who access.Actor, lea
 	for i, a := range all {
 		award := Award{Issuer: in.Issuer(did), Base: in.Base(s.Origin), Learner: learners[a.LearnerID], Assertion: a,
 			Achievement: achievements[a.AchievementID], Definition: versions[a.Pin()].Definition}
-		drafts[i] = Draft{Kind: OfAchievement, LearnerID: a.LearnerID, AssertionID: &all[i].ID, AssertionVersion: &all[i].Version, Compose: award.Compose}
+		drafts[i] = Draft{Kind: OfAchievement, LearnerID: a.LearnerID, AssertionID: &all[i].ID, AssertionVersion: &all[i].Version, Compose: award.Compose,
+			Basis: award.basis(in.Version)}
 	}
 	return drafts, nil
 }
@@ -225,8 +226,8 @@ func (s *Service) Seal(ctx context.Context, who access.Actor, drafts []Draft, th
 	if err != nil {
 		return nil, err
 	}
-	fresh := unsealed(all)
-	if err := s.sign(ctx, who, in, fresh); err != nil {
+	fresh, parts := unsealed(all, drafts)
+	if err := s.sign(ctx, who, in, fresh, parts); err != nil {
 		return nil, err
 	}
 	if len(fresh) == 0 && then == nil {
@@ -271,14 +272,14 @@ func (s *Service) account(ctx context.Context, tx pgx.Tx, who access.Actor, what
 	return audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.Issue, Target: string(all[0].LearnerID), Detail: map[string]any{what: ids}})
 }
 
-func unsealed(all []Credential) []*Credential {
-	var out []*Credential
+// unsealed are what is to be signed, with what each embeds.
+func unsealed(all []Credential, drafts []Draft) (out []*Credential, parts [][]vc.Part) {
 	for i := range all {
 		if all[i].State == Drafted {
-			out = append(out, &all[i])
+			out, parts = append(out, &all[i]), append(parts, drafts[i].Parts)
 		}
 	}
-	return out
+	return out, parts
 }
 
 // draft stores what is to be signed, and finds what was issued or drafted
@@ -292,16 +293,13 @@ func (s *Service) draft(ctx context.Context, who access.Actor, drafts []Draft) (
 	if err != nil {
 		return nil, in, err
 	}
-	contents, hashes, err := contentsOf(drafts)
-	if err != nil {
-		return nil, in, err
-	}
 	all := make([]Credential, len(drafts))
+	made := make([]content, len(drafts))
 	err = s.DB.Snapshot(ctx, who, func(tx pgx.Tx) error {
 		if in, err = institution.InTx(ctx, tx, who); err != nil {
 			return err
 		}
-		return before(ctx, tx, who, drafts, hashes, all)
+		return before(ctx, tx, who, drafts, made, all)
 	})
 	if err != nil {
 		return nil, in, err
@@ -313,6 +311,9 @@ func (s *Service) draft(ctx context.Context, who access.Actor, drafts []Draft) (
 			fresh = append(fresh, i)
 		case all[i].State == Drafted:
 			all[i].KeyID = key.ID // the key of the draft may have been retired since
+			if err := s.restore(in, &all[i], made[i]); err != nil {
+				return nil, in, err
+			}
 		}
 	}
 	if len(fresh) == 0 {
@@ -330,16 +331,14 @@ func (s *Service) draft(ctx context.Context, who access.Actor, drafts []Draft) (
 	told := make([]*Credential, len(fresh))
 	for n, i := range fresh {
 		d, c, place := drafts[i], &all[i], places[n]
-		c.ID, c.Kind, c.State, c.Status, c.KeyID, c.ContentHash = ID(s.NewID("crd")), d.Kind, Drafted, Active, key.ID, hashes[i]
+		c.ID, c.Kind, c.State, c.Status, c.KeyID, c.ContentHash = ID(s.NewID("crd")), d.Kind, Drafted, Active, key.ID, made[i].hash
 		c.LearnerID, c.AssertionID, c.AssertionVersion = d.LearnerID, d.AssertionID, d.AssertionVersion
 		c.ValidUntil, c.DraftedAt, c.IssuedBy = d.ValidUntil, now, who.ID
 		c.StatusList, c.StatusIndex = &place.List, &place.Index
-		entry := place.entry(in.Base(s.Origin))
-		document, err := stamp{id: address(in, s.Origin, c.ID), validFrom: now, validUntil: d.ValidUntil, status: &entry}.on(contents[i])
-		if err != nil {
-			return nil, in, fmt.Errorf("compose credential: %w", err)
+		c.Basis = d.Basis
+		if err := s.restore(in, c, made[i]); err != nil {
+			return nil, in, err
 		}
-		c.Draft = string(document)
 		written[n], told[n] = *c, c
 	}
 	err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
@@ -354,70 +353,79 @@ func (s *Service) draft(ctx context.Context, who access.Actor, drafts []Draft) (
 	return all, in, s.step(StepDrafted)
 }
 
-// contentsOf are the contents of drafts with their hashes.
-func contentsOf(drafts []Draft) (contents, hashes [][]byte, err error) {
-	contents, hashes = make([][]byte, len(drafts)), make([][]byte, len(drafts))
-	for i, d := range drafts {
-		if contents[i], err = d.Compose("", ""); err != nil {
-			return nil, nil, fmt.Errorf("compose credential: %w", err)
-		}
-		sum := sha256.Sum256(contents[i])
-		hashes[i] = sum[:]
+// restore makes the draft of a credential from its content, if it is not there:
+// its id, instant and place say everything else.
+func (s *Service) restore(in institution.Institution, c *Credential, made content) error {
+	if c.Draft != "" {
+		return nil
 	}
-	return contents, hashes, nil
+	st := stamp{id: address(in, s.Origin, c.ID), validFrom: c.DraftedAt, validUntil: c.ValidUntil}
+	if c.StatusList != nil {
+		entry := place{*c.StatusList, *c.StatusIndex}.entry(in.Base(s.Origin))
+		st.status = &entry
+	}
+	document, err := st.on(made.bytes)
+	if err != nil {
+		return fmt.Errorf("compose credential: %w", err)
+	}
+	c.Draft = string(document)
+	return nil
 }
 
-// before finds what was issued or drafted for drafts. What is left empty is to
-// be made, and says what it replaces. A badge that does not stand is taken as it
-// is: only an order replaces it.
-func before(ctx context.Context, tx pgx.Tx, who access.Actor, drafts []Draft, hashes [][]byte, all []Credential) error {
+// content is what a draft says, apart from id, dates and place.
+type content struct{ bytes, hash []byte }
+
+func (d Draft) content() (content, error) {
+	raw, err := d.Compose("", "")
+	if err != nil {
+		return content{}, fmt.Errorf("compose credential: %w", err)
+	}
+	sum := sha256.Sum256(raw)
+	return content{raw, sum[:]}, nil
+}
+
+// before finds what was issued or drafted for drafts, and composes those for
+// which that does not show by their basis. What is left empty is to be made, and
+// says what it replaces. A badge that does not stand is taken as it is: only an
+// order replaces it.
+func before(ctx context.Context, tx pgx.Tx, who access.Actor, drafts []Draft, made []content, all []Credential) error {
 	var assertions []assertion.ID
-	for i, d := range drafts {
+	var learners []learner.ID
+	for _, d := range drafts {
 		if d.Kind == OfAchievement {
 			assertions = append(assertions, *d.AssertionID)
 			continue
 		}
-		c, ok, err := draftOf(ctx, tx, who, d, hashes[i])
-		if err != nil {
-			return err
-		}
-		if ok {
-			all[i] = c
-		}
-		all[i].Supersedes = d.Supersedes
+		learners = append(learners, d.LearnerID)
 	}
-	if len(assertions) == 0 {
-		return nil
-	}
-	found, err := present(ctx, tx, who, assertions)
+	heads, open, err := onFile(ctx, tx, who, assertions, learners)
 	if err != nil {
 		return err
 	}
-	heads, open := map[assertion.ID]Credential{}, map[assertion.ID][]Credential{}
-	for _, c := range found {
-		if c.State == Issued {
-			heads[*c.AssertionID] = c
-			continue
-		}
-		open[*c.AssertionID] = append(open[*c.AssertionID], c)
-	}
 	for i, d := range drafts {
-		if d.Kind != OfAchievement {
-			continue
+		head, ok := Credential{}, false
+		if d.Kind == OfAchievement {
+			head, ok = heads[*d.AssertionID]
 		}
-		head, ok := heads[*d.AssertionID]
-		if ok && d.Supersedes == nil && (head.Status != Active || bytes.Equal(head.ContentHash, hashes[i])) {
+		if ok && d.Supersedes == nil && (head.Status != Active || d.Basis != "" && head.Basis == d.Basis) {
 			all[i] = head
 			continue
 		}
-		if ok {
-			all[i].Supersedes = &head.ID
+		if made[i], err = d.content(); err != nil {
+			return err
 		}
-		if d.Supersedes != nil && (!ok || head.ID != *d.Supersedes) {
+		if ok && d.Supersedes == nil && bytes.Equal(head.ContentHash, made[i].hash) {
+			all[i] = head
+			continue
+		}
+		if d.Kind == OfAchievement && d.Supersedes != nil && (!ok || head.ID != *d.Supersedes) {
 			return &fault.Error{Kind: fault.State, Field: "id", Rule: "not-superseded", Message: "This credential was replaced already. Reissue the one that replaced it."}
 		}
-		for _, c := range open[*d.AssertionID] {
-			if bytes.Equal(c.ContentHash, hashes[i]) && same(c.Supersedes, all[i].Supersedes) && sameTime(c.ValidUntil, d.ValidUntil) {
+		if all[i].Supersedes = d.Supersedes; ok {
+			all[i].Supersedes = &head.ID
+		}
+		for _, c := range open[d.target()] {
+			if bytes.Equal(c.ContentHash, made[i].hash) && same(c.Supersedes, all[i].Supersedes) && sameTime(c.ValidUntil, d.ValidUntil) {
 				all[i] = c
 			}
 		}
@@ -425,12 +433,52 @@ func before(ctx context.Context, tx pgx.Tx, who access.Actor, drafts []Draft, ha
 	return nil
 }
 
+// target is what a draft is of.
+func (d Draft) target() string { return target(d.AssertionID, d.LearnerID) }
+
+func target(a *assertion.ID, l learner.ID) string {
+	if a != nil {
+		return string(*a)
+	}
+	return string(l)
+}
+
+// onFile are the badges that are present, by their assertions, and the drafts by
+// what they are of.
+func onFile(ctx context.Context, tx pgx.Tx, who access.Actor, assertions []assertion.ID, learners []learner.ID) (map[assertion.ID]Credential, map[string][]Credential, error) {
+	heads, open := map[assertion.ID]Credential{}, map[string][]Credential{}
+	var found []Credential
+	if len(assertions) > 0 {
+		badges, err := present(ctx, tx, who, assertions)
+		if err != nil {
+			return nil, nil, err
+		}
+		found = badges
+	}
+	if len(learners) > 0 {
+		records, err := recordDrafts(ctx, tx, who, learners)
+		if err != nil {
+			return nil, nil, err
+		}
+		found = append(found, records...)
+	}
+	for _, c := range found {
+		if c.State == Issued {
+			heads[*c.AssertionID] = c
+			continue
+		}
+		t := target(c.AssertionID, c.LearnerID)
+		open[t] = append(open[t], c)
+	}
+	return heads, open, nil
+}
+
 func same(a, b *ID) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
 
 func sameTime(a, b *time.Time) bool { return (a == nil) == (b == nil) && (a == nil || a.Equal(*b)) }
 
 // sign signs drafts and proves each signature before anything is stored.
-func (s *Service) sign(ctx context.Context, who access.Actor, in institution.Institution, all []*Credential) error {
+func (s *Service) sign(ctx context.Context, who access.Actor, in institution.Institution, all []*Credential, parts [][]vc.Part) error {
 	if len(all) == 0 {
 		return nil
 	}
@@ -439,16 +487,16 @@ func (s *Service) sign(ctx context.Context, who access.Actor, in institution.Ins
 		return err
 	}
 	method := keyring.Method(did, all[0].KeyID)
-	var prepared []vc.Draft
+	prepared := make([][]vc.Draft, len(all))
 	var hashes [][]byte
-	for _, c := range all {
-		for _, suite := range suites(c.Kind) {
-			d, err := vc.Prepare([]byte(c.Draft), suite, method, c.DraftedAt)
-			if err != nil {
-				return &fault.Error{Kind: fault.Invalid, Rule: "signable", Err: err,
-					Message: "This cannot be signed as it stands, because a verifier could not read all of it: " + err.Error()}
-			}
-			prepared, hashes = append(prepared, d), append(hashes, d.Hash)
+	for i, c := range all {
+		prepared[i], err = vc.PrepareAll([]byte(c.Draft), suites(c.Kind), method, c.DraftedAt, parts[i]...)
+		if err != nil {
+			return &fault.Error{Kind: fault.Invalid, Rule: "signable", Err: err,
+				Message: "This cannot be signed as it stands, because a verifier could not read all of it: " + err.Error()}
+		}
+		for _, d := range prepared[i] {
+			hashes = append(hashes, d.Hash)
 		}
 	}
 	signatures, err := s.Keys.Sign(ctx, who, all[0].KeyID, hashes...)
@@ -462,26 +510,74 @@ func (s *Service) sign(ctx context.Context, who access.Actor, in institution.Ins
 	if err != nil {
 		return err
 	}
-	now := pg.Instant(s.Now())
-	resolve := keyring.Resolver(did, keys)
-	for _, c := range all {
-		n := len(suites(c.Kind))
-		proofs := make([]vc.Proof, n)
-		for i := range proofs {
-			proofs[i] = prepared[i].Attach(signatures[i])
-		}
-		prepared, signatures = prepared[n:], signatures[n:]
-		document, err := vc.Secure([]byte(c.Draft), proofs...)
+	p := prover{keys: keyring.Resolver(did, keys), method: method, now: pg.Instant(s.Now())}
+	for i, c := range all {
+		n := len(prepared[i])
+		signed, err := p.prove(c, prepared[i], signatures[:n])
 		if err != nil {
-			return err
-		}
-		if err := prove(document, []byte(c.Draft), n, resolve, now); err != nil {
 			return fmt.Errorf("credential %s was not issued: %w", c.ID, err)
 		}
-		signed := string(document)
-		c.Document, c.State, c.IssuedAt, c.IssuedBy = &signed, Issued, &now, who.ID
+		signatures = signatures[n:]
+		c.Document, c.State, c.IssuedAt, c.IssuedBy, c.Draft = &signed, Issued, &p.now, who.ID, ""
+		if c.Kind == OfAchievement {
+			if c.Kept, err = vc.Keep([]byte(signed)); err != nil {
+				c.Kept = nil // a record that embeds it is signed at its full cost
+			}
+		}
 	}
 	return s.step(StepProved)
+}
+
+// prover proves what was signed, with the public key as others will have it.
+type prover struct {
+	keys    vc.Resolver
+	method  string
+	now     time.Time
+	records int // that were proved so far
+}
+
+// fully is how many records are signed for each that is read from its bytes
+// again: the first, and then each such.
+const fully = 16
+
+// prove is the signed document. A badge is verified from its bytes, as others
+// will do it. Reading a record of a hundred credentials again costs more than
+// making it, so of those that are made together each sixteenth is; the others
+// are proved by their signatures over what was canonicalized, and by their bytes.
+func (p *prover) prove(c *Credential, prepared []vc.Draft, signatures [][]byte) (string, error) {
+	proofs := make([]vc.Proof, len(prepared))
+	for i := range proofs {
+		proofs[i] = prepared[i].Attach(signatures[i])
+	}
+	draft := []byte(c.Draft)
+	document, err := vc.Secure(draft, proofs...)
+	if err != nil {
+		return "", err
+	}
+	if c.Kind == OfRecord {
+		if p.records++; p.records%fully != 1 {
+			return string(document), p.quickly(document, draft, prepared, signatures)
+		}
+	}
+	return string(document), prove(document, draft, len(proofs), p.keys, p.now)
+}
+
+// quickly checks each signature, and that the document is the draft with
+// something behind its last member.
+func (p *prover) quickly(document, draft []byte, prepared []vc.Draft, signatures [][]byte) error {
+	key, err := p.keys(p.method, "assertionMethod")
+	if err != nil {
+		return err
+	}
+	for i, d := range prepared {
+		if !vc.Signed(key.Public, d.Hash, signatures[i]) {
+			return errors.New("a signature does not fit")
+		}
+	}
+	if !bytes.HasPrefix(document, draft[:len(draft)-1]) || !bytes.HasPrefix(document[len(draft)-1:], []byte(`,"proof":[`)) {
+		return errors.New("what was signed is not the draft")
+	}
+	return nil
 }
 
 // prove verifies what was signed with the public key, and that apart from the

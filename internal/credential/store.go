@@ -2,7 +2,6 @@ package credential
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -10,14 +9,17 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/pg"
 )
 
-const columns = `c.id, c.kind, c.state, c.status, c.learner_id, c.assertion_id, c.assertion_version, c.key_id, c.content_hash, c.status_list,
+const columns = bare + `, null::bytea as kept`
+
+const bare = `c.id, c.kind, c.state, c.status, c.learner_id, c.assertion_id, c.assertion_version, c.key_id, c.content_hash, c.status_list,
 	c.status_index, c.supersedes, (
 		select n.id from credential n
 		where n.institution_id = c.institution_id and n.supersedes = c.id and n.state = 'issued') as superseded_by,
-	coalesce(c.draft, '') as draft, c.document, c.valid_until, c.drafted_at, c.issued_at, c.issued_by`
+	coalesce(c.draft, '') as draft, c.document, c.valid_until, coalesce(c.basis, '') as basis, c.drafted_at, c.issued_at, c.issued_by`
 
 func find(ctx context.Context, tx pgx.Tx, who access.Actor, credential string) (Credential, error) {
 	all, err := byIDs(ctx, tx, who, []ID{ID(credential)})
@@ -69,32 +71,29 @@ func numbered(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) ([]Cr
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
 }
 
-// present are the badges of assertions that nothing has replaced, and what was
-// drafted for them.
+// present are the badges of assertions that nothing has replaced, with their
+// canonical forms, and what was drafted for them.
 func present(ctx context.Context, tx pgx.Tx, who access.Actor, assertions []assertion.ID) ([]Credential, error) {
 	rows, _ := tx.Query(ctx, `
-		select `+columns+`
+		select c.id, c.kind, c.state, c.status, c.learner_id, c.assertion_id, c.assertion_version, c.key_id, c.content_hash, c.status_list,
+			c.status_index, c.supersedes, null as superseded_by, coalesce(c.draft, '') as draft, c.document, c.valid_until,
+			coalesce(c.basis, '') as basis, c.drafted_at, c.issued_at, c.issued_by, c.kept
 		from credential c
 		where c.institution_id = @institution and c.kind = 'achievement' and c.assertion_id = any(@assertions) and c.state <> 'discarded'
 		  and not exists (
-			select from credential n where n.institution_id = c.institution_id and n.supersedes = c.id and n.state = 'issued')`,
+			select from credential n where n.institution_id = @institution and n.supersedes = c.id and n.state = 'issued')`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "assertions": assertions})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
 }
 
-// draftOf is the draft that an attempt at the same record left.
-func draftOf(ctx context.Context, tx pgx.Tx, who access.Actor, d Draft, hash []byte) (c Credential, ok bool, err error) {
+// recordDrafts are the drafts that attempts at records of these learners left.
+func recordDrafts(ctx context.Context, tx pgx.Tx, who access.Actor, learners []learner.ID) ([]Credential, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
 		from credential c
-		where c.institution_id = @institution and c.kind = 'record' and c.state = 'drafted' and c.learner_id = @learner and c.content_hash = @hash
-		  and c.supersedes is not distinct from @supersedes`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "learner": d.LearnerID, "hash": hash, "supersedes": d.Supersedes})
-	c, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Credential])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return c, false, nil
-	}
-	return c, err == nil, err
+		where c.institution_id = @institution and c.kind = 'record' and c.state = 'drafted' and c.learner_id = any(@learners)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "learners": learners})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
 }
 
 // insert writes drafts in one statement; one that another attempt wrote at the
@@ -109,14 +108,15 @@ func insert(ctx context.Context, tx pgx.Tx, who access.Actor, all []Credential) 
 	}
 	_, err := tx.Exec(ctx, `
 		insert into credential (institution_id, id, kind, state, learner_id, assertion_id, assertion_version, key_id, content_hash,
-			status_list, status_index, supersedes, valid_until, draft, drafted_at, issued_by)
-		select @institution, id, kind, 'drafted', learner, assertion, version, key, hash, list, place, supersedes, until, draft, drafted, by_id
+			status_list, status_index, supersedes, valid_until, draft, basis, drafted_at, issued_by)
+		select @institution, id, kind, 'drafted', learner, assertion, version, key, hash, list, place, supersedes, until, draft, nullif(basis, ''), drafted, by_id
 		from unnest(@ids::text[], @kinds::text[], @learners::text[], @assertions::text[], @versions::int[], @keys::text[], @hashes::bytea[],
-			@lists::int[], @places::int[], @supersedes::text[], @untils::timestamptz[], @drafts::text[], @drafted::timestamptz[], @by::text[])
-			as r (id, kind, learner, assertion, version, key, hash, list, place, supersedes, until, draft, drafted, by_id)`,
+			@lists::int[], @places::int[], @supersedes::text[], @untils::timestamptz[], @drafts::text[], @bases::text[], @drafted::timestamptz[],
+			@by::text[])
+			as r (id, kind, learner, assertion, version, key, hash, list, place, supersedes, until, draft, basis, drafted, by_id)`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "ids": c.ids, "kinds": c.kinds, "learners": c.learners, "assertions": c.assertions,
 			"versions": c.versions, "keys": c.keys, "hashes": c.hashes, "lists": c.lists, "places": c.places, "supersedes": c.supersedes,
-			"untils": c.untils, "drafts": c.drafts, "drafted": c.drafted, "by": c.by})
+			"untils": c.untils, "drafts": c.drafts, "bases": c.bases, "drafted": c.drafted, "by": c.by})
 	switch pg.Constraint(err) {
 	case "credential_once_per_content", "credential_draft_once_per_content":
 		return atOnce(err)
@@ -132,10 +132,16 @@ type columnsOf struct {
 	hashes                                            [][]byte
 	untils, issued                                    []*time.Time
 	drafted                                           []time.Time
+	bases                                             []string
+	kept                                              [][]byte
 }
 
 func (c *columnsOf) add(x Credential) {
 	c.ids, c.kinds, c.learners, c.keys = append(c.ids, string(x.ID)), append(c.kinds, x.Kind), append(c.learners, string(x.LearnerID)), append(c.keys, x.KeyID)
+	c.bases, c.kept = append(c.bases, x.Basis), append(c.kept, x.Kept)
+	if x.Kind == OfRecord {
+		x.Draft = "" // large, and made of what is on file: composed again where it is wanted
+	}
 	c.drafts, c.by, c.documents = append(c.drafts, x.Draft), append(c.by, x.IssuedBy), append(c.documents, text(x.Document))
 	c.assertions, c.supersedes = append(c.assertions, (*string)(x.AssertionID)), append(c.supersedes, (*string)(x.Supersedes))
 	c.versions, c.lists, c.places = append(c.versions, x.AssertionVersion), append(c.lists, x.StatusList), append(c.places, x.StatusIndex)
@@ -155,10 +161,11 @@ func seal(ctx context.Context, tx pgx.Tx, who access.Actor, all []Credential) er
 	}
 	done, err := tx.Exec(ctx, `
 		update credential c
-		set state = 'issued', draft = null, key_id = r.key, document = r.document, issued_at = r.issued, issued_by = r.by_id
-		from unnest(@ids::text[], @keys::text[], @documents::text[], @issued::timestamptz[], @by::text[]) as r (id, key, document, issued, by_id)
+		set state = 'issued', draft = null, key_id = r.key, document = r.document, kept = r.kept, issued_at = r.issued, issued_by = r.by_id
+		from unnest(@ids::text[], @keys::text[], @documents::text[], @kept::bytea[], @issued::timestamptz[], @by::text[])
+			as r (id, key, document, kept, issued, by_id)
 		where c.institution_id = @institution and c.id = r.id and c.state = 'drafted'`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "ids": c.ids, "keys": c.keys, "documents": c.documents, "issued": c.issued, "by": c.by})
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": c.ids, "keys": c.keys, "documents": c.documents, "kept": c.kept, "issued": c.issued, "by": c.by})
 	if err == nil && int(done.RowsAffected()) != len(all) || pg.Constraint(err) == "credential_superseded_once" {
 		return atOnce(err)
 	}
