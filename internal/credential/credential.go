@@ -101,7 +101,7 @@ type Draft struct {
 	Basis string
 	// Parts are the credentials that a record embeds, in their order, with their
 	// canonical forms.
-	Parts []vc.Part
+	Parts      []vc.Part
 	Supersedes *ID // what this is to replace, by order; nil: what has another content, if anything
 }
 

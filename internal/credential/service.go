@@ -160,26 +160,48 @@ func deref(c *Credential) Credential {
 	return *c
 }
 
-// IssueEarned are the signed credentials of everything that a learner has
-// earned, oldest first; those that are not there yet are made. Some may not
-// stand: they were suspended, revoked, or have expired.
-func (s *Service) IssueEarned(ctx context.Context, who access.Actor, l learner.Learner) ([]Credential, error) {
+// Earned is everything that a learner has earned: the signed credentials, oldest
+// first, and the version of the achievement behind each.
+type Earned struct {
+	Credentials []Credential
+	Pins        []achievement.Pin
+}
+
+// IssueEarned are the signed credentials of everything that learners have
+// earned; those that are not there yet are made. Some may not stand: they were
+// suspended, revoked, or have expired. It takes the same few statements for any
+// number of learners.
+func (s *Service) IssueEarned(ctx context.Context, who access.Actor, learners ...learner.Learner) (map[learner.ID]Earned, error) {
 	if err := access.Check(who, access.Issue); err != nil {
 		return nil, err
 	}
+	people, ids := make(map[learner.ID]learner.Learner, len(learners)), make([]learner.ID, len(learners))
+	for i, l := range learners {
+		people[l.ID], ids[i] = l, l.ID
+	}
 	var drafts []Draft
-	err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) error {
-		earned, err := assertion.EarnedBy(ctx, tx, who, l.ID)
-		if err != nil {
+	var earned []assertion.Assertion
+	err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) (err error) {
+		if earned, err = assertion.EarnedByAll(ctx, tx, who, ids); err != nil {
 			return err
 		}
-		drafts, err = s.draftsOf(ctx, tx, who, map[learner.ID]learner.Learner{l.ID: l}, earned)
+		drafts, err = s.draftsOf(ctx, tx, who, people, earned)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return s.Seal(ctx, who, drafts, nil)
+	sealed, err := s.Seal(ctx, who, drafts, nil)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[learner.ID]Earned, len(learners))
+	for i, c := range sealed {
+		e := all[c.LearnerID]
+		e.Credentials, e.Pins = append(e.Credentials, c), append(e.Pins, earned[i].Pin())
+		all[c.LearnerID] = e
+	}
+	return all, nil
 }
 
 // draftsOf are the drafts of assertions of these learners, in order.
@@ -194,8 +216,12 @@ func (s *Service) draftsOf(ctx context.Context, tx pgx.Tx, who access.Actor, lea
 	}
 	var pins []achievement.Pin
 	var ids []achievement.ID
+	seen := map[achievement.Pin]bool{}
 	for _, a := range all {
-		pins, ids = append(pins, a.Pin()), append(ids, a.AchievementID)
+		if p := a.Pin(); !seen[p] {
+			seen[p] = true
+			pins, ids = append(pins, p), append(ids, a.AchievementID)
+		}
 	}
 	versions, err := achievement.VersionsInTx(ctx, tx, who, pins)
 	if err != nil {

@@ -8,17 +8,21 @@
 package record
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/spec/clr"
 	"github.com/testamur/testamur/internal/spec/openbadges"
+	"github.com/testamur/testamur/internal/spec/vc"
 )
 
 // ID names a record: rec_ and text.
@@ -48,9 +52,19 @@ type Facts struct {
 	Issuer      openbadges.Profile
 	Learner     learner.Learner
 	Credentials []credential.Credential // issued, in the order they are to have
+	Pins        []achievement.Pin       // what each was earned for; may be left out
 	Items       []framework.Item        // that the awards are aligned to, and those above
 	Links       []framework.Link        // among the items
 	Partial     bool
+	known       aligned
+}
+
+// pin is what the i-th credential was earned for.
+func (f Facts) pin(i int) achievement.Pin {
+	if i < len(f.Pins) {
+		return f.Pins[i]
+	}
+	return achievement.Pin{}
 }
 
 // Compose is the record's document before its proofs.
@@ -68,12 +82,12 @@ func (f Facts) Compose(id, validFrom string) ([]byte, error) {
 			c.CredentialSubject.Achievement = append(c.CredentialSubject.Achievement, competency(i))
 		}
 	}
+	types, there := clr.AssociationTypes(), map[clr.Association]bool{}
 	add := func(kind, source, target string) {
-		if source != target && known[source] && known[target] && slices.Contains(clr.AssociationTypes(), kind) {
-			a := clr.Association{Type: "Association", AssociationType: kind, SourceID: source, TargetID: target}
-			if !slices.Contains(c.CredentialSubject.Association, a) {
-				c.CredentialSubject.Association = append(c.CredentialSubject.Association, a)
-			}
+		a := clr.Association{Type: "Association", AssociationType: kind, SourceID: source, TargetID: target}
+		if source != target && known[source] && known[target] && !there[a] && slices.Contains(types, kind) {
+			there[a] = true
+			c.CredentialSubject.Association = append(c.CredentialSubject.Association, a)
 		}
 	}
 	for _, a := range aligned {
@@ -82,30 +96,91 @@ func (f Facts) Compose(id, validFrom string) ([]byte, error) {
 	for _, l := range f.Links {
 		add(l.Type, l.Origin, l.Destination)
 	}
-	return clr.Compose(c)
+	document, err := clr.Compose(c)
+	if err != nil {
+		return nil, err
+	}
+	return f.filled(document)
 }
 
-// embed puts the credentials in, and gives back which achievement is aligned to
-// which competency.
+// parts are the embedded credentials with their canonical forms.
+func (f Facts) parts() []vc.Part {
+	all := make([]vc.Part, len(f.Credentials))
+	for i, c := range f.Credentials {
+		all[i] = vc.Part{Document: []byte(*c.Document), Kept: c.Kept}
+	}
+	return all
+}
+
+// placeholder stands for the embedded credentials while the rest is composed:
+// they go in as text, byte for byte, and are not read again.
+const placeholder = `"embedded"`
+
+// embed puts the credentials' place in, and gives back which achievement is
+// aligned to which competency.
 func (f Facts) embed(c *clr.Credential, known map[string]bool) (aligned [][2]string, err error) {
-	for _, e := range f.Credentials {
+	c.CredentialSubject.VerifiableCredential = []json.RawMessage{json.RawMessage(placeholder)}
+	for i, e := range f.Credentials {
 		if e.Document == nil {
 			return nil, fmt.Errorf("credential %s is not issued", e.ID)
 		}
-		c.CredentialSubject.VerifiableCredential = append(c.CredentialSubject.VerifiableCredential, json.RawMessage(*e.Document))
-		uri, targets, err := alignments(*e.Document)
+		a, err := f.known.of(f.pin(i), *e.Document)
 		if err != nil {
 			return nil, err
 		}
-		if known[uri] {
+		if known[a.uri] {
 			continue
 		}
-		known[uri] = true
-		for _, t := range targets {
-			aligned = append(aligned, [2]string{uri, t})
+		known[a.uri] = true
+		for _, t := range a.targets {
+			aligned = append(aligned, [2]string{a.uri, t})
 		}
 	}
 	return aligned, nil
+}
+
+// filled is a composed record with its credentials in their place.
+func (f Facts) filled(document []byte) ([]byte, error) {
+	const member = `"verifiableCredential":[`
+	at := bytes.Index(document, []byte(member+placeholder+"]"))
+	if at < 0 {
+		return nil, errors.New("a record has no place for its credentials")
+	}
+	at += len(member)
+	size := len(document)
+	for _, e := range f.Credentials {
+		size += len(*e.Document) + 1
+	}
+	out := make([]byte, 0, size)
+	out = append(out, document[:at]...)
+	for i, e := range f.Credentials {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, *e.Document...)
+	}
+	return append(out, document[at+len(placeholder):]...), nil
+}
+
+// aligned remembers what the versions of achievements are, and are aligned to:
+// many learners have earned the same, and each credential of it says it again.
+type aligned map[achievement.Pin]alignment
+
+type alignment struct {
+	uri     string
+	targets []string
+}
+
+// of is what the achievement in a credential is, and is aligned to.
+func (a aligned) of(pin achievement.Pin, document string) (alignment, error) {
+	if known, ok := a[pin]; ok {
+		return known, nil
+	}
+	uri, targets, err := alignments(document)
+	if err == nil && a != nil && pin.Version > 0 {
+		a[pin] = alignment{uri, targets}
+	}
+	return alignment{uri, targets}, err
 }
 
 // alignments are the achievement of an embedded credential, and the addresses

@@ -1,21 +1,15 @@
 package record
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/testamur/testamur/internal/access"
-	"github.com/testamur/testamur/internal/audit"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/fault"
-	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
-	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/once"
 	"github.com/testamur/testamur/internal/page"
@@ -76,159 +70,18 @@ func (s *Service) assemble(ctx context.Context, who access.Actor, request once.R
 	if len(replayed) == 1 {
 		return replayed[0], nil
 	}
-	embedded, err := s.Credentials.IssueEarned(ctx, who, l)
+	keep := func(tx pgx.Tx, r Record) error { return once.Keep(ctx, tx, s.Now(), who, request, string(r.ID)) }
+	all, err := s.make(ctx, who, []learner.Learner{l}, keep)
 	if err != nil {
 		return Record{}, err
 	}
-	if len(embedded) == 0 {
-		return Record{}, &fault.Error{Kind: fault.State, Field: "learnerId", Rule: "something-earned",
-			Message: "Nothing has been recorded for this learner yet, so there is nothing to put into a record. Award something first."}
+	if all[0].Err != nil {
+		return Record{}, all[0].Err
 	}
-	facts, omissions := s.standing(l, embedded)
-	if len(facts.Credentials) == 0 {
-		return Record{}, &fault.Error{Kind: fault.State, Field: "learnerId", Rule: "something-earned",
-			Message: "None of this learner's credentials stands: each was suspended or revoked, or has expired. There is nothing to put into a record."}
+	if !all[0].New {
+		err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) error { return keep(tx, *all[0].Record) })
 	}
-	latest, err := s.complete(ctx, who, &facts, &omissions)
-	if err != nil {
-		return Record{}, err
-	}
-	content, err := facts.Compose("", "")
-	if err != nil {
-		return Record{}, err
-	}
-	hash := sha256.Sum256(content)
-	stands, err := s.stands(ctx, who, latest)
-	if err != nil {
-		return Record{}, err
-	}
-	if stands && bytes.Equal(hash[:], latest.ContentHash) {
-		return latest, s.DB.Tenant(ctx, who, func(tx pgx.Tx) error { return once.Keep(ctx, tx, s.Now(), who, request, string(latest.ID)) })
-	}
-	r := Record{ID: ID(s.NewID("rec")), LearnerID: l.ID, ContentHash: hash[:], Partial: facts.Partial, Omissions: omissions,
-		AssembledAt: pg.Instant(s.Now()), AssembledBy: who.ID}
-	return s.seal(ctx, who, request, r, latest, facts)
-}
-
-// stands reports whether the institution stands by a version; State when that
-// is on hold, because another version would go around the hold.
-func (s *Service) stands(ctx context.Context, who access.Actor, latest Record) (bool, error) {
-	if latest.ID == "" {
-		return false, nil
-	}
-	c, err := s.Credentials.Find(ctx, who, string(latest.CredentialID))
-	if err == nil && c.Status == credential.Suspended {
-		err = &fault.Error{Kind: fault.State, Field: "learnerId", Rule: "not-suspended",
-			Message: "The latest version of this record is suspended. Lift the suspension, or revoke it, before another is made."}
-	}
-	return c.Stands(s.Now()), err
-}
-
-// standing are the credentials that the institution stands by, and what is left
-// out because it does not. A record without what is on hold, or has ended, is a
-// partial one; what was revoked was not earned.
-func (s *Service) standing(l learner.Learner, all []credential.Credential) (Facts, []Omission) {
-	f, omissions := Facts{Learner: l}, []Omission{}
-	var suspended, revoked, expired int
-	for _, c := range all {
-		switch {
-		case c.Status == credential.Suspended:
-			suspended++
-		case c.Status == credential.Revoked:
-			revoked++
-		case c.Expired(s.Now()):
-			expired++
-		default:
-			f.Credentials = append(f.Credentials, c)
-		}
-	}
-	f.Partial = suspended+expired > 0
-	for _, o := range []Omission{{"Credentials that are suspended are not part of a record.", suspended},
-		{"Credentials that were revoked are not part of a record.", revoked}, {"Credentials that have expired are not part of a record.", expired}} {
-		if o.Count > 0 {
-			omissions = append(omissions, o)
-		}
-	}
-	return f, omissions
-}
-
-// complete reads what a record tells besides its credentials, in one moment,
-// and the version before it.
-func (s *Service) complete(ctx context.Context, who access.Actor, f *Facts, omissions *[]Omission) (latest Record, err error) {
-	var targets []string
-	for _, c := range f.Credentials {
-		_, more, err := alignments(*c.Document)
-		if err != nil {
-			return latest, err
-		}
-		targets = append(targets, more...)
-	}
-	err = s.DB.Snapshot(ctx, who, func(tx pgx.Tx) error {
-		in, err := institution.InTx(ctx, tx, who)
-		if err != nil {
-			return err
-		}
-		did, err := in.DID(s.Credentials.Origin)
-		if err != nil {
-			return err
-		}
-		f.Issuer = in.Issuer(did)
-		if f.Items, f.Links, err = framework.Around(ctx, tx, who, targets); err != nil {
-			return err
-		}
-		gone, err := withdrawn(ctx, tx, who, f.Learner.ID)
-		if err != nil {
-			return err
-		}
-		if gone > 0 {
-			*omissions = append(*omissions, Omission{Reason: "Awards that were withdrawn are not part of a record.", Count: gone})
-		}
-		latest, _, err = newest(ctx, tx, who, f.Learner.ID)
-		return err
-	})
-	return latest, err
-}
-
-// errMeanwhile undoes a version whose content somebody else assembled first.
-var errMeanwhile = errors.New("assembled meanwhile")
-
-// seal signs the record and keeps it as the learner's next version.
-func (s *Service) seal(ctx context.Context, who access.Actor, request once.Request, r, before Record, f Facts) (Record, error) {
-	var meanwhile Record
-	draft := credential.Draft{Kind: credential.OfRecord, LearnerID: r.LearnerID, Compose: f.Compose}
-	if before.ID != "" {
-		draft.Supersedes = &before.CredentialID
-	}
-	_, err := s.Credentials.Seal(ctx, who, []credential.Draft{draft}, func(tx pgx.Tx, all []credential.Credential) error {
-		if err := lock(ctx, tx, who, r.LearnerID); err != nil {
-			return err
-		}
-		latest, _, err := newest(ctx, tx, who, r.LearnerID)
-		if err != nil {
-			return err
-		}
-		if latest.ID != before.ID && bytes.Equal(latest.ContentHash, r.ContentHash) {
-			meanwhile = latest
-			return errMeanwhile
-		}
-		r.Version, r.CredentialID = latest.Version+1, all[0].ID
-		embedded := make([]credential.ID, len(f.Credentials))
-		for i, c := range f.Credentials {
-			embedded[i] = c.ID
-		}
-		if err := insert(ctx, tx, who, r, embedded); err != nil {
-			return err
-		}
-		if err := once.Keep(ctx, tx, s.Now(), who, request, string(r.ID)); err != nil {
-			return err
-		}
-		return audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.Assemble, Target: string(r.ID),
-			Detail: map[string]any{"learner": r.LearnerID, "version": r.Version, "credential": r.CredentialID, "credentials": len(embedded)}})
-	})
-	if errors.Is(err, errMeanwhile) {
-		return meanwhile, nil
-	}
-	return r, err
+	return *all[0].Record, err
 }
 
 // Reconcile finishes the records that a process that ended had left half made,

@@ -44,6 +44,7 @@ type bench struct {
 	achievements         []achievement.Achievement
 	ada                  learner.Learner
 	audit                *audit.Service
+	found                *institution.Service
 }
 
 func must[T any](v T, err error) T {
@@ -60,6 +61,7 @@ func setup(t testing.TB) *bench {
 	now := func() time.Time { return time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC) }
 	b := &bench{audit: &audit.Service{DB: db}}
 	found := &institution.Service{DB: db, Now: now, NewID: id.New}
+	b.found = found
 	for slug, who := range map[string]*access.Actor{"lakeview": &b.registrar, "hillside": &b.neighbour} {
 		in := must(found.Found(ctx, slug, institution.Profile{Name: slug}))
 		*who = access.Actor{ID: "cli_" + slug, InstitutionID: string(in.ID), Roles: []access.Role{access.Registrar}}

@@ -2,7 +2,7 @@ package record
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 
 	"github.com/jackc/pgx/v5"
 
@@ -22,19 +22,24 @@ func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Record
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Record])
 }
 
-// newest is a learner's latest version; ok is false when there is none.
-func newest(ctx context.Context, tx pgx.Tx, who access.Actor, l learner.ID) (r Record, ok bool, err error) {
+// newest are the latest versions of learners who have one.
+func newest(ctx context.Context, tx pgx.Tx, who access.Actor, learners []learner.ID) (map[learner.ID]latest, error) {
 	rows, _ := tx.Query(ctx, `
-		select `+columns+`
-		from record r
-		where institution_id = @institution and learner_id = @learner
-		order by version desc
-		limit 1`, pgx.NamedArgs{"institution": who.InstitutionID, "learner": l})
-	r, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Record])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return r, false, nil
+		select `+columns+`, c.status
+		from unnest(@learners::text[]) as k (id)
+		cross join lateral (
+			select * from record
+			where institution_id = @institution and learner_id = k.id
+			order by version desc
+			limit 1) as r
+		join credential c on c.institution_id = @institution and c.id = r.credential_id`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "learners": learners})
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[latest])
+	all := make(map[learner.ID]latest, len(found))
+	for _, l := range found {
+		all[l.LearnerID] = l
 	}
-	return r, err == nil, err
+	return all, err
 }
 
 func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.ID, before, limit int) ([]Record, error) {
@@ -109,34 +114,63 @@ func containing(ctx context.Context, tx pgx.Tx, who access.Actor, ids []credenti
 	return pgx.CollectRows(rows, pgx.RowToStructByName[containingRow])
 }
 
-// withdrawn counts a learner's assertions that were taken back.
-func withdrawn(ctx context.Context, tx pgx.Tx, who access.Actor, l learner.ID) (n int, err error) {
-	err = tx.QueryRow(ctx, `select count(*) from assertion where institution_id = @institution and learner_id = @learner and withdrawn_at is not null`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "learner": l}).Scan(&n)
-	return n, err
+// withdrawn counts the assertions of learners that were taken back.
+func withdrawn(ctx context.Context, tx pgx.Tx, who access.Actor, learners []learner.ID) (map[learner.ID]int, error) {
+	rows, err := tx.Query(ctx, `
+		select learner_id, count(*)
+		from assertion
+		where institution_id = @institution and learner_id = any(@learners) and withdrawn_at is not null
+		group by learner_id`, pgx.NamedArgs{"institution": who.InstitutionID, "learners": learners})
+	if err != nil {
+		return nil, err
+	}
+	all := map[learner.ID]int{}
+	var l learner.ID
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&l, &n}, func() error { all[l] = n; return nil })
+	return all, err
 }
 
-// insert writes a version with what it embeds. The learner's row is locked, so
-// that two versions are made one after the other.
-func insert(ctx context.Context, tx pgx.Tx, who access.Actor, r Record, embedded []credential.ID) error {
+// insert writes versions with what they embed, in two statements.
+func insert(ctx context.Context, tx pgx.Tx, who access.Actor, all []*one) error {
+	var ids, learners, credentials, omissions, of, itemLearners, items []string
+	var versions, positions []int
+	var hashes [][]byte
+	var partial []bool
+	for _, o := range all {
+		r := o.out.Record
+		left, err := json.Marshal(r.Omissions)
+		if err != nil {
+			return err
+		}
+		ids, learners, credentials = append(ids, string(r.ID)), append(learners, string(r.LearnerID)), append(credentials, string(r.CredentialID))
+		versions, hashes, partial, omissions = append(versions, r.Version), append(hashes, r.ContentHash), append(partial, r.Partial), append(omissions, string(left))
+		for n, c := range o.Credentials {
+			of, itemLearners, items, positions = append(of, string(r.ID)), append(itemLearners, string(r.LearnerID)), append(items, string(c.ID)), append(positions, n+1)
+		}
+	}
 	_, err := tx.Exec(ctx, `
 		insert into record (institution_id, id, learner_id, version, content_hash, credential_id, partial, omissions, assembled_at, assembled_by)
-		values (@institution, @id, @learner, @version, @hash, @credential, @partial, @omissions, @at, @by)`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "id": r.ID, "learner": r.LearnerID, "version": r.Version, "hash": r.ContentHash,
-			"credential": r.CredentialID, "partial": r.Partial, "omissions": r.Omissions, "at": r.AssembledAt, "by": r.AssembledBy})
+		select @institution, id, learner, version, hash, credential, partial, omissions::jsonb, @at, @by
+		from unnest(@ids::text[], @learners::text[], @versions::int[], @hashes::bytea[], @credentials::text[], @partial::bool[], @omissions::text[])
+			as r (id, learner, version, hash, credential, partial, omissions)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "learners": learners, "versions": versions, "hashes": hashes, "credentials": credentials,
+			"partial": partial, "omissions": omissions, "at": all[0].out.Record.AssembledAt, "by": who.ID})
 	if err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, `
 		insert into record_item (institution_id, record_id, position, learner_id, credential_id)
-		select @institution, @id, position, @learner, credential_id
-		from unnest(@embedded::text[]) with ordinality as e (credential_id, position)`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "id": r.ID, "learner": r.LearnerID, "embedded": embedded})
+		select @institution, record, position, learner, item
+		from unnest(@of::text[], @positions::int[], @learners::text[], @items::text[]) as i (record, position, learner, item)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "of": of, "positions": positions, "learners": itemLearners, "items": items})
 	return err
 }
 
-func lock(ctx context.Context, tx pgx.Tx, who access.Actor, l learner.ID) error {
-	_, err := tx.Exec(ctx, `select from learner where institution_id = @institution and id = @learner for update`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "learner": l})
+// lock takes the rows of learners, in the order of their ids, so that two
+// versions are made one after the other.
+func lock(ctx context.Context, tx pgx.Tx, who access.Actor, learners []learner.ID) error {
+	_, err := tx.Exec(ctx, `select from learner where institution_id = @institution and id = any(@learners) order by id for update`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "learners": learners})
 	return err
 }
