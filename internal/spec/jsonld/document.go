@@ -18,6 +18,8 @@ type Document struct {
 	at      int32 // the root
 	opts    Options
 	outer   *Document // whose @context this one is read in
+	applied *active   // the root's @context, once it was asked for
+	refused error     // or why it cannot be applied
 	context Value     // what canonical JSON has in place of the document's @context
 }
 
@@ -89,6 +91,19 @@ func (d *Document) In(other *Document) *Document {
 	inner := *d
 	inner.outer = other
 	return &inner
+}
+
+// inside is the context within the document's root, made once for all proofs.
+func (d *Document) inside() (*active, error) {
+	if d.applied != nil || d.refused != nil {
+		return d.applied, d.refused
+	}
+	w := walker{tree: d.tree, library: d.library()}
+	d.applied, d.refused = contexts.initial(), w.library.check()
+	if at := w.member(d.at, "@context"); at != 0 && d.refused == nil {
+		d.applied, d.refused = w.inline(d.applied, at)
+	}
+	return d.applied, d.refused
 }
 
 // Close gives the document's memory back. Neither it nor its values are used
@@ -173,13 +188,17 @@ func complexity(err error) error {
 	return err
 }
 
+func (d *Document) library() library {
+	return library{extra: d.opts.Contexts, allow: len(d.tree.src) / 2}
+}
+
 // statements are the document's, with no part left folded.
 func (d *Document) statements() (rdfc.Dataset, error) { return d.say(false) }
 
 // say writes the statements, with blank nodes labelled by their place or in
 // turn.
 func (d *Document) say(placed bool) (rdfc.Dataset, error) {
-	w := &walker{tree: d.tree, root: d.at, outer: d.outer, library: library{extra: d.opts.Contexts},
+	w := &walker{tree: d.tree, root: d.at, outer: d.outer, library: d.library(),
 		direction: d.opts.Direction, quads: make(rdfc.Dataset, 0, len(d.tree.nodes)), placed: placed}
 	err := w.document()
 	if err != nil {
@@ -199,7 +218,7 @@ var (
 // walker is one that is released when its statements are not needed any more.
 func (d *Document) walker() *walker {
 	w := pooledWalkers.Get().(*walker)
-	*w = walker{tree: d.tree, root: d.at, outer: d.outer, library: library{extra: d.opts.Contexts},
+	*w = walker{tree: d.tree, root: d.at, outer: d.outer, library: d.library(),
 		direction: d.opts.Direction, quads: w.quads[:0], text: w.text, members: w.members[:0]}
 	w.text.reuse()
 	if want := len(d.tree.nodes) * 5 / 8; cap(w.quads) < want {

@@ -85,10 +85,20 @@ func TestLimits(t *testing.T) {
 	if e := refusal(t, deep, Options{}); e.Code != TooDeep {
 		t.Error(e)
 	}
-	own := `{"@context":{"n":"urn:n"},"n":"x"},`
-	if e := refusal(t, `[`+strings.Repeat(own, maxOwn)+own[:len(own)-1]+`]`, Options{}); e.Code != TooComplex {
+	var terms strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&terms, `,"t%d":"urn:t"`, i)
+	}
+	own := `{"@context":{"n":"urn:n"},"n":"x"}`
+	if e := refusal(t, `{"@context":{"m":"urn:m"`+terms.String()+`},"m":[`+own+strings.Repeat(","+own, 300)+`]}`, Options{}); e.Code != TooComplex {
 		t.Error(e)
 	}
+	// A thousand credentials that each bring a context of their own are read.
+	var many strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&many, `,{"@context":["https://www.w3.org/ns/credentials/v2","https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json",{"x":"urn:x"}],"id":"urn:uuid:%d","type":["VerifiableCredential","OpenBadgeCredential"],"x":"y"}`, i)
+	}
+	canonical(t, []byte("["+many.String()[1:]+"]"), Options{})
 	var knot strings.Builder
 	for i := range 14 {
 		fmt.Fprintf(&knot, `{"@id":"_:n%d","urn:p":[`, i)

@@ -53,15 +53,40 @@ func (w *walker) object(ac *active, at int32, p place, e mapEntry) error {
 		if p.def.containers&asList != 0 && p.list != nil {
 			return w.refuse(at, InvalidValue, "a list stands in a list")
 		}
-		return w.list(ac, n.first(kwList), p)
+		return w.list(ac, n.first(kwList), p.within(ac))
 	case seen.any(kwSet):
 		if !seen.only(kwSet) {
 			return w.refuse(at, InvalidValue, "a set has other members")
 		}
 		p.scope = nil
-		return w.each(ac, n.first(kwSet), p, e)
+		return w.each(ac, n.first(kwSet), p.within(ac), e)
 	}
 	return n.node(p, e)
+}
+
+// within is the place of what stands in an @list, @set or map by type. Its values
+// are expanded as those of the term, but as the context there has the term:
+// where that returned from a type-scoped context, the term may mean another
+// thing there or nothing (JSON-LD API §5.1.2 steps 7 and 13.4.9, §5.3.2).
+func (p place) within(ac *active) place {
+	if p.def == nil {
+		return p
+	}
+	there := ac.terms[p.def.name]
+	if there == p.def {
+		return p
+	}
+	def := term{name: p.def.name, iri: p.def.iri, node: p.def.node, reverse: p.def.reverse}
+	if there != nil {
+		def.coerce, def.typ, def.suffix, def.containers = there.coerce, there.typ, there.suffix, there.containers
+		def.language, def.direction, def.index = there.language, there.direction, there.index
+		def.context, def.shared = there.context, there.shared
+	}
+	p.def = &def
+	if p.scope != nil {
+		p.scope = &def
+	}
+	return p
 }
 
 // enter is the active context inside an object, and the one its types are read
@@ -119,23 +144,10 @@ func (w *walker) inline(ac *active, at int32) (*active, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := w.countOwn(at); err != nil {
-		return nil, err
-	}
+	w.own++
 	p := processor{library: &w.library, how: byDocument}
 	next, err := p.apply(ac, source{e})
 	return next, w.fail(at, err)
-}
-
-// maxOwn is how many contexts a document may bring that are not compiled in:
-// making one takes as much work as it has terms.
-const maxOwn = 20_000
-
-func (w *walker) countOwn(at int32) error {
-	if w.own++; w.own > maxOwn {
-		return w.refuse(at, TooComplex, "the document applies more than %d contexts of its own", maxOwn)
-	}
-	return nil
 }
 
 // fromURL applies the context of a URL.
@@ -160,8 +172,8 @@ func (w *walker) derive(at int32, ac *active, step derivation, shared bool, src 
 		}
 	} else if next := w.made[local{ac, step}]; next != nil {
 		return next, nil
-	} else if err := w.countOwn(at); err != nil {
-		return nil, err
+	} else {
+		w.own++
 	}
 	p := processor{library: &w.library, how: step.how, shared: shared}
 	next, err := p.apply(ac, src)

@@ -14,6 +14,23 @@ const maxRemote = 8
 type library struct {
 	extra  map[string][]byte
 	parsed map[string]source
+	spent  int // terms that contexts were made of, for this document
+	allow  int // beyond termAllowance
+}
+
+// termAllowance is how many terms the contexts that a document applies may have
+// together, each counted as often as a context is made that has it: making one
+// takes that much work. Documents are allowed more as they are longer. A record
+// of a thousand credentials that each bring a context of their own takes some
+// 400,000.
+const termAllowance = 500_000
+
+// spend counts the making of a context.
+func (l *library) spend(terms int) error {
+	if l.spent += 1 + terms; l.spent > termAllowance+l.allow {
+		return refuse(TooComplex, "the contexts that the document applies take more work than its length allows")
+	}
+	return nil
 }
 
 // check refuses operator contexts that would replace a compiled one.
@@ -114,16 +131,16 @@ func (p *processor) nullify(ac, prev *active) (*active, error) {
 		return contexts.initial(), nil
 	}
 	fresh := &active{terms: map[string]*term{}, prev: prev}
-	p.finish(fresh)
-	return fresh, nil
+	return fresh, p.finish(fresh)
 }
 
 // finish readies an active context for use.
-func (p *processor) finish(ac *active) {
+func (p *processor) finish(ac *active) error {
 	ac.index()
 	if p.shared {
 		ac.derived = &derived{}
 	}
+	return p.spend(len(ac.terms))
 }
 
 // remote applies the context of a URL.
@@ -147,8 +164,7 @@ func (p *processor) remote(ac *active, url string, prev *active) (*active, error
 	kept := *out
 	kept.prev = prev
 	kept.derived = nil
-	p.finish(&kept)
-	return &kept, nil
+	return &kept, p.finish(&kept)
 }
 
 // builder makes an active context from another and a context object.
@@ -170,6 +186,9 @@ const (
 // define applies a context object. Where it changes nothing, the active context
 // given is returned itself.
 func (p *processor) define(ac *active, def *definition, prev *active) (*active, error) {
+	if err := p.spend(len(def.terms)); err != nil {
+		return nil, err
+	}
 	if def.imports != "" {
 		merged, err := p.merge(def)
 		if err != nil {
@@ -200,8 +219,7 @@ func (p *processor) define(ac *active, def *definition, prev *active) (*active, 
 		return ac, nil
 	}
 	out := b.out
-	p.finish(&out)
-	return &out, nil
+	return &out, p.finish(&out)
 }
 
 // merge puts a context object over the one it imports.

@@ -68,12 +68,7 @@ func (d *Document) usualOptions(b []byte) (_ []byte, ok bool) {
 	if !ok {
 		return b, false
 	}
-	w := walker{tree: d.outer.tree, library: library{extra: d.opts.Contexts}}
-	at := w.member(d.outer.at, "@context")
-	if at == 0 || w.library.check() != nil {
-		return b, false
-	}
-	ac, err := w.inline(contexts.initial(), at)
+	ac, err := d.outer.inside()
 	if err != nil || ac.derived == nil {
 		return b, false
 	}

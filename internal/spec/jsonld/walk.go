@@ -86,15 +86,10 @@ func (w *walker) document() error {
 	}
 	ac := contexts.initial()
 	if w.outer != nil {
-		// Walked over there, so that a refusal names the place there.
-		in := walker{tree: w.outer.tree, library: w.library}
-		if c := in.member(w.outer.at, "@context"); c != 0 {
-			var err error
-			if ac, err = in.inline(ac, c); err != nil {
-				return err
-			}
+		var err error
+		if ac, err = w.outer.inside(); err != nil {
+			return err
 		}
-		w.library = in.library
 	}
 	switch w.nodes[w.root].kind {
 	case kindObject:
@@ -152,6 +147,11 @@ func (w *walker) each(ac *active, at int32, p place, e mapEntry) error {
 		for c := n.child; c != 0; c = w.nodes[c].next {
 			var err error
 			if p.list != nil && w.nodes[c].kind == kindArray {
+				if p.def.containers&asList == 0 {
+					// By JSON-LD API §5.1.2 step 5.2 the items join the outer list;
+					// jsonld.js makes a list of lists of them.
+					return w.refuse(c, InvalidValue, "an array stands in a list of a term that is no list container, which processors read differently")
+				}
 				err = w.list(ac, c, p)
 			} else {
 				err = w.each(ac, c, p, e)
@@ -184,6 +184,10 @@ func (w *walker) each(ac *active, at int32, p place, e mapEntry) error {
 	if e.typ != "" && !o.IsLiteral() {
 		w.quad(o, rdfType, e.typ, p.graph)
 		e.typ = ""
+	}
+	if e.more.Predicate != "" && !o.IsLiteral() {
+		w.quad(o, e.more.Predicate, e.more.Object, p.graph)
+		e.more = rdfc.Quad{}
 	}
 	if e.id != "" || e.typ != "" || e.more.Predicate != "" {
 		return w.refuse(at, InvalidValue, "the values of this map are nodes")
@@ -334,7 +338,7 @@ func (w *walker) keyedMap(ac *active, at int32, p place) error {
 		if c&asGraph != 0 {
 			err = w.graphs(use, v, p, e)
 		} else {
-			err = w.each(use, v, p, e)
+			err = w.each(use, v, p.within(use), e)
 		}
 		if err != nil {
 			return err
@@ -388,11 +392,14 @@ func (w *walker) lookup(at int32, ac *active, key string) (*term, error) {
 		}
 		return t, nil
 	}
+	if key == "" {
+		return nil, w.refuse(at, UndefinedTerm, "a member has an empty name, which some processors leave out")
+	}
 	if k := keywordOf(key); k != notKeyword {
 		return &term{name: key, iri: key, keyword: k}, nil
 	}
-	if keywordShaped(key) {
-		return nil, w.refuse(at, UndefinedTerm, "%q has the form of a keyword but is none", key)
+	if key[0] == '@' {
+		return nil, w.refuse(at, UndefinedTerm, "%q begins as a keyword does but is none; some processors leave it out", key)
 	}
 	iri := ac.expand(key, true)
 	if k := keywordOf(iri); k != notKeyword {
@@ -410,6 +417,9 @@ func (w *walker) lookup(at int32, ac *active, key string) (*term, error) {
 // reference is the term of an identifier.
 func (w *walker) reference(at int32, ac *active, id string, vocab bool) (rdfc.Term, error) {
 	iri := ac.expand(id, vocab)
+	if vocab && (id == "" || id[0] == '@') {
+		return "", w.refuse(at, RelativeIRI, "%q stands where a term or an IRI is due", id)
+	}
 	if strings.HasPrefix(iri, "_:") {
 		return w.label(at, iri)
 	}
@@ -442,6 +452,9 @@ func (w *walker) label(at int32, label string) (rdfc.Term, error) {
 func (w *walker) typeTerm(at int32, ac *active, name string) (rdfc.Term, error) {
 	if t := ac.terms[name]; t != nil && t.node != "" {
 		return t.node, nil
+	}
+	if name == "" || name[0] == '@' {
+		return "", w.refuse(at, UndefinedType, "%q is no type", name)
 	}
 	iri := ac.expand(name, true)
 	if strings.HasPrefix(iri, "_:") {

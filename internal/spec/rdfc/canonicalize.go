@@ -91,7 +91,7 @@ func labelled(ds Dataset, opts Options) (*canonicalizer, error) {
 // defaultWork allows 100 steps a statement, and a good start. A transcript of a
 // thousand credentials whose results all repeat takes 5 to 50 a statement; a
 // small poisoned graph is stopped within a fraction of a second.
-func defaultWork(quads int) int { return 300_000 + 100*quads }
+func defaultWork(quads int) int { return 150_000 + 100*quads }
 
 // none marks a component that is not a blank node, and a blank node without a
 // canonical identifier.

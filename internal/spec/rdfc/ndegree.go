@@ -187,7 +187,7 @@ func (c *labeler) bestPath(nodes []int32, iss issuer, depth int) (path, error) {
 	var best path
 	var failed error
 	permute(c.twins(nodes, &iss), func(order []int32) bool {
-		if failed = c.spend(len(order)); failed != nil {
+		if failed = c.spend(len(order) + len(iss.order)/8); failed != nil {
 			return false
 		}
 		p, ok, err := c.follow(order, iss.clone(), best.text, depth)
