@@ -50,7 +50,8 @@ type File struct {
 // The limits of what is verified.
 const (
 	maxDocument = 16 << 20
-	maxControls = 20 // different key documents of others that one report fetches
+	maxMethods  = 200 // different keys that one report looks for
+	maxControls = 20  // different key documents of others that one report fetches
 )
 
 // maxTogether is how many files are verified at once.
@@ -121,7 +122,7 @@ func acceptable(field string, material []byte) error {
 }
 
 func (s *Service) examine(ctx context.Context, who access.Actor, material []byte, about *Recipient) (Report, error) {
-	k := &keys{s: s, ctx: ctx, ids: idsOf(material, 0), documents: map[string]answer{}, owners: map[string]institution.ID{},
+	k := &keys{s: s, ctx: ctx, ids: idsOf(material, 0), documents: map[string]answer{}, resolved: map[string]resolved{}, owners: map[string]institution.ID{},
 		standings: map[institution.ID]map[string]standing{}, asked: map[institution.ID]map[string]bool{}}
 	x := Examiner{Keys: k.resolve, Status: k.status, Recipient: about, Now: s.Now()}
 	if s.Getter != nil || s.Fetch != nil {
@@ -156,6 +157,7 @@ type keys struct {
 	ctx       context.Context
 	ids       []string // of the credentials in the document, as far as they are seen at once
 	documents map[string]answer
+	resolved  map[string]resolved       // by method and purpose
 	owners    map[string]institution.ID // by slug
 	standings map[institution.ID]map[string]standing
 	asked     map[institution.ID]map[string]bool
@@ -166,6 +168,27 @@ func (k *keys) resolve(method, purpose string) (vc.Key, error) {
 	if strings.HasPrefix(method, "did:key:") {
 		return vc.DIDKey(method)
 	}
+	name := method + " " + purpose
+	if known, ok := k.resolved[name]; ok {
+		return known.key, known.err
+	}
+	if len(k.resolved) >= maxMethods {
+		return vc.Key{}, &vc.Failure{Code: vc.NoKey, Reason: fmt.Sprintf("It names more than %d different keys; this one was not asked for.", maxMethods)}
+	}
+	var r resolved
+	r.key, r.err = k.look(method, purpose)
+	k.resolved[name] = r
+	return r.key, r.err
+}
+
+// resolved is a key, or why there is none.
+type resolved struct {
+	key vc.Key
+	err error
+}
+
+// look finds a key in its controller's document.
+func (k *keys) look(method, purpose string) (vc.Key, error) {
 	controller, _, _ := strings.Cut(method, "#")
 	a, ok := k.documents[controller]
 	if !ok {

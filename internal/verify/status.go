@@ -80,11 +80,7 @@ func (x Examiner) bit(v jsonld.Value) Check {
 	if err != nil {
 		return unknown(err)
 	}
-	document, err := x.list(e.Credential)
-	if err != nil {
-		return unknown(err)
-	}
-	list, err := bitstring.Parse(document)
+	list, err := x.opened(e)
 	if err != nil {
 		return unknown(err)
 	}
@@ -113,6 +109,69 @@ func lower(err error) string {
 		return s
 	}
 	return strings.ToLower(s[:1]) + s[1:]
+}
+
+// listKey is a status list, read in entries of one size.
+type listKey struct {
+	address string
+	size    int
+}
+
+// openList is a status list that was read, or why not.
+type openList struct {
+	list bitstring.Credential
+	err  error
+}
+
+// opened is the list of an entry, expanded.
+func (x Examiner) opened(e bitstring.Entry) (bitstring.Credential, error) {
+	key := listKey{e.Credential, max(e.Size, 1)}
+	if known, ok := x.budget.lists[key]; ok {
+		return known.list, known.err
+	}
+	o := &openList{}
+	x.budget.lists[key] = o
+	document, err := x.list(e.Credential)
+	if err == nil {
+		o.list, err = bitstring.Parse(document)
+	}
+	if err == nil {
+		err = o.list.Open(key.size)
+	}
+	o.err = err
+	return o.list, o.err
+}
+
+// openRevocations are the entries of a revocation list that revoke, by
+// credential, or why it was not read.
+type openRevocations struct {
+	issuer string
+	all    map[string]bitstring.Revoked
+	err    error
+}
+
+// revocations is a revocation list of 1EdTech.
+func (x Examiner) revocations(address string) *openRevocations {
+	if known, ok := x.budget.revocations[address]; ok {
+		return known
+	}
+	o := &openRevocations{all: map[string]bitstring.Revoked{}}
+	x.budget.revocations[address] = o
+	got, err := x.Get(Want{URL: address})
+	if err == nil && got.Status != 200 {
+		err = fmt.Errorf("the server answered %d", got.Status)
+	}
+	var l bitstring.RevocationList
+	if err == nil {
+		l, err = bitstring.ParseRevocationList(got.Body)
+	}
+	o.issuer, o.err = l.Issuer, err
+	for _, e := range l.Revoked {
+		if e.Revoked {
+			o.all[e.ID] = e
+		}
+	}
+	return o
 }
 
 // list fetches a status list and checks that its issuer signed it and that it
@@ -160,21 +219,14 @@ func (x Examiner) revoked(address string, r *Report) Check {
 	if x.Get == nil {
 		return Check{"status", NotChecked, "It names a revocation list, which was not asked.", clause}
 	}
-	got, err := x.Get(Want{URL: address})
-	if err == nil && got.Status != 200 {
-		err = fmt.Errorf("the server answered %d", got.Status)
+	l := x.revocations(address)
+	if l.err != nil {
+		return Check{"status", NotChecked, "The issuer's revocation list could not be read: " + strings.TrimSuffix(lower(l.err), ".") + ".", clause}
 	}
-	var l bitstring.RevocationList
-	if err == nil {
-		l, err = bitstring.ParseRevocationList(got.Body)
+	if l.issuer != "" && l.issuer != r.IssuerID {
+		return Check{"status", NotChecked, "The revocation list is of another issuer, " + l.issuer + ".", clause}
 	}
-	if err != nil {
-		return Check{"status", NotChecked, "The issuer's revocation list could not be read: " + strings.TrimSuffix(lower(err), ".") + ".", clause}
-	}
-	if l.Issuer != "" && l.Issuer != r.IssuerID {
-		return Check{"status", NotChecked, "The revocation list is of another issuer, " + l.Issuer + ".", clause}
-	}
-	if e, ok := l.Find(r.ID); ok {
+	if e, ok := l.all[r.ID]; ok {
 		why := ""
 		if e.Reason != "" {
 			why = ": " + strings.TrimSuffix(e.Reason, ".")

@@ -155,12 +155,8 @@ func publicJWK(jwk jsonld.Value) (crypto.PublicKey, error) {
 // one of its host.
 func (x Examiner) hostedJWK(kid, issuer string) (crypto.PublicKey, string, bool) {
 	address, fragment, _ := strings.Cut(kid, "#")
-	got, err := x.Get(Want{URL: address, SameHost: true})
-	if err != nil || got.Status != 200 {
-		return nil, "", false
-	}
-	v, err := jsonld.Read(got.Body)
-	if err != nil {
+	v, ok := x.keyDocument(address)
+	if !ok {
 		return nil, "", false
 	}
 	key := v
@@ -181,6 +177,23 @@ func (x Examiner) hostedJWK(kid, issuer string) (crypto.PublicKey, string, bool)
 	return k, controller, true
 }
 
+// maxKeys is how many keys of one set are looked through.
+const maxKeys = 100
+
+// keyDocument is a JWK or a set of them, read once.
+func (x Examiner) keyDocument(address string) (jsonld.Value, bool) {
+	v, known := x.budget.documents[address]
+	if !known {
+		if got, err := x.Get(Want{URL: address, SameHost: true}); err == nil && got.Status == 200 {
+			if v, err = jsonld.Read(got.Body); err != nil || v.Member("keys").Len() > maxKeys {
+				v = jsonld.Value{}
+			}
+		}
+		x.budget.documents[address] = v
+	}
+	return v, !v.IsZero()
+}
+
 // wellKnown is where the keys of an issuer's host lie, OB 3.0 §8.2.1, or "".
 func wellKnown(issuer string) string {
 	u, err := url.Parse(issuer)
@@ -199,12 +212,8 @@ func (x Examiner) publisher(k crypto.PublicKey, issuer string) string {
 	if address == "" || x.Get == nil {
 		return ""
 	}
-	got, err := x.Get(Want{URL: address, SameHost: true})
-	if err != nil || got.Status != 200 {
-		return ""
-	}
-	v, err := jsonld.Read(got.Body)
-	if iss := text(v, "iss"); err != nil || iss != "" && iss != issuer {
+	v, ok := x.keyDocument(address)
+	if iss := text(v, "iss"); !ok || iss != "" && iss != issuer {
 		return ""
 	}
 	for _, one := range v.Member("keys").Elements() {

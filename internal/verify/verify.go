@@ -94,12 +94,18 @@ const (
 	maxEndorsements = 500
 )
 
-// budget is what is left of one examination.
-type budget struct{ credentials, endorsements int }
+// budget is what is left of one examination, and what was read for it: however
+// many credentials point to one document, it is read once.
+type budget struct {
+	credentials, endorsements int
+	lists                     map[listKey]*openList
+	revocations               map[string]*openRevocations
+	documents                 map[string]jsonld.Value
+}
 
 // Examine checks whatever a person holds, and all that is in it.
 func (x Examiner) Examine(material []byte) Report {
-	x.budget = &budget{maxCredentials, maxEndorsements}
+	x.budget = &budget{maxCredentials, maxEndorsements, map[listKey]*openList{}, map[string]*openRevocations{}, map[string]jsonld.Value{}}
 	return x.material(material)
 }
 

@@ -398,6 +398,34 @@ func TestStatusLists(t *testing.T) {
 	}
 }
 
+// TestOneListForMany reads the list that a whole record points to once.
+func TestOneListForMany(t *testing.T) {
+	i := newIssuer(1)
+	const at = "https://x.example/s"
+	var all [][]byte
+	for n := range 20 {
+		c := badge(i.did, n+1)
+		raw, err := json.Marshal(bitstring.NewEntry(at, bitstring.Revocation, n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.CredentialStatus = raw
+		all = append(all, i.sign(t, compose(t, c), vc.EdDSARDFC))
+	}
+	asked, list := 0, statusList(t, i, bitstring.Revocation, 3)
+	x := examiner(world{})
+	x.Get = func(Want) (Fetched, error) { asked++; return Fetched{Status: 200, Body: list}, nil }
+	r := x.Examine(i.sign(t, record(t, i, all...), vc.EdDSARDFC, vc.EdDSAJCS))
+	if asked != 1 {
+		t.Errorf("the list was asked for %d times", asked)
+	}
+	for n, e := range r.Embedded {
+		if got, _ := find(e, "status"); (got == Failed) != (n == 3) {
+			t.Errorf("%d: %s", n, got)
+		}
+	}
+}
+
 func bombList(t testing.TB, i issuer) []byte {
 	t.Helper()
 	var b bytes.Buffer

@@ -221,8 +221,12 @@ func Parse(document []byte) (Credential, error) {
 	return c, nil
 }
 
-// Open expands the list of a parsed credential into entries of size bits.
+// Open expands the list of a parsed credential into entries of size bits. It is
+// done once for a size.
 func (c *Credential) Open(size int) error {
+	if c.List.size == size && len(c.List.bits) > 0 {
+		return nil
+	}
 	var err error
 	if c.Type == TypeCredential2021 {
 		c.List, err = decode2021(c.encoded)
