@@ -143,11 +143,7 @@ func (v Value) Raw() json.RawMessage {
 	}
 	switch n := v.node(); n.kind {
 	case kindString:
-		raw, err := json.Marshal(n.text)
-		if err != nil {
-			panic(err) // text
-		}
-		return raw
+		return AppendText(make([]byte, 0, len(n.text)+2), n.text)
 	case kindNull:
 		return json.RawMessage("null")
 	case kindTrue:

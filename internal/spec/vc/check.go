@@ -48,12 +48,15 @@ type Checked struct {
 
 // Verifier checks proofs.
 type Verifier struct {
-	Keys      Resolver
-	Now       time.Time
-	Purpose   string            // that proofs must have; empty: assertionMethod
-	Domain    []string          // that proofs must be made for, all of them; nil: not looked at
-	Challenge string            // that proofs must answer; empty: not looked at
-	Contexts  map[string][]byte // pinned by the operator, see jsonld.Options
+	Keys Resolver
+	// IssuerKeys gives all keys that an issuer lists for a purpose, for JWTs that
+	// bring their key; nil: such JWTs are not verified.
+	IssuerKeys func(issuer, purpose string) ([]Key, error)
+	Now        time.Time
+	Purpose    string            // that proofs must have; empty: assertionMethod
+	Domain     []string          // that proofs must be made for, all of them; nil: not looked at
+	Challenge  string            // that proofs must answer; empty: not looked at
+	Contexts   map[string][]byte // pinned by the operator, see jsonld.Options
 }
 
 // The limits of what is checked.

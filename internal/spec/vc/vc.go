@@ -356,8 +356,8 @@ func Split(document []byte) (unsecured []byte, proofs []json.RawMessage, err err
 	return rewrite(doc.Root(), nil), proofs, nil
 }
 
-// rewrite is an object with other values for some of its members, the other
-// members in their order.
+// rewrite is an object with other values for some of its members, which come
+// last, and without those whose value is nil; the other members in their order.
 func rewrite(object jsonld.Value, values map[string]json.RawMessage) []byte {
 	out := []byte{'{'}
 	member := func(name string, value json.RawMessage) {
@@ -372,7 +372,9 @@ func rewrite(object jsonld.Value, values map[string]json.RawMessage) []byte {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		member(name, values[name])
+		if values[name] != nil {
+			member(name, values[name])
+		}
 	}
 	return append(out, '}')
 }
