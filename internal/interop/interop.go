@@ -23,6 +23,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -156,6 +157,46 @@ type request struct {
 	Time        string            `json:"time,omitempty"`   // the operation to measure
 	Seed        string            `json:"seed,omitempty"`   // of the key to issue with, hexadecimal
 	Method      string            `json:"method,omitempty"` // of that key
+
+	Sign      string   `json:"sign,omitempty"` // the suite to sign by
+	Key       *Key     `json:"key,omitempty"`  // to sign with
+	Mandatory []string `json:"mandatory,omitempty"`
+	Derive    []string `json:"derive,omitempty"` // what to disclose
+}
+
+// Key is a key pair that signs over there.
+type Key struct {
+	ID         string `json:"id"`
+	Type       string `json:"type"` // Multikey
+	Controller string `json:"controller"`
+	Public     string `json:"publicKeyMultibase"`
+	Secret     string `json:"secretKeyMultibase"`
+}
+
+// Sign has a document signed by their library for a suite. Mandatory are the
+// pointers of a suite of selective disclosure.
+func (v *Verifier) Sign(t testing.TB, document []byte, suite string, key Key, controllers map[string][]byte, mandatory ...string) []byte {
+	t.Helper()
+	r := v.request(document, controllers)
+	r.Sign, r.Key, r.Mandatory = suite, &key, mandatory
+	return v.made(t, r)
+}
+
+// Derive has their library disclose parts of a document with a base proof.
+func (v *Verifier) Derive(t testing.TB, document []byte, controllers map[string][]byte, pointers ...string) []byte {
+	t.Helper()
+	r := v.request(document, controllers)
+	r.Derive = pointers
+	return v.made(t, r)
+}
+
+func (v *Verifier) made(t testing.TB, r request) []byte {
+	t.Helper()
+	var answer struct{ Document, Error string }
+	if err := v.exchange(r, &answer); err != nil || answer.Error != "" {
+		t.Fatalf("%s%s: %v %s", r.Sign, strings.Join(r.Derive, " "), err, answer.Error)
+	}
+	return []byte(answer.Document)
 }
 
 func (v *Verifier) request(document []byte, controllers map[string][]byte) request {

@@ -1,21 +1,40 @@
 // Digital Bazaar's verifier, one request a line:
 //   {document, controllers: {url: document}, now?} -> {proofs: [...], error?}
 //   {..., time: "issue" | "verify", seed?, method?} -> {ns, error?}
+//   {..., sign: suite, key, mandatory?} or {..., derive: pointers} -> {document, error?}
 // Documents travel as text, so that what is checked is byte for byte what was
 // sent. Nothing is fetched: contexts come from the folder given as argument,
 // by the addresses its index names, and keys from the request.
 import {createInterface} from 'node:readline';
 import {join} from 'node:path';
 import {readFileSync} from 'node:fs';
+import * as EcdsaMultikey from '@digitalbazaar/ecdsa-multikey';
 import * as Ed25519Multikey from '@digitalbazaar/ed25519-multikey';
+import * as sd from '@digitalbazaar/ecdsa-sd-2023-cryptosuite';
 import * as vc from '@digitalbazaar/vc';
-import {createVerifyCryptosuite as jcs} from '@digitalbazaar/eddsa-jcs-2022-cryptosuite';
+import {createSignCryptosuite as jcsSign, createVerifyCryptosuite as jcs} from '@digitalbazaar/eddsa-jcs-2022-cryptosuite';
 import {DataIntegrityProof} from '@digitalbazaar/data-integrity';
+import {Ed25519Signature2020} from '@digitalbazaar/ed25519-signature-2020';
+import {cryptosuite as ecdsa} from '@digitalbazaar/ecdsa-rdfc-2019-cryptosuite';
 import {cryptosuite as rdfc} from '@digitalbazaar/eddsa-rdfc-2022-cryptosuite';
+import jsigs from 'jsonld-signatures';
 
 const suites = {
   'eddsa-rdfc-2022': () => new DataIntegrityProof({cryptosuite: rdfc}),
-  'eddsa-jcs-2022': () => new DataIntegrityProof({cryptosuite: jcs()})
+  'eddsa-jcs-2022': () => new DataIntegrityProof({cryptosuite: jcs()}),
+  'ecdsa-rdfc-2019': () => new DataIntegrityProof({cryptosuite: ecdsa}),
+  'ecdsa-sd-2023': () => new DataIntegrityProof({cryptosuite: sd.createVerifyCryptosuite()}),
+  'Ed25519Signature2020': () => new Ed25519Signature2020()
+};
+
+// signers make a proof by a suite with a key.
+const signers = {
+  'eddsa-rdfc-2022': signer => new DataIntegrityProof({signer, cryptosuite: rdfc}),
+  'eddsa-jcs-2022': signer => new DataIntegrityProof({signer, cryptosuite: jcsSign()}),
+  'ecdsa-rdfc-2019': signer => new DataIntegrityProof({signer, cryptosuite: ecdsa}),
+  'ecdsa-sd-2023': (signer, mandatoryPointers) =>
+    new DataIntegrityProof({signer, cryptosuite: sd.createSignCryptosuite({mandatoryPointers})}),
+  'Ed25519Signature2020': signer => new Ed25519Signature2020({signer})
 };
 
 const contexts = readContexts(process.argv[process.argv.length - 1]);
@@ -27,8 +46,18 @@ for await (const line of createInterface({input: process.stdin, crlfDelay: Infin
 // answer never throws: what cannot be read is an answer too.
 async function answer(line) {
   try {
-    const {document, controllers, now, time, seed, method} = JSON.parse(line);
+    const {document, controllers, now, time, seed, method, sign, key, mandatory, derive} = JSON.parse(line);
     const documentLoader = loader(controllers ?? {});
+    const purpose = new jsigs.purposes.AssertionProofPurpose();
+    if (sign) {
+      const pair = await (sign.startsWith('ecdsa') ? EcdsaMultikey : Ed25519Multikey).from(key);
+      const suite = signers[sign](pair.signer(), mandatory ?? []);
+      return {document: JSON.stringify(await jsigs.sign(JSON.parse(document), {suite, purpose, documentLoader}))};
+    }
+    if (derive) {
+      const suite = new DataIntegrityProof({cryptosuite: sd.createDiscloseCryptosuite({selectivePointers: derive})});
+      return {document: JSON.stringify(await jsigs.derive(JSON.parse(document), {suite, purpose, documentLoader}))};
+    }
     if (time) {
       return {ns: await measure(time, {document, documentLoader, seed, method})};
     }
@@ -70,7 +99,7 @@ async function verify({credential, at, documentLoader, now}) {
   }
   const results = [];
   for (const proof of proofs) {
-    const cryptosuite = String(proof?.cryptosuite ?? '');
+    const cryptosuite = String(proof?.cryptosuite ?? proof?.type ?? '');
     const suite = suites[cryptosuite]?.();
     if (!suite) {
       results.push({at, id, cryptosuite, verified: false, error: 'a cryptosuite that is not checked here'});
