@@ -138,6 +138,10 @@ var lists = map[string]struct {
 	"competencies": {`{ frameworks(first: 2) { nodes { items(first: %d) { nodes { path { id } parents { id } children(first: 10) { nodes { id } }
 		associations { other { id } } achievements { achievement { uri } part } courses { course { code } stage } assertions(first: 5) { nodes { id learner { displayName } } }
 		framework { title } } } } } }`, 15},
+	"states": {`{ learners(first: %d) { nodes { competencies(first: 20) { nodes { status level competency { fullStatement } rule { id framework { id } } learner { displayName }
+		explanation { text lines { sentence competency { id } assertion { id } } } } } } } }`, 20},
+	"holders":      {`{ frameworks(first: 2) { nodes { items(first: %d) { nodes { masteryRule { name } holders(first: 5) { nodes { status learner { displayName } } } } } } } }`, 19},
+	"rules":        {`{ masteryRules(first: %d) { nodes { definition { method } sentence competency { id } framework { id } versions { version } } } }`, 4},
 	"rubrics":      {`{ frameworks(first: %d) { nodes { rubrics { criteria { levels { quality } } } } } }`, 4},
 	"courses":      {`{ courses(first: %d) { nodes { competencies { stage competency { fullStatement } } achievements { achievement { uri } } } } }`, 6},
 	"achievements": {`{ achievements(first: %d) { nodes { uri course { code } definition { name } versions { version } alignments { competency { id } course { title } } assertions(first: 2) { nodes { id } } } } }`, 8},

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/99designs/gqlgen/complexity"
 	"github.com/99designs/gqlgen/graphql"
@@ -12,6 +13,7 @@ import (
 	"github.com/testamur/testamur/graph/gen"
 	"github.com/testamur/testamur/graph/model"
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
@@ -232,6 +234,15 @@ func cost(c *gen.ComplexityRoot) {
 	c.Achievement.Assertions = filtered[*model.AssertionFilter]
 	c.Achievement.Alignments, c.Achievement.Versions = few, few
 	c.Assertion.Results, c.Assertion.Evidence, c.Assertion.Credentials = few, few, few
+	c.Query.MasteryRules = filtered[*model.MasteryRuleFilter]
+	c.Learner.Competencies = func(child int, _ *model.CompetencyStateFilter, _ *day.Date, _ *time.Time, first *int, after *string) int {
+		return plain(child, first, after)
+	}
+	c.Competency.Holders = func(child int, _ *model.HolderFilter, _ *day.Date, _ *time.Time, first *int, after *string) int {
+		return 200 + plain(child, first, after)
+	}
+	c.CompetencyState.Explanation = func(child int) int { return 20 + child }
+	c.MasteryExplanation.Lines, c.MasteryRule.Versions = few, few
 	c.Record.Items, c.Record.OutdatedItems, c.AwardAchievementsPayload.Results = long, long, long
 	c.Credential.History, c.Credential.Records = few, few
 	c.IssueCredentialsPayload.Results, c.RevokeCredentialsPayload.Results = long, long

@@ -15,6 +15,7 @@ import (
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/record"
 )
@@ -53,6 +54,11 @@ type loaders struct {
 	achievementsOf    *loader[framework.ItemID, []achievement.Alignment]
 	achievementsAbout *loader[course.ID, []achievement.Alignment]
 	assertion         *loader[assertion.ID, *assertion.Assertion]
+	ruleFor           *loader[framework.ItemID, *mastery.Rule]
+	ruleVersions      *loader[mastery.RuleID, []mastery.Rule]
+	standings         *loader[paged[learner.ID], *page.Connection[mastery.Standing]]
+	holdersOf         *loader[paged[framework.ItemID], *page.Connection[mastery.Standing]]
+	explained         *loader[ask, *mastery.Explained]
 	credential        *loader[credential.ID, *credential.Credential]
 	credentialsOf     *loader[assertion.ID, []credential.Credential]
 	record            *loader[record.ID, *record.Record]
@@ -80,6 +86,8 @@ type kinds struct {
 	achievement seen[achievement.ID]
 	pin         seen[achievement.Pin]
 	assertion   seen[assertion.ID]
+	rule        seen[mastery.RuleID]
+	ask         seen[ask]
 	credential  seen[credential.ID]
 	record      seen[record.ID]
 	part        seen[string]
@@ -124,6 +132,11 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.assertionsOfAnAch = pages(l, &k.achievement, r.Assertions.OfAchievements)
 	l.version = one(l, &k.pin, r.Achievements.Versions)
 	l.assertion = one(l, &k.assertion, r.Assertions.ByIDs)
+	l.ruleFor = one(l, &k.item, r.Mastery.RulesFor)
+	l.ruleVersions = many(l, &k.rule, r.Mastery.VersionsOf)
+	l.standings = pages(l, &k.learner, r.Mastery.Standings)
+	l.holdersOf = pages(l, &k.item, r.Mastery.Holders)
+	l.explained = newLoader(k.ask.with, l.explain(r.Mastery))
 	l.credentialsOf = many(l, &k.assertion, r.Credentials.OfAssertions)
 	l.credential = one(l, &k.credential, r.Credentials.ByIDs)
 	l.record = one(l, &k.record, r.Records.ByIDs)

@@ -13,6 +13,7 @@ import (
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
@@ -26,6 +27,7 @@ type Resolver struct {
 	Courses      *course.Service
 	Achievements *achievement.Service
 	Assertions   *assertion.Service
+	Mastery      *mastery.Service
 	Keys         *keyring.Service
 	Credentials  *credential.Service
 	Records      *record.Service

@@ -11,6 +11,7 @@ import (
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/record"
 )
@@ -91,6 +92,13 @@ func (k *kinds) noteEarned(list any) {
 		k.pin.add(each(all, assertion.Assertion.Pin))
 	case []assertion.Against:
 		k.item.add(each(all, func(x assertion.Against) framework.ItemID { return x.ItemID }))
+	case []mastery.Standing:
+		k.noteStandings(all)
+	case []mastery.Said:
+		k.item.add(each(all, func(x mastery.Said) framework.ItemID { return x.ItemID }))
+		k.assertion.add(given(all, func(x mastery.Said) *assertion.ID { return x.AssertionID }))
+	case []mastery.Rule:
+		k.noteRules(all)
 	case []credential.Credential:
 		k.learner.add(each(all, func(x credential.Credential) learner.ID { return x.LearnerID }))
 		k.assertion.add(given(all, func(x credential.Credential) *assertion.ID { return x.AssertionID }))
@@ -104,6 +112,26 @@ func (k *kinds) noteEarned(list any) {
 		k.learner.add(each(all, func(x record.Record) learner.ID { return x.LearnerID }))
 		k.credential.add(each(all, func(x record.Record) credential.ID { return x.CredentialID }))
 	}
+}
+
+// noteStandings is note for states, and for the rules that they follow from.
+func (k *kinds) noteStandings(all []mastery.Standing) {
+	k.learner.add(each(all, func(x mastery.Standing) learner.ID { return x.LearnerID }))
+	k.item.add(each(all, func(x mastery.Standing) framework.ItemID { return x.ItemID }))
+	k.ask.add(each(all, asked))
+	var rules []mastery.Rule
+	for _, x := range all {
+		if x.Rule != nil {
+			rules = append(rules, *x.Rule)
+		}
+	}
+	k.noteRules(rules)
+}
+
+func (k *kinds) noteRules(all []mastery.Rule) {
+	k.rule.add(each(all, func(x mastery.Rule) mastery.RuleID { return x.ID }))
+	k.item.add(given(all, func(x mastery.Rule) *framework.ItemID { return x.ItemID }))
+	k.framework.add(given(all, func(x mastery.Rule) *framework.ID { return x.FrameworkID }))
 }
 
 // noteIDs is note for ids of any kind.

@@ -71,6 +71,8 @@ var steps = map[string]step{
 	"Query.achievements":     {`{ achievements { nodes { uri } } }`, "achievements.nodes.0.uri", everyone, nothing},
 	"Query.assertion":        {`query($id: ID!) { assertion(id: $id) { learner { displayName } } }`, "assertion.learner.displayName", ownToo, ids("id", "assertion")},
 	"Query.assertions":       {`{ assertions { nodes { learner { displayName } } } }`, "assertions.nodes.0.learner.displayName", ownToo, nothing},
+	"Query.masteryRule":      {`query($id: ID!) { masteryRule(id: $id) { sentence } }`, "masteryRule.sentence", everyone, ids("id", "masteryRule")},
+	"Query.masteryRules":     {`{ masteryRules { nodes { sentence } } }`, "masteryRules.nodes.0.sentence", everyone, nothing},
 	"Query.credential":       {`query($id: ID!) { credential(id: $id) { document } }`, "credential.document", ownToo, ids("id", "credential")},
 	"Query.record":           {`query($id: ID!) { record(id: $id) { learner { displayName } items { document } } }`, "record.learner.displayName", ownToo, ids("id", "record")},
 	"Query.job":              {`query($id: ID!) { job(id: $id) { state outcomes { nodes { outcome } } } }`, "job.state", catalogue, ids("id", "job")},
@@ -127,6 +129,10 @@ var steps = map[string]step{
 	"Mutation.alignAchievementToCourse": {`mutation($id: ID!, $course: ID!) { alignAchievementToCourse(input: {id: $id, courseId: $course}) { achievement { id } userErrors { code } } }`, "alignAchievementToCourse.achievement", catalogue, (*world).newAchievement},
 	"Mutation.unalignAchievement":       {`mutation($id: ID!) { unalignAchievement(input: {id: $id, targetUrl: "https://x.example/target"}) { achievement { id } userErrors { code } } }`, "unalignAchievement.achievement", catalogue, (*world).newAchievement},
 	"Mutation.retireAchievement":        {`mutation($id: ID!) { retireAchievement(input: {id: $id}) { achievement { id } userErrors { code } } }`, "retireAchievement.achievement", catalogue, (*world).newAchievement},
+
+	"Mutation.defineMasteryRule": {`mutation($id: ID!) { defineMasteryRule(input: {competencyId: $id, name: "New", definition: {method: LATEST, level: "Proficient"}}) { masteryRule { id } userErrors { code } } }`, "defineMasteryRule.masteryRule", catalogue, (*world).freeItem},
+	"Mutation.reviseMasteryRule": {`mutation($id: ID!) { reviseMasteryRule(input: {id: $id, name: "Newer", definition: {months: 12}}) { masteryRule { id } userErrors { code } } }`, "reviseMasteryRule.masteryRule", catalogue, (*world).newRule},
+	"Mutation.retireMasteryRule": {`mutation($id: ID!) { retireMasteryRule(input: {id: $id}) { masteryRule { id } userErrors { code } } }`, "retireMasteryRule.masteryRule", catalogue, (*world).newRule},
 
 	"Mutation.awardAchievement":  {`mutation($learner: ID!, $id: ID!) { awardAchievement(input: {award: {learnerId: $learner, achievementId: $id, facts: {achievedOn: "2026-05-01"}}}) { assertion { id } userErrors { code } } }`, "awardAchievement.assertion", "registrar assessor", (*world).newAchievement},
 	"Mutation.awardAchievements": {`mutation($learner: ID!, $id: ID!) { awardAchievements(input: {awards: [{learnerId: $learner, achievementId: $id, facts: {achievedOn: "2026-05-01"}}]}) { results { assertion { id } userErrors { code } } userErrors { code } } }`, "awardAchievements.results.0.assertion", "registrar assessor", (*world).newAchievement},

@@ -20,6 +20,7 @@ import (
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/spec/openbadges"
@@ -68,7 +69,35 @@ func newWorld(t testing.TB, db *pg.DB) *world {
 	w.ids["other"] = string(testbed.Must(t, other, err).ID)
 	w.newStaff()
 	w.newCrosswalk()
+	rule, err := b.Mastery.Define(ctx, b.As(access.Designer), mastery.NewRule{Content: mastery.Content{Name: "For all", Definition: mastery.Definition{Method: mastery.Latest}}})
+	w.ids["masteryRule"] = string(testbed.Must(t, rule, err).ID)
 	return w
+}
+
+// freeItem is a competency that has no rule of its own; the rule that was made
+// for another one last is retired.
+func (w *world) freeItem() map[string]any {
+	w.retireRules()
+	return map[string]any{"id": string(w.item)}
+}
+
+func (w *world) retireRules() {
+	ctx, designer := context.Background(), w.As(access.Designer)
+	all, err := w.Mastery.Rules(ctx, designer, mastery.RuleFilter{}, page.Args{})
+	for _, r := range testbed.Must(w.t, all, err).Nodes {
+		if r.ItemID != nil {
+			_, err := w.Mastery.Retire(ctx, designer, string(r.ID), nil)
+			testbed.Must(w.t, r, err)
+		}
+	}
+}
+
+// newRule is a rule about the walked competency.
+func (w *world) newRule() map[string]any {
+	w.retireRules()
+	item := string(w.item)
+	r, err := w.Mastery.Define(context.Background(), w.As(access.Designer), mastery.NewRule{ItemID: &item, Content: mastery.Content{Name: w.next()}})
+	return map[string]any{"id": string(testbed.Must(w.t, r, err).ID)}
 }
 
 // person is the learner whose name nobody else may read, with an award, its

@@ -24,6 +24,7 @@ import (
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/postgres"
 	"github.com/testamur/testamur/internal/record"
@@ -41,6 +42,7 @@ type services struct {
 	courses      *course.Service
 	achievements *achievement.Service
 	assertions   *assertion.Service
+	mastery      *mastery.Service
 	keys         *keyring.Service
 	credentials  *credential.Service
 	records      *record.Service
@@ -81,6 +83,7 @@ func wire(p parts) (*services, error) {
 	s.courses = &course.Service{DB: p.db, Now: p.now, NewID: p.newID, Frameworks: s.frameworks}
 	s.achievements = &achievement.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.assertions = &assertion.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox}
+	s.mastery = &mastery.Service{DB: p.db, Now: p.now, NewID: p.newID, Frameworks: s.frameworks}
 	s.keys = &keyring.Service{DB: p.db, Now: p.now, NewID: p.newID, Master: p.master}
 	s.credentials = &credential.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Origin: p.origin}
 	s.records = &record.Service{DB: p.db, Now: p.now, NewID: p.newID, Credentials: s.credentials}

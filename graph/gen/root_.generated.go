@@ -7,9 +7,11 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/testamur/testamur/graph/model"
+	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/institution"
@@ -35,6 +37,7 @@ type ResolverRoot interface {
 	AwardedCompetency() AwardedCompetencyResolver
 	Competency() CompetencyResolver
 	CompetencyChange() CompetencyChangeResolver
+	CompetencyState() CompetencyStateResolver
 	Course() CourseResolver
 	CourseMapping() CourseMappingResolver
 	CoverageRow() CoverageRowResolver
@@ -47,6 +50,8 @@ type ResolverRoot interface {
 	Institution() InstitutionResolver
 	Job() JobResolver
 	Learner() LearnerResolver
+	MasteryReason() MasteryReasonResolver
+	MasteryRule() MasteryRuleResolver
 	Mutation() MutationResolver
 	Query() QueryResolver
 	Record() RecordResolver
@@ -336,12 +341,14 @@ type ComplexityRoot struct {
 		EducationLevel       func(childComplexity int) int
 		Framework            func(childComplexity int) int
 		FullStatement        func(childComplexity int) int
+		Holders              func(childComplexity int, filter *model.HolderFilter, asOf *day.Date, knownAt *time.Time, first *int, after *string) int
 		HumanCodingScheme    func(childComplexity int) int
 		ID                   func(childComplexity int) int
 		Identifier           func(childComplexity int) int
 		ItemType             func(childComplexity int) int
 		Language             func(childComplexity int) int
 		ListEnumeration      func(childComplexity int) int
+		MasteryRule          func(childComplexity int) int
 		Notes                func(childComplexity int) int
 		Parents              func(childComplexity int) int
 		Path                 func(childComplexity int) int
@@ -382,6 +389,32 @@ type ComplexityRoot struct {
 	}
 
 	CompetencyEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	CompetencyState struct {
+		AchievedOn  func(childComplexity int) int
+		AsOf        func(childComplexity int) int
+		ByCrosswalk func(childComplexity int) int
+		Competency  func(childComplexity int) int
+		Explanation func(childComplexity int) int
+		KnownAt     func(childComplexity int) int
+		LapsesOn    func(childComplexity int) int
+		Learner     func(childComplexity int) int
+		Level       func(childComplexity int) int
+		Rule        func(childComplexity int) int
+		Status      func(childComplexity int) int
+		Value       func(childComplexity int) int
+	}
+
+	CompetencyStateConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CompetencyStateEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
 	}
@@ -547,6 +580,11 @@ type ComplexityRoot struct {
 	DefineLearnerPayload struct {
 		Learner    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	DefineMasteryRulePayload struct {
+		MasteryRule func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
 	}
 
 	DefinitionAlignment struct {
@@ -781,6 +819,7 @@ type ComplexityRoot struct {
 		AdditionalName func(childComplexity int) int
 		Assertions     func(childComplexity int, filter *model.AssertionFilter, first *int, after *string) int
 		BirthOn        func(childComplexity int) int
+		Competencies   func(childComplexity int, filter *model.CompetencyStateFilter, asOf *day.Date, knownAt *time.Time, first *int, after *string) int
 		CreatedAt      func(childComplexity int) int
 		DID            func(childComplexity int) int
 		DisplayName    func(childComplexity int) int
@@ -833,6 +872,88 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	MasteryDefinition struct {
+		Among         func(childComplexity int) int
+		Combine       func(childComplexity int) int
+		Level         func(childComplexity int) int
+		Method        func(childComplexity int) int
+		Months        func(childComplexity int) int
+		Negative      func(childComplexity int) int
+		Parts         func(childComplexity int) int
+		Prerequisites func(childComplexity int) int
+		Scale         func(childComplexity int) int
+		Stages        func(childComplexity int) int
+		Strength      func(childComplexity int) int
+		Times         func(childComplexity int) int
+		Weight        func(childComplexity int) int
+		Weights       func(childComplexity int) int
+	}
+
+	MasteryExplanation struct {
+		Lines func(childComplexity int) int
+		Text  func(childComplexity int) int
+	}
+
+	MasteryLevel struct {
+		Grades  func(childComplexity int) int
+		Name    func(childComplexity int) int
+		Percent func(childComplexity int) int
+		Same    func(childComplexity int) int
+		Value   func(childComplexity int) int
+	}
+
+	MasteryParts struct {
+		Level   func(childComplexity int) int
+		Need    func(childComplexity int) int
+		Weights func(childComplexity int) int
+	}
+
+	MasteryReason struct {
+		Assertion  func(childComplexity int) int
+		Competency func(childComplexity int) int
+		Depth      func(childComplexity int) int
+		Kind       func(childComplexity int) int
+		Outcome    func(childComplexity int) int
+		Sentence   func(childComplexity int) int
+	}
+
+	MasteryRule struct {
+		Branch      func(childComplexity int) int
+		Competency  func(childComplexity int) int
+		Definition  func(childComplexity int) int
+		EffectiveOn func(childComplexity int) int
+		Framework   func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Name        func(childComplexity int) int
+		RecordedAt  func(childComplexity int) int
+		RecordedBy  func(childComplexity int) int
+		Retired     func(childComplexity int) int
+		Sentence    func(childComplexity int) int
+		Version     func(childComplexity int) int
+		Versions    func(childComplexity int) int
+	}
+
+	MasteryRuleConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	MasteryRuleEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	MasteryScale struct {
+		Levels func(childComplexity int) int
+		Name   func(childComplexity int) int
+	}
+
+	MasteryWeight struct {
+		Of     func(childComplexity int) int
+		Weight func(childComplexity int) int
+	}
+
 	MemberChange struct {
 		After  func(childComplexity int) int
 		Before func(childComplexity int) int
@@ -865,6 +986,7 @@ type ComplexityRoot struct {
 		DefineAchievement        func(childComplexity int, input model.DefineAchievementInput) int
 		DefineCourse             func(childComplexity int, input model.DefineCourseInput) int
 		DefineLearner            func(childComplexity int, input model.DefineLearnerInput) int
+		DefineMasteryRule        func(childComplexity int, input model.DefineMasteryRuleInput) int
 		DissociateCompetencies   func(childComplexity int, input model.DissociateCompetenciesInput) int
 		IssueCredential          func(childComplexity int, input model.IssueCredentialInput) int
 		IssueCredentials         func(childComplexity int, input model.IssueCredentialsInput) int
@@ -882,6 +1004,7 @@ type ComplexityRoot struct {
 		RetireAchievement        func(childComplexity int, input model.RetireAchievementInput) int
 		RetireCompetency         func(childComplexity int, input model.RetireCompetencyInput) int
 		RetireCourse             func(childComplexity int, input model.RetireCourseInput) int
+		RetireMasteryRule        func(childComplexity int, input model.RetireMasteryRuleInput) int
 		ReviseAchievement        func(childComplexity int, input model.ReviseAchievementInput) int
 		ReviseCompetency         func(childComplexity int, input model.ReviseCompetencyInput) int
 		ReviseCourse             func(childComplexity int, input model.ReviseCourseInput) int
@@ -889,6 +1012,7 @@ type ComplexityRoot struct {
 		ReviseInstitution        func(childComplexity int, input model.ReviseInstitutionInput) int
 		ReviseKnownIssuer        func(childComplexity int, input model.ReviseKnownIssuerInput) int
 		ReviseLearner            func(childComplexity int, input model.ReviseLearnerInput) int
+		ReviseMasteryRule        func(childComplexity int, input model.ReviseMasteryRuleInput) int
 		ReviseStaff              func(childComplexity int, input model.ReviseStaffInput) int
 		RevokeAPIClient          func(childComplexity int, input model.RevokeAPIClientInput) int
 		RevokeCredential         func(childComplexity int, input model.RevokeCredentialInput) int
@@ -955,6 +1079,8 @@ type ComplexityRoot struct {
 		KnownIssuers      func(childComplexity int, first *int, after *string) int
 		Learner           func(childComplexity int, id string) int
 		Learners          func(childComplexity int, filter *learner.Filter, first *int, after *string) int
+		MasteryRule       func(childComplexity int, id string) int
+		MasteryRules      func(childComplexity int, filter *model.MasteryRuleFilter, first *int, after *string) int
 		Node              func(childComplexity int, id string) int
 		Nodes             func(childComplexity int, ids []string) int
 		PreviewFramework  func(childComplexity int, uploadID string, kind *exchange.Kind, frameworkID *string) int
@@ -1054,6 +1180,11 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	RetireMasteryRulePayload struct {
+		MasteryRule func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
+	}
+
 	ReviseAchievementPayload struct {
 		Achievement func(childComplexity int) int
 		UserErrors  func(childComplexity int) int
@@ -1087,6 +1218,11 @@ type ComplexityRoot struct {
 	ReviseLearnerPayload struct {
 		Learner    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	ReviseMasteryRulePayload struct {
+		MasteryRule func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
 	}
 
 	ReviseStaffPayload struct {
@@ -2379,6 +2515,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Competency.FullStatement(childComplexity), true
+	case "Competency.holders":
+		if e.ComplexityRoot.Competency.Holders == nil {
+			break
+		}
+
+		args, err := ec.field_Competency_holders_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Competency.Holders(childComplexity, args["filter"].(*model.HolderFilter), args["asOf"].(*day.Date), args["knownAt"].(*time.Time), args["first"].(*int), args["after"].(*string)), true
 	case "Competency.humanCodingScheme":
 		if e.ComplexityRoot.Competency.HumanCodingScheme == nil {
 			break
@@ -2415,6 +2562,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Competency.ListEnumeration(childComplexity), true
+	case "Competency.masteryRule":
+		if e.ComplexityRoot.Competency.MasteryRule == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Competency.MasteryRule(childComplexity), true
 	case "Competency.notes":
 		if e.ComplexityRoot.Competency.Notes == nil {
 			break
@@ -2582,6 +2735,111 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CompetencyEdge.Node(childComplexity), true
+
+	case "CompetencyState.achievedOn":
+		if e.ComplexityRoot.CompetencyState.AchievedOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyState.AchievedOn(childComplexity), true
+	case "CompetencyState.asOf":
+		if e.ComplexityRoot.CompetencyState.AsOf == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyState.AsOf(childComplexity), true
+	case "CompetencyState.byCrosswalk":
+		if e.ComplexityRoot.CompetencyState.ByCrosswalk == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyState.ByCrosswalk(childComplexity), true
+	case "CompetencyState.competency":
+		if e.ComplexityRoot.CompetencyState.Competency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyState.Competency(childComplexity), true
+	case "CompetencyState.explanation":
+		if e.ComplexityRoot.CompetencyState.Explanation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyState.Explanation(childComplexity), true
+	case "CompetencyState.knownAt":
+		if e.ComplexityRoot.CompetencyState.KnownAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyState.KnownAt(childComplexity), true
+	case "CompetencyState.lapsesOn":
+		if e.ComplexityRoot.CompetencyState.LapsesOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyState.LapsesOn(childComplexity), true
+	case "CompetencyState.learner":
+		if e.ComplexityRoot.CompetencyState.Learner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyState.Learner(childComplexity), true
+	case "CompetencyState.level":
+		if e.ComplexityRoot.CompetencyState.Level == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyState.Level(childComplexity), true
+	case "CompetencyState.rule":
+		if e.ComplexityRoot.CompetencyState.Rule == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyState.Rule(childComplexity), true
+	case "CompetencyState.status":
+		if e.ComplexityRoot.CompetencyState.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyState.Status(childComplexity), true
+	case "CompetencyState.value":
+		if e.ComplexityRoot.CompetencyState.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyState.Value(childComplexity), true
+
+	case "CompetencyStateConnection.edges":
+		if e.ComplexityRoot.CompetencyStateConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyStateConnection.Edges(childComplexity), true
+	case "CompetencyStateConnection.nodes":
+		if e.ComplexityRoot.CompetencyStateConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyStateConnection.Nodes(childComplexity), true
+	case "CompetencyStateConnection.pageInfo":
+		if e.ComplexityRoot.CompetencyStateConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyStateConnection.PageInfo(childComplexity), true
+
+	case "CompetencyStateEdge.cursor":
+		if e.ComplexityRoot.CompetencyStateEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyStateEdge.Cursor(childComplexity), true
+	case "CompetencyStateEdge.node":
+		if e.ComplexityRoot.CompetencyStateEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompetencyStateEdge.Node(childComplexity), true
 
 	case "CorrectAssertionPayload.assertion":
 		if e.ComplexityRoot.CorrectAssertionPayload.Assertion == nil {
@@ -3203,6 +3461,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DefineLearnerPayload.UserErrors(childComplexity), true
+
+	case "DefineMasteryRulePayload.masteryRule":
+		if e.ComplexityRoot.DefineMasteryRulePayload.MasteryRule == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DefineMasteryRulePayload.MasteryRule(childComplexity), true
+	case "DefineMasteryRulePayload.userErrors":
+		if e.ComplexityRoot.DefineMasteryRulePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DefineMasteryRulePayload.UserErrors(childComplexity), true
 
 	case "DefinitionAlignment.targetCode":
 		if e.ComplexityRoot.DefinitionAlignment.TargetCode == nil {
@@ -4198,6 +4469,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Learner.BirthOn(childComplexity), true
+	case "Learner.competencies":
+		if e.ComplexityRoot.Learner.Competencies == nil {
+			break
+		}
+
+		args, err := ec.field_Learner_competencies_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Learner.Competencies(childComplexity, args["filter"].(*model.CompetencyStateFilter), args["asOf"].(*day.Date), args["knownAt"].(*time.Time), args["first"].(*int), args["after"].(*string)), true
 	case "Learner.createdAt":
 		if e.ComplexityRoot.Learner.CreatedAt == nil {
 			break
@@ -4401,6 +4683,328 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MapCompetencyPayload.UserErrors(childComplexity), true
+
+	case "MasteryDefinition.among":
+		if e.ComplexityRoot.MasteryDefinition.Among == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryDefinition.Among(childComplexity), true
+	case "MasteryDefinition.combine":
+		if e.ComplexityRoot.MasteryDefinition.Combine == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryDefinition.Combine(childComplexity), true
+	case "MasteryDefinition.level":
+		if e.ComplexityRoot.MasteryDefinition.Level == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryDefinition.Level(childComplexity), true
+	case "MasteryDefinition.method":
+		if e.ComplexityRoot.MasteryDefinition.Method == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryDefinition.Method(childComplexity), true
+	case "MasteryDefinition.months":
+		if e.ComplexityRoot.MasteryDefinition.Months == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryDefinition.Months(childComplexity), true
+	case "MasteryDefinition.negative":
+		if e.ComplexityRoot.MasteryDefinition.Negative == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryDefinition.Negative(childComplexity), true
+	case "MasteryDefinition.parts":
+		if e.ComplexityRoot.MasteryDefinition.Parts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryDefinition.Parts(childComplexity), true
+	case "MasteryDefinition.prerequisites":
+		if e.ComplexityRoot.MasteryDefinition.Prerequisites == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryDefinition.Prerequisites(childComplexity), true
+	case "MasteryDefinition.scale":
+		if e.ComplexityRoot.MasteryDefinition.Scale == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryDefinition.Scale(childComplexity), true
+	case "MasteryDefinition.stages":
+		if e.ComplexityRoot.MasteryDefinition.Stages == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryDefinition.Stages(childComplexity), true
+	case "MasteryDefinition.strength":
+		if e.ComplexityRoot.MasteryDefinition.Strength == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryDefinition.Strength(childComplexity), true
+	case "MasteryDefinition.times":
+		if e.ComplexityRoot.MasteryDefinition.Times == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryDefinition.Times(childComplexity), true
+	case "MasteryDefinition.weight":
+		if e.ComplexityRoot.MasteryDefinition.Weight == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryDefinition.Weight(childComplexity), true
+	case "MasteryDefinition.weights":
+		if e.ComplexityRoot.MasteryDefinition.Weights == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryDefinition.Weights(childComplexity), true
+
+	case "MasteryExplanation.lines":
+		if e.ComplexityRoot.MasteryExplanation.Lines == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryExplanation.Lines(childComplexity), true
+	case "MasteryExplanation.text":
+		if e.ComplexityRoot.MasteryExplanation.Text == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryExplanation.Text(childComplexity), true
+
+	case "MasteryLevel.grades":
+		if e.ComplexityRoot.MasteryLevel.Grades == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryLevel.Grades(childComplexity), true
+	case "MasteryLevel.name":
+		if e.ComplexityRoot.MasteryLevel.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryLevel.Name(childComplexity), true
+	case "MasteryLevel.percent":
+		if e.ComplexityRoot.MasteryLevel.Percent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryLevel.Percent(childComplexity), true
+	case "MasteryLevel.same":
+		if e.ComplexityRoot.MasteryLevel.Same == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryLevel.Same(childComplexity), true
+	case "MasteryLevel.value":
+		if e.ComplexityRoot.MasteryLevel.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryLevel.Value(childComplexity), true
+
+	case "MasteryParts.level":
+		if e.ComplexityRoot.MasteryParts.Level == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryParts.Level(childComplexity), true
+	case "MasteryParts.need":
+		if e.ComplexityRoot.MasteryParts.Need == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryParts.Need(childComplexity), true
+	case "MasteryParts.weights":
+		if e.ComplexityRoot.MasteryParts.Weights == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryParts.Weights(childComplexity), true
+
+	case "MasteryReason.assertion":
+		if e.ComplexityRoot.MasteryReason.Assertion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryReason.Assertion(childComplexity), true
+	case "MasteryReason.competency":
+		if e.ComplexityRoot.MasteryReason.Competency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryReason.Competency(childComplexity), true
+	case "MasteryReason.depth":
+		if e.ComplexityRoot.MasteryReason.Depth == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryReason.Depth(childComplexity), true
+	case "MasteryReason.kind":
+		if e.ComplexityRoot.MasteryReason.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryReason.Kind(childComplexity), true
+	case "MasteryReason.outcome":
+		if e.ComplexityRoot.MasteryReason.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryReason.Outcome(childComplexity), true
+	case "MasteryReason.sentence":
+		if e.ComplexityRoot.MasteryReason.Sentence == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryReason.Sentence(childComplexity), true
+
+	case "MasteryRule.branch":
+		if e.ComplexityRoot.MasteryRule.Branch == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRule.Branch(childComplexity), true
+	case "MasteryRule.competency":
+		if e.ComplexityRoot.MasteryRule.Competency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRule.Competency(childComplexity), true
+	case "MasteryRule.definition":
+		if e.ComplexityRoot.MasteryRule.Definition == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRule.Definition(childComplexity), true
+	case "MasteryRule.effectiveOn":
+		if e.ComplexityRoot.MasteryRule.EffectiveOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRule.EffectiveOn(childComplexity), true
+	case "MasteryRule.framework":
+		if e.ComplexityRoot.MasteryRule.Framework == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRule.Framework(childComplexity), true
+	case "MasteryRule.id":
+		if e.ComplexityRoot.MasteryRule.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRule.ID(childComplexity), true
+	case "MasteryRule.name":
+		if e.ComplexityRoot.MasteryRule.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRule.Name(childComplexity), true
+	case "MasteryRule.recordedAt":
+		if e.ComplexityRoot.MasteryRule.RecordedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRule.RecordedAt(childComplexity), true
+	case "MasteryRule.recordedBy":
+		if e.ComplexityRoot.MasteryRule.RecordedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRule.RecordedBy(childComplexity), true
+	case "MasteryRule.retired":
+		if e.ComplexityRoot.MasteryRule.Retired == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRule.Retired(childComplexity), true
+	case "MasteryRule.sentence":
+		if e.ComplexityRoot.MasteryRule.Sentence == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRule.Sentence(childComplexity), true
+	case "MasteryRule.version":
+		if e.ComplexityRoot.MasteryRule.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRule.Version(childComplexity), true
+	case "MasteryRule.versions":
+		if e.ComplexityRoot.MasteryRule.Versions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRule.Versions(childComplexity), true
+
+	case "MasteryRuleConnection.edges":
+		if e.ComplexityRoot.MasteryRuleConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRuleConnection.Edges(childComplexity), true
+	case "MasteryRuleConnection.nodes":
+		if e.ComplexityRoot.MasteryRuleConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRuleConnection.Nodes(childComplexity), true
+	case "MasteryRuleConnection.pageInfo":
+		if e.ComplexityRoot.MasteryRuleConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRuleConnection.PageInfo(childComplexity), true
+
+	case "MasteryRuleEdge.cursor":
+		if e.ComplexityRoot.MasteryRuleEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRuleEdge.Cursor(childComplexity), true
+	case "MasteryRuleEdge.node":
+		if e.ComplexityRoot.MasteryRuleEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryRuleEdge.Node(childComplexity), true
+
+	case "MasteryScale.levels":
+		if e.ComplexityRoot.MasteryScale.Levels == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryScale.Levels(childComplexity), true
+	case "MasteryScale.name":
+		if e.ComplexityRoot.MasteryScale.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryScale.Name(childComplexity), true
+
+	case "MasteryWeight.of":
+		if e.ComplexityRoot.MasteryWeight.Of == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryWeight.Of(childComplexity), true
+	case "MasteryWeight.weight":
+		if e.ComplexityRoot.MasteryWeight.Weight == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MasteryWeight.Weight(childComplexity), true
 
 	case "MemberChange.after":
 		if e.ComplexityRoot.MemberChange.After == nil {
@@ -4654,6 +5258,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DefineLearner(childComplexity, args["input"].(model.DefineLearnerInput)), true
+	case "Mutation.defineMasteryRule":
+		if e.ComplexityRoot.Mutation.DefineMasteryRule == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_defineMasteryRule_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DefineMasteryRule(childComplexity, args["input"].(model.DefineMasteryRuleInput)), true
 	case "Mutation.dissociateCompetencies":
 		if e.ComplexityRoot.Mutation.DissociateCompetencies == nil {
 			break
@@ -4841,6 +5456,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RetireCourse(childComplexity, args["input"].(model.RetireCourseInput)), true
+	case "Mutation.retireMasteryRule":
+		if e.ComplexityRoot.Mutation.RetireMasteryRule == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_retireMasteryRule_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RetireMasteryRule(childComplexity, args["input"].(model.RetireMasteryRuleInput)), true
 	case "Mutation.reviseAchievement":
 		if e.ComplexityRoot.Mutation.ReviseAchievement == nil {
 			break
@@ -4918,6 +5544,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReviseLearner(childComplexity, args["input"].(model.ReviseLearnerInput)), true
+	case "Mutation.reviseMasteryRule":
+		if e.ComplexityRoot.Mutation.ReviseMasteryRule == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reviseMasteryRule_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReviseMasteryRule(childComplexity, args["input"].(model.ReviseMasteryRuleInput)), true
 	case "Mutation.reviseStaff":
 		if e.ComplexityRoot.Mutation.ReviseStaff == nil {
 			break
@@ -5346,6 +5983,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Learners(childComplexity, args["filter"].(*learner.Filter), args["first"].(*int), args["after"].(*string)), true
+	case "Query.masteryRule":
+		if e.ComplexityRoot.Query.MasteryRule == nil {
+			break
+		}
+
+		args, err := ec.field_Query_masteryRule_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.MasteryRule(childComplexity, args["id"].(string)), true
+	case "Query.masteryRules":
+		if e.ComplexityRoot.Query.MasteryRules == nil {
+			break
+		}
+
+		args, err := ec.field_Query_masteryRules_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.MasteryRules(childComplexity, args["filter"].(*model.MasteryRuleFilter), args["first"].(*int), args["after"].(*string)), true
 	case "Query.node":
 		if e.ComplexityRoot.Query.Node == nil {
 			break
@@ -5721,6 +6380,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RetireCoursePayload.UserErrors(childComplexity), true
 
+	case "RetireMasteryRulePayload.masteryRule":
+		if e.ComplexityRoot.RetireMasteryRulePayload.MasteryRule == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetireMasteryRulePayload.MasteryRule(childComplexity), true
+	case "RetireMasteryRulePayload.userErrors":
+		if e.ComplexityRoot.RetireMasteryRulePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetireMasteryRulePayload.UserErrors(childComplexity), true
+
 	case "ReviseAchievementPayload.achievement":
 		if e.ComplexityRoot.ReviseAchievementPayload.Achievement == nil {
 			break
@@ -5811,6 +6483,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ReviseLearnerPayload.UserErrors(childComplexity), true
+
+	case "ReviseMasteryRulePayload.masteryRule":
+		if e.ComplexityRoot.ReviseMasteryRulePayload.MasteryRule == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReviseMasteryRulePayload.MasteryRule(childComplexity), true
+	case "ReviseMasteryRulePayload.userErrors":
+		if e.ComplexityRoot.ReviseMasteryRulePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReviseMasteryRulePayload.UserErrors(childComplexity), true
 
 	case "ReviseStaffPayload.staff":
 		if e.ComplexityRoot.ReviseStaffPayload.Staff == nil {
@@ -6549,6 +7234,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CancelJobInput", ec.unmarshalInputCancelJobInput),
 			graphql.NewInputUnmarshaler("CompetencyFilter", ec.unmarshalInputCompetencyFilter),
 			graphql.NewInputUnmarshaler("CompetencyInput", ec.unmarshalInputCompetencyInput),
+			graphql.NewInputUnmarshaler("CompetencyStateFilter", ec.unmarshalInputCompetencyStateFilter),
 			graphql.NewInputUnmarshaler("CorrectAssertionInput", ec.unmarshalInputCorrectAssertionInput),
 			graphql.NewInputUnmarshaler("CourseFilter", ec.unmarshalInputCourseFilter),
 			graphql.NewInputUnmarshaler("CreateApiClientInput", ec.unmarshalInputCreateApiClientInput),
@@ -6559,12 +7245,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DefineAchievementInput", ec.unmarshalInputDefineAchievementInput),
 			graphql.NewInputUnmarshaler("DefineCourseInput", ec.unmarshalInputDefineCourseInput),
 			graphql.NewInputUnmarshaler("DefineLearnerInput", ec.unmarshalInputDefineLearnerInput),
+			graphql.NewInputUnmarshaler("DefineMasteryRuleInput", ec.unmarshalInputDefineMasteryRuleInput),
 			graphql.NewInputUnmarshaler("DefinitionAlignmentInput", ec.unmarshalInputDefinitionAlignmentInput),
 			graphql.NewInputUnmarshaler("DissociateCompetenciesInput", ec.unmarshalInputDissociateCompetenciesInput),
 			graphql.NewInputUnmarshaler("EvidenceInput", ec.unmarshalInputEvidenceInput),
 			graphql.NewInputUnmarshaler("ExternalRefInput", ec.unmarshalInputExternalRefInput),
 			graphql.NewInputUnmarshaler("FrameworkFilter", ec.unmarshalInputFrameworkFilter),
 			graphql.NewInputUnmarshaler("FrameworkInput", ec.unmarshalInputFrameworkInput),
+			graphql.NewInputUnmarshaler("HolderFilter", ec.unmarshalInputHolderFilter),
 			graphql.NewInputUnmarshaler("IdentifierEntryInput", ec.unmarshalInputIdentifierEntryInput),
 			graphql.NewInputUnmarshaler("ImageInput", ec.unmarshalInputImageInput),
 			graphql.NewInputUnmarshaler("ImportColumnInput", ec.unmarshalInputImportColumnInput),
@@ -6576,6 +7264,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("LearnerIdentifierInput", ec.unmarshalInputLearnerIdentifierInput),
 			graphql.NewInputUnmarshaler("LiftSuspensionInput", ec.unmarshalInputLiftSuspensionInput),
 			graphql.NewInputUnmarshaler("MapCompetencyInput", ec.unmarshalInputMapCompetencyInput),
+			graphql.NewInputUnmarshaler("MasteryDefinitionInput", ec.unmarshalInputMasteryDefinitionInput),
+			graphql.NewInputUnmarshaler("MasteryLevelInput", ec.unmarshalInputMasteryLevelInput),
+			graphql.NewInputUnmarshaler("MasteryPartsInput", ec.unmarshalInputMasteryPartsInput),
+			graphql.NewInputUnmarshaler("MasteryRuleFilter", ec.unmarshalInputMasteryRuleFilter),
+			graphql.NewInputUnmarshaler("MasteryScaleInput", ec.unmarshalInputMasteryScaleInput),
+			graphql.NewInputUnmarshaler("MasteryWeightInput", ec.unmarshalInputMasteryWeightInput),
 			graphql.NewInputUnmarshaler("MoveCompetencyInput", ec.unmarshalInputMoveCompetencyInput),
 			graphql.NewInputUnmarshaler("OrderCompetenciesInput", ec.unmarshalInputOrderCompetenciesInput),
 			graphql.NewInputUnmarshaler("ProposeCrosswalkInput", ec.unmarshalInputProposeCrosswalkInput),
@@ -6591,6 +7285,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RetireAchievementInput", ec.unmarshalInputRetireAchievementInput),
 			graphql.NewInputUnmarshaler("RetireCompetencyInput", ec.unmarshalInputRetireCompetencyInput),
 			graphql.NewInputUnmarshaler("RetireCourseInput", ec.unmarshalInputRetireCourseInput),
+			graphql.NewInputUnmarshaler("RetireMasteryRuleInput", ec.unmarshalInputRetireMasteryRuleInput),
 			graphql.NewInputUnmarshaler("ReviseAchievementInput", ec.unmarshalInputReviseAchievementInput),
 			graphql.NewInputUnmarshaler("ReviseCompetencyInput", ec.unmarshalInputReviseCompetencyInput),
 			graphql.NewInputUnmarshaler("ReviseCourseInput", ec.unmarshalInputReviseCourseInput),
@@ -6598,6 +7293,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ReviseInstitutionInput", ec.unmarshalInputReviseInstitutionInput),
 			graphql.NewInputUnmarshaler("ReviseKnownIssuerInput", ec.unmarshalInputReviseKnownIssuerInput),
 			graphql.NewInputUnmarshaler("ReviseLearnerInput", ec.unmarshalInputReviseLearnerInput),
+			graphql.NewInputUnmarshaler("ReviseMasteryRuleInput", ec.unmarshalInputReviseMasteryRuleInput),
 			graphql.NewInputUnmarshaler("ReviseStaffInput", ec.unmarshalInputReviseStaffInput),
 			graphql.NewInputUnmarshaler("RevokeApiClientInput", ec.unmarshalInputRevokeApiClientInput),
 			graphql.NewInputUnmarshaler("RevokeCredentialInput", ec.unmarshalInputRevokeCredentialInput),
@@ -10409,6 +11105,563 @@ type RemoveLearnerIdentifierPayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../../schema/mastery.graphqls", Input: `extend type Query {
+  "One rule by id, in its latest version."
+  masteryRule(
+    "The opaque id."
+    id: ID!
+  ): MasteryRule
+  "The rules by which states of competencies are worked out, the oldest first, in their latest versions."
+  masteryRules(
+    "Which of them; all in use unless said."
+    filter: MasteryRuleFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): MasteryRuleConnection!
+}
+
+extend type Mutation {
+  "Adds a rule. Program designers."
+  defineMasteryRule(
+    "What to define."
+    input: DefineMasteryRuleInput!
+  ): DefineMasteryRulePayload!
+  "Adds a version of a rule, which holds from its day on. Program designers."
+  reviseMasteryRule(
+    "What to revise."
+    input: ReviseMasteryRuleInput!
+  ): ReviseMasteryRulePayload!
+  "Ends a rule from a day on; what was told by it stays explained by it. Program designers."
+  retireMasteryRule(
+    "What to retire."
+    input: RetireMasteryRuleInput!
+  ): RetireMasteryRulePayload!
+}
+
+extend type Learner {
+  "What the learner holds, is working on and has lost, in the order of the frameworks, worked out from what is on file by the rules that hold."
+  competencies(
+    "Which of them; those that something speaks for unless said."
+    filter: CompetencyStateFilter
+    "By the date of achievement: what was achieved after this day does not count. Today unless said."
+    asOf: Date
+    "By the date of entry: what was recorded, corrected, withdrawn, mapped or ruled after this moment is left out. Now unless said."
+    knownAt: DateTime
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): CompetencyStateConnection!
+}
+
+extend type Competency {
+  "The learners who hold it, by id. A page may be shorter than asked for and still have a next one. Staff; learners find only themselves."
+  holders(
+    "Which of them; those who hold it unless said."
+    filter: HolderFilter
+    "By the date of achievement. Today unless said."
+    asOf: Date
+    "By the date of entry. Now unless said."
+    knownAt: DateTime
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): CompetencyStateConnection
+  "The rule by which its state is worked out today: its own, that of the nearest branch above, that of its framework, or that of the institution; null when it is the built-in rule."
+  masteryRule: MasteryRule
+}
+
+"""
+How far a learner is with a competency.
+"""
+enum MasteryStatus {
+  "Nothing speaks for it."
+  NOT_MET
+  "A prerequisite is not met."
+  BLOCKED
+  "Something speaks for it, not enough."
+  IN_PROGRESS
+  "It was met; what showed it is too old."
+  LAPSED
+  "It is met."
+  MET
+}
+
+"""
+The state of one learner in one competency, as of two dates.
+"""
+type CompetencyState {
+  "Whose state it is."
+  learner: Learner!
+  "Of which competency."
+  competency: Competency!
+  "How far the learner is."
+  status: MasteryStatus!
+  "The name of the level reached, where the competency has levels."
+  level: String
+  "The value on the competency's scale, where one is known."
+  value: Float
+  "The day from which what counts has been achieved."
+  achievedOn: Date
+  "The day on which it lapses, or lapsed, unless it is shown again."
+  lapsesOn: Date
+  "It is so only because a competency of which this is a match is held."
+  byCrosswalk: Boolean!
+  "The version of the rule that it follows from; null for the built-in rule."
+  rule: MasteryRule
+  "The day asked for, by the date of achievement."
+  asOf: Date!
+  "The moment asked for, by the date of entry."
+  knownAt: DateTime!
+  "Why it is so: the rule, each piece of evidence and what became of it, each part, and what is missing."
+  explanation: MasteryExplanation
+}
+
+"""
+Why a state is what it is, in sentences.
+"""
+type MasteryExplanation {
+  "The sentences as plain text, indented."
+  text: String!
+  "The sentences from top to bottom."
+  lines: [MasteryReason!]!
+}
+
+"""
+One sentence of an explanation.
+"""
+type MasteryReason {
+  "How deep it stands; 0 for the state that was asked for."
+  depth: Int!
+  "What the sentence is about."
+  kind: MasteryReasonKind!
+  "The sentence."
+  sentence: String!
+  "The competency that it is about."
+  competency: Competency!
+  "The award that it is about, of evidence."
+  assertion: Assertion
+  "What became of a piece of evidence, or of a holding that is carried from elsewhere."
+  outcome: EvidenceOutcome
+}
+
+"""
+What a sentence of an explanation is about.
+"""
+enum MasteryReasonKind {
+  "The state of a competency."
+  STATE
+  "The rule that the state follows from."
+  RULE
+  "A piece of evidence."
+  EVIDENCE
+  "A holding that is carried from another competency."
+  HOLDING
+  "What would have to come."
+  MISSING
+  "A circle of competencies that carries nothing, or more that is not told."
+  CIRCLE
+}
+
+"""
+What became of a piece of evidence.
+"""
+enum EvidenceOutcome {
+  "It counts."
+  COUNTED
+  "It is below what is asked for."
+  TOO_LOW
+  "It speaks against the competency."
+  NEGATIVE
+  "It speaks against the competency, which the rule ignores."
+  IGNORED
+  "A failed result after it cancels it."
+  CANCELLED
+  "Later evidence counts instead."
+  SUPERSEDED
+  "It is too old."
+  EXPIRED
+  "It was withdrawn."
+  WITHDRAWN
+  "It was achieved after the day asked for."
+  NOT_YET
+  "It was recorded after the moment asked for."
+  NOT_KNOWN
+  "The same evidence counts already."
+  COUNTS_ONCE
+}
+
+"""
+One version of a rule by which states of competencies are worked out.
+"""
+type MasteryRule {
+  "The opaque id, the same for all versions."
+  id: ID!
+  "Grows with each change; send it as expectedVersion."
+  version: Int!
+  "The name by which reasons cite it."
+  name: String!
+  "The framework that it is about; with neither this nor a competency it is about all that have no rule of their own."
+  framework: Framework
+  "The competency that it is about."
+  competency: Competency
+  "It holds for everything below its competency as well."
+  branch: Boolean!
+  "The first day on which this version holds."
+  effectiveOn: Date!
+  "When this version was recorded."
+  recordedAt: DateTime!
+  "Who recorded it."
+  recordedBy: String!
+  "From its day on the rule does not hold any more."
+  retired: Boolean!
+  "What it says, in words."
+  sentence: String!
+  "What it says."
+  definition: MasteryDefinition!
+  "All its versions, the newest first."
+  versions: [MasteryRule!]!
+}
+
+"""
+What a rule says: how evidence becomes a level, how parts carry upward, and what makes a competency met.
+"""
+type MasteryDefinition {
+  "How several pieces of evidence become one level."
+  method: MasteryMethod!
+  "The least level that is met, by name or as a number; null: what each award itself requires."
+  level: String
+  "With TIMES: how many times."
+  times: Int
+  "With TIMES: among the latest so many; null: among all."
+  among: Int
+  "With an average that favours the latest: its weight, from 0 to 1."
+  weight: Float
+  "With WEIGHTED_MEAN: weights of awards, 1 where nothing is said."
+  weights: [MasteryWeight!]!
+  "What a failed result does."
+  negative: MasteryNegative!
+  "How many parts must be met, or that their mean counts."
+  parts: MasteryParts!
+  "How evidence of its own and its parts go together."
+  combine: MasteryCombination!
+  "What a prerequisite does that is not met."
+  prerequisites: MasteryPrerequisites!
+  "How many months evidence counts; null: for good."
+  months: Int
+  "What a course must do with the competency for its completion to be evidence."
+  stages: [Stage!]!
+  "The least strength of a crosswalk that carries a holding, from 0 to 1."
+  strength: Float!
+  "The levels, and what of other rubrics, grades and percentages counts as which; null: the competency's own rubric."
+  scale: MasteryScale
+}
+
+"""
+How several pieces of evidence become one level. They stand in the order in which they were achieved.
+"""
+enum MasteryMethod {
+  "The best counts."
+  HIGHEST
+  "The latest counts."
+  LATEST
+  "So many of them, or of the latest few, must be at the level."
+  TIMES
+  "Each new piece weighs the weight, everything before it the rest: the decaying average of Canvas since 2023, in the order of achievement."
+  DECAYING_AVERAGE
+  "The latest weighs the weight, the mean of all before it the rest: the decaying average of Canvas before 2023, in the order of achievement."
+  RECENT_AVERAGE
+  "The mean by the weights of the awards."
+  WEIGHTED_MEAN
+  "Evidence of its own does not count, only its parts."
+  NONE
+}
+
+"""
+What a result with the status Failed does.
+"""
+enum MasteryNegative {
+  "What was achieved before it does not count any more."
+  CANCELS
+  "It counts as a piece at nothing."
+  COUNTS
+  "Nothing."
+  IGNORED
+}
+
+"""
+How evidence of its own and the parts of a competency go together.
+"""
+enum MasteryCombination {
+  "One of them is enough."
+  EITHER
+  "Both are needed."
+  BOTH
+}
+
+"""
+What a prerequisite does that is not met.
+"""
+enum MasteryPrerequisites {
+  "A competency that nothing speaks for yet is blocked."
+  GUIDE
+  "The competency is blocked, whatever speaks for it."
+  REQUIRE
+  "Nothing."
+  IGNORE
+}
+
+"""
+How the competencies below carry upward.
+"""
+type MasteryParts {
+  "all, any, none, mean, or how many."
+  need: String!
+  "The least level of a part that counts; null: that it is met."
+  level: String
+  "With mean: weights of parts, 1 where nothing is said."
+  weights: [MasteryWeight!]!
+}
+
+"""
+The weight of an award or of a part.
+"""
+type MasteryWeight {
+  "An achievement's id, human code or type; or a competency's id, identifier or code."
+  of: String!
+  "The weight, from 0 on."
+  weight: Float!
+}
+
+"""
+The levels of a competency, the lowest first.
+"""
+type MasteryScale {
+  "What the scale is called."
+  name: String
+  "The levels, the lowest first."
+  levels: [MasteryLevel!]!
+}
+
+"""
+One step of a scale, and what counts as it.
+"""
+type MasteryLevel {
+  "The name of the level."
+  name: String!
+  "What the level counts; grows from level to level."
+  value: Float!
+  "Names, identifiers and addresses of levels elsewhere that count as this one."
+  same: [String!]!
+  "Grades that count as this level."
+  grades: [String!]!
+  "From how many of a hundred on it is this level."
+  percent: Float
+}
+
+"Which rules."
+input MasteryRuleFilter {
+  "About this framework or one of its competencies, by id."
+  frameworkId: ID
+  "Retired rules as well."
+  retired: Boolean
+}
+
+"Which states."
+input CompetencyStateFilter {
+  "Only competencies of this framework, by id."
+  frameworkId: ID
+  "Only these competencies, by id; at most 1000. They are told whatever their state."
+  competencyIds: [ID!]
+  "Only these statuses."
+  statuses: [MasteryStatus!]
+  "Only what is met at this level or above, by its name; a competency without such a level is told when it is met."
+  level: String
+}
+
+"Which holders."
+input HolderFilter {
+  "Those with these statuses instead of those who hold it."
+  statuses: [MasteryStatus!]
+  "Only those who hold it at this level or above, by its name."
+  level: String
+}
+
+"A page of states."
+type CompetencyStateConnection {
+  "The entries of this page, each with its cursor."
+  edges: [CompetencyStateEdge!]!
+  "The entries of this page."
+  nodes: [CompetencyState!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of states."
+type CompetencyStateEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: CompetencyState!
+}
+
+"A page of rules."
+type MasteryRuleConnection {
+  "The entries of this page, each with its cursor."
+  edges: [MasteryRuleEdge!]!
+  "The entries of this page."
+  nodes: [MasteryRule!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of rules."
+type MasteryRuleEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: MasteryRule!
+}
+
+"What a rule says; what is left out takes its built-in value."
+input MasteryDefinitionInput {
+  "How several pieces of evidence become one level; HIGHEST unless said."
+  method: MasteryMethod
+  "The least level that is met, by name or as a number; unless said, what each award itself requires."
+  level: String
+  "With TIMES: how many times; 1 unless said."
+  times: Int
+  "With TIMES: among the latest so many; unless said, among all."
+  among: Int
+  "With an average that favours the latest: its weight, from 0 to 1; 0.65 unless said."
+  weight: Float
+  "With WEIGHTED_MEAN: weights of awards, 1 where nothing is said."
+  weights: [MasteryWeightInput!]
+  "What a failed result does; CANCELS unless said."
+  negative: MasteryNegative
+  "How parts carry upward; all of them, met, unless said."
+  parts: MasteryPartsInput
+  "How evidence of its own and its parts go together; EITHER unless said."
+  combine: MasteryCombination
+  "What a prerequisite does that is not met; GUIDE unless said."
+  prerequisites: MasteryPrerequisites
+  "How many months evidence counts; for good unless said."
+  months: Int
+  "What a course must do with the competency for its completion to be evidence; ASSESSED unless said."
+  stages: [Stage!]
+  "The least strength of a crosswalk that carries a holding, from 0 to 1; any unless said."
+  strength: Float
+  "The levels; the competency's own rubric unless said."
+  scale: MasteryScaleInput
+}
+
+"How the competencies below carry upward."
+input MasteryPartsInput {
+  "all, any, none, mean, or how many."
+  need: String!
+  "The least level of a part that counts; unless said, that it is met."
+  level: String
+  "With mean: weights of parts, 1 where nothing is said."
+  weights: [MasteryWeightInput!]
+}
+
+"The weight of an award or of a part."
+input MasteryWeightInput {
+  "An achievement's id, human code or type; or a competency's id, identifier or code."
+  of: String!
+  "The weight, from 0 on."
+  weight: Float!
+}
+
+"The levels of a competency, the lowest first."
+input MasteryScaleInput {
+  "What the scale is called."
+  name: String
+  "The levels, the lowest first."
+  levels: [MasteryLevelInput!]!
+}
+
+"One step of a scale, and what counts as it."
+input MasteryLevelInput {
+  "The name of the level."
+  name: String!
+  "What the level counts; more than the level before."
+  value: Float!
+  "Names, identifiers and addresses of levels elsewhere that count as this one."
+  same: [String!]
+  "Grades that count as this level."
+  grades: [String!]
+  "From how many of a hundred on it is this level."
+  percent: Float
+}
+
+"A rule to add."
+input DefineMasteryRuleInput {
+  "The framework that it is about, by id, CASE identifier or ref:SYSTEM:VALUE. With neither this nor a competency it is about all that have no rule of their own."
+  frameworkId: ID
+  "The competency that it is about, by id or CASE identifier."
+  competencyId: ID
+  "It is to hold for everything below the competency as well."
+  branch: Boolean
+  "The name by which reasons will cite it."
+  name: String!
+  "The first day on which it holds; today unless said."
+  effectiveOn: Date
+  "What it says."
+  definition: MasteryDefinitionInput!
+}
+
+"The rule that was added."
+type DefineMasteryRulePayload {
+  "The rule; null when nothing was done."
+  masteryRule: MasteryRule
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A version to add to a rule."
+input ReviseMasteryRuleInput {
+  "Which rule, by id."
+  id: ID!
+  "Refuse with CONFLICT when there is another version by now."
+  expectedVersion: Int
+  "It is to hold for everything below its competency as well."
+  branch: Boolean
+  "The name by which reasons will cite it."
+  name: String!
+  "The first day on which this version holds; today unless said."
+  effectiveOn: Date
+  "What it says: the whole of it."
+  definition: MasteryDefinitionInput!
+}
+
+"The rule as it is now."
+type ReviseMasteryRulePayload {
+  "The rule in its latest version; null when nothing was done."
+  masteryRule: MasteryRule
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A rule to retire."
+input RetireMasteryRuleInput {
+  "Which rule, by id."
+  id: ID!
+  "The first day on which it does not hold any more; today unless said."
+  effectiveOn: Date
+}
+
+"The rule as it is now."
+type RetireMasteryRulePayload {
+  "The rule in its latest version; null when nothing was done."
+  masteryRule: MasteryRule
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
 	{Name: "../../schema/record.graphqls", Input: `extend type Query {
   "One version of a record by id. Staff see all, a learner their own."
   record(
@@ -11312,6 +12565,10 @@ func (ec *executionContext) childFields_Competency(ctx context.Context, field gr
 		return ec.fieldContext_Competency_crosswalks(ctx, field)
 	case "assertions":
 		return ec.fieldContext_Competency_assertions(ctx, field)
+	case "holders":
+		return ec.fieldContext_Competency_holders(ctx, field)
+	case "masteryRule":
+		return ec.fieldContext_Competency_masteryRule(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Competency", field.Name)
 }
@@ -11384,6 +12641,58 @@ func (ec *executionContext) childFields_CompetencyEdge(ctx context.Context, fiel
 		return ec.fieldContext_CompetencyEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CompetencyEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CompetencyState(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "learner":
+		return ec.fieldContext_CompetencyState_learner(ctx, field)
+	case "competency":
+		return ec.fieldContext_CompetencyState_competency(ctx, field)
+	case "status":
+		return ec.fieldContext_CompetencyState_status(ctx, field)
+	case "level":
+		return ec.fieldContext_CompetencyState_level(ctx, field)
+	case "value":
+		return ec.fieldContext_CompetencyState_value(ctx, field)
+	case "achievedOn":
+		return ec.fieldContext_CompetencyState_achievedOn(ctx, field)
+	case "lapsesOn":
+		return ec.fieldContext_CompetencyState_lapsesOn(ctx, field)
+	case "byCrosswalk":
+		return ec.fieldContext_CompetencyState_byCrosswalk(ctx, field)
+	case "rule":
+		return ec.fieldContext_CompetencyState_rule(ctx, field)
+	case "asOf":
+		return ec.fieldContext_CompetencyState_asOf(ctx, field)
+	case "knownAt":
+		return ec.fieldContext_CompetencyState_knownAt(ctx, field)
+	case "explanation":
+		return ec.fieldContext_CompetencyState_explanation(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompetencyState", field.Name)
+}
+
+func (ec *executionContext) childFields_CompetencyStateConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CompetencyStateConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_CompetencyStateConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CompetencyStateConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompetencyStateConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CompetencyStateEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CompetencyStateEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CompetencyStateEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompetencyStateEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_CorrectAssertionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11710,6 +13019,16 @@ func (ec *executionContext) childFields_DefineLearnerPayload(ctx context.Context
 		return ec.fieldContext_DefineLearnerPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DefineLearnerPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DefineMasteryRulePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "masteryRule":
+		return ec.fieldContext_DefineMasteryRulePayload_masteryRule(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DefineMasteryRulePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DefineMasteryRulePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_DefinitionAlignment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12202,6 +13521,8 @@ func (ec *executionContext) childFields_Learner(ctx context.Context, field graph
 		return ec.fieldContext_Learner_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Learner_updatedAt(ctx, field)
+	case "competencies":
+		return ec.fieldContext_Learner_competencies(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Learner", field.Name)
 }
@@ -12278,6 +13599,170 @@ func (ec *executionContext) childFields_MapCompetencyPayload(ctx context.Context
 		return ec.fieldContext_MapCompetencyPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MapCompetencyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_MasteryDefinition(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "method":
+		return ec.fieldContext_MasteryDefinition_method(ctx, field)
+	case "level":
+		return ec.fieldContext_MasteryDefinition_level(ctx, field)
+	case "times":
+		return ec.fieldContext_MasteryDefinition_times(ctx, field)
+	case "among":
+		return ec.fieldContext_MasteryDefinition_among(ctx, field)
+	case "weight":
+		return ec.fieldContext_MasteryDefinition_weight(ctx, field)
+	case "weights":
+		return ec.fieldContext_MasteryDefinition_weights(ctx, field)
+	case "negative":
+		return ec.fieldContext_MasteryDefinition_negative(ctx, field)
+	case "parts":
+		return ec.fieldContext_MasteryDefinition_parts(ctx, field)
+	case "combine":
+		return ec.fieldContext_MasteryDefinition_combine(ctx, field)
+	case "prerequisites":
+		return ec.fieldContext_MasteryDefinition_prerequisites(ctx, field)
+	case "months":
+		return ec.fieldContext_MasteryDefinition_months(ctx, field)
+	case "stages":
+		return ec.fieldContext_MasteryDefinition_stages(ctx, field)
+	case "strength":
+		return ec.fieldContext_MasteryDefinition_strength(ctx, field)
+	case "scale":
+		return ec.fieldContext_MasteryDefinition_scale(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MasteryDefinition", field.Name)
+}
+
+func (ec *executionContext) childFields_MasteryExplanation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "text":
+		return ec.fieldContext_MasteryExplanation_text(ctx, field)
+	case "lines":
+		return ec.fieldContext_MasteryExplanation_lines(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MasteryExplanation", field.Name)
+}
+
+func (ec *executionContext) childFields_MasteryLevel(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_MasteryLevel_name(ctx, field)
+	case "value":
+		return ec.fieldContext_MasteryLevel_value(ctx, field)
+	case "same":
+		return ec.fieldContext_MasteryLevel_same(ctx, field)
+	case "grades":
+		return ec.fieldContext_MasteryLevel_grades(ctx, field)
+	case "percent":
+		return ec.fieldContext_MasteryLevel_percent(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MasteryLevel", field.Name)
+}
+
+func (ec *executionContext) childFields_MasteryParts(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "need":
+		return ec.fieldContext_MasteryParts_need(ctx, field)
+	case "level":
+		return ec.fieldContext_MasteryParts_level(ctx, field)
+	case "weights":
+		return ec.fieldContext_MasteryParts_weights(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MasteryParts", field.Name)
+}
+
+func (ec *executionContext) childFields_MasteryReason(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "depth":
+		return ec.fieldContext_MasteryReason_depth(ctx, field)
+	case "kind":
+		return ec.fieldContext_MasteryReason_kind(ctx, field)
+	case "sentence":
+		return ec.fieldContext_MasteryReason_sentence(ctx, field)
+	case "competency":
+		return ec.fieldContext_MasteryReason_competency(ctx, field)
+	case "assertion":
+		return ec.fieldContext_MasteryReason_assertion(ctx, field)
+	case "outcome":
+		return ec.fieldContext_MasteryReason_outcome(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MasteryReason", field.Name)
+}
+
+func (ec *executionContext) childFields_MasteryRule(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_MasteryRule_id(ctx, field)
+	case "version":
+		return ec.fieldContext_MasteryRule_version(ctx, field)
+	case "name":
+		return ec.fieldContext_MasteryRule_name(ctx, field)
+	case "framework":
+		return ec.fieldContext_MasteryRule_framework(ctx, field)
+	case "competency":
+		return ec.fieldContext_MasteryRule_competency(ctx, field)
+	case "branch":
+		return ec.fieldContext_MasteryRule_branch(ctx, field)
+	case "effectiveOn":
+		return ec.fieldContext_MasteryRule_effectiveOn(ctx, field)
+	case "recordedAt":
+		return ec.fieldContext_MasteryRule_recordedAt(ctx, field)
+	case "recordedBy":
+		return ec.fieldContext_MasteryRule_recordedBy(ctx, field)
+	case "retired":
+		return ec.fieldContext_MasteryRule_retired(ctx, field)
+	case "sentence":
+		return ec.fieldContext_MasteryRule_sentence(ctx, field)
+	case "definition":
+		return ec.fieldContext_MasteryRule_definition(ctx, field)
+	case "versions":
+		return ec.fieldContext_MasteryRule_versions(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MasteryRule", field.Name)
+}
+
+func (ec *executionContext) childFields_MasteryRuleConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_MasteryRuleConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_MasteryRuleConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_MasteryRuleConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MasteryRuleConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_MasteryRuleEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_MasteryRuleEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_MasteryRuleEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MasteryRuleEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_MasteryScale(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_MasteryScale_name(ctx, field)
+	case "levels":
+		return ec.fieldContext_MasteryScale_levels(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MasteryScale", field.Name)
+}
+
+func (ec *executionContext) childFields_MasteryWeight(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "of":
+		return ec.fieldContext_MasteryWeight_of(ctx, field)
+	case "weight":
+		return ec.fieldContext_MasteryWeight_weight(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MasteryWeight", field.Name)
 }
 
 func (ec *executionContext) childFields_MemberChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12546,6 +14031,16 @@ func (ec *executionContext) childFields_RetireCoursePayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type RetireCoursePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RetireMasteryRulePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "masteryRule":
+		return ec.fieldContext_RetireMasteryRulePayload_masteryRule(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RetireMasteryRulePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetireMasteryRulePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ReviseAchievementPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "achievement":
@@ -12614,6 +14109,16 @@ func (ec *executionContext) childFields_ReviseLearnerPayload(ctx context.Context
 		return ec.fieldContext_ReviseLearnerPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReviseLearnerPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReviseMasteryRulePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "masteryRule":
+		return ec.fieldContext_ReviseMasteryRulePayload_masteryRule(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReviseMasteryRulePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReviseMasteryRulePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ReviseStaffPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

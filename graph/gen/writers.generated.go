@@ -23,6 +23,7 @@ import (
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/trust"
@@ -92,12 +93,15 @@ var tables = plan.Tables{
 	"AuditLineConnection":         {Satisfies: auditLineConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"AuditLineEdge":               {Satisfies: auditLineEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"AwardedCompetency":           {Satisfies: awardedCompetencyImplementors, Fields: map[string]int{"competency": 0, "frameworkVersion": 1, "fullStatement": 2, "humanCodingScheme": 3, "changedSince": 4, "retiredSince": 5}},
-	"Competency":                  {Satisfies: competencyImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "fullStatement": 3, "abbreviatedStatement": 4, "humanCodingScheme": 5, "listEnumeration": 6, "itemType": 7, "educationLevel": 8, "conceptKeywords": 9, "language": 10, "notes": 11, "statusStartOn": 12, "statusEndOn": 13, "changedAt": 14, "retiredAt": 15, "framework": 16, "path": 17, "parents": 18, "children": 19, "associations": 20, "achievements": 21, "courses": 22, "crosswalks": 23, "assertions": 24}},
+	"Competency":                  {Satisfies: competencyImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "fullStatement": 3, "abbreviatedStatement": 4, "humanCodingScheme": 5, "listEnumeration": 6, "itemType": 7, "educationLevel": 8, "conceptKeywords": 9, "language": 10, "notes": 11, "statusStartOn": 12, "statusEndOn": 13, "changedAt": 14, "retiredAt": 15, "framework": 16, "path": 17, "parents": 18, "children": 19, "associations": 20, "achievements": 21, "courses": 22, "crosswalks": 23, "assertions": 24, "holders": 25, "masteryRule": 26}},
 	"CompetencyChange":            {Satisfies: competencyChangeImplementors, Fields: map[string]int{"kind": 0, "identifier": 1, "code": 2, "statement": 3, "members": 4, "replacedBy": 5, "competency": 6, "courses": 7, "achievements": 8, "learnerCount": 9}},
 	"CompetencyChangeConnection":  {Satisfies: competencyChangeConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"CompetencyChangeEdge":        {Satisfies: competencyChangeEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"CompetencyConnection":        {Satisfies: competencyConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"CompetencyEdge":              {Satisfies: competencyEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"CompetencyState":             {Satisfies: competencyStateImplementors, Fields: map[string]int{"learner": 0, "competency": 1, "status": 2, "level": 3, "value": 4, "achievedOn": 5, "lapsesOn": 6, "byCrosswalk": 7, "rule": 8, "asOf": 9, "knownAt": 10, "explanation": 11}},
+	"CompetencyStateConnection":   {Satisfies: competencyStateConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"CompetencyStateEdge":         {Satisfies: competencyStateEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"Course":                      {Satisfies: courseImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "code": 2, "title": 3, "description": 4, "credits": 5, "level": 6, "fieldOfStudy": 7, "language": 8, "version": 9, "createdAt": 10, "updatedAt": 11, "retiredAt": 12, "competencies": 13, "achievements": 14}},
 	"CourseConnection":            {Satisfies: courseConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"CourseEdge":                  {Satisfies: courseEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
@@ -134,16 +138,26 @@ var tables = plan.Tables{
 	"KnownIssuer":                 {Satisfies: knownIssuerImplementors, Fields: map[string]int{"id": 0, "name": 1, "issuer": 2, "since": 3, "until": 4, "source": 5, "version": 6, "createdAt": 7, "updatedAt": 8, "updatedBy": 9}},
 	"KnownIssuerConnection":       {Satisfies: knownIssuerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"KnownIssuerEdge":             {Satisfies: knownIssuerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Learner":                     {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15}},
+	"Learner":                     {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "competencies": 16}},
 	"LearnerConnection":           {Satisfies: learnerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"LearnerEdge":                 {Satisfies: learnerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"LearnerIdentifier":           {Satisfies: learnerIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
 	"LearnerName":                 {Satisfies: learnerNameImplementors, Fields: map[string]int{"displayName": 0, "givenName": 1, "familyName": 2, "additionalName": 3, "effectiveOn": 4, "recordedAt": 5, "recordedBy": 6, "reason": 7}},
+	"MasteryDefinition":           {Satisfies: masteryDefinitionImplementors, Fields: map[string]int{"method": 0, "level": 1, "times": 2, "among": 3, "weight": 4, "weights": 5, "negative": 6, "parts": 7, "combine": 8, "prerequisites": 9, "months": 10, "stages": 11, "strength": 12, "scale": 13}},
+	"MasteryExplanation":          {Satisfies: masteryExplanationImplementors, Fields: map[string]int{"text": 0, "lines": 1}},
+	"MasteryLevel":                {Satisfies: masteryLevelImplementors, Fields: map[string]int{"name": 0, "value": 1, "same": 2, "grades": 3, "percent": 4}},
+	"MasteryParts":                {Satisfies: masteryPartsImplementors, Fields: map[string]int{"need": 0, "level": 1, "weights": 2}},
+	"MasteryReason":               {Satisfies: masteryReasonImplementors, Fields: map[string]int{"depth": 0, "kind": 1, "sentence": 2, "competency": 3, "assertion": 4, "outcome": 5}},
+	"MasteryRule":                 {Satisfies: masteryRuleImplementors, Fields: map[string]int{"id": 0, "version": 1, "name": 2, "framework": 3, "competency": 4, "branch": 5, "effectiveOn": 6, "recordedAt": 7, "recordedBy": 8, "retired": 9, "sentence": 10, "definition": 11, "versions": 12}},
+	"MasteryRuleConnection":       {Satisfies: masteryRuleConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"MasteryRuleEdge":             {Satisfies: masteryRuleEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"MasteryScale":                {Satisfies: masteryScaleImplementors, Fields: map[string]int{"name": 0, "levels": 1}},
+	"MasteryWeight":               {Satisfies: masteryWeightImplementors, Fields: map[string]int{"of": 0, "weight": 1}},
 	"MemberChange":                {Satisfies: memberChangeImplementors, Fields: map[string]int{"name": 0, "before": 1, "after": 2}},
 	"Omission":                    {Satisfies: omissionImplementors, Fields: map[string]int{"reason": 0, "count": 1}},
 	"PageInfo":                    {Satisfies: pageInfoImplementors, Fields: map[string]int{"hasNextPage": 0, "endCursor": 1}},
 	"Profile":                     {Satisfies: profileImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2, "email": 3}},
-	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "course": 8, "courses": 9, "credential": 10, "job": 11, "jobs": 12, "framework": 13, "frameworks": 14, "previewFramework": 15, "crosswalks": 16, "competency": 17, "institution": 18, "learner": 19, "learners": 20, "record": 21, "knownIssuers": 22, "verifyCredential": 23, "verifyCredentials": 24}},
+	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "course": 8, "courses": 9, "credential": 10, "job": 11, "jobs": 12, "framework": 13, "frameworks": 14, "previewFramework": 15, "crosswalks": 16, "competency": 17, "institution": 18, "learner": 19, "learners": 20, "masteryRule": 21, "masteryRules": 22, "record": 23, "knownIssuers": 24, "verifyCredential": 25, "verifyCredentials": 26}},
 	"Record":                      {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "version": 2, "credential": 3, "items": 4, "outdatedItems": 5, "partial": 6, "omissions": 7, "assembledAt": 8, "assembledBy": 9}},
 	"RecordConnection":            {Satisfies: recordConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"RecordEdge":                  {Satisfies: recordEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
@@ -1912,6 +1926,14 @@ func (x *writing) write_Competency(fields []plan.Field, obj *framework.Item) boo
 			if !x.field_Competency_assertions(f, obj) {
 				x.Null()
 			}
+		case 25:
+			if !x.field_Competency_holders(f, obj) {
+				x.Null()
+			}
+		case 26:
+			if !x.field_Competency_masteryRule(f, obj) {
+				x.Null()
+			}
 		}
 	}
 	if !whole {
@@ -2148,6 +2170,38 @@ func (x *writing) field_Competency_assertions(f *plan.Field, obj *framework.Item
 		return x.Fail(err)
 	}
 	return x.writeOAssertionConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) field_Competency_holders(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Competency_holders_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[mastery.Standing], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Competency().Holders(ctx, obj, fc.Args["filter"].(*model.HolderFilter), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCompetencyStateConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) field_Competency_masteryRule(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *mastery.Rule, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Competency().MasteryRule(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOMasteryRule2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRule(f, v)
 }
 
 func (x *writing) write_CompetencyChange(fields []plan.Field, obj *framework.ItemChange) bool {
@@ -2431,6 +2485,229 @@ func (x *writing) field_CompetencyEdge_node(f *plan.Field, obj *page.Edge[framew
 	x.Into(f)
 	defer x.Out()
 	return x.writeNCompetency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, obj.Node)
+}
+
+func (x *writing) write_CompetencyState(fields []plan.Field, obj *mastery.Standing) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CompetencyState")
+		case 0:
+			whole = x.field_CompetencyState_learner(f, obj) && whole
+		case 1:
+			whole = x.field_CompetencyState_competency(f, obj) && whole
+		case 2:
+			whole = x.field_CompetencyState_status(f, obj) && whole
+		case 3:
+			if !x.field_CompetencyState_level(f, obj) {
+				x.Null()
+			}
+		case 4:
+			if !x.field_CompetencyState_value(f, obj) {
+				x.Null()
+			}
+		case 5:
+			if !x.field_CompetencyState_achievedOn(f, obj) {
+				x.Null()
+			}
+		case 6:
+			if !x.field_CompetencyState_lapsesOn(f, obj) {
+				x.Null()
+			}
+		case 7:
+			whole = x.field_CompetencyState_byCrosswalk(f, obj) && whole
+		case 8:
+			if !x.field_CompetencyState_rule(f, obj) {
+				x.Null()
+			}
+		case 9:
+			whole = x.field_CompetencyState_asOf(f, obj) && whole
+		case 10:
+			whole = x.field_CompetencyState_knownAt(f, obj) && whole
+		case 11:
+			if !x.field_CompetencyState_explanation(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CompetencyState_learner(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *learner.Learner, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.CompetencyState().Learner(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
+}
+
+func (x *writing) field_CompetencyState_competency(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *framework.Item, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.CompetencyState().Competency(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
+}
+
+func (x *writing) field_CompetencyState_status(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStatus(f, obj.Status)
+}
+
+func (x *writing) field_CompetencyState_level(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Level)
+}
+
+func (x *writing) field_CompetencyState_value(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOFloat2ᚖfloat64(f, obj.Value)
+}
+
+func (x *writing) field_CompetencyState_achievedOn(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AchievedOn)
+}
+
+func (x *writing) field_CompetencyState_lapsesOn(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.LapsesOn)
+}
+
+func (x *writing) field_CompetencyState_byCrosswalk(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.ByCrosswalk)
+}
+
+func (x *writing) field_CompetencyState_rule(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOMasteryRule2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRule(f, obj.Rule)
+}
+
+func (x *writing) field_CompetencyState_asOf(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AsOf)
+}
+
+func (x *writing) field_CompetencyState_knownAt(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.KnownAt)
+}
+
+func (x *writing) field_CompetencyState_explanation(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *mastery.Explained, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.CompetencyState().Explanation(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOMasteryExplanation2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐExplained(f, v)
+}
+
+func (x *writing) write_CompetencyStateConnection(fields []plan.Field, obj *page.Connection[mastery.Standing]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CompetencyStateConnection")
+		case 0:
+			whole = x.field_CompetencyStateConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_CompetencyStateConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_CompetencyStateConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CompetencyStateConnection_edges(f *plan.Field, obj *page.Connection[mastery.Standing]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCompetencyStateEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+}
+
+func (x *writing) field_CompetencyStateConnection_nodes(f *plan.Field, obj *page.Connection[mastery.Standing]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCompetencyState2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStandingᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_CompetencyStateConnection_pageInfo(f *plan.Field, obj *page.Connection[mastery.Standing]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_CompetencyStateEdge(fields []plan.Field, obj *page.Edge[mastery.Standing]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CompetencyStateEdge")
+		case 0:
+			whole = x.field_CompetencyStateEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_CompetencyStateEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CompetencyStateEdge_cursor(f *plan.Field, obj *page.Edge[mastery.Standing]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_CompetencyStateEdge_node(f *plan.Field, obj *page.Edge[mastery.Standing]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCompetencyState2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStanding(f, obj.Node)
 }
 
 func (x *writing) write_Course(fields []plan.Field, obj *course.Course) bool {
@@ -5348,6 +5625,8 @@ func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool 
 			whole = x.field_Learner_createdAt(f, obj) && whole
 		case 15:
 			whole = x.field_Learner_updatedAt(f, obj) && whole
+		case 16:
+			whole = x.field_Learner_competencies(f, obj) && whole
 		}
 	}
 	if !whole {
@@ -5490,6 +5769,24 @@ func (x *writing) field_Learner_updatedAt(f *plan.Field, obj *learner.Learner) b
 	x.Into(f)
 	defer x.Out()
 	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
+}
+
+func (x *writing) field_Learner_competencies(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_competencies_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[mastery.Standing], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Learner().Competencies(ctx, obj, fc.Args["filter"].(*model.CompetencyStateFilter), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCompetencyStateConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
 func (x *writing) write_LearnerConnection(fields []plan.Field, obj *page.Connection[learner.Learner]) bool {
@@ -5684,6 +5981,666 @@ func (x *writing) field_LearnerName_reason(f *plan.Field, obj *learner.Name) boo
 	x.Into(f)
 	defer x.Out()
 	return x.writeNString2string(f, obj.Reason)
+}
+
+func (x *writing) write_MasteryDefinition(fields []plan.Field, obj *model.MasteryDefinition) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("MasteryDefinition")
+		case 0:
+			whole = x.field_MasteryDefinition_method(f, obj) && whole
+		case 1:
+			if !x.field_MasteryDefinition_level(f, obj) {
+				x.Null()
+			}
+		case 2:
+			if !x.field_MasteryDefinition_times(f, obj) {
+				x.Null()
+			}
+		case 3:
+			if !x.field_MasteryDefinition_among(f, obj) {
+				x.Null()
+			}
+		case 4:
+			if !x.field_MasteryDefinition_weight(f, obj) {
+				x.Null()
+			}
+		case 5:
+			whole = x.field_MasteryDefinition_weights(f, obj) && whole
+		case 6:
+			whole = x.field_MasteryDefinition_negative(f, obj) && whole
+		case 7:
+			whole = x.field_MasteryDefinition_parts(f, obj) && whole
+		case 8:
+			whole = x.field_MasteryDefinition_combine(f, obj) && whole
+		case 9:
+			whole = x.field_MasteryDefinition_prerequisites(f, obj) && whole
+		case 10:
+			if !x.field_MasteryDefinition_months(f, obj) {
+				x.Null()
+			}
+		case 11:
+			whole = x.field_MasteryDefinition_stages(f, obj) && whole
+		case 12:
+			whole = x.field_MasteryDefinition_strength(f, obj) && whole
+		case 13:
+			if !x.field_MasteryDefinition_scale(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_MasteryDefinition_method(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryMethod2string(f, obj.Method)
+}
+
+func (x *writing) field_MasteryDefinition_level(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Level)
+}
+
+func (x *writing) field_MasteryDefinition_times(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.Times)
+}
+
+func (x *writing) field_MasteryDefinition_among(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.Among)
+}
+
+func (x *writing) field_MasteryDefinition_weight(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOFloat2ᚖfloat64(f, obj.Weight)
+}
+
+func (x *writing) field_MasteryDefinition_weights(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryWeight2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryWeightᚄ(f, obj.Weights)
+}
+
+func (x *writing) field_MasteryDefinition_negative(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryNegative2string(f, obj.Negative)
+}
+
+func (x *writing) field_MasteryDefinition_parts(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryParts2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryParts(f, obj.Parts)
+}
+
+func (x *writing) field_MasteryDefinition_combine(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryCombination2string(f, obj.Combine)
+}
+
+func (x *writing) field_MasteryDefinition_prerequisites(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryPrerequisites2string(f, obj.Prerequisites)
+}
+
+func (x *writing) field_MasteryDefinition_months(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.Months)
+}
+
+func (x *writing) field_MasteryDefinition_stages(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNStage2ᚕstringᚄ(f, obj.Stages)
+}
+
+func (x *writing) field_MasteryDefinition_strength(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Strength)
+}
+
+func (x *writing) field_MasteryDefinition_scale(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOMasteryScale2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryScale(f, obj.Scale)
+}
+
+func (x *writing) write_MasteryExplanation(fields []plan.Field, obj *mastery.Explained) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("MasteryExplanation")
+		case 0:
+			whole = x.field_MasteryExplanation_text(f, obj) && whole
+		case 1:
+			whole = x.field_MasteryExplanation_lines(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_MasteryExplanation_text(f *plan.Field, obj *mastery.Explained) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Text())
+}
+
+func (x *writing) field_MasteryExplanation_lines(f *plan.Field, obj *mastery.Explained) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryReason2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐSaidᚄ(f, obj.Lines())
+}
+
+func (x *writing) write_MasteryLevel(fields []plan.Field, obj *model.MasteryLevel) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("MasteryLevel")
+		case 0:
+			whole = x.field_MasteryLevel_name(f, obj) && whole
+		case 1:
+			whole = x.field_MasteryLevel_value(f, obj) && whole
+		case 2:
+			whole = x.field_MasteryLevel_same(f, obj) && whole
+		case 3:
+			whole = x.field_MasteryLevel_grades(f, obj) && whole
+		case 4:
+			if !x.field_MasteryLevel_percent(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_MasteryLevel_name(f *plan.Field, obj *model.MasteryLevel) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_MasteryLevel_value(f *plan.Field, obj *model.MasteryLevel) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Value)
+}
+
+func (x *writing) field_MasteryLevel_same(f *plan.Field, obj *model.MasteryLevel) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2ᚕstringᚄ(f, obj.Same)
+}
+
+func (x *writing) field_MasteryLevel_grades(f *plan.Field, obj *model.MasteryLevel) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2ᚕstringᚄ(f, obj.Grades)
+}
+
+func (x *writing) field_MasteryLevel_percent(f *plan.Field, obj *model.MasteryLevel) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOFloat2ᚖfloat64(f, obj.Percent)
+}
+
+func (x *writing) write_MasteryParts(fields []plan.Field, obj *model.MasteryParts) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("MasteryParts")
+		case 0:
+			whole = x.field_MasteryParts_need(f, obj) && whole
+		case 1:
+			if !x.field_MasteryParts_level(f, obj) {
+				x.Null()
+			}
+		case 2:
+			whole = x.field_MasteryParts_weights(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_MasteryParts_need(f *plan.Field, obj *model.MasteryParts) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Need)
+}
+
+func (x *writing) field_MasteryParts_level(f *plan.Field, obj *model.MasteryParts) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Level)
+}
+
+func (x *writing) field_MasteryParts_weights(f *plan.Field, obj *model.MasteryParts) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryWeight2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryWeightᚄ(f, obj.Weights)
+}
+
+func (x *writing) write_MasteryReason(fields []plan.Field, obj *mastery.Said) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("MasteryReason")
+		case 0:
+			whole = x.field_MasteryReason_depth(f, obj) && whole
+		case 1:
+			whole = x.field_MasteryReason_kind(f, obj) && whole
+		case 2:
+			whole = x.field_MasteryReason_sentence(f, obj) && whole
+		case 3:
+			whole = x.field_MasteryReason_competency(f, obj) && whole
+		case 4:
+			if !x.field_MasteryReason_assertion(f, obj) {
+				x.Null()
+			}
+		case 5:
+			if !x.field_MasteryReason_outcome(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_MasteryReason_depth(f *plan.Field, obj *mastery.Said) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Depth)
+}
+
+func (x *writing) field_MasteryReason_kind(f *plan.Field, obj *mastery.Said) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryReasonKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_MasteryReason_sentence(f *plan.Field, obj *mastery.Said) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Sentence)
+}
+
+func (x *writing) field_MasteryReason_competency(f *plan.Field, obj *mastery.Said) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *framework.Item, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.MasteryReason().Competency(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
+}
+
+func (x *writing) field_MasteryReason_assertion(f *plan.Field, obj *mastery.Said) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *assertion.Assertion, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.MasteryReason().Assertion(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOAssertion2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertion(f, v)
+}
+
+func (x *writing) field_MasteryReason_outcome(f *plan.Field, obj *mastery.Said) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOEvidenceOutcome2ᚖstring(f, obj.Outcome)
+}
+
+func (x *writing) write_MasteryRule(fields []plan.Field, obj *mastery.Rule) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("MasteryRule")
+		case 0:
+			whole = x.field_MasteryRule_id(f, obj) && whole
+		case 1:
+			whole = x.field_MasteryRule_version(f, obj) && whole
+		case 2:
+			whole = x.field_MasteryRule_name(f, obj) && whole
+		case 3:
+			if !x.field_MasteryRule_framework(f, obj) {
+				x.Null()
+			}
+		case 4:
+			if !x.field_MasteryRule_competency(f, obj) {
+				x.Null()
+			}
+		case 5:
+			whole = x.field_MasteryRule_branch(f, obj) && whole
+		case 6:
+			whole = x.field_MasteryRule_effectiveOn(f, obj) && whole
+		case 7:
+			whole = x.field_MasteryRule_recordedAt(f, obj) && whole
+		case 8:
+			whole = x.field_MasteryRule_recordedBy(f, obj) && whole
+		case 9:
+			whole = x.field_MasteryRule_retired(f, obj) && whole
+		case 10:
+			whole = x.field_MasteryRule_sentence(f, obj) && whole
+		case 11:
+			whole = x.field_MasteryRule_definition(f, obj) && whole
+		case 12:
+			whole = x.field_MasteryRule_versions(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_MasteryRule_id(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRuleID(f, obj.ID)
+}
+
+func (x *writing) field_MasteryRule_version(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_MasteryRule_name(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_MasteryRule_framework(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *framework.Framework, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.MasteryRule().Framework(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOFramework2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐFramework(f, v)
+}
+
+func (x *writing) field_MasteryRule_competency(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *framework.Item, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.MasteryRule().Competency(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
+}
+
+func (x *writing) field_MasteryRule_branch(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Branch)
+}
+
+func (x *writing) field_MasteryRule_effectiveOn(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn)
+}
+
+func (x *writing) field_MasteryRule_recordedAt(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
+}
+
+func (x *writing) field_MasteryRule_recordedBy(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.RecordedBy)
+}
+
+func (x *writing) field_MasteryRule_retired(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Retired)
+}
+
+func (x *writing) field_MasteryRule_sentence(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Sentence())
+}
+
+func (x *writing) field_MasteryRule_definition(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *model.MasteryDefinition, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.MasteryRule().Definition(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNMasteryDefinition2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryDefinition(f, v)
+}
+
+func (x *writing) field_MasteryRule_versions(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []mastery.Rule, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.MasteryRule().Versions(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNMasteryRule2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRuleᚄ(f, v)
+}
+
+func (x *writing) write_MasteryRuleConnection(fields []plan.Field, obj *page.Connection[mastery.Rule]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("MasteryRuleConnection")
+		case 0:
+			whole = x.field_MasteryRuleConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_MasteryRuleConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_MasteryRuleConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_MasteryRuleConnection_edges(f *plan.Field, obj *page.Connection[mastery.Rule]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryRuleEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+}
+
+func (x *writing) field_MasteryRuleConnection_nodes(f *plan.Field, obj *page.Connection[mastery.Rule]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryRule2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRuleᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_MasteryRuleConnection_pageInfo(f *plan.Field, obj *page.Connection[mastery.Rule]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_MasteryRuleEdge(fields []plan.Field, obj *page.Edge[mastery.Rule]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("MasteryRuleEdge")
+		case 0:
+			whole = x.field_MasteryRuleEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_MasteryRuleEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_MasteryRuleEdge_cursor(f *plan.Field, obj *page.Edge[mastery.Rule]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_MasteryRuleEdge_node(f *plan.Field, obj *page.Edge[mastery.Rule]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryRule2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRule(f, obj.Node)
+}
+
+func (x *writing) write_MasteryScale(fields []plan.Field, obj *model.MasteryScale) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("MasteryScale")
+		case 0:
+			if !x.field_MasteryScale_name(f, obj) {
+				x.Null()
+			}
+		case 1:
+			whole = x.field_MasteryScale_levels(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_MasteryScale_name(f *plan.Field, obj *model.MasteryScale) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Name)
+}
+
+func (x *writing) field_MasteryScale_levels(f *plan.Field, obj *model.MasteryScale) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryLevel2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryLevelᚄ(f, obj.Levels)
+}
+
+func (x *writing) write_MasteryWeight(fields []plan.Field, obj *model.MasteryWeight) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("MasteryWeight")
+		case 0:
+			whole = x.field_MasteryWeight_of(f, obj) && whole
+		case 1:
+			whole = x.field_MasteryWeight_weight(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_MasteryWeight_of(f *plan.Field, obj *model.MasteryWeight) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Of)
+}
+
+func (x *writing) field_MasteryWeight_weight(f *plan.Field, obj *model.MasteryWeight) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Weight)
 }
 
 func (x *writing) write_MemberChange(fields []plan.Field, obj *framework.MemberChange) bool {
@@ -5932,16 +6889,22 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 		case 20:
 			whole = x.field_Query_learners(f) && whole
 		case 21:
-			if !x.field_Query_record(f) {
+			if !x.field_Query_masteryRule(f) {
 				x.Null()
 			}
 		case 22:
+			whole = x.field_Query_masteryRules(f) && whole
+		case 23:
+			if !x.field_Query_record(f) {
+				x.Null()
+			}
+		case 24:
 			if !x.field_Query_knownIssuers(f) {
 				x.Null()
 			}
-		case 23:
+		case 25:
 			whole = x.field_Query_verifyCredential(f) && whole
-		case 24:
+		case 26:
 			whole = x.field_Query_verifyCredentials(f) && whole
 		}
 	}
@@ -6319,6 +7282,42 @@ func (x *writing) field_Query_learners(f *plan.Field) bool {
 		return x.Fail(err)
 	}
 	return x.writeNLearnerConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) field_Query_masteryRule(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_masteryRule_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *mastery.Rule, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().MasteryRule(ctx, fc.Args["id"].(string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOMasteryRule2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRule(f, v)
+}
+
+func (x *writing) field_Query_masteryRules(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_masteryRules_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[mastery.Rule], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().MasteryRules(ctx, fc.Args["filter"].(*model.MasteryRuleFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNMasteryRuleConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
 func (x *writing) field_Query_record(f *plan.Field) bool {
@@ -8272,6 +9271,53 @@ func (x *writing) writeNCompetencyEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋi
 	return x.End()
 }
 
+func (x *writing) writeNCompetencyState2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStanding(f *plan.Field, v mastery.Standing) bool {
+	return x.write_CompetencyState(f.Sub.Of("CompetencyState"), &v)
+}
+
+func (x *writing) writeNCompetencyState2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStandingᚄ(f *plan.Field, v []mastery.Standing) bool {
+	fields := f.Sub.Of("CompetencyState")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_CompetencyState(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNCompetencyStateConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[mastery.Standing]) bool {
+	if v == nil {
+		return x.Missing("CompetencyStateConnection!")
+	}
+	return x.write_CompetencyStateConnection(f.Sub.Of("CompetencyStateConnection"), v)
+}
+
+func (x *writing) writeNCompetencyStateEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[mastery.Standing]) bool {
+	return x.write_CompetencyStateEdge(f.Sub.Of("CompetencyStateEdge"), &v)
+}
+
+func (x *writing) writeNCompetencyStateEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[mastery.Standing]) bool {
+	fields := f.Sub.Of("CompetencyStateEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_CompetencyStateEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
 func (x *writing) writeNCourse2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f *plan.Field, v course.Course) bool {
 	return x.write_Course(f.Sub.Of("Course"), &v)
 }
@@ -8708,6 +9754,10 @@ func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearn
 	return x.String(string(v))
 }
 
+func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRuleID(f *plan.Field, v mastery.RuleID) bool {
+	return x.String(string(v))
+}
+
 func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐID(f *plan.Field, v record.ID) bool {
 	return x.String(string(v))
 }
@@ -8922,6 +9972,151 @@ func (x *writing) writeNLearnerName2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 		x.Item(i)
 		x.At(i)
 		whole = x.write_LearnerName(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNMasteryCombination2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "MasteryCombination!")
+}
+
+func (x *writing) writeNMasteryDefinition2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryDefinition(f *plan.Field, v *model.MasteryDefinition) bool {
+	if v == nil {
+		return x.Missing("MasteryDefinition!")
+	}
+	return x.write_MasteryDefinition(f.Sub.Of("MasteryDefinition"), v)
+}
+
+func (x *writing) writeNMasteryLevel2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryLevel(f *plan.Field, v model.MasteryLevel) bool {
+	return x.write_MasteryLevel(f.Sub.Of("MasteryLevel"), &v)
+}
+
+func (x *writing) writeNMasteryLevel2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryLevelᚄ(f *plan.Field, v []model.MasteryLevel) bool {
+	fields := f.Sub.Of("MasteryLevel")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_MasteryLevel(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNMasteryMethod2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "MasteryMethod!")
+}
+
+func (x *writing) writeNMasteryNegative2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "MasteryNegative!")
+}
+
+func (x *writing) writeNMasteryParts2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryParts(f *plan.Field, v *model.MasteryParts) bool {
+	if v == nil {
+		return x.Missing("MasteryParts!")
+	}
+	return x.write_MasteryParts(f.Sub.Of("MasteryParts"), v)
+}
+
+func (x *writing) writeNMasteryPrerequisites2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "MasteryPrerequisites!")
+}
+
+func (x *writing) writeNMasteryReason2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐSaid(f *plan.Field, v mastery.Said) bool {
+	return x.write_MasteryReason(f.Sub.Of("MasteryReason"), &v)
+}
+
+func (x *writing) writeNMasteryReason2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐSaidᚄ(f *plan.Field, v []mastery.Said) bool {
+	fields := f.Sub.Of("MasteryReason")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_MasteryReason(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNMasteryReasonKind2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "MasteryReasonKind!")
+}
+
+func (x *writing) writeNMasteryRule2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRule(f *plan.Field, v mastery.Rule) bool {
+	return x.write_MasteryRule(f.Sub.Of("MasteryRule"), &v)
+}
+
+func (x *writing) writeNMasteryRule2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRuleᚄ(f *plan.Field, v []mastery.Rule) bool {
+	fields := f.Sub.Of("MasteryRule")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_MasteryRule(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNMasteryRuleConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[mastery.Rule]) bool {
+	if v == nil {
+		return x.Missing("MasteryRuleConnection!")
+	}
+	return x.write_MasteryRuleConnection(f.Sub.Of("MasteryRuleConnection"), v)
+}
+
+func (x *writing) writeNMasteryRuleEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[mastery.Rule]) bool {
+	return x.write_MasteryRuleEdge(f.Sub.Of("MasteryRuleEdge"), &v)
+}
+
+func (x *writing) writeNMasteryRuleEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[mastery.Rule]) bool {
+	fields := f.Sub.Of("MasteryRuleEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_MasteryRuleEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNMasteryStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStatus(f *plan.Field, v mastery.Status) bool {
+	return x.Leaf(graphql.MarshalString(marshalNMasteryStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStatus[v]), true, "MasteryStatus!")
+}
+
+func (x *writing) writeNMasteryWeight2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryWeight(f *plan.Field, v model.MasteryWeight) bool {
+	return x.write_MasteryWeight(f.Sub.Of("MasteryWeight"), &v)
+}
+
+func (x *writing) writeNMasteryWeight2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryWeightᚄ(f *plan.Field, v []model.MasteryWeight) bool {
+	fields := f.Sub.Of("MasteryWeight")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_MasteryWeight(fields, &v[i]) && whole
 		x.Out()
 	}
 	if !whole {
@@ -9291,6 +10486,21 @@ func (x *writing) writeNStage2string(f *plan.Field, v string) bool {
 	return x.Leaf(model.MarshalLower(v), true, "Stage!")
 }
 
+func (x *writing) writeNStage2ᚕstringᚄ(f *plan.Field, v []string) bool {
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.writeNStage2string(f, v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
 func (x *writing) writeNString2string(f *plan.Field, v string) bool {
 	return x.String(string(v))
 }
@@ -9417,6 +10627,13 @@ func (x *writing) writeOCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	return x.write_Competency(f.Sub.Of("Competency"), v)
 }
 
+func (x *writing) writeOCompetencyStateConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[mastery.Standing]) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_CompetencyStateConnection(f.Sub.Of("CompetencyStateConnection"), v)
+}
+
 func (x *writing) writeOCourse2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f *plan.Field, v *course.Course) bool {
 	if v == nil {
 		return false
@@ -9469,6 +10686,13 @@ func (x *writing) writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamu
 		return x.Back(mark)
 	}
 	return x.End()
+}
+
+func (x *writing) writeOEvidenceOutcome2ᚖstring(f *plan.Field, v *string) bool {
+	if v == nil {
+		return false
+	}
+	return x.Leaf(model.MarshalLower(*v), false, "EvidenceOutcome")
 }
 
 func (x *writing) writeOExternalRef2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋidᚐRef(f *plan.Field, v *id.Ref) bool {
@@ -9579,6 +10803,27 @@ func (x *writing) writeOLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternal
 		return false
 	}
 	return x.write_Learner(f.Sub.Of("Learner"), v)
+}
+
+func (x *writing) writeOMasteryExplanation2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐExplained(f *plan.Field, v *mastery.Explained) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_MasteryExplanation(f.Sub.Of("MasteryExplanation"), v)
+}
+
+func (x *writing) writeOMasteryRule2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRule(f *plan.Field, v *mastery.Rule) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_MasteryRule(f.Sub.Of("MasteryRule"), v)
+}
+
+func (x *writing) writeOMasteryScale2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryScale(f *plan.Field, v *model.MasteryScale) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_MasteryScale(f.Sub.Of("MasteryScale"), v)
 }
 
 func (x *writing) writeONode2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐNode(f *plan.Field, v model.Node) bool {

@@ -12,6 +12,7 @@ import (
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/trust"
@@ -56,4 +57,9 @@ type (
 
 	KnownIssuerConnection = page.Connection[trust.Issuer]
 	KnownIssuerEdge       = page.Edge[trust.Issuer]
+
+	CompetencyStateConnection = page.Connection[mastery.Standing]
+	CompetencyStateEdge       = page.Edge[mastery.Standing]
+	MasteryRuleConnection     = page.Connection[mastery.Rule]
+	MasteryRuleEdge           = page.Edge[mastery.Rule]
 )

@@ -23,6 +23,7 @@ import (
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/trust"
 )
@@ -405,6 +406,18 @@ type CompetencyFilter struct {
 	Retired *bool `json:"retired,omitempty"`
 }
 
+// Which states.
+type CompetencyStateFilter struct {
+	// Only competencies of this framework, by id.
+	FrameworkID *string `json:"frameworkId,omitempty"`
+	// Only these competencies, by id; at most 1000. They are told whatever their state.
+	CompetencyIds []string `json:"competencyIds,omitempty"`
+	// Only these statuses.
+	Statuses []mastery.Status `json:"statuses,omitempty"`
+	// Only what is met at this level or above, by its name; a competency without such a level is told when it is met.
+	Level *string `json:"level,omitempty"`
+}
+
 // What an award is to say instead.
 type CorrectAssertionInput struct {
 	// Which award, by id or ref:SYSTEM:VALUE.
@@ -585,6 +598,30 @@ type DefineLearnerPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// A rule to add.
+type DefineMasteryRuleInput struct {
+	// The framework that it is about, by id, CASE identifier or ref:SYSTEM:VALUE. With neither this nor a competency it is about all that have no rule of their own.
+	FrameworkID *string `json:"frameworkId,omitempty"`
+	// The competency that it is about, by id or CASE identifier.
+	CompetencyID *string `json:"competencyId,omitempty"`
+	// It is to hold for everything below the competency as well.
+	Branch *bool `json:"branch,omitempty"`
+	// The name by which reasons will cite it.
+	Name string `json:"name"`
+	// The first day on which it holds; today unless said.
+	EffectiveOn *day.Date `json:"effectiveOn,omitempty"`
+	// What it says.
+	Definition *MasteryDefinitionInput `json:"definition"`
+}
+
+// The rule that was added.
+type DefineMasteryRulePayload struct {
+	// The rule; null when nothing was done.
+	MasteryRule *mastery.Rule `json:"masteryRule,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // A pointer to a node of a framework, as the definition has it.
 type DefinitionAlignment struct {
 	// The short code of what it points to.
@@ -645,6 +682,14 @@ type EvidenceInput struct {
 	Narrative *string `json:"narrative,omitempty"`
 	// What kind of thing the evidence is.
 	Genre *string `json:"genre,omitempty"`
+}
+
+// Which holders.
+type HolderFilter struct {
+	// Those with these statuses instead of those who hold it.
+	Statuses []mastery.Status `json:"statuses,omitempty"`
+	// Only those who hold it at this level or above, by its name.
+	Level *string `json:"level,omitempty"`
 }
 
 // Another name of a thing.
@@ -749,6 +794,158 @@ type MapCompetencyPayload struct {
 	Mapping *course.Mapping `json:"mapping,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
+}
+
+// What a rule says: how evidence becomes a level, how parts carry upward, and what makes a competency met.
+type MasteryDefinition struct {
+	// How several pieces of evidence become one level.
+	Method string `json:"method"`
+	// The least level that is met, by name or as a number; null: what each award itself requires.
+	Level *string `json:"level,omitempty"`
+	// With TIMES: how many times.
+	Times *int `json:"times,omitempty"`
+	// With TIMES: among the latest so many; null: among all.
+	Among *int `json:"among,omitempty"`
+	// With an average that favours the latest: its weight, from 0 to 1.
+	Weight *float64 `json:"weight,omitempty"`
+	// With WEIGHTED_MEAN: weights of awards, 1 where nothing is said.
+	Weights []MasteryWeight `json:"weights"`
+	// What a failed result does.
+	Negative string `json:"negative"`
+	// How many parts must be met, or that their mean counts.
+	Parts *MasteryParts `json:"parts"`
+	// How evidence of its own and its parts go together.
+	Combine string `json:"combine"`
+	// What a prerequisite does that is not met.
+	Prerequisites string `json:"prerequisites"`
+	// How many months evidence counts; null: for good.
+	Months *int `json:"months,omitempty"`
+	// What a course must do with the competency for its completion to be evidence.
+	Stages []string `json:"stages"`
+	// The least strength of a crosswalk that carries a holding, from 0 to 1.
+	Strength float64 `json:"strength"`
+	// The levels, and what of other rubrics, grades and percentages counts as which; null: the competency's own rubric.
+	Scale *MasteryScale `json:"scale,omitempty"`
+}
+
+// What a rule says; what is left out takes its built-in value.
+type MasteryDefinitionInput struct {
+	// How several pieces of evidence become one level; HIGHEST unless said.
+	Method *string `json:"method,omitempty"`
+	// The least level that is met, by name or as a number; unless said, what each award itself requires.
+	Level *string `json:"level,omitempty"`
+	// With TIMES: how many times; 1 unless said.
+	Times *int `json:"times,omitempty"`
+	// With TIMES: among the latest so many; unless said, among all.
+	Among *int `json:"among,omitempty"`
+	// With an average that favours the latest: its weight, from 0 to 1; 0.65 unless said.
+	Weight *float64 `json:"weight,omitempty"`
+	// With WEIGHTED_MEAN: weights of awards, 1 where nothing is said.
+	Weights []MasteryWeightInput `json:"weights,omitempty"`
+	// What a failed result does; CANCELS unless said.
+	Negative *string `json:"negative,omitempty"`
+	// How parts carry upward; all of them, met, unless said.
+	Parts *MasteryPartsInput `json:"parts,omitempty"`
+	// How evidence of its own and its parts go together; EITHER unless said.
+	Combine *string `json:"combine,omitempty"`
+	// What a prerequisite does that is not met; GUIDE unless said.
+	Prerequisites *string `json:"prerequisites,omitempty"`
+	// How many months evidence counts; for good unless said.
+	Months *int `json:"months,omitempty"`
+	// What a course must do with the competency for its completion to be evidence; ASSESSED unless said.
+	Stages []string `json:"stages,omitempty"`
+	// The least strength of a crosswalk that carries a holding, from 0 to 1; any unless said.
+	Strength *float64 `json:"strength,omitempty"`
+	// The levels; the competency's own rubric unless said.
+	Scale *MasteryScaleInput `json:"scale,omitempty"`
+}
+
+// One step of a scale, and what counts as it.
+type MasteryLevel struct {
+	// The name of the level.
+	Name string `json:"name"`
+	// What the level counts; grows from level to level.
+	Value float64 `json:"value"`
+	// Names, identifiers and addresses of levels elsewhere that count as this one.
+	Same []string `json:"same"`
+	// Grades that count as this level.
+	Grades []string `json:"grades"`
+	// From how many of a hundred on it is this level.
+	Percent *float64 `json:"percent,omitempty"`
+}
+
+// One step of a scale, and what counts as it.
+type MasteryLevelInput struct {
+	// The name of the level.
+	Name string `json:"name"`
+	// What the level counts; more than the level before.
+	Value float64 `json:"value"`
+	// Names, identifiers and addresses of levels elsewhere that count as this one.
+	Same []string `json:"same,omitempty"`
+	// Grades that count as this level.
+	Grades []string `json:"grades,omitempty"`
+	// From how many of a hundred on it is this level.
+	Percent *float64 `json:"percent,omitempty"`
+}
+
+// How the competencies below carry upward.
+type MasteryParts struct {
+	// all, any, none, mean, or how many.
+	Need string `json:"need"`
+	// The least level of a part that counts; null: that it is met.
+	Level *string `json:"level,omitempty"`
+	// With mean: weights of parts, 1 where nothing is said.
+	Weights []MasteryWeight `json:"weights"`
+}
+
+// How the competencies below carry upward.
+type MasteryPartsInput struct {
+	// all, any, none, mean, or how many.
+	Need string `json:"need"`
+	// The least level of a part that counts; unless said, that it is met.
+	Level *string `json:"level,omitempty"`
+	// With mean: weights of parts, 1 where nothing is said.
+	Weights []MasteryWeightInput `json:"weights,omitempty"`
+}
+
+// Which rules.
+type MasteryRuleFilter struct {
+	// About this framework or one of its competencies, by id.
+	FrameworkID *string `json:"frameworkId,omitempty"`
+	// Retired rules as well.
+	Retired *bool `json:"retired,omitempty"`
+}
+
+// The levels of a competency, the lowest first.
+type MasteryScale struct {
+	// What the scale is called.
+	Name *string `json:"name,omitempty"`
+	// The levels, the lowest first.
+	Levels []MasteryLevel `json:"levels"`
+}
+
+// The levels of a competency, the lowest first.
+type MasteryScaleInput struct {
+	// What the scale is called.
+	Name *string `json:"name,omitempty"`
+	// The levels, the lowest first.
+	Levels []MasteryLevelInput `json:"levels"`
+}
+
+// The weight of an award or of a part.
+type MasteryWeight struct {
+	// An achievement's id, human code or type; or a competency's id, identifier or code.
+	Of string `json:"of"`
+	// The weight, from 0 on.
+	Weight float64 `json:"weight"`
+}
+
+// The weight of an award or of a part.
+type MasteryWeightInput struct {
+	// An achievement's id, human code or type; or a competency's id, identifier or code.
+	Of string `json:"of"`
+	// The weight, from 0 on.
+	Weight float64 `json:"weight"`
 }
 
 // Where a competency goes.
@@ -1049,6 +1246,22 @@ type RetireCoursePayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// A rule to retire.
+type RetireMasteryRuleInput struct {
+	// Which rule, by id.
+	ID string `json:"id"`
+	// The first day on which it does not hold any more; today unless said.
+	EffectiveOn *day.Date `json:"effectiveOn,omitempty"`
+}
+
+// The rule as it is now.
+type RetireMasteryRulePayload struct {
+	// The rule in its latest version; null when nothing was done.
+	MasteryRule *mastery.Rule `json:"masteryRule,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // The next version.
 type ReviseAchievementInput struct {
 	// Which achievement, by id or ref:SYSTEM:VALUE.
@@ -1201,6 +1414,30 @@ type ReviseLearnerInput struct {
 type ReviseLearnerPayload struct {
 	// The learner as it is now; null when nothing was done.
 	Learner *learner.Learner `json:"learner,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// A version to add to a rule.
+type ReviseMasteryRuleInput struct {
+	// Which rule, by id.
+	ID string `json:"id"`
+	// Refuse with CONFLICT when there is another version by now.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// It is to hold for everything below its competency as well.
+	Branch *bool `json:"branch,omitempty"`
+	// The name by which reasons will cite it.
+	Name string `json:"name"`
+	// The first day on which this version holds; today unless said.
+	EffectiveOn *day.Date `json:"effectiveOn,omitempty"`
+	// What it says: the whole of it.
+	Definition *MasteryDefinitionInput `json:"definition"`
+}
+
+// The rule as it is now.
+type ReviseMasteryRulePayload struct {
+	// The rule in its latest version; null when nothing was done.
+	MasteryRule *mastery.Rule `json:"masteryRule,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }

@@ -9,12 +9,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/audit"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/framework"
@@ -24,17 +26,21 @@ import (
 // frameworks, crosswalks, rules and the curriculum map. It may be shared.
 type Basis struct {
 	*Model
-	At Clock
+	At    Clock     // at the present moment everything on file is known
+	Asked time.Time // the moment of knowing, as it was asked for
 
-	graphs    []*framework.Graph
-	crossings *framework.Crossings
-	rules     string // which versions
-	stamp     string // of the curriculum map
-	from      Instant
-	until     Instant // from and until: the moments of knowing for which all this is the same
-	taught    map[course.ID][]course.Mapping
-	offers    *shelf[achievement.Pin, *Offer]
-	reached   *shelf[string, *saying]
+	present    bool
+	generation int64  // of the catalogue; 0 where it is not counted
+	all        []Rule // in all versions
+	graphs     []*framework.Graph
+	crossings  *framework.Crossings
+	rules      string // which versions
+	stamp      string // of the curriculum map
+	from       Instant
+	until      Instant // from and until: the moments of knowing for which all this is the same
+	taught     map[course.ID][]course.Mapping
+	offers     *shelf[achievement.Pin, *Offer]
+	reached    *shelf[string, *saying]
 }
 
 // The bounds of what is kept in memory.
@@ -79,25 +85,24 @@ type kept struct {
 	basis       *Basis
 }
 
-// find is a basis made of the same things, for another moment perhaps.
-func (b *bases) find(institution string, made *Basis) *Basis {
+// find is a basis that serves for another question, asked as the made one is,
+// and puts it last.
+func (b *bases) find(institution string, made *Basis, same func(*Basis) bool) *Basis {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i, k := range b.all {
-		if k.institution != institution || !k.basis.same(made) {
+		if k.institution != institution || made.At.KnownAt < k.basis.from || made.At.KnownAt >= k.basis.until || !same(k.basis) {
 			continue
 		}
-		b.all = append(slices.Delete(b.all, i, i+1), k)
 		found := *k.basis
-		found.At = made.At
+		found.At, found.Asked, found.present = made.At, made.Asked, made.present
+		if made.crossings != nil { // it was read, and is the same by another count
+			found.generation, found.all = made.generation, made.all
+		}
+		b.all = append(slices.Delete(b.all, i, i+1), kept{institution, &found})
 		return &found
 	}
 	return nil
-}
-
-func (b *Basis) same(o *Basis) bool {
-	return slices.Equal(b.graphs, o.graphs) && b.crossings == o.crossings && b.rules == o.rules && b.stamp == o.stamp &&
-		b.from <= o.At.KnownAt && o.At.KnownAt < b.until
 }
 
 func (b *bases) keep(institution string, made *Basis) {
@@ -109,42 +114,76 @@ func (b *bases) keep(institution string, made *Basis) {
 	b.all = append(b.all, kept{institution, made})
 }
 
-// Basis reads what states at a clock are worked out from, in another noun's
-// transaction: three statements when nothing has changed since it was last
-// asked for.
-func (s *Service) Basis(ctx context.Context, who access.Actor, tx pgx.Tx, at Clock) (*Basis, error) {
+// ask is a basis with nothing but its clock.
+func (s *Service) ask(w When) *Basis {
+	now := s.Now()
+	b := &Basis{Asked: now, At: At(now)}
+	if w.AsOf != nil {
+		b.At.AsOf = DayOf(*w.AsOf)
+	}
+	if b.present = w.KnownAt == nil || !w.KnownAt.Before(now); b.present {
+		b.At.KnownAt = Ever - 1
+		return b
+	}
+	b.Asked, b.At.KnownAt = *w.KnownAt, InstantOf(*w.KnownAt)
+	return b
+}
+
+// Basis reads what states are worked out from, in another noun's transaction.
+// It costs three statements when nothing has changed since it was last asked
+// for, and none where the transaction counts the changes of the catalogue.
+func (s *Service) Basis(ctx context.Context, who access.Actor, tx pgx.Tx, w When) (*Basis, error) {
 	if err := access.Check(who, access.ReadCatalog); err != nil {
 		return nil, err
 	}
-	graphs, err := s.graphs(ctx, tx, who, at)
-	if err != nil {
+	b := s.ask(w)
+	generation, counted := audit.Generation(ctx, tx)
+	if counted && b.present {
+		found := s.bases.find(who.InstitutionID, b, func(k *Basis) bool {
+			return k.present && k.generation == generation && generation > 0 && versionsOf(InForce(k.all, b.At)) == k.rules
+		})
+		if found != nil {
+			return found, nil
+		}
+		b.generation = generation
+	}
+	if err := s.gather(ctx, who, tx, b); err != nil {
 		return nil, err
 	}
-	b := &Basis{At: at, graphs: graphs}
-	if b.crossings, err = s.Frameworks.CrossingsInTx(ctx, who, tx); err != nil {
-		return nil, err
-	}
-	st, err := stamps(ctx, tx, who)
-	if err != nil {
-		return nil, err
-	}
-	b.stamp = st["curriculum"]
-	all, err := s.rules(ctx, tx, who, st["rules"])
-	if err != nil {
-		return nil, err
-	}
-	inForce := InForce(all, at)
-	b.rules = versionsOf(inForce)
-	if found := s.bases.find(who.InstitutionID, b); found != nil {
+	found := s.bases.find(who.InstitutionID, b, func(k *Basis) bool {
+		return slices.Equal(k.graphs, b.graphs) && k.crossings == b.crossings && k.stamp == b.stamp && k.rules == b.rules
+	})
+	if found != nil {
 		return found, nil
 	}
 	cells, err := curriculum(ctx, tx, who)
 	if err != nil {
 		return nil, err
 	}
-	b.make(inForce, cells)
+	b.make(InForce(b.all, b.At), cells)
 	s.bases.keep(who.InstitutionID, b)
 	return b, nil
+}
+
+// gather reads frameworks, crosswalks and rules, each from memory when it is
+// there, and the stamp of the curriculum map.
+func (s *Service) gather(ctx context.Context, who access.Actor, tx pgx.Tx, b *Basis) (err error) {
+	if b.graphs, err = s.graphs(ctx, tx, who, b); err != nil {
+		return err
+	}
+	if b.crossings, err = s.Frameworks.CrossingsInTx(ctx, who, tx); err != nil {
+		return err
+	}
+	st, err := stamps(ctx, tx, who)
+	if err != nil {
+		return err
+	}
+	b.stamp = st["curriculum"]
+	if b.all, err = s.rules(ctx, tx, who, st["rules"]); err != nil {
+		return err
+	}
+	b.rules = versionsOf(InForce(b.all, b.At))
+	return nil
 }
 
 // make compiles the model and finds from when to when it holds.

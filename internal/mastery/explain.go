@@ -514,7 +514,8 @@ type Line struct {
 	Kind      string // state, rule, evidence, holding, missing, circle
 	Sentence  string
 	Item      int32
-	Assertion assertion.ID
+	Assertion assertion.ID // of evidence
+	Outcome   Outcome      // of evidence and holdings
 }
 
 // Lines is the explanation from top to bottom.
@@ -525,21 +526,21 @@ func (r *Reason) Lines() []Line {
 }
 
 func (r *Reason) lines(depth int, all *[]Line) {
-	add := func(depth int, kind, sentence string, a assertion.ID) {
-		if sentence != "" {
-			*all = append(*all, Line{depth, kind, sentence, r.Item, a})
-		}
+	add := func(depth int, kind, sentence string) *Line {
+		*all = append(*all, Line{Depth: depth, Kind: kind, Sentence: sentence, Item: r.Item})
+		return &(*all)[len(*all)-1]
 	}
-	add(depth, "state", r.Sentence, "")
+	add(depth, "state", r.Sentence)
 	if r.RuleSentence == "" {
 		return
 	}
-	add(depth+1, "rule", r.RuleSentence, "")
+	add(depth+1, "rule", r.RuleSentence)
 	for _, a := range r.Evidence {
-		add(depth+1, "evidence", a.Sentence, a.Assertion)
+		l := add(depth+1, "evidence", a.Sentence)
+		l.Assertion, l.Outcome = a.Assertion, a.Outcome
 	}
 	for _, h := range r.Holdings {
-		add(depth+1, "holding", h.Sentence, "")
+		add(depth+1, "holding", h.Sentence).Outcome = h.Outcome
 		if h.Reason != nil {
 			h.Reason.lines(depth+2, all)
 		}
@@ -548,10 +549,13 @@ func (r *Reason) lines(depth int, all *[]Line) {
 		p.lines(depth+1, all)
 	}
 	for _, m := range r.Missing {
-		add(depth+1, "missing", "Missing: "+m, "")
+		add(depth+1, "missing", "Missing: "+m)
 	}
-	add(depth+1, "circle", r.Cycle, "")
-	add(depth+1, "state", r.Cut, "")
+	for _, s := range []string{r.Cycle, r.Cut} {
+		if s != "" {
+			add(depth+1, "circle", s)
+		}
+	}
 }
 
 // Text is the explanation as plain text, indented.

@@ -32,6 +32,9 @@ type Rule struct {
 	Definition  Definition
 }
 
+// Sentence is the rule as a registrar reads it.
+func (r Rule) Sentence() string { return r.Definition.Sentence() }
+
 // Method is how several pieces of evidence become one level.
 type Method string
 

@@ -245,18 +245,6 @@ type When struct {
 	KnownAt *time.Time // by the date of entry
 }
 
-// clock is the When with now put in.
-func (s *Service) clock(w When) Clock {
-	at := At(s.Now())
-	if w.AsOf != nil {
-		at.AsOf = DayOf(*w.AsOf)
-	}
-	if w.KnownAt != nil {
-		at.KnownAt = min(at.KnownAt, InstantOf(*w.KnownAt))
-	}
-	return at
-}
-
 // Held is what one learner holds, to be asked for items.
 type Held struct {
 	Learner learner.ID
@@ -269,7 +257,7 @@ type Held struct {
 func (s *Service) Of(ctx context.Context, who access.Actor, learners []learner.ID, w When) (map[learner.ID]Held, error) {
 	all := make(map[learner.ID]Held, len(learners))
 	err := s.read(ctx, who, func(tx pgx.Tx) error {
-		b, err := s.Basis(ctx, who, tx, s.clock(w))
+		b, err := s.Basis(ctx, who, tx, w)
 		if err != nil {
 			return err
 		}
@@ -309,7 +297,7 @@ func (s *Service) Explain(ctx context.Context, who access.Actor, asks []Ask, w W
 		items[a.Learner] = append(items[a.Learner], a.Item)
 	}
 	err := s.read(ctx, who, func(tx pgx.Tx) error {
-		b, err := s.Basis(ctx, who, tx, s.clock(w))
+		b, err := s.Basis(ctx, who, tx, w)
 		if err != nil {
 			return err
 		}

@@ -311,4 +311,3 @@ func TestOnlyTheLearnerAndStaffAreTold(t *testing.T) {
 		t.Errorf("a reader: %v", err)
 	}
 }
-

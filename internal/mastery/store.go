@@ -86,13 +86,13 @@ func versionsAt(ctx context.Context, tx pgx.Tx, who access.Actor, at time.Time) 
 }
 
 // graphs are the frameworks as they were at the moment of knowing, by id.
-func (s *Service) graphs(ctx context.Context, tx pgx.Tx, who access.Actor, at Clock) ([]*framework.Graph, error) {
+func (s *Service) graphs(ctx context.Context, tx pgx.Tx, who access.Actor, b *Basis) ([]*framework.Graph, error) {
 	present, err := s.Frameworks.GraphsInTx(ctx, who, tx, nil)
 	if err != nil {
 		return nil, err
 	}
-	if moment := at.KnownAt.Time(); moment.Before(s.Now()) {
-		earlier, err := versionsAt(ctx, tx, who, moment)
+	if !b.present {
+		earlier, err := versionsAt(ctx, tx, who, b.Asked)
 		if err != nil {
 			return nil, err
 		}
@@ -179,7 +179,7 @@ func (s *Service) Evidence(ctx context.Context, who access.Actor, tx pgx.Tx, b *
 	if err := access.Check(who, access.ReadLearner); err != nil {
 		return err
 	}
-	r := &reading{s: s, tx: tx, who: who, b: b}
+	r := &reading{tx: tx, who: who, b: b}
 	for some := range slices.Chunk(learners, batch) {
 		if err := r.read(ctx, some, which); err != nil {
 			return err
@@ -195,7 +195,6 @@ func (s *Service) Evidence(ctx context.Context, who access.Actor, tx pgx.Tx, b *
 
 // reading is a batch of evidence as it is read.
 type reading struct {
-	s       *Service
 	tx      pgx.Tx
 	who     access.Actor
 	b       *Basis
@@ -221,7 +220,7 @@ func (r *reading) of(l learner.ID) []Piece {
 // known counts; for another one the past has to be read as well.
 func (r *reading) read(ctx context.Context, learners []learner.ID, which Which) error {
 	sql := evidenceNow
-	if which == Everything || r.b.At.KnownAt.Time().Before(r.s.Now()) {
+	if which == Everything || !r.b.present {
 		sql = evidenceEver
 	}
 	r.pieces, r.missing, r.spans = r.pieces[:0], r.missing[:0], make(map[learner.ID][2]int, len(learners))
@@ -419,4 +418,32 @@ func versionsOfRules(ctx context.Context, tx pgx.Tx, who access.Actor, ids []Rul
 		where r.institution_id = @institution and r.id = any(@ids)
 		order by r.id, v.version desc`, pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Rule])
+}
+
+// achievementsOf are the achievements of which any version is aligned to one of
+// the names, or that are the completion of one of the courses.
+func achievementsOf(ctx context.Context, tx pgx.Tx, who access.Actor, names, courses []string) ([]string, error) {
+	rows, _ := tx.Query(ctx, `
+		select distinct a.id
+		from achievement a
+		where a.institution_id = @institution and (a.course_id = any(@courses) or exists (
+			select from achievement_version v
+			where v.institution_id = a.institution_id and v.achievement_id = a.id
+			  and (jsonb_path_query_array(v.definition, '$.**.targetUrl') || jsonb_path_query_array(v.definition, '$.**.targetCode')) ?| @names::text[]))`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "names": names, "courses": courses})
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// candidates are learners, by id, who have something on file of one of the
+// achievements.
+func candidates(ctx context.Context, tx pgx.Tx, who access.Actor, achievements []string, after learner.ID, limit int) ([]learner.ID, error) {
+	rows, _ := tx.Query(ctx, `
+		select distinct learner_id
+		from assertion
+		where institution_id = @institution and achievement_id = any(@achievements) and learner_id > @after
+		  and (@only::text is null or learner_id = @only)
+		order by learner_id
+		limit @limit`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "achievements": achievements, "after": after, "limit": limit, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowTo[learner.ID])
 }
