@@ -208,7 +208,7 @@ func recordV1(v jsonld.Value) Report {
 		IssuerName: text(v.Member("publisher"), "name"), SubjectID: text(v.Member("learner"), "id"), ValidFrom: instant(v.Member("issuedOn"))}
 	all, problems := clr.ReadV1(v)
 	if len(problems) > 0 {
-		r.add(Check{"shape", Failed, told(problems), problems[0].Clause})
+		r.add(Check{"shape", Failed, shape.Told(problems), problems[0].Clause})
 	} else {
 		r.add(Check{"shape", Passed, "It has the form of a record of version 1.0.", "CLR 1.0 §Clr"})
 	}
@@ -279,17 +279,16 @@ func (x Examiner) bundle(file []byte) Report {
 		return refused("zip", "ZIP", "ZIPs lie too deep in ZIPs to look at.")
 	}
 	x.depth++
-	left, files := int64(maxExpanded), 0
 	for _, f := range z.File {
 		if f.FileInfo().IsDir() || strings.HasPrefix(path.Base(f.Name), ".") || strings.HasPrefix(f.Name, "__MACOSX/") {
 			continue
 		}
-		if files++; files > maxFiles {
+		if x.budget.files--; x.budget.files < 0 {
 			r.add(Check{"embedded", NotChecked, "There are more files in this ZIP than are looked at.", "ZIP"})
 			break
 		}
-		raw, err := expand(f, min(left, maxDocument))
-		left -= int64(len(raw))
+		raw, read, err := expand(f, min(x.budget.expanded, maxDocument))
+		x.budget.expanded -= read
 		var one Report
 		switch {
 		case err != nil:
@@ -328,19 +327,20 @@ func (r *Report) files() Check {
 }
 
 // expand reads one file of a ZIP, up to a limit that does not trust what the ZIP
-// says of its size.
-func expand(f *zip.File, limit int64) ([]byte, error) {
+// says of its size. What was read counts also where it is refused.
+func expand(f *zip.File, limit int64) (raw []byte, read int64, err error) {
 	in, err := f.Open()
 	if err != nil {
-		return nil, errors.New("This file cannot be read: " + err.Error() + ".")
+		return nil, 0, errors.New("This file cannot be read: " + err.Error() + ".")
 	}
 	defer in.Close()
-	raw, err := io.ReadAll(io.LimitReader(in, limit+1))
+	raw, err = io.ReadAll(io.LimitReader(in, limit+1))
+	read = int64(len(raw))
 	if err != nil {
-		return nil, errors.New("This file is damaged.")
+		return nil, read, errors.New("This file is damaged.")
 	}
-	if int64(len(raw)) > limit {
-		return nil, errors.New("This file expands to more than is read.")
+	if read > limit {
+		return nil, read, errors.New("This file expands to more than is read.")
 	}
-	return raw, nil
+	return raw, read, nil
 }

@@ -98,6 +98,8 @@ const (
 // many credentials point to one document, it is read once.
 type budget struct {
 	credentials, endorsements int
+	files                     int   // of bundles, those within bundles too
+	expanded                  int64 // bytes of them
 	lists                     map[listKey]*openList
 	revocations               map[string]*openRevocations
 	documents                 map[string]jsonld.Value
@@ -105,7 +107,7 @@ type budget struct {
 
 // Examine checks whatever a person holds, and all that is in it.
 func (x Examiner) Examine(material []byte) Report {
-	x.budget = &budget{maxCredentials, maxEndorsements, map[listKey]*openList{}, map[string]*openRevocations{}, map[string]jsonld.Value{}}
+	x.budget = &budget{maxCredentials, maxEndorsements, maxFiles, maxExpanded, map[listKey]*openList{}, map[string]*openRevocations{}, map[string]jsonld.Value{}}
 	return x.material(material)
 }
 
@@ -232,19 +234,7 @@ func shapeOf(v jsonld.Value) Check {
 	if len(problems) == 0 {
 		return Check{"shape", Passed, "It has the form of a credential of the kind " + kind(v.Member("type").Texts()) + ".", clause}
 	}
-	return Check{"shape", Failed, told(problems), problems[0].Clause}
-}
-
-// told is what is wrong in a sentence or three.
-func told(all []shape.Problem) string {
-	s := all[0].Message
-	if all[0].Field != "" {
-		s = "At " + all[0].Field + ": " + s
-	}
-	if len(all) > 1 {
-		s += fmt.Sprintf(" %d more problems follow it.", len(all)-1)
-	}
-	return s
+	return Check{"shape", Failed, shape.Told(problems), problems[0].Clause}
 }
 
 // plain is what is wrong with the form of a credential of no class that is known

@@ -670,6 +670,35 @@ func TestPresentationsAndBundles(t *testing.T) {
 	}
 }
 
+// TestBundlesOfBundlesShareOneBudget opens a small ZIP that would expand to
+// hundreds of times what is read.
+func TestBundlesOfBundlesShareOneBudget(t *testing.T) {
+	pack := func(n int, raw []byte) []byte {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		for i := range n {
+			w, err := z.Create(fmt.Sprint(i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Write(raw); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	inner := pack(12, make([]byte, 15<<20))
+	x := examiner(nil)
+	x.budget = &budget{credentials: maxCredentials, files: maxFiles, expanded: maxExpanded, documents: nil}
+	r := x.material(pack(40, inner))
+	if r.Outcome != Failed || x.budget.expanded < -int64(len(inner))*40 || x.budget.expanded > 1<<20 {
+		t.Errorf("%s, %d bytes left", r.Outcome, x.budget.expanded)
+	}
+}
+
 func TestVersionsBefore(t *testing.T) {
 	w := world{
 		"https://i.example/a": []byte(`{"@context":"https://w3id.org/openbadges/v2","type":"Assertion","id":"https://i.example/a","recipient":{"type":"email","hashed":false,"identity":"ada@x.example"},

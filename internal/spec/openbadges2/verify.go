@@ -181,20 +181,9 @@ func (r *Result) shape(kind string, v jsonld.Value) bool {
 
 func shapeStep(kind string, v jsonld.Value) Step {
 	if p := Check(kind, v); len(p) > 0 {
-		return Step{"shape", Broken, told(p), p[0].Clause}
+		return Step{"shape", Broken, shape.Told(p), p[0].Clause}
 	}
 	return Step{"shape", Held, "It has the form of an Open Badges 2.0 " + kind + ".", "OB 2.0 §" + kind}
-}
-
-func told(p []shape.Problem) string {
-	s := p[0].Message
-	if p[0].Field != "" {
-		s = "At " + p[0].Field + ": " + s
-	}
-	if len(p) > 1 {
-		s += fmt.Sprintf(" There are %d more problems.", len(p)-1)
-	}
-	return s
 }
 
 // hosted verifies what lies at an address (§HostedBadge).
@@ -257,7 +246,7 @@ func (g *gatherer) parties(r *Result, kind string) {
 			return
 		}
 		if p := Check("BadgeClass", b); len(p) > 0 {
-			r.step("badge", Broken, "BadgeClass", "%s", told(p))
+			r.step("badge", Broken, "BadgeClass", "%s", shape.Told(p))
 			return
 		}
 		r.Badge, holder = b, b
@@ -274,7 +263,7 @@ func (g *gatherer) parties(r *Result, kind string) {
 		return
 	}
 	if p := CheckIssuer(d.v); len(p) > 0 {
-		r.step("issuer", Broken, "Profile", "%s", told(p))
+		r.step("issuer", Broken, "Profile", "%s", shape.Told(p))
 		return
 	}
 	if own := text(d.v, "id"); own != id {
@@ -421,7 +410,7 @@ func (r *Result) key(g *gatherer, id, token string) bool {
 		return false
 	}
 	if p := Check("CryptographicKey", v); len(p) > 0 {
-		r.step("proof", Broken, "CryptographicKey", "%s", told(p))
+		r.step("proof", Broken, "CryptographicKey", "%s", shape.Told(p))
 		return false
 	}
 	public, err := publicKey(text(v, "publicKeyPem"))
@@ -511,7 +500,7 @@ func (r *Result) revocation(g *gatherer, id string) {
 		return
 	}
 	if p := Check("RevocationList", d.v); len(p) > 0 {
-		r.step("status", Unknown, "RevocationList", "The issuer's list of revoked badges cannot be read. %s", told(p))
+		r.step("status", Unknown, "RevocationList", "The issuer's list of revoked badges cannot be read. %s", shape.Told(p))
 		return
 	}
 	uid := text(r.Document, "uid")

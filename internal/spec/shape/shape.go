@@ -44,6 +44,19 @@ func (p Problem) Error() string {
 	return p.Field + ": " + p.Message + " (" + p.Clause + ")"
 }
 
+// Told is what is wrong, in a sentence or two for a person; there is at least one
+// problem.
+func Told(all []Problem) string {
+	s := all[0].Message
+	if all[0].Field != "" {
+		s = "At " + all[0].Field + ": " + s
+	}
+	if len(all) > 1 {
+		s += fmt.Sprintf(" %d more problems follow it.", len(all)-1)
+	}
+	return s
+}
+
 // MaxProblems is how many problems of one document are told.
 const MaxProblems = 100
 
