@@ -69,6 +69,9 @@ type cli struct {
 	Verify      verifyCmd      `cmd:"" help:"Verify a credential, a record, a badge, a picture or a ZIP of them."`
 	Bake        bakeCmd        `cmd:"" help:"Put a credential into a PNG or SVG picture."`
 	Unbake      unbakeCmd      `cmd:"" help:"Take a credential out of a picture."`
+	Canonize    canonizeCmd    `cmd:"" help:"Print the canonical N-Quads of a document, or every value that leads to the bytes its proofs sign."`
+	NQuads      nquadsCmd      `cmd:"" name:"nquads" help:"Print the statements of a document as N-Quads."`
+	Expand      expandCmd      `cmd:"" help:"Print a document as expanded JSON-LD: what each term means."`
 	Migrate     migrateCmd     `cmd:"" help:"Bring the database to the newest version."`
 	Doctor      doctorCmd      `cmd:"" help:"Say what was found on this machine, and what is wrong."`
 	Obtain      obtainCmd      `cmd:"" help:"Get PostgreSQL for this machine if there is none, and print where its programs are."`

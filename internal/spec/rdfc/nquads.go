@@ -237,6 +237,15 @@ func unescape(s string, literal bool) (string, error) {
 	return b.String(), nil
 }
 
+// Unescaped is a literal's text, from its canonical form between the quotes.
+func Unescaped(canonical string) string {
+	text, err := unescape(canonical, true)
+	if err != nil {
+		return canonical // not reached: terms are in canonical form
+	}
+	return text
+}
+
 // uchar reads uXXXX or UXXXXXXXX.
 func uchar(s string) (rune, int, error) {
 	n := 5

@@ -36,17 +36,18 @@ func StepsOf(document []byte, o Options) (Steps, error) {
 	return stepsOf(config, whole, h), nil
 }
 
-// StepsOfProofs are the values that each proof of a signed document leads to. A
-// key is asked for only to learn the hash.
-func StepsOfProofs(document []byte, keys Resolver, contexts map[string][]byte) ([]Steps, error) {
+// StepsOfProofs are the values that each proof of a signed document leads to,
+// with the hash that goes with its key: SHA-384 for P-384, else SHA-256. A
+// did:key tells its hash itself. Selective disclosure has none of these values.
+func StepsOfProofs(document []byte, h crypto.Hash, contexts map[string][]byte) ([]Steps, error) {
 	doc, err := openDocument(document, contexts)
 	if err != nil {
 		return nil, err
 	}
-	v := verification{Verifier: Verifier{Keys: keys, Contexts: contexts}, doc: doc, proofs: doc.Cut("proof")}
+	v := verification{Verifier: Verifier{Contexts: contexts}, doc: doc, proofs: doc.Cut("proof")}
 	var all []Steps
 	for _, raw := range v.proofs.Elements() {
-		s, err := v.steps(raw)
+		s, err := v.steps(raw, h)
 		if err != nil {
 			return nil, err
 		}
@@ -55,22 +56,22 @@ func StepsOfProofs(document []byte, keys Resolver, contexts map[string][]byte) (
 	return all, nil
 }
 
-func (v *verification) steps(raw jsonld.Value) (Steps, error) {
+func (v *verification) steps(raw jsonld.Value, h crypto.Hash) (Steps, error) {
 	p, err := readProof(raw)
 	if err != nil {
 		return Steps{}, err
 	}
 	s, err := suiteOf(p.Type, p.Cryptosuite)
+	if err == nil && s.selective {
+		err = &Failure{Code: UnknownSuite, Reason: "A proof of selective disclosure signs each statement by itself; it has no one hash of the document."}
+	}
 	if err != nil {
 		return Steps{}, err
 	}
-	k, err := v.Keys(p.VerificationMethod, p.ProofPurpose)
-	if err != nil {
-		return Steps{}, err
-	}
-	h, err := s.hashFor(k.Public)
-	if err != nil {
-		return Steps{}, err
+	if k, err := DIDKey(p.VerificationMethod); err == nil {
+		if h, err = s.hashFor(k.Public); err != nil {
+			return Steps{}, err
+		}
 	}
 	doc, options, err := v.inputs(s, raw, p)
 	if err != nil {

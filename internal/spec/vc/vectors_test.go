@@ -154,7 +154,7 @@ func TestOfficialRecordVector(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].Err != nil {
 		t.Errorf("%v, %+v", err, all)
 	}
-	steps, err := StepsOfProofs(signed, didKeys, nil)
+	steps, err := StepsOfProofs(signed, crypto.SHA256, nil)
 	if err != nil || len(steps) != 1 || steps[0].OptionsHash != s.OptionsHash {
 		t.Errorf("%v, %v", steps, err)
 	}
