@@ -80,7 +80,9 @@ func TestHostileDocumentsAreRefusedAtOnce(t *testing.T) {
 	for name, query := range hostile() {
 		began := time.Now()
 		w := post(h, quoted(query), "Accept", "application/graphql-response+json")
-		if d := time.Since(began); d > 2*time.Second {
+		// Long enough for the race detector on a busy machine, and far from what
+		// work that grows with the square of these documents would take.
+		if d := time.Since(began); d > time.Minute {
 			t.Errorf("%s: it took %v", name, d)
 		}
 		if w.Code < 400 && !strings.Contains(query, "__typename") {

@@ -280,7 +280,9 @@ func TestWorkIsLinear(t *testing.T) {
 	if _, err := Strip(many.Bytes()); err != nil {
 		t.Error(err)
 	}
-	if d := time.Since(start); d > 10*time.Second {
+	// Long enough for the race detector on a busy machine; work that grows with
+	// the square of these files would take hours.
+	if d := time.Since(start); d > 5*time.Minute {
 		t.Errorf("took %v", d)
 	}
 }
