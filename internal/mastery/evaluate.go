@@ -21,6 +21,7 @@ type Piece struct {
 	Withdrawn bool
 	Hits      []Hit  // shared: not to be changed
 	Grade     string // for sentences, as is Why
+	Credits   *float64
 	Why       string // it was withdrawn
 }
 

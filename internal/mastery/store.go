@@ -279,7 +279,7 @@ func (r *reading) row(raw [][]byte) {
 			credits: number(raw[7]), results: slices.Clone(raw[8])}
 		r.missing = append(r.missing, missing{len(r.pieces), string(r.key), said})
 	}
-	p.Of, p.Grade, p.Hits = said.of, said.grade, said.hits
+	p.Of, p.Grade, p.Credits, p.Hits = said.of, said.grade, said.credits, said.hits
 	r.pieces = append(r.pieces, p)
 }
 
