@@ -30,7 +30,7 @@ var house = strings.Fields(`
 	migrations internal/pg internal/postgres internal/pgtest
 	internal/audit internal/shelves internal/once internal/event internal/bulk
 	internal/institution internal/learner internal/framework internal/course
-	internal/achievement internal/assertion internal/mastery
+	internal/achievement internal/assertion internal/mastery internal/program
 	internal/keyring internal/credential internal/record internal/trust internal/verify
 	internal/exchange internal/jobs internal/demo internal/testbed
 	internal/rest

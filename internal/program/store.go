@@ -1,0 +1,235 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/course"
+	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/pg"
+)
+
+const columns = `p.id, p.code, v.version, v.effective_on, v.definition, v.recorded_at, v.recorded_by, p.retired_at`
+
+const versions = `program p
+	join program_version v on v.institution_id = p.institution_id and v.program_id = p.id`
+
+func insert(ctx context.Context, tx pgx.Tx, who access.Actor, p Program) error {
+	_, err := tx.Exec(ctx, `
+		insert into program (institution_id, id, code, version, created_at, updated_at)
+		values (@institution, @id, @code, 1, @now, @now)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "id": p.ID, "code": p.Code, "now": p.RecordedAt})
+	if pg.Constraint(err) == "program_code_once" {
+		return &fault.Error{Kind: fault.Conflict, Field: "code", Rule: "code-once", Message: "Another program has this code."}
+	}
+	if err != nil {
+		return err
+	}
+	return insertVersion(ctx, tx, who, p)
+}
+
+func insertVersion(ctx context.Context, tx pgx.Tx, who access.Actor, p Program) error {
+	_, err := tx.Exec(ctx, `
+		with latest as (
+			update program set version = @version, updated_at = @now where institution_id = @institution and id = @id)
+		insert into program_version (institution_id, program_id, version, definition, effective_on, recorded_at, recorded_by)
+		values (@institution, @id, @version, @definition, @on, @now, @by)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "id": p.ID, "version": p.Version, "definition": p.Definition, "on": p.EffectiveOn,
+			"now": p.RecordedAt, "by": p.RecordedBy})
+	return err
+}
+
+func retire(ctx context.Context, tx pgx.Tx, who access.Actor, p Program, now time.Time) error {
+	_, err := tx.Exec(ctx, `update program set retired_at = @now, updated_at = @now where institution_id = @institution and id = @id`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "id": p.ID, "now": now})
+	return err
+}
+
+// find is a program by id or code in its latest version.
+func find(ctx context.Context, tx pgx.Tx, who access.Actor, name, lock string) (Program, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from `+versions+` and v.version = p.version
+		where p.institution_id = @institution and (p.id = @name or p.code = @name)
+		order by p.id <> @name
+		limit 1`+lock,
+		pgx.NamedArgs{"institution": who.InstitutionID, "name": name})
+	p, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Program])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return p, fault.Missing("program")
+	}
+	return p, err
+}
+
+func list(ctx context.Context, tx pgx.Tx, who access.Actor, f Filter, after cursor, limit int) ([]Program, error) {
+	var text *string
+	if f.Text != nil {
+		t := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(*f.Text) + "%"
+		text = &t
+	}
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from `+versions+` and v.version = p.version
+		where p.institution_id = @institution and (p.code collate "C", p.id) > (@code, @id)
+		  and (@retired or p.retired_at is null)
+		  and (@text::text is null or p.code ilike @text or v.definition ->> 'title' ilike @text)
+		order by p.code collate "C", p.id
+		limit @limit`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "code": after.Code, "id": after.ID, "retired": f.Retired, "text": text, "limit": limit})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Program])
+}
+
+// versionsOf are all versions of programs, the newest first.
+func versionsOf(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Program, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from `+versions+`
+		where p.institution_id = @institution and p.id = any(@ids)
+		order by p.id, v.version desc`, pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Program])
+}
+
+// inForce is the version that holds on a day: the latest whose day has begun, or
+// the first.
+func inForce(all []Program, on day.Date) Program {
+	var out Program
+	for _, p := range all { // the newest first
+		if out = p; !p.EffectiveOn.After(on) {
+			return p
+		}
+	}
+	return out
+}
+
+// strangers are those of the ids that name nothing here.
+func strangers(ctx context.Context, tx pgx.Tx, who access.Actor, items, courses, badges []string) ([]string, error) {
+	rows, _ := tx.Query(ctx, `
+		select n from unnest(@items::text[]) n where not exists (select from framework_item where institution_id = @institution and id = n)
+		union all
+		select n from unnest(@courses::text[]) n where not exists (select from course where institution_id = @institution and id = n)
+		union all
+		select n from unnest(@badges::text[]) n where not exists (select from achievement where institution_id = @institution and id = n)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "items": items, "courses": courses, "badges": badges})
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+func putEnrollment(ctx context.Context, tx pgx.Tx, who access.Actor, e Enrollment) error {
+	_, err := tx.Exec(ctx, `
+		insert into program_enrollment (institution_id, program_id, learner_id, version, enrolled_on, ended_on, recorded_at, recorded_by)
+		values (@institution, @program, @learner, @version, @on, @ended, @now, @by)
+		on conflict (institution_id, program_id, learner_id) do update
+			set version = excluded.version, enrolled_on = excluded.enrolled_on, ended_on = excluded.ended_on, recorded_at = excluded.recorded_at, recorded_by = excluded.recorded_by`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "program": e.ProgramID, "learner": e.LearnerID, "version": e.Version, "on": e.EnrolledOn,
+			"ended": e.EndedOn, "now": e.RecordedAt, "by": e.RecordedBy})
+	return err
+}
+
+const enrollmentColumns = `program_id, learner_id, version, enrolled_on, ended_on, recorded_at, recorded_by`
+
+func enrollments(ctx context.Context, tx pgx.Tx, who access.Actor, learners []learner.ID) ([]Enrollment, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+enrollmentColumns+`
+		from program_enrollment
+		where institution_id = @institution and learner_id = any(@learners) and (@only::text is null or learner_id = @only)
+		order by learner_id, enrolled_on, program_id`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "learners": learners, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Enrollment])
+}
+
+// enrolled are the learners who are enrolled on a day, by id, with the version
+// that they are held to.
+func enrolled(ctx context.Context, tx pgx.Tx, who access.Actor, p ID, on day.Date) ([]Enrollment, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+enrollmentColumns+`
+		from program_enrollment
+		where institution_id = @institution and program_id = @program and enrolled_on <= @on and (ended_on is null or ended_on >= @on)
+		  and (@only::text is null or learner_id = @only)
+		order by learner_id`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "program": p, "on": on, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Enrollment])
+}
+
+const equivalencyColumns = `id, learner_id, ground, given, instead, reason, effective_on, approved_by, recorded_at, withdrawn_at`
+
+func insertEquivalency(ctx context.Context, tx pgx.Tx, who access.Actor, e Equivalency) error {
+	_, err := tx.Exec(ctx, `
+		insert into program_equivalency (institution_id, id, learner_id, ground, given, instead, reason, effective_on, approved_by, recorded_at)
+		values (@institution, @id, @learner, @ground, @given, @instead, @reason, @on, @by, @now)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "id": e.ID, "learner": e.LearnerID, "ground": e.Ground, "given": e.Given, "instead": e.Instead,
+			"reason": e.Reason, "on": e.EffectiveOn, "by": e.ApprovedBy, "now": e.RecordedAt})
+	return err
+}
+
+func withdrawEquivalency(ctx context.Context, tx pgx.Tx, who access.Actor, e EquivalencyID, now time.Time) error {
+	_, err := tx.Exec(ctx, `update program_equivalency set withdrawn_at = @now where institution_id = @institution and id = @id and withdrawn_at is null`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "id": e, "now": now})
+	return err
+}
+
+func findEquivalency(ctx context.Context, tx pgx.Tx, who access.Actor, e EquivalencyID) (Equivalency, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+equivalencyColumns+` from program_equivalency
+		where institution_id = @institution and id = @id and (@only::text is null or learner_id is null or learner_id = @only)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "id": e, "only": who.OnlyLearner()})
+	out, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Equivalency])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return out, fault.Missing("equivalency")
+	}
+	return out, err
+}
+
+// equivalencies are those that hold for everybody or for one of the learners on
+// a day, as known at a moment.
+func equivalencies(ctx context.Context, tx pgx.Tx, who access.Actor, learners []learner.ID, on day.Date, known time.Time) ([]Equivalency, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+equivalencyColumns+`
+		from program_equivalency
+		where institution_id = @institution and (learner_id is null or learner_id = any(@learners))
+		  and (@only::text is null or learner_id is null or learner_id = @only)
+		  and effective_on <= @on and recorded_at <= @known and (withdrawn_at is null or withdrawn_at > @known)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "learners": learners, "on": on, "known": known, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Equivalency])
+}
+
+func listEquivalencies(ctx context.Context, tx pgx.Tx, who access.Actor, of *learner.ID, after EquivalencyID, limit int) ([]Equivalency, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+equivalencyColumns+`
+		from program_equivalency
+		where institution_id = @institution and id > @after and (@learner::text is null or learner_id = @learner)
+		  and (@only::text is null or learner_id is null or learner_id = @only)
+		order by id
+		limit @limit`, pgx.NamedArgs{"institution": who.InstitutionID, "after": after, "learner": of, "limit": limit, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Equivalency])
+}
+
+// completion is an achievement that is the completion of a course, and what the
+// course is worth.
+type completion struct {
+	ID       achievement.ID
+	Version  int
+	CourseID course.ID
+	Credits  float64
+}
+
+// completions are the completions of courses.
+func completions(ctx context.Context, tx pgx.Tx, who access.Actor) (map[achievement.ID]completion, error) {
+	rows, _ := tx.Query(ctx, `
+		select a.id, a.version, a.course_id, coalesce(c.credits, 0)::float8 as credits
+		from achievement a
+		join course c on c.institution_id = a.institution_id and c.id = a.course_id
+		where a.institution_id = @institution`, pgx.NamedArgs{"institution": who.InstitutionID})
+	all := map[achievement.ID]completion{}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[completion])
+	for _, c := range found {
+		all[c.ID] = c
+	}
+	return all, err
+}
