@@ -291,7 +291,8 @@ func (e *Evaluator) bring(l line) int32 {
 
 func (e *Evaluator) leaf(n, award, at int32) {
 	r := &e.results[n]
-	met := at >= 0 && e.p.scale.reaches(e.awards[award].Grade, e.p.nodes[n].Grade)
+	a := &e.awards[award]
+	met := at >= 0 && (a.Planned && a.Grade == "" || e.p.scale.reaches(a.Grade, e.p.nodes[n].Grade))
 	if r.award >= 0 {
 		old, now := &e.awards[r.award], &e.awards[award]
 		if r.status == Met && !met || (r.status == Met) == met && !earlier(now, old) {

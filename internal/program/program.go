@@ -205,6 +205,9 @@ func (c *checker) walk(r *Requirement, at, above string, depth int) *fault.Error
 }
 
 func (c *checker) one(r *Requirement) *fault.Error {
+	if !slices.Contains([]string{All, Any, Credits, Competency, Course, Achievement}, r.Kind) {
+		return fault.At("kind", "kind", "%q is no kind of requirement: use all, any, credits, competency, course or achievement.", r.Kind)
+	}
 	targets := 0
 	for _, id := range []string{string(r.CompetencyID), string(r.CourseID), string(r.AchievementID)} {
 		if id != "" {
@@ -240,9 +243,6 @@ func (c *checker) one(r *Requirement) *fault.Error {
 		return fault.At("grade", "grade-known", "%q is no grade of this program's scale.", r.Grade)
 	case len(r.After) > maxAfter:
 		return fault.At("after", "too-many", "A requirement comes after at most %d others.", maxAfter)
-	}
-	if !slices.Contains([]string{All, Any, Credits, Competency, Course, Achievement}, r.Kind) {
-		return fault.At("kind", "kind", "%q is no kind of requirement: use all, any, credits, competency, course or achievement.", r.Kind)
 	}
 	return nil
 }

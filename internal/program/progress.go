@@ -29,7 +29,7 @@ type Ask struct {
 type WhatIf struct {
 	Courses      []string // ids or codes
 	Achievements []string // ids or references
-	Grade        string   // that all of it is passed with; none unless said
+	Grade        string   // that all of it is passed with; whatever is asked for unless said
 }
 
 const maxPlanned = 50

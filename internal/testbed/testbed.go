@@ -26,6 +26,7 @@ import (
 	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/pgtest"
+	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
@@ -45,6 +46,7 @@ type Bed struct {
 	Achievements *achievement.Service
 	Assertions   *assertion.Service
 	Mastery      *mastery.Service
+	Programs     *program.Service
 	Keys         *keyring.Service
 	Credentials  *credential.Service
 	Records      *record.Service
@@ -109,6 +111,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Achievements = &achievement.Service{DB: db, Now: now, NewID: id.New}
 	b.Assertions = &assertion.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox}
 	b.Mastery = &mastery.Service{DB: db, Now: now, NewID: id.New, Frameworks: b.Frameworks}
+	b.Programs = &program.Service{DB: db, Now: now, NewID: id.New, Mastery: b.Mastery, Assertions: b.Assertions}
 	b.Keys = &keyring.Service{DB: db, Now: now, NewID: id.New, Master: master}
 	b.Credentials = &credential.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Origin: Origin}
 	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials}
