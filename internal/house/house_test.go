@@ -35,7 +35,7 @@ var house = strings.Fields(`
 	internal/exchange internal/jobs internal/demo internal/testbed
 	internal/rest
 	schema graph/model graph/plan graph/gen graph/generate graph/graphiql graph
-	cmd/testamur
+	internal/benchgraph cmd/testamur
 	internal/house
 `)
 
