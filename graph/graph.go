@@ -53,7 +53,7 @@ const (
 
 // NewHandler serves /graphql.
 func NewHandler(c Config) http.Handler {
-	return newHandler(c, func(g gen.Config) graphql.ExecutableSchema { return gen.NewPlannedSchema(g, maxCached) })
+	return newHandler(c, func(g gen.Config) graphql.ExecutableSchema { return gen.NewPlannedSchema(g, maxCached, shared) })
 }
 
 func newHandler(c Config, schema func(gen.Config) graphql.ExecutableSchema) http.Handler {

@@ -81,8 +81,10 @@ func (b *batch[K, V]) run(ctx context.Context, keys []K, fetch func(context.Cont
 
 // seen is which ids were seen together in a request.
 type seen[K comparable] struct {
-	mu       sync.Mutex
-	together map[K][][]K
+	mu    sync.Mutex
+	lists [][]K
+	first map[K]int   // the list that an id was seen in first
+	more  map[K][]int // and the others
 }
 
 // add notes ids that stand in one list.
@@ -92,25 +94,41 @@ func (s *seen[K]) add(ids []K) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.together == nil {
-		s.together = map[K][][]K{}
+	if s.first == nil {
+		s.first = make(map[K]int, len(ids))
 	}
-	once := make(map[K]bool, len(ids))
-	var list []K
+	n, list := len(s.lists), make([]K, 0, len(ids))
 	for _, id := range ids {
-		if !once[id] {
-			once[id] = true
-			list = append(list, id)
+		at, ok := s.first[id]
+		if !ok {
+			s.first[id] = n
+		} else if at == n || slices.Contains(s.more[id], n) {
+			continue // twice in this list
+		} else {
+			if s.more == nil {
+				s.more = map[K][]int{}
+			}
+			s.more[id] = append(s.more[id], n)
 		}
+		list = append(list, id)
 	}
-	for _, id := range list {
-		s.together[id] = append(s.together[id], list)
-	}
+	s.lists = append(s.lists, list)
 }
 
 // with are the ids that were seen together with this one.
 func (s *seen[K]) with(id K) []K {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Concat(s.together[id]...)
+	at, ok := s.first[id]
+	if !ok {
+		return nil
+	}
+	if len(s.more[id]) == 0 {
+		return s.lists[at]
+	}
+	all := slices.Clone(s.lists[at])
+	for _, n := range s.more[id] {
+		all = append(all, s.lists[n]...)
+	}
+	return all
 }

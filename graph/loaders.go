@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"sync"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"github.com/testamur/testamur/graph/model"
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/achievement"
@@ -25,7 +27,7 @@ import (
 type loaders struct {
 	who         access.Actor
 	seen        kinds
-	definitions sync.Map // of achievement.Pin to *model.AchievementDefinition
+	definitions *definitions
 
 	institution       *loader[struct{}, *institution.Institution]
 	learner           *loader[learner.ID, *learner.Learner]
@@ -94,7 +96,7 @@ type kinds struct {
 }
 
 func (r *Resolver) newLoaders(who access.Actor) *loaders {
-	l := &loaders{who: who}
+	l := &loaders{who: who, definitions: &r.definitions}
 	k := &l.seen
 	l.institution = newLoader(func(struct{}) []struct{} { return nil }, func(ctx context.Context, _ []struct{}) (map[struct{}]*institution.Institution, error) {
 		in, err := r.Institutions.Find(ctx, who)
@@ -149,14 +151,43 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	return l
 }
 
-// definition is a version as GraphQL has it, made once for all its awards.
+// definition is a version as GraphQL has it, made once for all who ask: a
+// version never changes.
 func (l *loaders) definition(p achievement.Pin, d achievement.Definition) (*model.AchievementDefinition, error) {
-	if known, ok := l.definitions.Load(p); ok {
-		return known.(*model.AchievementDefinition), nil
+	return l.definitions.of(l.who.InstitutionID, p, d)
+}
+
+// definitions are versions as GraphQL has them. The zero value is ready.
+type definitions struct {
+	mu    sync.Mutex
+	known *simplelru.LRU[definitionKey, *model.AchievementDefinition]
+}
+
+type definitionKey struct {
+	institution string
+	pin         achievement.Pin
+}
+
+// keptDefinitions is how many are kept; one is a few kilobytes.
+const keptDefinitions = 5_000
+
+func (k *definitions) of(institution string, p achievement.Pin, d achievement.Definition) (*model.AchievementDefinition, error) {
+	key := definitionKey{institution, p}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.known == nil {
+		known, err := simplelru.NewLRU[definitionKey, *model.AchievementDefinition](keptDefinitions, nil)
+		if err != nil {
+			return nil, err
+		}
+		k.known = known
+	}
+	if made, ok := k.known.Get(key); ok {
+		return made, nil
 	}
 	made, err := definition(d)
 	if err == nil {
-		l.definitions.Store(p, made)
+		k.known.Add(key, made)
 	}
 	return made, err
 }

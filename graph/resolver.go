@@ -36,6 +36,9 @@ type Resolver struct {
 	Exchange     *exchange.Service
 	Audit        *audit.Service
 	Log          *slog.Logger
+
+	definitions definitions
+	fragments   fragments
 }
 
 // origin is the origin that ids begin with.

@@ -67,6 +67,7 @@ func (t overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphE
 		var end func()
 		limited, end = t.resolver.Audit.View(limited, actor(limited))
 		defer end()
+		limited = t.resolver.fragments.with(limited, actor(limited))
 	}
 	responses, ctx := exec.DispatchOperation(limited, op)
 	a := responses(ctx)

@@ -33,9 +33,9 @@ import (
 
 // NewPlannedSchema is the schema of NewExecutableSchema, whose queries are
 // answered by the writers below as far as they can be planned. It keeps the
-// plans of as many operations.
-func NewPlannedSchema(cfg Config, plans int) graphql.ExecutableSchema {
-	return &plannedSchema{NewExecutableSchema(cfg).(*executableSchema), plan.NewCache(plans)}
+// plans of as many operations, and the JSON of closed values of shared types.
+func NewPlannedSchema(cfg Config, plans int, shared plan.Shared) graphql.ExecutableSchema {
+	return &plannedSchema{NewExecutableSchema(cfg).(*executableSchema), plan.NewCache(plans, shared)}
 }
 
 type plannedSchema struct {
@@ -1142,29 +1142,33 @@ func (x *writing) field_Assertion_learner(f *plan.Field, obj *assertion.Assertio
 func (x *writing) field_Assertion_achievement(f *plan.Field, obj *assertion.Assertion) bool {
 	x.Into(f)
 	defer x.Out()
-	v, err := func() (v *achievement.Achievement, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.Assertion().Achievement(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
+	return x.Kept(f, obj.AchievementID, func() bool {
+		v, err := func() (v *achievement.Achievement, err error) {
+			defer x.Guard(&err)
+			ctx := x.Ctx
+			return x.Resolvers.Assertion().Achievement(ctx, obj)
+		}()
+		if err != nil {
+			return x.Fail(err)
+		}
+		return x.writeNAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
+	})
 }
 
 func (x *writing) field_Assertion_achievementVersion(f *plan.Field, obj *assertion.Assertion) bool {
 	x.Into(f)
 	defer x.Out()
-	v, err := func() (v *achievement.Version, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.Assertion().AchievementVersion(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNAchievementVersion2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐVersion(f, v)
+	return x.Kept(f, obj.Pin(), func() bool {
+		v, err := func() (v *achievement.Version, err error) {
+			defer x.Guard(&err)
+			ctx := x.Ctx
+			return x.Resolvers.Assertion().AchievementVersion(ctx, obj)
+		}()
+		if err != nil {
+			return x.Fail(err)
+		}
+		return x.writeNAchievementVersion2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐVersion(f, v)
+	})
 }
 
 func (x *writing) field_Assertion_competencies(f *plan.Field, obj *assertion.Assertion) bool {

@@ -67,7 +67,7 @@ func (writers) GenerateCode(all *codegen.Data) error {
 	return templates.Render(templates.Options{
 		PackageName: all.Config.Exec.Package, Template: template, Filename: filepath.Join(all.Config.Exec.Dir(), "writers.generated.go"),
 		Data: d, GeneratedHeader: true, Packages: all.Config.Packages,
-		Funcs: map[string]any{"writeFunc": writeFunc, "leaf": leaf, "known": known, "fieldsOf": fieldsOf}})
+		Funcs: map[string]any{"writeFunc": writeFunc, "leaf": leaf, "known": known, "fieldsOf": fieldsOf, "keyed": keyed}})
 }
 
 // reach adds an object and all that its fields lead to.
@@ -86,6 +86,16 @@ func (d *data) reach(o *codegen.Object) error {
 	}
 	return nil
 }
+
+// keys are what names the value of a field before it is resolved: the fields
+// that lead from what belongs to somebody to what is shared.
+var keys = map[string]string{
+	"Assertion.achievement":        "obj.AchievementID",
+	"Assertion.achievementVersion": "obj.Pin()",
+}
+
+// keyed is the key of a field's value; empty for one that is always resolved.
+func keyed(o *codegen.Object, f *codegen.Field) string { return keys[o.Name+"."+f.Name] }
 
 // fieldsOf are the fields of an object but for introspection, which is gqlgen's.
 func fieldsOf(o *codegen.Object) []*codegen.Field {

@@ -39,6 +39,9 @@ type Table struct {
 // Tables are the types of a schema by name.
 type Tables map[string]Table
 
+// Shared are the types whose values are the same for all who may read them.
+type Shared map[string]bool
+
 // Field is one field of the answer, merged from everywhere the query asks for
 // it.
 type Field struct {
@@ -47,6 +50,7 @@ type Field struct {
 	Key       []byte // "alias": as JSON
 	Collected graphql.CollectedField
 	Sub       Selections // what is asked of its value; nil for a leaf
+	Closed    bool       // whether all of its value is of shared types and depends on no variable
 	slot      int        // where its arguments are kept during an answer
 }
 
@@ -88,8 +92,8 @@ func (p *Plan) took(n int) { p.last.Store(int64(min(n, 4<<20))) }
 
 // Make plans a query. It declines, with false, what the writers do not know:
 // introspection, and answers that come in parts.
-func Make(o *graphql.OperationContext, schema *ast.Schema, tables Tables) (*Plan, bool) {
-	m := &maker{o: o, schema: schema, tables: tables}
+func Make(o *graphql.OperationContext, schema *ast.Schema, tables Tables, shared Shared) (*Plan, bool) {
+	m := &maker{o: o, schema: schema, tables: tables, shared: shared}
 	root := m.of(schema.Query.Name, o.Operation.SelectionSet)
 	if m.declined {
 		return nil, false
@@ -101,6 +105,7 @@ type maker struct {
 	o        *graphql.OperationContext
 	schema   *ast.Schema
 	tables   Tables
+	shared   Shared
 	slots    int
 	declined bool
 }
@@ -130,6 +135,7 @@ func (m *maker) of(name string, set ast.SelectionSet) []Field {
 				f.slot, m.slots = m.slots, m.slots+1
 			}
 			f.Sub = m.below(c)
+			f.Closed = m.closed(&f)
 		}
 		fields = append(fields, f)
 	}
@@ -149,8 +155,35 @@ func (m *maker) below(c graphql.CollectedField) Selections {
 	return all
 }
 
+// closed reports whether a value is the same whenever the field is asked of the
+// same object, by whoever may.
+func (m *maker) closed(f *Field) bool {
+	for _, a := range f.Collected.Arguments {
+		if variable(a.Value) {
+			return false
+		}
+	}
+	for _, s := range f.Sub {
+		if !m.shared[s.Type] {
+			return false
+		}
+		for i := range s.Fields {
+			if s.Fields[i].Index != Typename && !s.Fields[i].Closed {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func variable(v *ast.Value) bool {
+	return v != nil && (v.Kind == ast.Variable || slices.ContainsFunc(v.Children, func(c *ast.ChildValue) bool { return variable(c.Value) }))
+}
+
 // Cache keeps the plans of the documents that are asked again and again.
 type Cache struct {
+	shared Shared
+
 	mu    sync.Mutex
 	known *simplelru.LRU[key, *Plan]
 }
@@ -163,12 +196,12 @@ type key struct {
 }
 
 // NewCache keeps up to n plans.
-func NewCache(n int) *Cache {
+func NewCache(n int, shared Shared) *Cache {
 	known, err := simplelru.NewLRU[key, *Plan](n, nil)
 	if err != nil {
 		panic(err) // a size of nothing
 	}
-	return &Cache{known: known}
+	return &Cache{shared: shared, known: known}
 }
 
 // Of is the plan of the operation that a request runs; false when it is to be
@@ -181,7 +214,7 @@ func (c *Cache) Of(o *graphql.OperationContext, schema *ast.Schema, tables Table
 	if ok {
 		return p, p != nil
 	}
-	p, ok = Make(o, schema, tables)
+	p, ok = Make(o, schema, tables, c.shared)
 	c.mu.Lock()
 	c.known.Add(k, p)
 	c.mu.Unlock()

@@ -18,6 +18,9 @@ type Writer struct {
 	buf   []byte
 	steps []step // to the field being written, for the path of an error
 	args  []arguments
+
+	fragments Fragments // nil: none are kept
+	failed    int       // how often something went wrong
 }
 
 // step is one part of a path: a field, or a place in a list.
@@ -36,7 +39,8 @@ type arguments struct {
 
 // NewWriter writes the answer of a planned query.
 func NewWriter(ctx context.Context, o *graphql.OperationContext, p *Plan) *Writer {
-	return &Writer{Ctx: ctx, op: o, plan: p, buf: make([]byte, 0, p.room()), args: make([]arguments, p.slots)}
+	fragments, _ := ctx.Value(fragmentsKey{}).(Fragments)
+	return &Writer{Ctx: ctx, op: o, plan: p, buf: make([]byte, 0, p.room()), args: make([]arguments, p.slots), fragments: fragments}
 }
 
 // Done is what was written.
@@ -105,8 +109,10 @@ func (w *Writer) At(i int) { w.steps = append(w.steps, step{index: i}) }
 func (w *Writer) Out() { w.steps = w.steps[:len(w.steps)-1] }
 
 // context is the request's context with the path to where the writer stands, as
-// gqlgen's executor has it. It is made only when something went wrong.
+// gqlgen's executor has it. It is made when something went wrong, and for
+// arguments.
 func (w *Writer) context() context.Context {
+	w.failed++
 	ctx := w.Ctx
 	for i := range w.steps {
 		s := &w.steps[i]
@@ -151,6 +157,7 @@ func (w *Writer) Args(f *Field, read func(context.Context, map[string]any) (map[
 	if !a.known {
 		a.known = true
 		a.values, a.err = read(w.context(), f.Collected.ArgumentMap(w.op.Variables))
+		w.failed-- // nothing did
 	}
 	if a.err != nil {
 		w.op.Error(w.context(), a.err)

@@ -94,7 +94,14 @@ func (s *Service) View(ctx context.Context, who access.Actor) (context.Context, 
 // moment that the transaction sees; false outside of View, and for a caller who
 // may not know, such as a visitor.
 func Generation(ctx context.Context, tx pgx.Tx) (int64, bool) {
-	asked, ok := pg.Also(ctx, tx)
+	return counted(pg.Also(ctx, tx))
+}
+
+// Seen is the Generation of the moment that the context's view has begun; false
+// before its first read.
+func Seen(ctx context.Context) (int64, bool) { return counted(pg.Asked(ctx)) }
+
+func counted(asked string, ok bool) (int64, bool) {
 	if !ok || asked == "" {
 		return 0, false
 	}

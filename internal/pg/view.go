@@ -57,6 +57,17 @@ func Also(ctx context.Context, tx pgx.Tx) (string, bool) {
 	return v.asked, true
 }
 
+// Asked is Also for the moment that the context's view reads now; false before
+// its first read, after its end, and while another reader reads.
+func Asked(ctx context.Context) (string, bool) {
+	v := viewOf(ctx)
+	if v == nil || !v.mu.TryLock() {
+		return "", false
+	}
+	defer v.mu.Unlock()
+	return v.asked, v.tx != nil
+}
+
 // read runs fn in the view's transaction. One that a statement broke is given
 // up; the next read begins another.
 func (v *view) read(ctx context.Context, fn func(pgx.Tx) error) error {
