@@ -389,7 +389,7 @@ func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.A
 	return all[""], err
 }
 
-type pageQuery func(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) ([]row, error)
+type pageQuery func(ctx context.Context, tx pgx.Tx, narrow string, args pgx.NamedArgs) ([]row, error)
 
 // pages cuts one statement's rows, at most limit+1 for each key, into a page
 // for each key.
@@ -406,11 +406,12 @@ func pages[K ~string](ctx context.Context, s *Service, who access.Actor, keys []
 	if more {
 		on = &after.On
 	}
+	narrow := f.narrow(who.OnlyLearner(), on)
 	args := pgx.NamedArgs{"institution": who.InstitutionID, "only": who.OnlyLearner(), "term": f.Term, "from": f.AchievedFrom, "until": f.AchievedUntil,
 		"withdrawn": f.Withdrawn, "on": on, "id": after.ID, "limit": limit + 1, "keys": keys}
 	out := make(map[K]page.Connection[Assertion], len(keys))
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
-		rows, err := query(ctx, tx, args)
+		rows, err := query(ctx, tx, narrow, args)
 		byKey := map[K][]Assertion{}
 		for _, r := range rows {
 			byKey[K(r.Key)] = append(byKey[K(r.Key)], r.Assertion)

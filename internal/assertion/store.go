@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/learner"
@@ -118,16 +120,27 @@ func EarnedBy(ctx context.Context, tx pgx.Tx, who access.Actor, l learner.ID) ([
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
 }
 
-// filtered is the part of every page's statement that narrows and orders it.
-const filtered = `
-			  and (@only::text is null or learner_id = @only)
-			  and (@withdrawn or withdrawn_at is null)
-			  and (@term::text is null or term = @term)
-			  and (@from::date is null or achieved_on >= @from)
-			  and (@until::date is null or achieved_on <= @until)
-			  and (@on::date is null or achieved_on < @on or (achieved_on = @on and id > @id))
-			order by achieved_on desc, id
-			limit @limit`
+// narrow is what narrows and orders the statement of a page: only what is asked
+// for, so that each form has a plan of its own that the database can keep.
+func (f Filter) narrow(only *string, after *day.Date) string {
+	var b strings.Builder
+	for _, c := range []struct {
+		given bool
+		sql   string
+	}{
+		{only != nil, "learner_id = @only"},
+		{!f.Withdrawn, "withdrawn_at is null"},
+		{f.Term != nil, "term = @term"},
+		{f.AchievedFrom != nil, "achieved_on >= @from"},
+		{f.AchievedUntil != nil, "achieved_on <= @until"},
+		{after != nil, "(achieved_on < @on or (achieved_on = @on and id > @id))"},
+	} {
+		if c.given {
+			b.WriteString(" and " + c.sql)
+		}
+	}
+	return b.String() + " order by achieved_on desc, id limit @limit"
+}
 
 // row is an assertion with the key of the page it belongs to.
 type row struct {
@@ -137,35 +150,35 @@ type row struct {
 
 // perKey is the statement of a page for each of @keys; the condition says which
 // assertions belong to the key k.id.
-func perKey(condition string) string {
+func perKey(condition, narrow string) string {
 	return `
 		select k.id as key, ` + columns + `
 		from unnest(@keys::text[]) as k (id)
 		cross join lateral (
 			select * from assertion
-			where institution_id = @institution and ` + condition + filtered + `) as a
+			where institution_id = @institution and ` + condition + narrow + `) as a
 		order by k.id, a.achieved_on desc, a.id`
 }
 
-func ofLearners(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) ([]row, error) {
-	rows, _ := tx.Query(ctx, perKey(`learner_id = k.id`), args)
+func ofLearners(ctx context.Context, tx pgx.Tx, narrow string, args pgx.NamedArgs) ([]row, error) {
+	rows, _ := tx.Query(ctx, perKey(`learner_id = k.id`, narrow), args)
 	return pgx.CollectRows(rows, pgx.RowToStructByName[row])
 }
 
-func ofAchievements(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) ([]row, error) {
-	rows, _ := tx.Query(ctx, perKey(`achievement_id = k.id`), args)
+func ofAchievements(ctx context.Context, tx pgx.Tx, narrow string, args pgx.NamedArgs) ([]row, error) {
+	rows, _ := tx.Query(ctx, perKey(`achievement_id = k.id`, narrow), args)
 	return pgx.CollectRows(rows, pgx.RowToStructByName[row])
 }
 
-func ofItems(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) ([]row, error) {
+func ofItems(ctx context.Context, tx pgx.Tx, narrow string, args pgx.NamedArgs) ([]row, error) {
 	rows, _ := tx.Query(ctx, perKey(`achievement_id in (
-				select l.achievement_id from achievement_alignment l where l.institution_id = @institution and l.item_id = k.id)`), args)
+				select l.achievement_id from achievement_alignment l where l.institution_id = @institution and l.item_id = k.id)`, narrow), args)
 	return pgx.CollectRows(rows, pgx.RowToStructByName[row])
 }
 
-func everyone(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) ([]row, error) {
+func everyone(ctx context.Context, tx pgx.Tx, narrow string, args pgx.NamedArgs) ([]row, error) {
 	rows, _ := tx.Query(ctx, `
 		select '' as key, `+columns+`
-		from (select * from assertion where institution_id = @institution`+filtered+`) as a`, args)
+		from (select * from assertion where institution_id = @institution`+narrow+`) as a`, args)
 	return pgx.CollectRows(rows, pgx.RowToStructByName[row])
 }

@@ -42,8 +42,8 @@ select json_build_object('data', json_build_object('learner', json_build_object(
 					'fullStatement', i.full_statement, 'abbreviatedStatement', i.abbreviated_statement, 'humanCodingScheme', i.human_coding_scheme)) order by g.position), '[]')
 				from achievement_alignment g join framework_item i on i.institution_id = g.institution_id and i.id = g.item_id
 				where g.institution_id = a.institution_id and g.achievement_id = a.achievement_id)))
-		order by a.achieved_on desc, a.id desc), '[]')
-	from (select * from assertion where institution_id = $1 and learner_id = l.id and withdrawn_at is null order by achieved_on desc, id desc limit 100) as a
+		order by a.achieved_on desc, a.id), '[]')
+	from (select * from assertion where institution_id = $1 and learner_id = l.id and withdrawn_at is null order by achieved_on desc, id limit 100) as a
 	join achievement h on h.institution_id = a.institution_id and h.id = a.achievement_id
 	join achievement_version c on c.institution_id = h.institution_id and c.achievement_id = h.id and c.version = h.version
 	join achievement_version p on p.institution_id = a.institution_id and p.achievement_id = a.achievement_id and p.version = a.achievement_version)))))::text
@@ -164,7 +164,7 @@ func (b *bare) picture(w http.ResponseWriter, r *http.Request) {
 	batch := &pgx.Batch{}
 	batch.Queue("select display_name from learner where institution_id = $1 and id = $2", b.institution, id)
 	batch.Queue(`select id, achieved_on::text, term, grade, achievement_id, results from assertion
-		where institution_id = $1 and learner_id = $2 and withdrawn_at is null order by achieved_on desc, id desc limit 100`, b.institution, id)
+		where institution_id = $1 and learner_id = $2 and withdrawn_at is null order by achieved_on desc, id limit 100`, b.institution, id)
 	all := b.pool.SendBatch(ctx, batch)
 	defer all.Close()
 	var name string
