@@ -6,7 +6,8 @@ DATA ?=
 # A test's database server: the folder of PostgreSQL's programs, found or obtained.
 POSTGRES = $(shell bin/testamur obtain)
 
-.PHONY: demo test bench lint generate build
+
+.PHONY: demo test bench bench-graphql lint generate build
 
 build:
 	$(GO) build -o bin/testamur ./cmd/testamur
@@ -20,6 +21,10 @@ test: build
 
 bench: build
 	@TESTAMUR_POSTGRES_BIN="$(POSTGRES)" $(GO) test -run '^$$' -bench . -benchtime 1s ./... | grep -v 'no test files'
+
+# The GraphQL API beside bare handlers, over 100,000 learners; the data is made once.
+bench-graphql: build
+	@$(GO) run ./internal/benchgraph -postgres "$(POSTGRES)"
 
 lint: build
 	@.ci/lint

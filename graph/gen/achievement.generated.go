@@ -432,7 +432,7 @@ func (ec *executionContext) _AchievementConnection_edges(ctx context.Context, fi
 			return ec.fieldContext_AchievementConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[achievement.Achievement]) graphql.Marshaler {
@@ -446,7 +446,7 @@ func (ec *executionContext) fieldContext_AchievementConnection_edges(_ context.C
 	fc = &graphql.FieldContext{
 		Object:     "AchievementConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_AchievementEdge(ctx, field)

@@ -702,7 +702,7 @@ func (ec *executionContext) _AssertionConnection_edges(ctx context.Context, fiel
 			return ec.fieldContext_AssertionConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[assertion.Assertion]) graphql.Marshaler {
@@ -716,7 +716,7 @@ func (ec *executionContext) fieldContext_AssertionConnection_edges(_ context.Con
 	fc = &graphql.FieldContext{
 		Object:     "AssertionConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_AssertionEdge(ctx, field)

@@ -203,7 +203,7 @@ func (ec *executionContext) _AuditLineConnection_edges(ctx context.Context, fiel
 			return ec.fieldContext_AuditLineConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[audit.Line]) graphql.Marshaler {
@@ -217,7 +217,7 @@ func (ec *executionContext) fieldContext_AuditLineConnection_edges(_ context.Con
 	fc = &graphql.FieldContext{
 		Object:     "AuditLineConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_AuditLineEdge(ctx, field)

@@ -419,7 +419,7 @@ func (ec *executionContext) _CourseConnection_edges(ctx context.Context, field g
 			return ec.fieldContext_CourseConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[course.Course]) graphql.Marshaler {
@@ -433,7 +433,7 @@ func (ec *executionContext) fieldContext_CourseConnection_edges(_ context.Contex
 	fc = &graphql.FieldContext{
 		Object:     "CourseConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_CourseEdge(ctx, field)

@@ -569,7 +569,7 @@ func (ec *executionContext) _JobConnection_edges(ctx context.Context, field grap
 			return ec.fieldContext_JobConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[exchange.Job]) graphql.Marshaler {
@@ -583,7 +583,7 @@ func (ec *executionContext) fieldContext_JobConnection_edges(_ context.Context, 
 	fc = &graphql.FieldContext{
 		Object:     "JobConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_JobEdge(ctx, field)
@@ -904,7 +904,7 @@ func (ec *executionContext) _RowOutcomeConnection_edges(ctx context.Context, fie
 			return ec.fieldContext_RowOutcomeConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[exchange.Outcome]) graphql.Marshaler {
@@ -918,7 +918,7 @@ func (ec *executionContext) fieldContext_RowOutcomeConnection_edges(_ context.Co
 	fc = &graphql.FieldContext{
 		Object:     "RowOutcomeConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_RowOutcomeEdge(ctx, field)

@@ -935,7 +935,7 @@ func (ec *executionContext) _AssociationChangeConnection_edges(ctx context.Conte
 			return ec.fieldContext_AssociationChangeConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[framework.LinkChange]) graphql.Marshaler {
@@ -949,7 +949,7 @@ func (ec *executionContext) fieldContext_AssociationChangeConnection_edges(_ con
 	fc = &graphql.FieldContext{
 		Object:     "AssociationChangeConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_AssociationChangeEdge(ctx, field)
@@ -2108,7 +2108,7 @@ func (ec *executionContext) _CompetencyChangeConnection_edges(ctx context.Contex
 			return ec.fieldContext_CompetencyChangeConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[framework.ItemChange]) graphql.Marshaler {
@@ -2122,7 +2122,7 @@ func (ec *executionContext) fieldContext_CompetencyChangeConnection_edges(_ cont
 	fc = &graphql.FieldContext{
 		Object:     "CompetencyChangeConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_CompetencyChangeEdge(ctx, field)
@@ -2259,7 +2259,7 @@ func (ec *executionContext) _CompetencyConnection_edges(ctx context.Context, fie
 			return ec.fieldContext_CompetencyConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[framework.Item]) graphql.Marshaler {
@@ -2273,7 +2273,7 @@ func (ec *executionContext) fieldContext_CompetencyConnection_edges(_ context.Co
 	fc = &graphql.FieldContext{
 		Object:     "CompetencyConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_CompetencyEdge(ctx, field)
@@ -2589,7 +2589,7 @@ func (ec *executionContext) _CoverageRowConnection_edges(ctx context.Context, fi
 			return ec.fieldContext_CoverageRowConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[course.Row]) graphql.Marshaler {
@@ -2603,7 +2603,7 @@ func (ec *executionContext) fieldContext_CoverageRowConnection_edges(_ context.C
 	fc = &graphql.FieldContext{
 		Object:     "CoverageRowConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_CoverageRowEdge(ctx, field)
@@ -3190,7 +3190,7 @@ func (ec *executionContext) _CrosswalkConnection_edges(ctx context.Context, fiel
 			return ec.fieldContext_CrosswalkConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[framework.Crosswalk]) graphql.Marshaler {
@@ -3204,7 +3204,7 @@ func (ec *executionContext) fieldContext_CrosswalkConnection_edges(_ context.Con
 	fc = &graphql.FieldContext{
 		Object:     "CrosswalkConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_CrosswalkEdge(ctx, field)
@@ -4438,7 +4438,7 @@ func (ec *executionContext) _FrameworkConnection_edges(ctx context.Context, fiel
 			return ec.fieldContext_FrameworkConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[framework.Framework]) graphql.Marshaler {
@@ -4452,7 +4452,7 @@ func (ec *executionContext) fieldContext_FrameworkConnection_edges(_ context.Con
 	fc = &graphql.FieldContext{
 		Object:     "FrameworkConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_FrameworkEdge(ctx, field)
@@ -5042,7 +5042,7 @@ func (ec *executionContext) _FrameworkVersionConnection_edges(ctx context.Contex
 			return ec.fieldContext_FrameworkVersionConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[framework.Version]) graphql.Marshaler {
@@ -5056,7 +5056,7 @@ func (ec *executionContext) fieldContext_FrameworkVersionConnection_edges(_ cont
 	fc = &graphql.FieldContext{
 		Object:     "FrameworkVersionConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_FrameworkVersionEdge(ctx, field)

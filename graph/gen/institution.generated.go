@@ -454,7 +454,7 @@ func (ec *executionContext) _ApiClientConnection_edges(ctx context.Context, fiel
 			return ec.fieldContext_ApiClientConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[institution.Client]) graphql.Marshaler {
@@ -468,7 +468,7 @@ func (ec *executionContext) fieldContext_ApiClientConnection_edges(_ context.Con
 	fc = &graphql.FieldContext{
 		Object:     "ApiClientConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_ApiClientEdge(ctx, field)
@@ -1918,7 +1918,7 @@ func (ec *executionContext) _StaffConnection_edges(ctx context.Context, field gr
 			return ec.fieldContext_StaffConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[institution.Staff]) graphql.Marshaler {
@@ -1932,7 +1932,7 @@ func (ec *executionContext) fieldContext_StaffConnection_edges(_ context.Context
 	fc = &graphql.FieldContext{
 		Object:     "StaffConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_StaffEdge(ctx, field)

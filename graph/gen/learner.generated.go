@@ -756,7 +756,7 @@ func (ec *executionContext) _LearnerConnection_edges(ctx context.Context, field 
 			return ec.fieldContext_LearnerConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[learner.Learner]) graphql.Marshaler {
@@ -770,7 +770,7 @@ func (ec *executionContext) fieldContext_LearnerConnection_edges(_ context.Conte
 	fc = &graphql.FieldContext{
 		Object:     "LearnerConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_LearnerEdge(ctx, field)

@@ -430,7 +430,7 @@ func (ec *executionContext) _RecordConnection_edges(ctx context.Context, field g
 			return ec.fieldContext_RecordConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[record.Record]) graphql.Marshaler {
@@ -444,7 +444,7 @@ func (ec *executionContext) fieldContext_RecordConnection_edges(_ context.Contex
 	fc = &graphql.FieldContext{
 		Object:     "RecordConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_RecordEdge(ctx, field)

@@ -330,7 +330,7 @@ func (ec *executionContext) _KnownIssuerConnection_edges(ctx context.Context, fi
 			return ec.fieldContext_KnownIssuerConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[trust.Issuer]) graphql.Marshaler {
@@ -344,7 +344,7 @@ func (ec *executionContext) fieldContext_KnownIssuerConnection_edges(_ context.C
 	fc = &graphql.FieldContext{
 		Object:     "KnownIssuerConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_KnownIssuerEdge(ctx, field)

@@ -379,7 +379,7 @@ func (x *writing) write_AchievementConnection(fields []plan.Field, obj *page.Con
 func (x *writing) field_AchievementConnection_edges(f *plan.Field, obj *page.Connection[achievement.Achievement]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNAchievementEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNAchievementEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_AchievementConnection_nodes(f *plan.Field, obj *page.Connection[achievement.Achievement]) bool {
@@ -976,7 +976,7 @@ func (x *writing) write_ApiClientConnection(fields []plan.Field, obj *page.Conne
 func (x *writing) field_ApiClientConnection_edges(f *plan.Field, obj *page.Connection[institution.Client]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNApiClientEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNApiClientEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_ApiClientConnection_nodes(f *plan.Field, obj *page.Connection[institution.Client]) bool {
@@ -1341,7 +1341,7 @@ func (x *writing) write_AssertionConnection(fields []plan.Field, obj *page.Conne
 func (x *writing) field_AssertionConnection_edges(f *plan.Field, obj *page.Connection[assertion.Assertion]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNAssertionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNAssertionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_AssertionConnection_nodes(f *plan.Field, obj *page.Connection[assertion.Assertion]) bool {
@@ -1557,7 +1557,7 @@ func (x *writing) write_AssociationChangeConnection(fields []plan.Field, obj *pa
 func (x *writing) field_AssociationChangeConnection_edges(f *plan.Field, obj *page.Connection[framework.LinkChange]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNAssociationChangeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNAssociationChangeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_AssociationChangeConnection_nodes(f *plan.Field, obj *page.Connection[framework.LinkChange]) bool {
@@ -1728,7 +1728,7 @@ func (x *writing) write_AuditLineConnection(fields []plan.Field, obj *page.Conne
 func (x *writing) field_AuditLineConnection_edges(f *plan.Field, obj *page.Connection[audit.Line]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNAuditLineEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNAuditLineEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_AuditLineConnection_nodes(f *plan.Field, obj *page.Connection[audit.Line]) bool {
@@ -2369,7 +2369,7 @@ func (x *writing) write_CompetencyChangeConnection(fields []plan.Field, obj *pag
 func (x *writing) field_CompetencyChangeConnection_edges(f *plan.Field, obj *page.Connection[framework.ItemChange]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNCompetencyChangeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNCompetencyChangeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_CompetencyChangeConnection_nodes(f *plan.Field, obj *page.Connection[framework.ItemChange]) bool {
@@ -2443,7 +2443,7 @@ func (x *writing) write_CompetencyConnection(fields []plan.Field, obj *page.Conn
 func (x *writing) field_CompetencyConnection_edges(f *plan.Field, obj *page.Connection[framework.Item]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNCompetencyEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNCompetencyEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_CompetencyConnection_nodes(f *plan.Field, obj *page.Connection[framework.Item]) bool {
@@ -2907,7 +2907,7 @@ func (x *writing) write_CourseConnection(fields []plan.Field, obj *page.Connecti
 func (x *writing) field_CourseConnection_edges(f *plan.Field, obj *page.Connection[course.Course]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNCourseEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNCourseEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_CourseConnection_nodes(f *plan.Field, obj *page.Connection[course.Course]) bool {
@@ -3129,7 +3129,7 @@ func (x *writing) write_CoverageRowConnection(fields []plan.Field, obj *page.Con
 func (x *writing) field_CoverageRowConnection_edges(f *plan.Field, obj *page.Connection[course.Row]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNCoverageRowEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNCoverageRowEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_CoverageRowConnection_nodes(f *plan.Field, obj *page.Connection[course.Row]) bool {
@@ -3727,7 +3727,7 @@ func (x *writing) write_CrosswalkConnection(fields []plan.Field, obj *page.Conne
 func (x *writing) field_CrosswalkConnection_edges(f *plan.Field, obj *page.Connection[framework.Crosswalk]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNCrosswalkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNCrosswalkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_CrosswalkConnection_nodes(f *plan.Field, obj *page.Connection[framework.Crosswalk]) bool {
@@ -4418,7 +4418,7 @@ func (x *writing) write_FrameworkConnection(fields []plan.Field, obj *page.Conne
 func (x *writing) field_FrameworkConnection_edges(f *plan.Field, obj *page.Connection[framework.Framework]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNFrameworkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNFrameworkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_FrameworkConnection_nodes(f *plan.Field, obj *page.Connection[framework.Framework]) bool {
@@ -4717,7 +4717,7 @@ func (x *writing) write_FrameworkVersionConnection(fields []plan.Field, obj *pag
 func (x *writing) field_FrameworkVersionConnection_edges(f *plan.Field, obj *page.Connection[framework.Version]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNFrameworkVersionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNFrameworkVersionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_FrameworkVersionConnection_nodes(f *plan.Field, obj *page.Connection[framework.Version]) bool {
@@ -5351,7 +5351,7 @@ func (x *writing) write_JobConnection(fields []plan.Field, obj *page.Connection[
 func (x *writing) field_JobConnection_edges(f *plan.Field, obj *page.Connection[exchange.Job]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNJobEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNJobEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_JobConnection_nodes(f *plan.Field, obj *page.Connection[exchange.Job]) bool {
@@ -5526,7 +5526,7 @@ func (x *writing) write_KnownIssuerConnection(fields []plan.Field, obj *page.Con
 func (x *writing) field_KnownIssuerConnection_edges(f *plan.Field, obj *page.Connection[trust.Issuer]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNKnownIssuerEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNKnownIssuerEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_KnownIssuerConnection_nodes(f *plan.Field, obj *page.Connection[trust.Issuer]) bool {
@@ -5819,7 +5819,7 @@ func (x *writing) write_LearnerConnection(fields []plan.Field, obj *page.Connect
 func (x *writing) field_LearnerConnection_edges(f *plan.Field, obj *page.Connection[learner.Learner]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNLearnerEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNLearnerEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_LearnerConnection_nodes(f *plan.Field, obj *page.Connection[learner.Learner]) bool {
@@ -7551,7 +7551,7 @@ func (x *writing) write_RecordConnection(fields []plan.Field, obj *page.Connecti
 func (x *writing) field_RecordConnection_edges(f *plan.Field, obj *page.Connection[record.Record]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNRecordEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNRecordEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_RecordConnection_nodes(f *plan.Field, obj *page.Connection[record.Record]) bool {
@@ -7927,7 +7927,7 @@ func (x *writing) write_RowOutcomeConnection(fields []plan.Field, obj *page.Conn
 func (x *writing) field_RowOutcomeConnection_edges(f *plan.Field, obj *page.Connection[exchange.Outcome]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNRowOutcomeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNRowOutcomeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_RowOutcomeConnection_nodes(f *plan.Field, obj *page.Connection[exchange.Outcome]) bool {
@@ -8479,7 +8479,7 @@ func (x *writing) write_StaffConnection(fields []plan.Field, obj *page.Connectio
 func (x *writing) field_StaffConnection_edges(f *plan.Field, obj *page.Connection[institution.Staff]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNStaffEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNStaffEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_StaffConnection_nodes(f *plan.Field, obj *page.Connection[institution.Staff]) bool {

@@ -54,16 +54,16 @@ func prepare(ctx context.Context, o options, server string) (data, error) {
 		return d, err
 	}
 	if !there {
-		if err := make_(ctx, o, admin, name, d.url); err != nil {
+		if err := build(ctx, o, admin, name, d.url); err != nil {
 			return d, err
 		}
 	}
 	return d.find(ctx, o)
 }
 
-// make_ makes the database under another name first, so that one whose making
+// build makes the database under another name first, so that one whose making
 // was cut off is not taken for whole.
-func make_(ctx context.Context, o options, admin *pgx.Conn, name, whole string) error {
+func build(ctx context.Context, o options, admin *pgx.Conn, name, whole string) error {
 	start := time.Now()
 	part := name + "_part"
 	for _, sql := range []string{"drop database if exists " + part + " with (force)", "create database " + part} {
@@ -175,7 +175,7 @@ func (d data) find(ctx context.Context, o options) (data, error) {
 		d.learners = append(d.learners, fmt.Sprintf("lrn_%026d", n+1))
 	}
 	for n := range 20_000 {
-		d.assertions = append(d.assertions, fmt.Sprintf("asn_%026d", n*97))
+		d.assertions = append(d.assertions, fmt.Sprintf("asn_%026d", n*90))
 	}
 	return d, nil
 }

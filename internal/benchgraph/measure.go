@@ -244,7 +244,11 @@ func exchange(c net.Conn, r *bufio.Reader, request []byte, into io.Writer) (int,
 		return 0, err
 	}
 	if !strings.Contains(status, " 200 ") {
-		return 0, fmt.Errorf("answered %s", strings.TrimSpace(status))
+		said := ""
+		if b, ok := into.(*bytes.Buffer); ok {
+			said = b.String()
+		}
+		return 0, fmt.Errorf("answered %s: %s", strings.TrimSpace(status), said)
 	}
 	return length, nil
 }

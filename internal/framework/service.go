@@ -208,12 +208,7 @@ func (s *Service) ChildrenOf(ctx context.Context, who access.Actor, ids []ItemID
 }
 
 func items(c page.Connection[Child]) page.Connection[Item] {
-	out := page.Connection[Item]{PageInfo: c.PageInfo, Nodes: []Item{}, Edges: []page.Edge[Item]{}}
-	for _, e := range c.Edges {
-		out.Nodes = append(out.Nodes, e.Node.Item)
-		out.Edges = append(out.Edges, page.Edge[Item]{Cursor: e.Cursor, Node: e.Node.Item})
-	}
-	return out
+	return page.Map(c, func(c Child) Item { return c.Item })
 }
 
 // pages cuts one statement's rows, at most limit+1 for each key, into a page

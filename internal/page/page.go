@@ -39,9 +39,28 @@ type Edge[T any] struct {
 
 // Connection is one page of a list.
 type Connection[T any] struct {
-	Edges    []Edge[T]
 	Nodes    []T
 	PageInfo Info
+
+	cursor func(i int) string // of the i-th node
+}
+
+// Edges are the nodes, each with its cursor.
+func (c Connection[T]) Edges() []Edge[T] {
+	all := make([]Edge[T], len(c.Nodes))
+	for i, n := range c.Nodes {
+		all[i] = Edge[T]{Cursor: c.cursor(i), Node: n}
+	}
+	return all
+}
+
+// Map is the page with other nodes in the places of its own.
+func Map[T, U any](c Connection[T], f func(T) U) Connection[U] {
+	out := Connection[U]{Nodes: make([]U, len(c.Nodes)), PageInfo: c.PageInfo, cursor: c.cursor}
+	for i, n := range c.Nodes {
+		out.Nodes[i] = f(n)
+	}
+	return out
 }
 
 // Limit is the number of nodes asked for. Below 1 or above MaxFirst is Invalid.
@@ -103,8 +122,13 @@ func Slice[T any](all []T, a Args) (Connection[T], error) {
 		return Connection[T]{}, err
 	}
 	at := max(0, min(from.N, len(all)))
-	n := at
-	return Of(all[at:min(len(all), at+limit+1)], limit, a, func(T) place { n++; return place{n} }), nil
+	c := Of(all[at:min(len(all), at+limit+1)], limit, a, func(T) place { return place{} })
+	c.cursor = func(i int) string { return Cursor(place{at + i + 1}) }
+	if len(c.Nodes) > 0 {
+		first, last := c.cursor(0), c.cursor(len(c.Nodes)-1)
+		c.PageInfo.StartCursor, c.PageInfo.EndCursor = &first, &last
+	}
+	return c, nil
 }
 
 // Of makes the page from limit+1 rows: the extra row only says that there is
@@ -114,20 +138,14 @@ func Of[T, K any](rows []T, limit int, a Args, key func(T) K) Connection[T] {
 	if more {
 		rows = rows[:limit]
 	}
-	c := Connection[T]{
-		Edges:    make([]Edge[T], len(rows)),
-		Nodes:    rows,
-		PageInfo: Info{HasNextPage: more, HasPreviousPage: a.After != nil && *a.After != ""},
-	}
+	c := Connection[T]{Nodes: rows, cursor: func(i int) string { return Cursor(key(rows[i])) },
+		PageInfo: Info{HasNextPage: more, HasPreviousPage: a.After != nil && *a.After != ""}}
 	if rows == nil {
 		c.Nodes = []T{}
 	}
-	for i, n := range rows {
-		c.Edges[i] = Edge[T]{Cursor: Cursor(key(n)), Node: n}
-	}
 	if len(rows) > 0 {
-		c.PageInfo.StartCursor = &c.Edges[0].Cursor
-		c.PageInfo.EndCursor = &c.Edges[len(rows)-1].Cursor
+		first, last := c.cursor(0), c.cursor(len(rows)-1)
+		c.PageInfo.StartCursor, c.PageInfo.EndCursor = &first, &last
 	}
 	return c
 }

@@ -26,7 +26,7 @@ func TestOfDropsTheExtraRow(t *testing.T) {
 
 func TestEmptyPageHasNoNulls(t *testing.T) {
 	c := Of(nil, 2, Args{}, func(k key) key { return k })
-	if c.Nodes == nil || c.Edges == nil || c.PageInfo.HasNextPage || c.PageInfo.EndCursor != nil {
+	if c.Nodes == nil || c.Edges() == nil || c.PageInfo.HasNextPage || c.PageInfo.EndCursor != nil {
 		t.Errorf("%+v", c)
 	}
 }
