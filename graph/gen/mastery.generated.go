@@ -369,7 +369,7 @@ func (ec *executionContext) _CompetencyStateConnection_edges(ctx context.Context
 			return ec.fieldContext_CompetencyStateConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[mastery.Standing]) graphql.Marshaler {
@@ -383,7 +383,7 @@ func (ec *executionContext) fieldContext_CompetencyStateConnection_edges(_ conte
 	fc = &graphql.FieldContext{
 		Object:     "CompetencyStateConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_CompetencyStateEdge(ctx, field)
@@ -1672,7 +1672,7 @@ func (ec *executionContext) _MasteryRuleConnection_edges(ctx context.Context, fi
 			return ec.fieldContext_MasteryRuleConnection_edges(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Edges, nil
+			return obj.Edges(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []page.Edge[mastery.Rule]) graphql.Marshaler {
@@ -1686,7 +1686,7 @@ func (ec *executionContext) fieldContext_MasteryRuleConnection_edges(_ context.C
 	fc = &graphql.FieldContext{
 		Object:     "MasteryRuleConnection",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_MasteryRuleEdge(ctx, field)

@@ -2666,7 +2666,7 @@ func (x *writing) write_CompetencyStateConnection(fields []plan.Field, obj *page
 func (x *writing) field_CompetencyStateConnection_edges(f *plan.Field, obj *page.Connection[mastery.Standing]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNCompetencyStateEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNCompetencyStateEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_CompetencyStateConnection_nodes(f *plan.Field, obj *page.Connection[mastery.Standing]) bool {
@@ -6531,7 +6531,7 @@ func (x *writing) write_MasteryRuleConnection(fields []plan.Field, obj *page.Con
 func (x *writing) field_MasteryRuleConnection_edges(f *plan.Field, obj *page.Connection[mastery.Rule]) bool {
 	x.Into(f)
 	defer x.Out()
-	return x.writeNMasteryRuleEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges)
+	return x.writeNMasteryRuleEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
 }
 
 func (x *writing) field_MasteryRuleConnection_nodes(f *plan.Field, obj *page.Connection[mastery.Rule]) bool {
