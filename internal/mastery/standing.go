@@ -222,7 +222,7 @@ func (s *Service) Holders(ctx context.Context, who access.Actor, items []framewo
 			return err
 		}
 		for _, id := range items {
-			out[id] = page.Connection[Standing]{Edges: []page.Edge[Standing]{}, Nodes: []Standing{}}
+			out[id] = page.Connection[Standing]{Nodes: []Standing{}}
 			if i, ok := b.Find(id); ok {
 				out[id] = h.page(i, a)
 			}
