@@ -234,6 +234,11 @@ func cost(c *gen.ComplexityRoot) {
 	c.Achievement.Assertions = filtered[*model.AssertionFilter]
 	c.Achievement.Alignments, c.Achievement.Versions = few, few
 	c.Assertion.Results, c.Assertion.Evidence, c.Assertion.Credentials = few, few, few
+	c.Query.Programs = filtered[*model.ProgramFilter]
+	c.Program.Requirements, c.ProgramProgress.Requirements = long, long
+	c.Learner.Programs = func(child int, _ *string, _ *int, _ *day.Date, _ *time.Time, _ *model.ProgramPlanInput) int {
+		return 20 + 5*child
+	}
 	c.Query.MasteryRules = filtered[*model.MasteryRuleFilter]
 	c.Learner.Competencies = func(child int, _ *model.CompetencyStateFilter, _ *day.Date, _ *time.Time, first *int, after *string) int {
 		return plain(child, first, after)

@@ -19,6 +19,7 @@ import (
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 )
 
@@ -61,6 +62,8 @@ type loaders struct {
 	standings         *loader[paged[learner.ID], *page.Connection[mastery.Standing]]
 	holdersOf         *loader[paged[framework.ItemID], *page.Connection[mastery.Standing]]
 	explained         *loader[ask, *mastery.Explained]
+	program           *loader[program.ID, *program.Program]
+	programsOf        *loader[paged[learner.ID], []program.Report]
 	credential        *loader[credential.ID, *credential.Credential]
 	credentialsOf     *loader[assertion.ID, []credential.Credential]
 	record            *loader[record.ID, *record.Record]
@@ -90,6 +93,7 @@ type kinds struct {
 	assertion   seen[assertion.ID]
 	rule        seen[mastery.RuleID]
 	ask         seen[ask]
+	program     seen[program.ID]
 	credential  seen[credential.ID]
 	record      seen[record.ID]
 	part        seen[string]
@@ -139,6 +143,8 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.standings = pages(l, &k.learner, r.Mastery.Standings)
 	l.holdersOf = pages(l, &k.item, r.Mastery.Holders)
 	l.explained = newLoader(k.ask.with, l.explain(r.Mastery))
+	l.program = one(l, &k.program, r.Programs.ByIDs)
+	l.programsOf = newLoader(kin(&k.learner), l.programs(r.Programs))
 	l.credentialsOf = many(l, &k.assertion, r.Credentials.OfAssertions)
 	l.credential = one(l, &k.credential, r.Credentials.ByIDs)
 	l.record = one(l, &k.record, r.Records.ByIDs)
@@ -253,17 +259,21 @@ func of[K comparable, F any](key K, f F, first *int, after *string) paged[K] {
 	return paged[K]{key, string(raw)}
 }
 
-// pages loads a page for each key; all keys of a fetch have the same arguments.
-func pages[K comparable, F, V any](l *loaders, s *seen[K],
-	fetch func(context.Context, access.Actor, []K, F, page.Args) (map[K]page.Connection[V], error)) *loader[paged[K], *page.Connection[V]] {
-	kin := func(k paged[K]) []paged[K] {
+// kin are the keys of siblings, with the same arguments.
+func kin[K comparable](s *seen[K]) func(paged[K]) []paged[K] {
+	return func(k paged[K]) []paged[K] {
 		var all []paged[K]
 		for _, id := range s.with(k.key) {
 			all = append(all, paged[K]{id, k.args})
 		}
 		return all
 	}
-	return newLoader(kin, func(ctx context.Context, keys []paged[K]) (map[paged[K]]*page.Connection[V], error) {
+}
+
+// pages loads a page for each key; all keys of a fetch have the same arguments.
+func pages[K comparable, F, V any](l *loaders, s *seen[K],
+	fetch func(context.Context, access.Actor, []K, F, page.Args) (map[K]page.Connection[V], error)) *loader[paged[K], *page.Connection[V]] {
+	return newLoader(kin(s), func(ctx context.Context, keys []paged[K]) (map[paged[K]]*page.Connection[V], error) {
 		var a pageArgs[F]
 		if err := json.Unmarshal([]byte(keys[0].args), &a); err != nil {
 			return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/mastery"
+	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
@@ -28,6 +29,7 @@ type Resolver struct {
 	Achievements *achievement.Service
 	Assertions   *assertion.Service
 	Mastery      *mastery.Service
+	Programs     *program.Service
 	Keys         *keyring.Service
 	Credentials  *credential.Service
 	Records      *record.Service

@@ -13,6 +13,7 @@ import (
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 )
 
@@ -97,6 +98,13 @@ func (k *kinds) noteEarned(list any) {
 	case []mastery.Said:
 		k.item.add(each(all, func(x mastery.Said) framework.ItemID { return x.ItemID }))
 		k.assertion.add(given(all, func(x mastery.Said) *assertion.ID { return x.AssertionID }))
+	case []program.Program:
+		k.program.add(each(all, func(x program.Program) program.ID { return x.ID }))
+		for _, p := range all {
+			k.noteRequirements(p.Requirements())
+		}
+	case []program.Report:
+		k.noteReports(all)
 	case []mastery.Rule:
 		k.noteRules(all)
 	case []credential.Credential:
@@ -132,6 +140,34 @@ func (k *kinds) noteRules(all []mastery.Rule) {
 	k.rule.add(each(all, func(x mastery.Rule) mastery.RuleID { return x.ID }))
 	k.item.add(given(all, func(x mastery.Rule) *framework.ItemID { return x.ItemID }))
 	k.framework.add(given(all, func(x mastery.Rule) *framework.ID { return x.FrameworkID }))
+}
+
+// noteReports is note for progress.
+func (k *kinds) noteReports(all []program.Report) {
+	k.program.add(given(all, func(x program.Report) *program.ID { return x.ProgramID }))
+	var list []program.Requirement
+	for _, r := range all {
+		for _, p := range r.Requirements {
+			list = append(list, p.Requirement)
+		}
+	}
+	k.noteRequirements(list)
+}
+
+func (k *kinds) noteRequirements(all []program.Requirement) {
+	k.item.add(named(all, func(x program.Requirement) framework.ItemID { return x.CompetencyID }))
+	k.course.add(named(all, func(x program.Requirement) course.ID { return x.CourseID }))
+	k.achievement.add(named(all, func(x program.Requirement) achievement.ID { return x.AchievementID }))
+}
+
+// named are the ids of those that name one.
+func named[T any, K ~string](all []T, id func(T) K) []K {
+	return given(all, func(x T) *K {
+		if v := id(x); v != "" {
+			return &v
+		}
+		return nil
+	})
 }
 
 // noteIDs is note for ids of any kind.

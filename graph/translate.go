@@ -23,6 +23,7 @@ import (
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/verify"
 )
@@ -206,6 +207,8 @@ func (r *Resolver) node(ctx context.Context, name string) (model.Node, error) {
 		return asNode(l.record.Load(ctx, record.ID(name)))
 	case "job":
 		return asNode(l.job.Load(ctx, name))
+	case "prg":
+		return asNode(l.program.Load(ctx, program.ID(name)))
 	case "iss":
 		return asNode(found(r.Trust.Find(ctx, actor(ctx), name)))
 	}

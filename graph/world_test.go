@@ -23,6 +23,7 @@ import (
 	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/pg"
+	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 	"github.com/testamur/testamur/internal/testbed"
 	"github.com/testamur/testamur/internal/trust"
@@ -70,8 +71,22 @@ func newWorld(t testing.TB, db *pg.DB) *world {
 	w.newStaff()
 	w.newCrosswalk()
 	rule, err := b.Mastery.Define(ctx, b.As(access.Designer), mastery.NewRule{Content: mastery.Content{Name: "For all", Definition: mastery.Definition{Method: mastery.Latest}}})
+	w.ids["program"] = w.newProgram()["id"].(string)
 	w.ids["masteryRule"] = string(testbed.Must(t, rule, err).ID)
 	return w
+}
+
+// newProgram is a program that asks for a course.
+func (w *world) newProgram() map[string]any {
+	v := w.newProgramCode()
+	p, err := w.Programs.Define(context.Background(), w.As(access.Designer), v["code"].(string), program.Content{Definition: program.Definition{Title: "Program",
+		Requirement: program.Requirement{Kind: program.Course, Title: "Course", CourseID: course.ID(v["id"].(string))}}})
+	return map[string]any{"id": string(testbed.Must(w.t, p, err).ID), "course": v["id"], "learner": w.ids["learner"]}
+}
+
+func (w *world) newProgramCode() map[string]any {
+	v := w.newCourse()
+	return map[string]any{"id": v["id"], "code": w.next()}
 }
 
 // freeItem is a competency that has no rule of its own; the rule that was made

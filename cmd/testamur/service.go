@@ -27,6 +27,7 @@ import (
 	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/postgres"
+	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
@@ -43,6 +44,7 @@ type services struct {
 	achievements *achievement.Service
 	assertions   *assertion.Service
 	mastery      *mastery.Service
+	programs     *program.Service
 	keys         *keyring.Service
 	credentials  *credential.Service
 	records      *record.Service
@@ -84,6 +86,7 @@ func wire(p parts) (*services, error) {
 	s.achievements = &achievement.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.assertions = &assertion.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox}
 	s.mastery = &mastery.Service{DB: p.db, Now: p.now, NewID: p.newID, Frameworks: s.frameworks}
+	s.programs = &program.Service{DB: p.db, Now: p.now, NewID: p.newID, Mastery: s.mastery, Assertions: s.assertions}
 	s.keys = &keyring.Service{DB: p.db, Now: p.now, NewID: p.newID, Master: p.master}
 	s.credentials = &credential.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Origin: p.origin}
 	s.records = &record.Service{DB: p.db, Now: p.now, NewID: p.newID, Credentials: s.credentials}

@@ -18,6 +18,7 @@ import (
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/mastery"
+	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -1700,6 +1701,21 @@ func (ec *executionContext) unmarshalNID2githubᚗcomᚋtestamurᚋtestamurᚋin
 }
 
 func (ec *executionContext) marshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRuleID(ctx context.Context, sel ast.SelectionSet, v mastery.RuleID) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ID!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐID(ctx context.Context, v any) (program.ID, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := program.ID(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐID(ctx context.Context, sel ast.SelectionSet, v program.ID) graphql.Marshaler {
 	_ = sel
 	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {

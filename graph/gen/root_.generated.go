@@ -53,6 +53,8 @@ type ResolverRoot interface {
 	MasteryReason() MasteryReasonResolver
 	MasteryRule() MasteryRuleResolver
 	Mutation() MutationResolver
+	ProgramProgress() ProgramProgressResolver
+	ProgramRequirement() ProgramRequirementResolver
 	Query() QueryResolver
 	Record() RecordResolver
 	Rubric() RubricResolver
@@ -587,6 +589,11 @@ type ComplexityRoot struct {
 		UserErrors  func(childComplexity int) int
 	}
 
+	DefineProgramPayload struct {
+		Program    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	DefinitionAlignment struct {
 		TargetCode        func(childComplexity int) int
 		TargetDescription func(childComplexity int) int
@@ -598,6 +605,11 @@ type ComplexityRoot struct {
 
 	DissociateCompetenciesPayload struct {
 		Framework  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	EnrollLearnerPayload struct {
+		Learner    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -830,6 +842,7 @@ type ComplexityRoot struct {
 		ID             func(childComplexity int) int
 		Identifiers    func(childComplexity int) int
 		Names          func(childComplexity int) int
+		Programs       func(childComplexity int, programID *string, version *int, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) int
 		Records        func(childComplexity int, first *int, after *string) int
 		UpdatedAt      func(childComplexity int) int
 		Version        func(childComplexity int) int
@@ -987,7 +1000,9 @@ type ComplexityRoot struct {
 		DefineCourse             func(childComplexity int, input model.DefineCourseInput) int
 		DefineLearner            func(childComplexity int, input model.DefineLearnerInput) int
 		DefineMasteryRule        func(childComplexity int, input model.DefineMasteryRuleInput) int
+		DefineProgram            func(childComplexity int, input model.DefineProgramInput) int
 		DissociateCompetencies   func(childComplexity int, input model.DissociateCompetenciesInput) int
+		EnrollLearner            func(childComplexity int, input model.EnrollLearnerInput) int
 		IssueCredential          func(childComplexity int, input model.IssueCredentialInput) int
 		IssueCredentials         func(childComplexity int, input model.IssueCredentialsInput) int
 		LiftSuspension           func(childComplexity int, input model.LiftSuspensionInput) int
@@ -1005,6 +1020,7 @@ type ComplexityRoot struct {
 		RetireCompetency         func(childComplexity int, input model.RetireCompetencyInput) int
 		RetireCourse             func(childComplexity int, input model.RetireCourseInput) int
 		RetireMasteryRule        func(childComplexity int, input model.RetireMasteryRuleInput) int
+		RetireProgram            func(childComplexity int, input model.RetireProgramInput) int
 		ReviseAchievement        func(childComplexity int, input model.ReviseAchievementInput) int
 		ReviseCompetency         func(childComplexity int, input model.ReviseCompetencyInput) int
 		ReviseCourse             func(childComplexity int, input model.ReviseCourseInput) int
@@ -1013,6 +1029,7 @@ type ComplexityRoot struct {
 		ReviseKnownIssuer        func(childComplexity int, input model.ReviseKnownIssuerInput) int
 		ReviseLearner            func(childComplexity int, input model.ReviseLearnerInput) int
 		ReviseMasteryRule        func(childComplexity int, input model.ReviseMasteryRuleInput) int
+		ReviseProgram            func(childComplexity int, input model.ReviseProgramInput) int
 		ReviseStaff              func(childComplexity int, input model.ReviseStaffInput) int
 		RevokeAPIClient          func(childComplexity int, input model.RevokeAPIClientInput) int
 		RevokeCredential         func(childComplexity int, input model.RevokeCredentialInput) int
@@ -1050,6 +1067,63 @@ type ComplexityRoot struct {
 		URL   func(childComplexity int) int
 	}
 
+	Program struct {
+		Code         func(childComplexity int) int
+		Description  func(childComplexity int) int
+		EffectiveOn  func(childComplexity int) int
+		ID           func(childComplexity int) int
+		Requirements func(childComplexity int) int
+		RetiredAt    func(childComplexity int) int
+		Title        func(childComplexity int) int
+		Version      func(childComplexity int) int
+	}
+
+	ProgramConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	ProgramEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	ProgramProgress struct {
+		AsOf         func(childComplexity int) int
+		Blocked      func(childComplexity int) int
+		Changed      func(childComplexity int) int
+		ClockHours   func(childComplexity int) int
+		Credits      func(childComplexity int) int
+		InProgress   func(childComplexity int) int
+		KnownAt      func(childComplexity int) int
+		Met          func(childComplexity int) int
+		Missing      func(childComplexity int) int
+		Program      func(childComplexity int) int
+		Requirements func(childComplexity int) int
+		Share        func(childComplexity int) int
+		Status       func(childComplexity int) int
+		Version      func(childComplexity int) int
+	}
+
+	ProgramRequirement struct {
+		Above       func(childComplexity int) int
+		Achievement func(childComplexity int) int
+		After       func(childComplexity int) int
+		ClockHours  func(childComplexity int) int
+		Competency  func(childComplexity int) int
+		Count       func(childComplexity int) int
+		Course      func(childComplexity int) int
+		Credits     func(childComplexity int) int
+		Depth       func(childComplexity int) int
+		Grade       func(childComplexity int) int
+		Key         func(childComplexity int) int
+		Kind        func(childComplexity int) int
+		Level       func(childComplexity int) int
+		Resident    func(childComplexity int) int
+		Title       func(childComplexity int) int
+	}
+
 	ProposeCrosswalkPayload struct {
 		Crosswalk  func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -1084,6 +1158,8 @@ type ComplexityRoot struct {
 		Node              func(childComplexity int, id string) int
 		Nodes             func(childComplexity int, ids []string) int
 		PreviewFramework  func(childComplexity int, uploadID string, kind *exchange.Kind, frameworkID *string) int
+		Program           func(childComplexity int, id string) int
+		Programs          func(childComplexity int, filter *model.ProgramFilter, first *int, after *string) int
 		Record            func(childComplexity int, id string) int
 		VerifyCredential  func(childComplexity int, credential string, encoding model.VerificationEncoding, recipient *model.VerificationRecipientInput) int
 		VerifyCredentials func(childComplexity int, files []model.VerificationFileInput, recipient *model.VerificationRecipientInput) int
@@ -1145,6 +1221,16 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	RequirementProgress struct {
+		ClockHours  func(childComplexity int) int
+		Credits     func(childComplexity int) int
+		Planned     func(childComplexity int) int
+		Reason      func(childComplexity int) int
+		Requirement func(childComplexity int) int
+		Share       func(childComplexity int) int
+		Status      func(childComplexity int) int
+	}
+
 	Result struct {
 		AchievedLevel     func(childComplexity int) int
 		ResultDescription func(childComplexity int) int
@@ -1185,6 +1271,11 @@ type ComplexityRoot struct {
 		UserErrors  func(childComplexity int) int
 	}
 
+	RetireProgramPayload struct {
+		Program    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	ReviseAchievementPayload struct {
 		Achievement func(childComplexity int) int
 		UserErrors  func(childComplexity int) int
@@ -1223,6 +1314,11 @@ type ComplexityRoot struct {
 	ReviseMasteryRulePayload struct {
 		MasteryRule func(childComplexity int) int
 		UserErrors  func(childComplexity int) int
+	}
+
+	ReviseProgramPayload struct {
+		Program    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	ReviseStaffPayload struct {
@@ -3475,6 +3571,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DefineMasteryRulePayload.UserErrors(childComplexity), true
 
+	case "DefineProgramPayload.program":
+		if e.ComplexityRoot.DefineProgramPayload.Program == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DefineProgramPayload.Program(childComplexity), true
+	case "DefineProgramPayload.userErrors":
+		if e.ComplexityRoot.DefineProgramPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DefineProgramPayload.UserErrors(childComplexity), true
+
 	case "DefinitionAlignment.targetCode":
 		if e.ComplexityRoot.DefinitionAlignment.TargetCode == nil {
 			break
@@ -3524,6 +3633,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DissociateCompetenciesPayload.UserErrors(childComplexity), true
+
+	case "EnrollLearnerPayload.learner":
+		if e.ComplexityRoot.EnrollLearnerPayload.Learner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EnrollLearnerPayload.Learner(childComplexity), true
+	case "EnrollLearnerPayload.userErrors":
+		if e.ComplexityRoot.EnrollLearnerPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EnrollLearnerPayload.UserErrors(childComplexity), true
 
 	case "Evidence.description":
 		if e.ComplexityRoot.Evidence.Description == nil {
@@ -4540,6 +4662,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Learner.Names(childComplexity), true
+	case "Learner.programs":
+		if e.ComplexityRoot.Learner.Programs == nil {
+			break
+		}
+
+		args, err := ec.field_Learner_programs_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Learner.Programs(childComplexity, args["programId"].(*string), args["version"].(*int), args["asOf"].(*day.Date), args["knownAt"].(*time.Time), args["plan"].(*model.ProgramPlanInput)), true
 	case "Learner.records":
 		if e.ComplexityRoot.Learner.Records == nil {
 			break
@@ -5269,6 +5402,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DefineMasteryRule(childComplexity, args["input"].(model.DefineMasteryRuleInput)), true
+	case "Mutation.defineProgram":
+		if e.ComplexityRoot.Mutation.DefineProgram == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_defineProgram_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DefineProgram(childComplexity, args["input"].(model.DefineProgramInput)), true
 	case "Mutation.dissociateCompetencies":
 		if e.ComplexityRoot.Mutation.DissociateCompetencies == nil {
 			break
@@ -5280,6 +5424,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DissociateCompetencies(childComplexity, args["input"].(model.DissociateCompetenciesInput)), true
+	case "Mutation.enrollLearner":
+		if e.ComplexityRoot.Mutation.EnrollLearner == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_enrollLearner_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.EnrollLearner(childComplexity, args["input"].(model.EnrollLearnerInput)), true
 	case "Mutation.issueCredential":
 		if e.ComplexityRoot.Mutation.IssueCredential == nil {
 			break
@@ -5467,6 +5622,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RetireMasteryRule(childComplexity, args["input"].(model.RetireMasteryRuleInput)), true
+	case "Mutation.retireProgram":
+		if e.ComplexityRoot.Mutation.RetireProgram == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_retireProgram_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RetireProgram(childComplexity, args["input"].(model.RetireProgramInput)), true
 	case "Mutation.reviseAchievement":
 		if e.ComplexityRoot.Mutation.ReviseAchievement == nil {
 			break
@@ -5555,6 +5721,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReviseMasteryRule(childComplexity, args["input"].(model.ReviseMasteryRuleInput)), true
+	case "Mutation.reviseProgram":
+		if e.ComplexityRoot.Mutation.ReviseProgram == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reviseProgram_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReviseProgram(childComplexity, args["input"].(model.ReviseProgramInput)), true
 	case "Mutation.reviseStaff":
 		if e.ComplexityRoot.Mutation.ReviseStaff == nil {
 			break
@@ -5762,6 +5939,263 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Profile.URL(childComplexity), true
+
+	case "Program.code":
+		if e.ComplexityRoot.Program.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Program.Code(childComplexity), true
+	case "Program.description":
+		if e.ComplexityRoot.Program.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Program.Description(childComplexity), true
+	case "Program.effectiveOn":
+		if e.ComplexityRoot.Program.EffectiveOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Program.EffectiveOn(childComplexity), true
+	case "Program.id":
+		if e.ComplexityRoot.Program.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Program.ID(childComplexity), true
+	case "Program.requirements":
+		if e.ComplexityRoot.Program.Requirements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Program.Requirements(childComplexity), true
+	case "Program.retiredAt":
+		if e.ComplexityRoot.Program.RetiredAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Program.RetiredAt(childComplexity), true
+	case "Program.title":
+		if e.ComplexityRoot.Program.Title == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Program.Title(childComplexity), true
+	case "Program.version":
+		if e.ComplexityRoot.Program.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Program.Version(childComplexity), true
+
+	case "ProgramConnection.edges":
+		if e.ComplexityRoot.ProgramConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramConnection.Edges(childComplexity), true
+	case "ProgramConnection.nodes":
+		if e.ComplexityRoot.ProgramConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramConnection.Nodes(childComplexity), true
+	case "ProgramConnection.pageInfo":
+		if e.ComplexityRoot.ProgramConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramConnection.PageInfo(childComplexity), true
+
+	case "ProgramEdge.cursor":
+		if e.ComplexityRoot.ProgramEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramEdge.Cursor(childComplexity), true
+	case "ProgramEdge.node":
+		if e.ComplexityRoot.ProgramEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramEdge.Node(childComplexity), true
+
+	case "ProgramProgress.asOf":
+		if e.ComplexityRoot.ProgramProgress.AsOf == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramProgress.AsOf(childComplexity), true
+	case "ProgramProgress.blocked":
+		if e.ComplexityRoot.ProgramProgress.Blocked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramProgress.Blocked(childComplexity), true
+	case "ProgramProgress.changed":
+		if e.ComplexityRoot.ProgramProgress.Changed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramProgress.Changed(childComplexity), true
+	case "ProgramProgress.clockHours":
+		if e.ComplexityRoot.ProgramProgress.ClockHours == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramProgress.ClockHours(childComplexity), true
+	case "ProgramProgress.credits":
+		if e.ComplexityRoot.ProgramProgress.Credits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramProgress.Credits(childComplexity), true
+	case "ProgramProgress.inProgress":
+		if e.ComplexityRoot.ProgramProgress.InProgress == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramProgress.InProgress(childComplexity), true
+	case "ProgramProgress.knownAt":
+		if e.ComplexityRoot.ProgramProgress.KnownAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramProgress.KnownAt(childComplexity), true
+	case "ProgramProgress.met":
+		if e.ComplexityRoot.ProgramProgress.Met == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramProgress.Met(childComplexity), true
+	case "ProgramProgress.missing":
+		if e.ComplexityRoot.ProgramProgress.Missing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramProgress.Missing(childComplexity), true
+	case "ProgramProgress.program":
+		if e.ComplexityRoot.ProgramProgress.Program == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramProgress.Program(childComplexity), true
+	case "ProgramProgress.requirements":
+		if e.ComplexityRoot.ProgramProgress.Requirements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramProgress.Requirements(childComplexity), true
+	case "ProgramProgress.share":
+		if e.ComplexityRoot.ProgramProgress.Share == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramProgress.Share(childComplexity), true
+	case "ProgramProgress.status":
+		if e.ComplexityRoot.ProgramProgress.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramProgress.Status(childComplexity), true
+	case "ProgramProgress.version":
+		if e.ComplexityRoot.ProgramProgress.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramProgress.Version(childComplexity), true
+
+	case "ProgramRequirement.above":
+		if e.ComplexityRoot.ProgramRequirement.Above == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramRequirement.Above(childComplexity), true
+	case "ProgramRequirement.achievement":
+		if e.ComplexityRoot.ProgramRequirement.Achievement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramRequirement.Achievement(childComplexity), true
+	case "ProgramRequirement.after":
+		if e.ComplexityRoot.ProgramRequirement.After == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramRequirement.After(childComplexity), true
+	case "ProgramRequirement.clockHours":
+		if e.ComplexityRoot.ProgramRequirement.ClockHours == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramRequirement.ClockHours(childComplexity), true
+	case "ProgramRequirement.competency":
+		if e.ComplexityRoot.ProgramRequirement.Competency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramRequirement.Competency(childComplexity), true
+	case "ProgramRequirement.count":
+		if e.ComplexityRoot.ProgramRequirement.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramRequirement.Count(childComplexity), true
+	case "ProgramRequirement.course":
+		if e.ComplexityRoot.ProgramRequirement.Course == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramRequirement.Course(childComplexity), true
+	case "ProgramRequirement.credits":
+		if e.ComplexityRoot.ProgramRequirement.Credits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramRequirement.Credits(childComplexity), true
+	case "ProgramRequirement.depth":
+		if e.ComplexityRoot.ProgramRequirement.Depth == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramRequirement.Depth(childComplexity), true
+	case "ProgramRequirement.grade":
+		if e.ComplexityRoot.ProgramRequirement.Grade == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramRequirement.Grade(childComplexity), true
+	case "ProgramRequirement.key":
+		if e.ComplexityRoot.ProgramRequirement.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramRequirement.Key(childComplexity), true
+	case "ProgramRequirement.kind":
+		if e.ComplexityRoot.ProgramRequirement.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramRequirement.Kind(childComplexity), true
+	case "ProgramRequirement.level":
+		if e.ComplexityRoot.ProgramRequirement.Level == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramRequirement.Level(childComplexity), true
+	case "ProgramRequirement.resident":
+		if e.ComplexityRoot.ProgramRequirement.Resident == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramRequirement.Resident(childComplexity), true
+	case "ProgramRequirement.title":
+		if e.ComplexityRoot.ProgramRequirement.Title == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramRequirement.Title(childComplexity), true
 
 	case "ProposeCrosswalkPayload.crosswalk":
 		if e.ComplexityRoot.ProposeCrosswalkPayload.Crosswalk == nil {
@@ -6038,6 +6472,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.PreviewFramework(childComplexity, args["uploadId"].(string), args["kind"].(*exchange.Kind), args["frameworkId"].(*string)), true
+	case "Query.program":
+		if e.ComplexityRoot.Query.Program == nil {
+			break
+		}
+
+		args, err := ec.field_Query_program_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Program(childComplexity, args["id"].(string)), true
+	case "Query.programs":
+		if e.ComplexityRoot.Query.Programs == nil {
+			break
+		}
+
+		args, err := ec.field_Query_programs_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Programs(childComplexity, args["filter"].(*model.ProgramFilter), args["first"].(*int), args["after"].(*string)), true
 	case "Query.record":
 		if e.ComplexityRoot.Query.Record == nil {
 			break
@@ -6255,6 +6711,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ReplaceCompetencyPayload.UserErrors(childComplexity), true
 
+	case "RequirementProgress.clockHours":
+		if e.ComplexityRoot.RequirementProgress.ClockHours == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequirementProgress.ClockHours(childComplexity), true
+	case "RequirementProgress.credits":
+		if e.ComplexityRoot.RequirementProgress.Credits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequirementProgress.Credits(childComplexity), true
+	case "RequirementProgress.planned":
+		if e.ComplexityRoot.RequirementProgress.Planned == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequirementProgress.Planned(childComplexity), true
+	case "RequirementProgress.reason":
+		if e.ComplexityRoot.RequirementProgress.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequirementProgress.Reason(childComplexity), true
+	case "RequirementProgress.requirement":
+		if e.ComplexityRoot.RequirementProgress.Requirement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequirementProgress.Requirement(childComplexity), true
+	case "RequirementProgress.share":
+		if e.ComplexityRoot.RequirementProgress.Share == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequirementProgress.Share(childComplexity), true
+	case "RequirementProgress.status":
+		if e.ComplexityRoot.RequirementProgress.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequirementProgress.Status(childComplexity), true
+
 	case "Result.achievedLevel":
 		if e.ComplexityRoot.Result.AchievedLevel == nil {
 			break
@@ -6393,6 +6892,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RetireMasteryRulePayload.UserErrors(childComplexity), true
 
+	case "RetireProgramPayload.program":
+		if e.ComplexityRoot.RetireProgramPayload.Program == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetireProgramPayload.Program(childComplexity), true
+	case "RetireProgramPayload.userErrors":
+		if e.ComplexityRoot.RetireProgramPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetireProgramPayload.UserErrors(childComplexity), true
+
 	case "ReviseAchievementPayload.achievement":
 		if e.ComplexityRoot.ReviseAchievementPayload.Achievement == nil {
 			break
@@ -6496,6 +7008,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ReviseMasteryRulePayload.UserErrors(childComplexity), true
+
+	case "ReviseProgramPayload.program":
+		if e.ComplexityRoot.ReviseProgramPayload.Program == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReviseProgramPayload.Program(childComplexity), true
+	case "ReviseProgramPayload.userErrors":
+		if e.ComplexityRoot.ReviseProgramPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReviseProgramPayload.UserErrors(childComplexity), true
 
 	case "ReviseStaffPayload.staff":
 		if e.ComplexityRoot.ReviseStaffPayload.Staff == nil {
@@ -7246,8 +7771,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DefineCourseInput", ec.unmarshalInputDefineCourseInput),
 			graphql.NewInputUnmarshaler("DefineLearnerInput", ec.unmarshalInputDefineLearnerInput),
 			graphql.NewInputUnmarshaler("DefineMasteryRuleInput", ec.unmarshalInputDefineMasteryRuleInput),
+			graphql.NewInputUnmarshaler("DefineProgramInput", ec.unmarshalInputDefineProgramInput),
 			graphql.NewInputUnmarshaler("DefinitionAlignmentInput", ec.unmarshalInputDefinitionAlignmentInput),
 			graphql.NewInputUnmarshaler("DissociateCompetenciesInput", ec.unmarshalInputDissociateCompetenciesInput),
+			graphql.NewInputUnmarshaler("EnrollLearnerInput", ec.unmarshalInputEnrollLearnerInput),
 			graphql.NewInputUnmarshaler("EvidenceInput", ec.unmarshalInputEvidenceInput),
 			graphql.NewInputUnmarshaler("ExternalRefInput", ec.unmarshalInputExternalRefInput),
 			graphql.NewInputUnmarshaler("FrameworkFilter", ec.unmarshalInputFrameworkFilter),
@@ -7272,6 +7799,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("MasteryWeightInput", ec.unmarshalInputMasteryWeightInput),
 			graphql.NewInputUnmarshaler("MoveCompetencyInput", ec.unmarshalInputMoveCompetencyInput),
 			graphql.NewInputUnmarshaler("OrderCompetenciesInput", ec.unmarshalInputOrderCompetenciesInput),
+			graphql.NewInputUnmarshaler("ProgramDefinitionInput", ec.unmarshalInputProgramDefinitionInput),
+			graphql.NewInputUnmarshaler("ProgramFilter", ec.unmarshalInputProgramFilter),
+			graphql.NewInputUnmarshaler("ProgramPlanInput", ec.unmarshalInputProgramPlanInput),
+			graphql.NewInputUnmarshaler("ProgramRequirementInput", ec.unmarshalInputProgramRequirementInput),
 			graphql.NewInputUnmarshaler("ProposeCrosswalkInput", ec.unmarshalInputProposeCrosswalkInput),
 			graphql.NewInputUnmarshaler("PublishFrameworkInput", ec.unmarshalInputPublishFrameworkInput),
 			graphql.NewInputUnmarshaler("ReissueCredentialInput", ec.unmarshalInputReissueCredentialInput),
@@ -7286,6 +7817,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RetireCompetencyInput", ec.unmarshalInputRetireCompetencyInput),
 			graphql.NewInputUnmarshaler("RetireCourseInput", ec.unmarshalInputRetireCourseInput),
 			graphql.NewInputUnmarshaler("RetireMasteryRuleInput", ec.unmarshalInputRetireMasteryRuleInput),
+			graphql.NewInputUnmarshaler("RetireProgramInput", ec.unmarshalInputRetireProgramInput),
 			graphql.NewInputUnmarshaler("ReviseAchievementInput", ec.unmarshalInputReviseAchievementInput),
 			graphql.NewInputUnmarshaler("ReviseCompetencyInput", ec.unmarshalInputReviseCompetencyInput),
 			graphql.NewInputUnmarshaler("ReviseCourseInput", ec.unmarshalInputReviseCourseInput),
@@ -7294,6 +7826,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ReviseKnownIssuerInput", ec.unmarshalInputReviseKnownIssuerInput),
 			graphql.NewInputUnmarshaler("ReviseLearnerInput", ec.unmarshalInputReviseLearnerInput),
 			graphql.NewInputUnmarshaler("ReviseMasteryRuleInput", ec.unmarshalInputReviseMasteryRuleInput),
+			graphql.NewInputUnmarshaler("ReviseProgramInput", ec.unmarshalInputReviseProgramInput),
 			graphql.NewInputUnmarshaler("ReviseStaffInput", ec.unmarshalInputReviseStaffInput),
 			graphql.NewInputUnmarshaler("RevokeApiClientInput", ec.unmarshalInputRevokeApiClientInput),
 			graphql.NewInputUnmarshaler("RevokeCredentialInput", ec.unmarshalInputRevokeCredentialInput),
@@ -11662,6 +12195,364 @@ type RetireMasteryRulePayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../../schema/program.graphqls", Input: `extend type Query {
+  "One credential program by id or code, in its latest version."
+  program(
+    "Id or code."
+    id: ID!
+  ): Program
+  "Credential programs by code, in their latest versions."
+  programs(
+    "Which of them; all in use unless said."
+    filter: ProgramFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): ProgramConnection!
+}
+
+extend type Mutation {
+  "Add a credential program. Program designers and registrars."
+  defineProgram(
+    "What the program is to be."
+    input: DefineProgramInput!
+  ): DefineProgramPayload!
+  "Add a version of a program, which holds from its day on for those who enrol then. Program designers and registrars."
+  reviseProgram(
+    "What the version is to be."
+    input: ReviseProgramInput!
+  ): ReviseProgramPayload!
+  "Take a program out of use: nobody enrols any more, and those who are enrolled go on. Program designers and registrars."
+  retireProgram(
+    "Which program."
+    input: RetireProgramInput!
+  ): RetireProgramPayload!
+  "Put a learner into a program, move one to another version, or end an enrolment. Registrars."
+  enrollLearner(
+    "Who, and in what."
+    input: EnrollLearnerInput!
+  ): EnrollLearnerPayload!
+}
+
+extend type Learner {
+  "How far the learner is with the programs enrolled in, or with another one, each requirement with its reason; with a plan, as if that were done. Nothing is written."
+  programs(
+    "Only this program, enrolled or not: the gap to it."
+    programId: ID
+    "Of that program; the one that the learner is held to, or that holds on the day, unless said."
+    version: Int
+    "By the date of achievement. Today unless said."
+    asOf: Date
+    "By the date of entry. Now unless said."
+    knownAt: DateTime
+    "What the learner might do, taken as done and passed today."
+    plan: ProgramPlanInput
+  ): [ProgramProgress!]!
+}
+
+"""
+A degree, certificate or other program that is completed by meeting a tree of requirements.
+"""
+type Program implements Node {
+  "The opaque id."
+  id: ID!
+  "The code by which people know it, unique here."
+  code: String!
+  "The title."
+  title: String!
+  "A description, in the words of whoever made it."
+  description: String
+  "The version; send it as expectedVersion."
+  version: Int!
+  "The first day on which this version holds."
+  effectiveOn: Date!
+  "When it was taken out of use; null while it is in use."
+  retiredAt: DateTime
+  "Its requirements, groups before their parts."
+  requirements: [ProgramRequirement!]!
+}
+
+"""
+One requirement of a program.
+"""
+type ProgramRequirement {
+  "By which others name it, once in the program."
+  key: ID!
+  "What it is called."
+  title: String!
+  "What it asks for."
+  kind: ProgramRequirementKind!
+  "How deep it stands; 0 is the whole program."
+  depth: Int!
+  "The key of the group of which it is a part; null for the whole."
+  above: ID
+  "Of ANY: how many parts are needed."
+  count: Int!
+  "Of CREDITS: how many are needed; of a competency: how many the unit is worth."
+  credits: Float!
+  "Of a competency: the clock hours that the unit is worth; 0 where it is reckoned from credits."
+  clockHours: Float!
+  "Of CREDITS: only those earned here."
+  resident: Boolean!
+  "The level of the competency that is needed; empty for what its rule asks."
+  level: String!
+  "The least grade; empty for any that passes."
+  grade: String!
+  "Keys of requirements that have to be met before."
+  after: [ID!]
+  "The competency that is asked for."
+  competency: Competency
+  "The course that is asked for."
+  course: Course
+  "The achievement that is asked for."
+  achievement: Achievement
+}
+
+"""
+What a requirement asks for.
+"""
+enum ProgramRequirementKind {
+  "Every part."
+  ALL
+  "So many of the parts."
+  ANY
+  "At least so many credits, of the parts or, without any, of all that counts."
+  CREDITS
+  "A competency, at a level."
+  COMPETENCY
+  "A course, with a grade."
+  COURSE
+  "An achievement, with a grade."
+  ACHIEVEMENT
+}
+
+"""
+How far a learner is with a requirement.
+"""
+enum ProgramStatus {
+  "Nothing speaks for it."
+  MISSING
+  "Something has to be met before."
+  BLOCKED
+  "Something speaks for it, not enough."
+  IN_PROGRESS
+  "It is met."
+  MET
+}
+
+"""
+How far a learner is with a program, as of two dates.
+"""
+type ProgramProgress {
+  "The program."
+  program: Program
+  "The version that is looked at."
+  version: Int!
+  "The day asked for, by the date of achievement."
+  asOf: Date!
+  "The moment asked for, by the date of entry."
+  knownAt: DateTime!
+  "Of the whole program."
+  status: ProgramStatus!
+  "How much of what is needed is met, from 0 to 1."
+  share: Float!
+  "The credits that count, each thing once."
+  credits: Float!
+  "The clock hours that count."
+  clockHours: Float!
+  "How many requirements that are no groups are met."
+  met: Int!
+  "How many are in progress."
+  inProgress: Int!
+  "How many are missing."
+  missing: Int!
+  "How many are blocked."
+  blocked: Int!
+  "Every requirement, groups before their parts."
+  requirements: [RequirementProgress!]!
+  "The keys of requirements whose state the plan changes."
+  changed: [ID!]
+}
+
+"""
+How far a learner is with one requirement, and why.
+"""
+type RequirementProgress {
+  "The requirement."
+  requirement: ProgramRequirement!
+  "How far."
+  status: ProgramStatus!
+  "How much of it, from 0 to 1."
+  share: Float!
+  "The credits that count for it."
+  credits: Float!
+  "The clock hours that count for it."
+  clockHours: Float!
+  "It is so only because of the plan."
+  planned: Boolean!
+  "Why, in a sentence."
+  reason: String!
+}
+
+"Which programs."
+input ProgramFilter {
+  "Part of code or title."
+  text: String
+  "Retired programs as well."
+  retired: Boolean
+}
+
+"What a learner might do."
+input ProgramPlanInput {
+  "Courses by id or code."
+  courses: [ID!]
+  "Achievements by id."
+  achievements: [ID!]
+  "The grade with which all of it is passed; whatever is asked for unless said."
+  grade: String
+}
+
+"What a version of a program says."
+input ProgramDefinitionInput {
+  "The title."
+  title: String!
+  "A description."
+  description: String
+  "Grades from best to worst; A+ to F unless said."
+  grades: [String!]
+  "The lowest grade that passes; D- of the usual scale unless said."
+  pass: String
+  "How many clock hours make a credit; none are told unless said."
+  hoursPerCredit: Float
+  "The whole, as one requirement."
+  requirement: ProgramRequirementInput!
+}
+
+"A requirement to be. At most 1000 in all, 12 deep."
+input ProgramRequirementInput {
+  "By which others name it; its place, such as 1.2, unless said."
+  key: ID
+  "What it is called."
+  title: String
+  "What it asks for."
+  kind: ProgramRequirementKind!
+  "Of ANY: how many parts are needed."
+  count: Int
+  "Of CREDITS: how many are needed; of a competency: how many the unit is worth."
+  credits: Float
+  "Of a competency: the clock hours that the unit is worth."
+  clockHours: Float
+  "Of CREDITS: only those earned here."
+  resident: Boolean
+  "The competency."
+  competencyId: ID
+  "The course."
+  courseId: ID
+  "The achievement."
+  achievementId: ID
+  "The level of the competency."
+  level: String
+  "The least grade."
+  grade: String
+  "Keys of requirements that have to be met before."
+  after: [ID!]
+  "The parts of a group."
+  parts: [ProgramRequirementInput!]
+}
+
+"A program to add."
+input DefineProgramInput {
+  "The code, unique here."
+  code: String!
+  "The first day on which it holds; today unless said."
+  effectiveOn: Date
+  "What it says."
+  definition: ProgramDefinitionInput!
+}
+
+"The program that was added."
+type DefineProgramPayload {
+  "The program as it is now; null when nothing was done."
+  program: Program
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A version to add."
+input ReviseProgramInput {
+  "Id or code of the program."
+  id: ID!
+  "The version that you read; the change is refused when there is a newer one."
+  expectedVersion: Int
+  "The first day on which it holds; today unless said."
+  effectiveOn: Date
+  "What it says."
+  definition: ProgramDefinitionInput!
+}
+
+"The program that was revised."
+type ReviseProgramPayload {
+  "The program as it is now; null when nothing was done."
+  program: Program
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A program to take out of use."
+input RetireProgramInput {
+  "Id or code."
+  id: ID!
+}
+
+"The program that was taken out of use."
+type RetireProgramPayload {
+  "The program as it is now; null when nothing was done."
+  program: Program
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"Who is enrolled, and in what."
+input EnrollLearnerInput {
+  "Id or reference of the learner."
+  learnerId: ID!
+  "Id or code of the program."
+  programId: ID!
+  "The version that the learner is held to; the one that holds on the day unless said."
+  version: Int
+  "The day; today unless said."
+  on: Date
+  "The last day of the enrolment."
+  endedOn: Date
+}
+
+"The learner who was enrolled."
+type EnrollLearnerPayload {
+  "The learner as it is now; null when nothing was done."
+  learner: Learner
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A page of programs."
+type ProgramConnection {
+  "The entries of this page, each with its cursor."
+  edges: [ProgramEdge!]!
+  "The entries of this page."
+  nodes: [Program!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of programs."
+type ProgramEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: Program!
+}
+`, BuiltIn: false},
 	{Name: "../../schema/record.graphqls", Input: `extend type Query {
   "One version of a record by id. Staff see all, a learner their own."
   record(
@@ -13031,6 +13922,16 @@ func (ec *executionContext) childFields_DefineMasteryRulePayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type DefineMasteryRulePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_DefineProgramPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "program":
+		return ec.fieldContext_DefineProgramPayload_program(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DefineProgramPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DefineProgramPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_DefinitionAlignment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "targetCode":
@@ -13057,6 +13958,16 @@ func (ec *executionContext) childFields_DissociateCompetenciesPayload(ctx contex
 		return ec.fieldContext_DissociateCompetenciesPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DissociateCompetenciesPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_EnrollLearnerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "learner":
+		return ec.fieldContext_EnrollLearnerPayload_learner(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_EnrollLearnerPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EnrollLearnerPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Evidence(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13523,6 +14434,8 @@ func (ec *executionContext) childFields_Learner(ctx context.Context, field graph
 		return ec.fieldContext_Learner_updatedAt(ctx, field)
 	case "competencies":
 		return ec.fieldContext_Learner_competencies(ctx, field)
+	case "programs":
+		return ec.fieldContext_Learner_programs(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Learner", field.Name)
 }
@@ -13831,6 +14744,120 @@ func (ec *executionContext) childFields_Profile(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Profile", field.Name)
 }
 
+func (ec *executionContext) childFields_Program(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Program_id(ctx, field)
+	case "code":
+		return ec.fieldContext_Program_code(ctx, field)
+	case "title":
+		return ec.fieldContext_Program_title(ctx, field)
+	case "description":
+		return ec.fieldContext_Program_description(ctx, field)
+	case "version":
+		return ec.fieldContext_Program_version(ctx, field)
+	case "effectiveOn":
+		return ec.fieldContext_Program_effectiveOn(ctx, field)
+	case "retiredAt":
+		return ec.fieldContext_Program_retiredAt(ctx, field)
+	case "requirements":
+		return ec.fieldContext_Program_requirements(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Program", field.Name)
+}
+
+func (ec *executionContext) childFields_ProgramConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ProgramConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_ProgramConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ProgramConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProgramConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ProgramEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ProgramEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ProgramEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProgramEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ProgramProgress(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "program":
+		return ec.fieldContext_ProgramProgress_program(ctx, field)
+	case "version":
+		return ec.fieldContext_ProgramProgress_version(ctx, field)
+	case "asOf":
+		return ec.fieldContext_ProgramProgress_asOf(ctx, field)
+	case "knownAt":
+		return ec.fieldContext_ProgramProgress_knownAt(ctx, field)
+	case "status":
+		return ec.fieldContext_ProgramProgress_status(ctx, field)
+	case "share":
+		return ec.fieldContext_ProgramProgress_share(ctx, field)
+	case "credits":
+		return ec.fieldContext_ProgramProgress_credits(ctx, field)
+	case "clockHours":
+		return ec.fieldContext_ProgramProgress_clockHours(ctx, field)
+	case "met":
+		return ec.fieldContext_ProgramProgress_met(ctx, field)
+	case "inProgress":
+		return ec.fieldContext_ProgramProgress_inProgress(ctx, field)
+	case "missing":
+		return ec.fieldContext_ProgramProgress_missing(ctx, field)
+	case "blocked":
+		return ec.fieldContext_ProgramProgress_blocked(ctx, field)
+	case "requirements":
+		return ec.fieldContext_ProgramProgress_requirements(ctx, field)
+	case "changed":
+		return ec.fieldContext_ProgramProgress_changed(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProgramProgress", field.Name)
+}
+
+func (ec *executionContext) childFields_ProgramRequirement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return ec.fieldContext_ProgramRequirement_key(ctx, field)
+	case "title":
+		return ec.fieldContext_ProgramRequirement_title(ctx, field)
+	case "kind":
+		return ec.fieldContext_ProgramRequirement_kind(ctx, field)
+	case "depth":
+		return ec.fieldContext_ProgramRequirement_depth(ctx, field)
+	case "above":
+		return ec.fieldContext_ProgramRequirement_above(ctx, field)
+	case "count":
+		return ec.fieldContext_ProgramRequirement_count(ctx, field)
+	case "credits":
+		return ec.fieldContext_ProgramRequirement_credits(ctx, field)
+	case "clockHours":
+		return ec.fieldContext_ProgramRequirement_clockHours(ctx, field)
+	case "resident":
+		return ec.fieldContext_ProgramRequirement_resident(ctx, field)
+	case "level":
+		return ec.fieldContext_ProgramRequirement_level(ctx, field)
+	case "grade":
+		return ec.fieldContext_ProgramRequirement_grade(ctx, field)
+	case "after":
+		return ec.fieldContext_ProgramRequirement_after(ctx, field)
+	case "competency":
+		return ec.fieldContext_ProgramRequirement_competency(ctx, field)
+	case "course":
+		return ec.fieldContext_ProgramRequirement_course(ctx, field)
+	case "achievement":
+		return ec.fieldContext_ProgramRequirement_achievement(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProgramRequirement", field.Name)
+}
+
 func (ec *executionContext) childFields_ProposeCrosswalkPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "crosswalk":
@@ -13961,6 +14988,26 @@ func (ec *executionContext) childFields_ReplaceCompetencyPayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type ReplaceCompetencyPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RequirementProgress(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "requirement":
+		return ec.fieldContext_RequirementProgress_requirement(ctx, field)
+	case "status":
+		return ec.fieldContext_RequirementProgress_status(ctx, field)
+	case "share":
+		return ec.fieldContext_RequirementProgress_share(ctx, field)
+	case "credits":
+		return ec.fieldContext_RequirementProgress_credits(ctx, field)
+	case "clockHours":
+		return ec.fieldContext_RequirementProgress_clockHours(ctx, field)
+	case "planned":
+		return ec.fieldContext_RequirementProgress_planned(ctx, field)
+	case "reason":
+		return ec.fieldContext_RequirementProgress_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequirementProgress", field.Name)
+}
+
 func (ec *executionContext) childFields_Result(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "resultDescription":
@@ -14041,6 +15088,16 @@ func (ec *executionContext) childFields_RetireMasteryRulePayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type RetireMasteryRulePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RetireProgramPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "program":
+		return ec.fieldContext_RetireProgramPayload_program(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RetireProgramPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetireProgramPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ReviseAchievementPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "achievement":
@@ -14119,6 +15176,16 @@ func (ec *executionContext) childFields_ReviseMasteryRulePayload(ctx context.Con
 		return ec.fieldContext_ReviseMasteryRulePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReviseMasteryRulePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReviseProgramPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "program":
+		return ec.fieldContext_ReviseProgramPayload_program(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReviseProgramPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReviseProgramPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ReviseStaffPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -25,6 +25,7 @@ import (
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
@@ -138,7 +139,7 @@ var tables = plan.Tables{
 	"KnownIssuer":                 {Satisfies: knownIssuerImplementors, Fields: map[string]int{"id": 0, "name": 1, "issuer": 2, "since": 3, "until": 4, "source": 5, "version": 6, "createdAt": 7, "updatedAt": 8, "updatedBy": 9}},
 	"KnownIssuerConnection":       {Satisfies: knownIssuerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"KnownIssuerEdge":             {Satisfies: knownIssuerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Learner":                     {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "competencies": 16}},
+	"Learner":                     {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "competencies": 16, "programs": 17}},
 	"LearnerConnection":           {Satisfies: learnerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"LearnerEdge":                 {Satisfies: learnerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"LearnerIdentifier":           {Satisfies: learnerIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
@@ -157,11 +158,17 @@ var tables = plan.Tables{
 	"Omission":                    {Satisfies: omissionImplementors, Fields: map[string]int{"reason": 0, "count": 1}},
 	"PageInfo":                    {Satisfies: pageInfoImplementors, Fields: map[string]int{"hasNextPage": 0, "endCursor": 1}},
 	"Profile":                     {Satisfies: profileImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2, "email": 3}},
-	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "course": 8, "courses": 9, "credential": 10, "job": 11, "jobs": 12, "framework": 13, "frameworks": 14, "previewFramework": 15, "crosswalks": 16, "competency": 17, "institution": 18, "learner": 19, "learners": 20, "masteryRule": 21, "masteryRules": 22, "record": 23, "knownIssuers": 24, "verifyCredential": 25, "verifyCredentials": 26}},
+	"Program":                     {Satisfies: programImplementors, Fields: map[string]int{"id": 0, "code": 1, "title": 2, "description": 3, "version": 4, "effectiveOn": 5, "retiredAt": 6, "requirements": 7}},
+	"ProgramConnection":           {Satisfies: programConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"ProgramEdge":                 {Satisfies: programEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"ProgramProgress":             {Satisfies: programProgressImplementors, Fields: map[string]int{"program": 0, "version": 1, "asOf": 2, "knownAt": 3, "status": 4, "share": 5, "credits": 6, "clockHours": 7, "met": 8, "inProgress": 9, "missing": 10, "blocked": 11, "requirements": 12, "changed": 13}},
+	"ProgramRequirement":          {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
+	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "course": 8, "courses": 9, "credential": 10, "job": 11, "jobs": 12, "framework": 13, "frameworks": 14, "previewFramework": 15, "crosswalks": 16, "competency": 17, "institution": 18, "learner": 19, "learners": 20, "masteryRule": 21, "masteryRules": 22, "program": 23, "programs": 24, "record": 25, "knownIssuers": 26, "verifyCredential": 27, "verifyCredentials": 28}},
 	"Record":                      {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "version": 2, "credential": 3, "items": 4, "outdatedItems": 5, "partial": 6, "omissions": 7, "assembledAt": 8, "assembledBy": 9}},
 	"RecordConnection":            {Satisfies: recordConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"RecordEdge":                  {Satisfies: recordEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"Related":                     {Satisfies: relatedImplementors, Fields: map[string]int{"id": 0, "inLanguage": 1, "version": 2}},
+	"RequirementProgress":         {Satisfies: requirementProgressImplementors, Fields: map[string]int{"requirement": 0, "status": 1, "share": 2, "credits": 3, "clockHours": 4, "planned": 5, "reason": 6}},
 	"Result":                      {Satisfies: resultImplementors, Fields: map[string]int{"resultDescription": 0, "achievedLevel": 1, "value": 2, "status": 3}},
 	"ResultDescription":           {Satisfies: resultDescriptionImplementors, Fields: map[string]int{"id": 0, "name": 1, "resultType": 2, "alignment": 3, "allowedValue": 4, "requiredLevel": 5, "requiredValue": 6, "rubricCriterionLevel": 7, "valueMin": 8, "valueMax": 9}},
 	"RowOutcome":                  {Satisfies: rowOutcomeImplementors, Fields: map[string]int{"firstLine": 0, "lastLine": 1, "rowCount": 2, "outcome": 3, "column": 4, "rule": 5, "value": 6, "message": 7}},
@@ -5631,6 +5638,8 @@ func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool 
 			whole = x.field_Learner_updatedAt(f, obj) && whole
 		case 16:
 			whole = x.field_Learner_competencies(f, obj) && whole
+		case 17:
+			whole = x.field_Learner_programs(f, obj) && whole
 		}
 	}
 	if !whole {
@@ -5791,6 +5800,24 @@ func (x *writing) field_Learner_competencies(f *plan.Field, obj *learner.Learner
 		return x.Fail(err)
 	}
 	return x.writeNCompetencyStateConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) field_Learner_programs(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_programs_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v []program.Report, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Learner().Programs(ctx, obj, fc.Args["programId"].(*string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNProgramProgress2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐReportᚄ(f, v)
 }
 
 func (x *writing) write_LearnerConnection(fields []plan.Field, obj *page.Connection[learner.Learner]) bool {
@@ -6815,6 +6842,477 @@ func (x *writing) field_Profile_email(f *plan.Field, obj *model.Profile) bool {
 	return x.writeOString2ᚖstring(f, obj.Email)
 }
 
+func (x *writing) write_Program(fields []plan.Field, obj *program.Program) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("Program")
+		case 0:
+			whole = x.field_Program_id(f, obj) && whole
+		case 1:
+			whole = x.field_Program_code(f, obj) && whole
+		case 2:
+			whole = x.field_Program_title(f, obj) && whole
+		case 3:
+			if !x.field_Program_description(f, obj) {
+				x.Null()
+			}
+		case 4:
+			whole = x.field_Program_version(f, obj) && whole
+		case 5:
+			whole = x.field_Program_effectiveOn(f, obj) && whole
+		case 6:
+			if !x.field_Program_retiredAt(f, obj) {
+				x.Null()
+			}
+		case 7:
+			whole = x.field_Program_requirements(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_Program_id(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐID(f, obj.ID)
+}
+
+func (x *writing) field_Program_code(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Code)
+}
+
+func (x *writing) field_Program_title(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title())
+}
+
+func (x *writing) field_Program_description(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Description())
+}
+
+func (x *writing) field_Program_version(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_Program_effectiveOn(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn)
+}
+
+func (x *writing) field_Program_retiredAt(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt)
+}
+
+func (x *writing) field_Program_requirements(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramRequirement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐRequirementᚄ(f, obj.Requirements())
+}
+
+func (x *writing) write_ProgramConnection(fields []plan.Field, obj *page.Connection[program.Program]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ProgramConnection")
+		case 0:
+			whole = x.field_ProgramConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_ProgramConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_ProgramConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ProgramConnection_edges(f *plan.Field, obj *page.Connection[program.Program]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_ProgramConnection_nodes(f *plan.Field, obj *page.Connection[program.Program]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgramᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_ProgramConnection_pageInfo(f *plan.Field, obj *page.Connection[program.Program]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_ProgramEdge(fields []plan.Field, obj *page.Edge[program.Program]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ProgramEdge")
+		case 0:
+			whole = x.field_ProgramEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_ProgramEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ProgramEdge_cursor(f *plan.Field, obj *page.Edge[program.Program]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_ProgramEdge_node(f *plan.Field, obj *page.Edge[program.Program]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgram2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgram(f, obj.Node)
+}
+
+func (x *writing) write_ProgramProgress(fields []plan.Field, obj *program.Report) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ProgramProgress")
+		case 0:
+			if !x.field_ProgramProgress_program(f, obj) {
+				x.Null()
+			}
+		case 1:
+			whole = x.field_ProgramProgress_version(f, obj) && whole
+		case 2:
+			whole = x.field_ProgramProgress_asOf(f, obj) && whole
+		case 3:
+			whole = x.field_ProgramProgress_knownAt(f, obj) && whole
+		case 4:
+			whole = x.field_ProgramProgress_status(f, obj) && whole
+		case 5:
+			whole = x.field_ProgramProgress_share(f, obj) && whole
+		case 6:
+			whole = x.field_ProgramProgress_credits(f, obj) && whole
+		case 7:
+			whole = x.field_ProgramProgress_clockHours(f, obj) && whole
+		case 8:
+			whole = x.field_ProgramProgress_met(f, obj) && whole
+		case 9:
+			whole = x.field_ProgramProgress_inProgress(f, obj) && whole
+		case 10:
+			whole = x.field_ProgramProgress_missing(f, obj) && whole
+		case 11:
+			whole = x.field_ProgramProgress_blocked(f, obj) && whole
+		case 12:
+			whole = x.field_ProgramProgress_requirements(f, obj) && whole
+		case 13:
+			if !x.field_ProgramProgress_changed(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ProgramProgress_program(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *program.Program, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.ProgramProgress().Program(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOProgram2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgram(f, v)
+}
+
+func (x *writing) field_ProgramProgress_version(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_ProgramProgress_asOf(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AsOf)
+}
+
+func (x *writing) field_ProgramProgress_knownAt(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.KnownAt)
+}
+
+func (x *writing) field_ProgramProgress_status(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus(f, obj.Status)
+}
+
+func (x *writing) field_ProgramProgress_share(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Share)
+}
+
+func (x *writing) field_ProgramProgress_credits(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) field_ProgramProgress_clockHours(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.ClockHours)
+}
+
+func (x *writing) field_ProgramProgress_met(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Met)
+}
+
+func (x *writing) field_ProgramProgress_inProgress(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.InProgress)
+}
+
+func (x *writing) field_ProgramProgress_missing(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Missing)
+}
+
+func (x *writing) field_ProgramProgress_blocked(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Blocked)
+}
+
+func (x *writing) field_ProgramProgress_requirements(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRequirementProgress2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgressᚄ(f, obj.Requirements)
+}
+
+func (x *writing) field_ProgramProgress_changed(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOID2ᚕstringᚄ(f, obj.Changed)
+}
+
+func (x *writing) write_ProgramRequirement(fields []plan.Field, obj *program.Requirement) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ProgramRequirement")
+		case 0:
+			whole = x.field_ProgramRequirement_key(f, obj) && whole
+		case 1:
+			whole = x.field_ProgramRequirement_title(f, obj) && whole
+		case 2:
+			whole = x.field_ProgramRequirement_kind(f, obj) && whole
+		case 3:
+			whole = x.field_ProgramRequirement_depth(f, obj) && whole
+		case 4:
+			if !x.field_ProgramRequirement_above(f, obj) {
+				x.Null()
+			}
+		case 5:
+			whole = x.field_ProgramRequirement_count(f, obj) && whole
+		case 6:
+			whole = x.field_ProgramRequirement_credits(f, obj) && whole
+		case 7:
+			whole = x.field_ProgramRequirement_clockHours(f, obj) && whole
+		case 8:
+			whole = x.field_ProgramRequirement_resident(f, obj) && whole
+		case 9:
+			whole = x.field_ProgramRequirement_level(f, obj) && whole
+		case 10:
+			whole = x.field_ProgramRequirement_grade(f, obj) && whole
+		case 11:
+			if !x.field_ProgramRequirement_after(f, obj) {
+				x.Null()
+			}
+		case 12:
+			if !x.field_ProgramRequirement_competency(f, obj) {
+				x.Null()
+			}
+		case 13:
+			if !x.field_ProgramRequirement_course(f, obj) {
+				x.Null()
+			}
+		case 14:
+			if !x.field_ProgramRequirement_achievement(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ProgramRequirement_key(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.Key)
+}
+
+func (x *writing) field_ProgramRequirement_title(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_ProgramRequirement_kind(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramRequirementKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_ProgramRequirement_depth(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Depth)
+}
+
+func (x *writing) field_ProgramRequirement_above(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOID2ᚖstring(f, obj.Above)
+}
+
+func (x *writing) field_ProgramRequirement_count(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Count)
+}
+
+func (x *writing) field_ProgramRequirement_credits(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) field_ProgramRequirement_clockHours(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.ClockHours)
+}
+
+func (x *writing) field_ProgramRequirement_resident(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Resident)
+}
+
+func (x *writing) field_ProgramRequirement_level(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Level)
+}
+
+func (x *writing) field_ProgramRequirement_grade(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Grade)
+}
+
+func (x *writing) field_ProgramRequirement_after(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOID2ᚕstringᚄ(f, obj.After)
+}
+
+func (x *writing) field_ProgramRequirement_competency(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *framework.Item, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.ProgramRequirement().Competency(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
+}
+
+func (x *writing) field_ProgramRequirement_course(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *course.Course, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.ProgramRequirement().Course(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCourse2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f, v)
+}
+
+func (x *writing) field_ProgramRequirement_achievement(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *achievement.Achievement, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.ProgramRequirement().Achievement(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
+}
+
 func (x *writing) write_Query(fields []plan.Field) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -6899,16 +7397,22 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 		case 22:
 			whole = x.field_Query_masteryRules(f) && whole
 		case 23:
-			if !x.field_Query_record(f) {
+			if !x.field_Query_program(f) {
 				x.Null()
 			}
 		case 24:
+			whole = x.field_Query_programs(f) && whole
+		case 25:
+			if !x.field_Query_record(f) {
+				x.Null()
+			}
+		case 26:
 			if !x.field_Query_knownIssuers(f) {
 				x.Null()
 			}
-		case 25:
+		case 27:
 			whole = x.field_Query_verifyCredential(f) && whole
-		case 26:
+		case 28:
 			whole = x.field_Query_verifyCredentials(f) && whole
 		}
 	}
@@ -7324,6 +7828,42 @@ func (x *writing) field_Query_masteryRules(f *plan.Field) bool {
 	return x.writeNMasteryRuleConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
+func (x *writing) field_Query_program(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_program_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *program.Program, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().Program(ctx, fc.Args["id"].(string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOProgram2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgram(f, v)
+}
+
+func (x *writing) field_Query_programs(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_programs_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[program.Program], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().Programs(ctx, fc.Args["filter"].(*model.ProgramFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNProgramConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
 func (x *writing) field_Query_record(f *plan.Field) bool {
 	x.Into(f)
 	defer x.Out()
@@ -7642,6 +8182,79 @@ func (x *writing) field_Related_version(f *plan.Field, obj *model.Related) bool 
 	x.Into(f)
 	defer x.Out()
 	return x.writeOString2ᚖstring(f, obj.Version)
+}
+
+func (x *writing) write_RequirementProgress(fields []plan.Field, obj *program.Progress) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RequirementProgress")
+		case 0:
+			whole = x.field_RequirementProgress_requirement(f, obj) && whole
+		case 1:
+			whole = x.field_RequirementProgress_status(f, obj) && whole
+		case 2:
+			whole = x.field_RequirementProgress_share(f, obj) && whole
+		case 3:
+			whole = x.field_RequirementProgress_credits(f, obj) && whole
+		case 4:
+			whole = x.field_RequirementProgress_clockHours(f, obj) && whole
+		case 5:
+			whole = x.field_RequirementProgress_planned(f, obj) && whole
+		case 6:
+			whole = x.field_RequirementProgress_reason(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RequirementProgress_requirement(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramRequirement2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐRequirement(f, obj.Requirement)
+}
+
+func (x *writing) field_RequirementProgress_status(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus(f, obj.Status)
+}
+
+func (x *writing) field_RequirementProgress_share(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Share)
+}
+
+func (x *writing) field_RequirementProgress_credits(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) field_RequirementProgress_clockHours(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.ClockHours)
+}
+
+func (x *writing) field_RequirementProgress_planned(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Planned)
+}
+
+func (x *writing) field_RequirementProgress_reason(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
 }
 
 func (x *writing) write_Result(fields []plan.Field, obj *model.Result) bool {
@@ -8773,6 +9386,13 @@ func (x *writing) write_Node(sub plan.Selections, obj model.Node) bool {
 			return false
 		}
 		return x.write_Record(sub.Of("Record"), obj)
+	case program.Program:
+		return x.write_Program(sub.Of("Program"), &obj)
+	case *program.Program:
+		if obj == nil {
+			return false
+		}
+		return x.write_Program(sub.Of("Program"), obj)
 	case learner.Learner:
 		return x.write_Learner(sub.Of("Learner"), &obj)
 	case *learner.Learner:
@@ -9762,6 +10382,10 @@ func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmaste
 	return x.String(string(v))
 }
 
+func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐID(f *plan.Field, v program.ID) bool {
+	return x.String(string(v))
+}
+
 func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐID(f *plan.Field, v record.ID) bool {
 	return x.String(string(v))
 }
@@ -10190,6 +10814,101 @@ func (x *writing) writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	return x.write_PageInfo(f.Sub.Of("PageInfo"), &v)
 }
 
+func (x *writing) writeNProgram2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgram(f *plan.Field, v program.Program) bool {
+	return x.write_Program(f.Sub.Of("Program"), &v)
+}
+
+func (x *writing) writeNProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgramᚄ(f *plan.Field, v []program.Program) bool {
+	fields := f.Sub.Of("Program")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_Program(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNProgramConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[program.Program]) bool {
+	if v == nil {
+		return x.Missing("ProgramConnection!")
+	}
+	return x.write_ProgramConnection(f.Sub.Of("ProgramConnection"), v)
+}
+
+func (x *writing) writeNProgramEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[program.Program]) bool {
+	return x.write_ProgramEdge(f.Sub.Of("ProgramEdge"), &v)
+}
+
+func (x *writing) writeNProgramEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[program.Program]) bool {
+	fields := f.Sub.Of("ProgramEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_ProgramEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNProgramProgress2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐReport(f *plan.Field, v program.Report) bool {
+	return x.write_ProgramProgress(f.Sub.Of("ProgramProgress"), &v)
+}
+
+func (x *writing) writeNProgramProgress2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐReportᚄ(f *plan.Field, v []program.Report) bool {
+	fields := f.Sub.Of("ProgramProgress")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_ProgramProgress(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNProgramRequirement2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐRequirement(f *plan.Field, v program.Requirement) bool {
+	return x.write_ProgramRequirement(f.Sub.Of("ProgramRequirement"), &v)
+}
+
+func (x *writing) writeNProgramRequirement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐRequirementᚄ(f *plan.Field, v []program.Requirement) bool {
+	fields := f.Sub.Of("ProgramRequirement")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_ProgramRequirement(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNProgramRequirementKind2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "ProgramRequirementKind!")
+}
+
+func (x *writing) writeNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus(f *plan.Field, v program.Status) bool {
+	return x.Leaf(graphql.MarshalString(marshalNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus[v]), true, "ProgramStatus!")
+}
+
 func (x *writing) writeNPublication2string(f *plan.Field, v string) bool {
 	return x.Leaf(model.MarshalLower(v), true, "Publication!")
 }
@@ -10243,6 +10962,26 @@ func (x *writing) writeNRecordEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 
 func (x *writing) writeNRelated2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRelated(f *plan.Field, v model.Related) bool {
 	return x.write_Related(f.Sub.Of("Related"), &v)
+}
+
+func (x *writing) writeNRequirementProgress2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgress(f *plan.Field, v program.Progress) bool {
+	return x.write_RequirementProgress(f.Sub.Of("RequirementProgress"), &v)
+}
+
+func (x *writing) writeNRequirementProgress2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgressᚄ(f *plan.Field, v []program.Progress) bool {
+	fields := f.Sub.Of("RequirementProgress")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_RequirementProgress(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
 }
 
 func (x *writing) writeNResult2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐResult(f *plan.Field, v model.Result) bool {
@@ -10734,6 +11473,31 @@ func (x *writing) writeOFrameworkCoverage2ᚖgithubᚗcomᚋtestamurᚋtestamur�
 	return x.write_FrameworkCoverage(f.Sub.Of("FrameworkCoverage"), v)
 }
 
+func (x *writing) writeOID2ᚕstringᚄ(f *plan.Field, v []string) bool {
+	if v == nil {
+		return false
+	}
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.writeNID2string(f, v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeOID2ᚖstring(f *plan.Field, v *string) bool {
+	if v == nil {
+		return false
+	}
+	return x.String(string(*v))
+}
+
 func (x *writing) writeOIdentifierEntry2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐIdentifierEntryᚄ(f *plan.Field, v []model.IdentifierEntry) bool {
 	if v == nil {
 		return false
@@ -10842,6 +11606,13 @@ func (x *writing) writeOProfile2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋ
 		return false
 	}
 	return x.write_Profile(f.Sub.Of("Profile"), v)
+}
+
+func (x *writing) writeOProgram2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgram(f *plan.Field, v *program.Program) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_Program(f.Sub.Of("Program"), v)
 }
 
 func (x *writing) writeORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f *plan.Field, v *record.Record) bool {

@@ -14,6 +14,7 @@ import (
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/trust"
 )
@@ -60,6 +61,8 @@ type (
 
 	CompetencyStateConnection = page.Connection[mastery.Standing]
 	CompetencyStateEdge       = page.Edge[mastery.Standing]
+	ProgramConnection         = page.Connection[program.Program]
+	ProgramEdge               = page.Edge[program.Program]
 	MasteryRuleConnection     = page.Connection[mastery.Rule]
 	MasteryRuleEdge           = page.Edge[mastery.Rule]
 )

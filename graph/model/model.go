@@ -24,6 +24,7 @@ import (
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/mastery"
+	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/trust"
 )
@@ -622,6 +623,24 @@ type DefineMasteryRulePayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// A program to add.
+type DefineProgramInput struct {
+	// The code, unique here.
+	Code string `json:"code"`
+	// The first day on which it holds; today unless said.
+	EffectiveOn *day.Date `json:"effectiveOn,omitempty"`
+	// What it says.
+	Definition *ProgramDefinitionInput `json:"definition"`
+}
+
+// The program that was added.
+type DefineProgramPayload struct {
+	// The program as it is now; null when nothing was done.
+	Program *program.Program `json:"program,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // A pointer to a node of a framework, as the definition has it.
 type DefinitionAlignment struct {
 	// The short code of what it points to.
@@ -666,6 +685,28 @@ type DissociateCompetenciesInput struct {
 type DissociateCompetenciesPayload struct {
 	// The framework as it is now; null when nothing was done.
 	Framework *framework.Framework `json:"framework,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// Who is enrolled, and in what.
+type EnrollLearnerInput struct {
+	// Id or reference of the learner.
+	LearnerID string `json:"learnerId"`
+	// Id or code of the program.
+	ProgramID string `json:"programId"`
+	// The version that the learner is held to; the one that holds on the day unless said.
+	Version *int `json:"version,omitempty"`
+	// The day; today unless said.
+	On *day.Date `json:"on,omitempty"`
+	// The last day of the enrolment.
+	EndedOn *day.Date `json:"endedOn,omitempty"`
+}
+
+// The learner who was enrolled.
+type EnrollLearnerPayload struct {
+	// The learner as it is now; null when nothing was done.
+	Learner *learner.Learner `json:"learner,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }
@@ -1000,6 +1041,72 @@ type Profile struct {
 	Email *string `json:"email,omitempty"`
 }
 
+// What a version of a program says.
+type ProgramDefinitionInput struct {
+	// The title.
+	Title string `json:"title"`
+	// A description.
+	Description *string `json:"description,omitempty"`
+	// Grades from best to worst; A+ to F unless said.
+	Grades []string `json:"grades,omitempty"`
+	// The lowest grade that passes; D- of the usual scale unless said.
+	Pass *string `json:"pass,omitempty"`
+	// How many clock hours make a credit; none are told unless said.
+	HoursPerCredit *float64 `json:"hoursPerCredit,omitempty"`
+	// The whole, as one requirement.
+	Requirement *ProgramRequirementInput `json:"requirement"`
+}
+
+// Which programs.
+type ProgramFilter struct {
+	// Part of code or title.
+	Text *string `json:"text,omitempty"`
+	// Retired programs as well.
+	Retired *bool `json:"retired,omitempty"`
+}
+
+// What a learner might do.
+type ProgramPlanInput struct {
+	// Courses by id or code.
+	Courses []string `json:"courses,omitempty"`
+	// Achievements by id.
+	Achievements []string `json:"achievements,omitempty"`
+	// The grade with which all of it is passed; whatever is asked for unless said.
+	Grade *string `json:"grade,omitempty"`
+}
+
+// A requirement to be. At most 1000 in all, 12 deep.
+type ProgramRequirementInput struct {
+	// By which others name it; its place, such as 1.2, unless said.
+	Key *string `json:"key,omitempty"`
+	// What it is called.
+	Title *string `json:"title,omitempty"`
+	// What it asks for.
+	Kind string `json:"kind"`
+	// Of ANY: how many parts are needed.
+	Count *int `json:"count,omitempty"`
+	// Of CREDITS: how many are needed; of a competency: how many the unit is worth.
+	Credits *float64 `json:"credits,omitempty"`
+	// Of a competency: the clock hours that the unit is worth.
+	ClockHours *float64 `json:"clockHours,omitempty"`
+	// Of CREDITS: only those earned here.
+	Resident *bool `json:"resident,omitempty"`
+	// The competency.
+	CompetencyID *string `json:"competencyId,omitempty"`
+	// The course.
+	CourseID *string `json:"courseId,omitempty"`
+	// The achievement.
+	AchievementID *string `json:"achievementId,omitempty"`
+	// The level of the competency.
+	Level *string `json:"level,omitempty"`
+	// The least grade.
+	Grade *string `json:"grade,omitempty"`
+	// Keys of requirements that have to be met before.
+	After []string `json:"after,omitempty"`
+	// The parts of a group.
+	Parts []ProgramRequirementInput `json:"parts,omitempty"`
+}
+
 // The crosswalk that was proposed.
 type ProposeCrosswalkPayload struct {
 	// The crosswalk as it is now; null when nothing was done.
@@ -1262,6 +1369,20 @@ type RetireMasteryRulePayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// A program to take out of use.
+type RetireProgramInput struct {
+	// Id or code.
+	ID string `json:"id"`
+}
+
+// The program that was taken out of use.
+type RetireProgramPayload struct {
+	// The program as it is now; null when nothing was done.
+	Program *program.Program `json:"program,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // The next version.
 type ReviseAchievementInput struct {
 	// Which achievement, by id or ref:SYSTEM:VALUE.
@@ -1438,6 +1559,26 @@ type ReviseMasteryRuleInput struct {
 type ReviseMasteryRulePayload struct {
 	// The rule in its latest version; null when nothing was done.
 	MasteryRule *mastery.Rule `json:"masteryRule,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// A version to add.
+type ReviseProgramInput struct {
+	// Id or code of the program.
+	ID string `json:"id"`
+	// The version that you read; the change is refused when there is a newer one.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// The first day on which it holds; today unless said.
+	EffectiveOn *day.Date `json:"effectiveOn,omitempty"`
+	// What it says.
+	Definition *ProgramDefinitionInput `json:"definition"`
+}
+
+// The program that was revised.
+type ReviseProgramPayload struct {
+	// The program as it is now; null when nothing was done.
+	Program *program.Program `json:"program,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }

@@ -498,8 +498,6 @@ func (p *Plan) Size() int { return len(p.nodes) }
 // Progress is how far a learner is with one requirement, and why.
 type Progress struct {
 	Requirement  Requirement // without its parts
-	Depth        int
-	Above        *string // the key of the group
 	Status       Status
 	Share        float64 // from 0 to 1
 	Credits      float64
@@ -513,12 +511,7 @@ type Progress struct {
 // Line is the progress with the requirement of a place after Run.
 func (e *Evaluator) Line(i int32) Progress {
 	n, r := &e.p.nodes[i], &e.results[i]
-	out := Progress{Requirement: *n.Requirement, Depth: n.depth, Status: r.status, Share: r.share, Credits: round(r.credits), ClockHours: round(r.hours),
-		Reason: e.reason(n, r)}
-	out.Requirement.Parts = nil
-	if n.above >= 0 {
-		out.Above = &e.p.nodes[n.above].Key
-	}
+	out := Progress{Requirement: e.p.told(i), Status: r.status, Share: r.share, Credits: round(r.credits), ClockHours: round(r.hours), Reason: e.reason(n, r)}
 	if r.award >= 0 {
 		if a := &e.awards[r.award]; a.ID != "" {
 			out.AssertionIDs = []assertion.ID{a.ID}

@@ -53,6 +53,9 @@ type Requirement struct {
 	Grade         string           `json:"grade,omitempty"` // course, achievement: at least; one that passes unless said
 	After         []string         `json:"after,omitempty"` // keys of requirements that have to be met before
 	Parts         []Requirement    `json:"parts,omitempty"`
+
+	Depth int     `json:"-"` // where it stands, when it is told: 0 at the root
+	Above *string `json:"-"` // the key of its group; nil at the root
 }
 
 // Group reports whether the requirement is about its parts.
@@ -375,4 +378,26 @@ func (s scale) reaches(grade, least string) bool {
 	}
 	m, ok := s.rank[strings.ToUpper(least)]
 	return on && ok && n <= m
+}
+
+// Requirements are the requirements of the program, depth first, without their
+// parts.
+func (p Program) Requirements() []Requirement {
+	plan := NewPlan(p.Definition, nil, nil)
+	out := make([]Requirement, len(plan.nodes))
+	for i := range plan.nodes {
+		out[i] = plan.told(int32(i))
+	}
+	return out
+}
+
+// told is a requirement without its parts.
+func (p *Plan) told(i int32) Requirement {
+	n := &p.nodes[i]
+	out := *n.Requirement
+	out.Parts, out.Depth = nil, n.depth
+	if n.above >= 0 {
+		out.Above = &p.nodes[n.above].Key
+	}
+	return out
 }

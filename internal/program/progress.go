@@ -449,3 +449,44 @@ func (s *Service) one(ctx context.Context, who access.Actor, tx pgx.Tx, l learne
 	})
 	return x, x.runner(NewPlan(d, x.basis, eq)), mine, err
 }
+
+// Question is what is asked of learners' programs.
+type Question struct {
+	When      mastery.When
+	ProgramID *ID // only this one, enrolled or not; nil: those that they are enrolled in
+	Version   int // of it; 0: the one held to
+	Plan      WhatIf
+}
+
+// ProgressOf is the progress of each learner with the programs that are asked
+// for, those enrolled in first one first. It costs the same statements for one
+// learner and for a hundred.
+func (s *Service) ProgressOf(ctx context.Context, who access.Actor, learners []learner.ID, q Question) (map[learner.ID][]Report, error) {
+	var asks []Ask
+	if q.ProgramID != nil {
+		for _, l := range learners {
+			asks = append(asks, Ask{l, *q.ProgramID, q.Version})
+		}
+	} else {
+		held, err := s.EnrollmentsOf(ctx, who, learners)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range learners {
+			for _, e := range held[l] {
+				asks = append(asks, Ask{l, e.ProgramID, e.Version})
+			}
+		}
+	}
+	out := make(map[learner.ID][]Report, len(learners))
+	if len(asks) == 0 {
+		return out, nil
+	}
+	all, err := s.Of(ctx, who, asks, q.When, q.Plan)
+	for _, a := range asks {
+		if r, ok := all[a]; ok {
+			out[a.Learner] = append(out[a.Learner], r)
+		}
+	}
+	return out, err
+}
