@@ -15,12 +15,27 @@ import (
 	"github.com/testamur/testamur/internal/pg"
 )
 
+// The facts that a row may leave alone.
+const (
+	NoTerm bulk.Absent = 1 << iota
+	NoGrade
+	NoCredits
+	NoNarrative
+	NoRole
+	NoLicenseNumber
+	NoActivityStart
+	NoActivityEnd
+	NoResults
+	NoEvidence
+)
+
 // Row is one award of an import, with learner and achievement found already.
 type Row struct {
 	RefValue    string // value of the external system; empty: found by learner, achievement, day and term
 	LearnerID   learner.ID
 	Achievement achievement.Achievement
 	Facts       Facts
+	Absent      bulk.Absent // stays as it is, where the award is there
 }
 
 // Import adds or corrects many assertions in the caller's transaction. No two
@@ -36,7 +51,7 @@ func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, syst
 	_, err := tx.Exec(ctx, `
 		create temp table if not exists import_assertion (n int, id text collate "C", learner_id text collate "C", achievement_id text collate "C",
 			achievement_version int, ref_value text, achieved_on date, term text, grade text, credits_earned numeric(8, 3), narrative text,
-			role text, license_number text, activity_start_on date, activity_end_on date, results jsonb, evidence jsonb) on commit drop;
+			role text, license_number text, activity_start_on date, activity_end_on date, results jsonb, evidence jsonb, absent int) on commit drop;
 		truncate import_assertion`)
 	if err != nil {
 		return nil, err
@@ -57,7 +72,7 @@ func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, syst
 	})
 	_, err = tx.CopyFrom(ctx, pgx.Identifier{"import_assertion"}, []string{"n", "id", "learner_id", "achievement_id", "achievement_version", "ref_value",
 		"achieved_on", "term", "grade", "credits_earned", "narrative", "role", "license_number", "activity_start_on", "activity_end_on",
-		"results", "evidence"}, source)
+		"results", "evidence", "absent"}, source)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +93,7 @@ func (r *Row) values(n int, newID string) []any {
 		ref = &r.RefValue
 	}
 	return []any{n, newID, r.LearnerID, r.Achievement.ID, r.Achievement.Version, ref, f.AchievedOn.Midnight(), f.Term, f.Grade, f.CreditsEarned,
-		f.Narrative, f.Role, f.LicenseNumber, f.ActivityStartOn, f.ActivityEndOn, listJSON(f.Results), listJSON(f.Evidence)}
+		f.Narrative, f.Role, f.LicenseNumber, f.ActivityStartOn, f.ActivityEndOn, listJSON(f.Results), listJSON(f.Evidence), int32(r.Absent)}
 }
 
 // listJSON is the text for a jsonb column; most rows have nothing to marshal.
@@ -128,10 +143,9 @@ const insertStaged = `
 
 // match is a staged row and the assertion that it means.
 type match struct {
-	N       int
-	ID      string
-	Same    bool // the same learner and achievement
-	Differs bool // something to correct
+	N    int
+	ID   string
+	Same bool // the same learner and achievement
 }
 
 // existing looks the staged rows up, by reference or else by activity. What is
@@ -181,10 +195,7 @@ func matches(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, fetched, same s
 	rows, _ := tx.Query(ctx, `
 		with a as materialized (
 			select * from assertion where institution_id = @institution and `+fetched+`)
-		select p.n, a.id, a.learner_id = p.learner_id and a.achievement_id = p.achievement_id as same,
-			a.withdrawn_at is null and (a.achieved_on, a.term, a.grade, a.credits_earned, a.narrative, a.role, a.license_number,
-				a.activity_start_on, a.activity_end_on, a.results, a.evidence) is distinct from (p.achieved_on, p.term, p.grade,
-				p.credits_earned, p.narrative, p.role, p.license_number, p.activity_start_on, p.activity_end_on, p.results, p.evidence) as differs
+		select p.n, a.id, a.learner_id = p.learner_id and a.achievement_id = p.achievement_id as same
 		from import_assertion p
 		join a on `+same, bulk.Planned, args)
 	return pgx.CollectRows(rows, pgx.RowToStructByName[match])
@@ -196,28 +207,51 @@ func settle(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, there []match, o
 	if len(there) == 0 {
 		return nil
 	}
-	var done, changed []int
+	var done, same []int
 	var ids []string
 	for _, m := range there {
 		done = append(done, m.N)
-		switch {
-		case !m.Same:
+		if !m.Same {
 			out[m.N] = bulk.Fail(conflict("ref-moved", "This id belongs to an award of another learner or achievement. Withdraw that one, or use another id."))
-		case m.Differs:
-			out[m.N] = bulk.Outcome{Change: bulk.Updated, ID: m.ID}
-			changed, ids = append(changed, m.N), append(ids, m.ID)
-		default:
-			out[m.N] = bulk.Outcome{Change: bulk.Unchanged, ID: m.ID}
+			continue
 		}
+		out[m.N] = bulk.Outcome{Change: bulk.Unchanged, ID: m.ID}
+		same, ids = append(same, m.N), append(ids, m.ID)
 	}
-	args["changed"], args["ids"], args["done"] = changed, ids, done
-	_, err := tx.Exec(ctx, `
+	args["same"], args["ids"], args["done"] = same, ids, done
+	rows, _ := tx.Query(ctx, `
+		with a as materialized (
+			select * from assertion where institution_id = @institution and id = any(@ids) and withdrawn_at is null),
+		p as (
+			select c.n, a.id, p.achieved_on,
+				case when p.absent & 1 <> 0 then a.term else p.term end as term,
+				case when p.absent & 2 <> 0 then a.grade else p.grade end as grade,
+				case when p.absent & 4 <> 0 then a.credits_earned else p.credits_earned end as credits_earned,
+				case when p.absent & 8 <> 0 then a.narrative else p.narrative end as narrative,
+				case when p.absent & 16 <> 0 then a.role else p.role end as role,
+				case when p.absent & 32 <> 0 then a.license_number else p.license_number end as license_number,
+				case when p.absent & 64 <> 0 then a.activity_start_on else p.activity_start_on end as activity_start_on,
+				case when p.absent & 128 <> 0 then a.activity_end_on else p.activity_end_on end as activity_end_on,
+				case when p.absent & 256 <> 0 then a.results else p.results end as results,
+				case when p.absent & 512 <> 0 then a.evidence else p.evidence end as evidence
+			from unnest(@same::int[], @ids::text[]) as c (n, id)
+			join import_assertion p on p.n = c.n
+			join a on a.id = c.id)
 		update assertion a set achieved_on = p.achieved_on, term = p.term, grade = p.grade, credits_earned = p.credits_earned,
 			narrative = p.narrative, role = p.role, license_number = p.license_number, activity_start_on = p.activity_start_on,
 			activity_end_on = p.activity_end_on, results = p.results, evidence = p.evidence, version = a.version + 1, updated_at = @now
-		from unnest(@changed::int[], @ids::text[]) as c (n, id)
-		join import_assertion p on p.n = c.n
-		where a.institution_id = @institution and a.id = any(@ids) and a.id = c.id`, bulk.Planned, args)
+		from p
+		where a.institution_id = @institution and a.id = any(@ids) and a.id = p.id
+		  and (a.achieved_on, a.term, a.grade, a.credits_earned, a.narrative, a.role, a.license_number, a.activity_start_on,
+				a.activity_end_on, a.results, a.evidence) is distinct from (p.achieved_on, p.term, p.grade, p.credits_earned,
+				p.narrative, p.role, p.license_number, p.activity_start_on, p.activity_end_on, p.results, p.evidence)
+		returning p.n, a.id`, bulk.Planned, args)
+	var n int
+	var id string
+	_, err := pgx.ForEachRow(rows, []any{&n, &id}, func() error {
+		out[n] = bulk.Outcome{Change: bulk.Updated, ID: id}
+		return nil
+	})
 	if err != nil {
 		return taken(err)
 	}

@@ -360,9 +360,9 @@ func alignmentCode(a achievement.Achievement) string { return a.Definition.Align
 // crowd adds n learners.
 func (b *bench) crowd(t testing.TB, n int) {
 	t.Helper()
-	var rows []learner.Definition
+	var rows []learner.Row
 	for i := range n {
-		rows = append(rows, learner.Definition{DisplayName: fmt.Sprint("Learner ", i), Ref: &id.Ref{System: "sis", Value: fmt.Sprint("C", i)}})
+		rows = append(rows, learner.Row{Definition: learner.Definition{DisplayName: fmt.Sprint("Learner ", i), Ref: &id.Ref{System: "sis", Value: fmt.Sprint("C", i)}}})
 	}
 	err := b.DB.Tenant(context.Background(), b.registrar, func(tx pgx.Tx) error {
 		out, err := learner.Import(context.Background(), tx, b.registrar, bulk.Batch{Now: b.Now(), NewID: id.New}, rows)

@@ -58,6 +58,10 @@ type Batch struct {
 	NewID id.Source
 }
 
+// Absent are the fields, one bit each, of which a file says nothing: what is
+// there stays. Each noun names its bits.
+type Absent int32
+
 // Planned, given before the arguments of a query, has it planned for the values
 // that it is given. A list of thousands of names is then looked up by hash or
 // index; a plan kept for any list would compare each row with each name.

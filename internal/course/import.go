@@ -12,15 +12,31 @@ import (
 	"github.com/testamur/testamur/internal/pg"
 )
 
+// The fields that a row may leave alone.
+const (
+	NoDescription bulk.Absent = 1 << iota
+	NoCredits
+	NoLevel
+	NoFieldOfStudy
+	NoLanguage
+)
+
+// CatalogRow is one course of an import. What is absent stays as it is, and so does an
+// external reference when the row has none.
+type CatalogRow struct {
+	Definition
+	Absent bulk.Absent
+}
+
 // Import adds or updates courses in the caller's transaction, found by code. No
 // two rows may share a code. It writes no audit line: the job does.
-func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, rows []Definition) ([]bulk.Outcome, error) {
+func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, rows []CatalogRow) ([]bulk.Outcome, error) {
 	if err := access.Check(who, access.DefineCatalog); err != nil {
 		return nil, err
 	}
 	_, err := tx.Exec(ctx, `
 		create temp table if not exists import_course (n int primary key, id text collate "C", ref_system text, ref_value text, code text, title text,
-			description text, credits numeric(8, 3), level text, field_of_study text, language text) on commit drop;
+			description text, credits numeric(8, 3), level text, field_of_study text, language text, absent int) on commit drop;
 		truncate import_course`)
 	if err != nil {
 		return nil, err
@@ -36,18 +52,30 @@ func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, rows
 		if d.Ref != nil {
 			system, value = &d.Ref.System, &d.Ref.Value
 		}
-		staged = append(staged, []any{i, b.NewID("crs"), system, value, d.Code, d.Title, d.Description, d.Credits, d.Level, d.FieldOfStudy, d.Language})
+		staged = append(staged, []any{i, b.NewID("crs"), system, value, d.Code, d.Title, d.Description, d.Credits, d.Level, d.FieldOfStudy, d.Language, int32(d.Absent)})
 	}
 	_, err = tx.CopyFrom(ctx, pgx.Identifier{"import_course"}, []string{"n", "id", "ref_system", "ref_value", "code", "title", "description",
-		"credits", "level", "field_of_study", "language"}, pgx.CopyFromRows(staged))
+		"credits", "level", "field_of_study", "language", "absent"}, pgx.CopyFromRows(staged))
 	if err != nil {
 		return nil, err
 	}
-	return out, merge(ctx, tx, who, b, out)
+	return out, bulk.Hashed(ctx, tx, func() error { return merge(ctx, tx, who, b, out) })
 }
 
 func merge(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, out []bulk.Outcome) error {
 	args := pgx.NamedArgs{"institution": who.InstitutionID, "now": pg.Instant(b.Now)}
+	_, err := tx.Exec(ctx, `
+		update import_course p set
+			description = case when p.absent & 1 <> 0 then c.description else p.description end,
+			credits = case when p.absent & 2 <> 0 then c.credits else p.credits end,
+			level = case when p.absent & 4 <> 0 then c.level else p.level end,
+			field_of_study = case when p.absent & 8 <> 0 then c.field_of_study else p.field_of_study end,
+			language = case when p.absent & 16 <> 0 then c.language else p.language end
+		from course c
+		where c.institution_id = @institution and c.code = p.code and p.absent <> 0`, args)
+	if err != nil {
+		return err
+	}
 	rows, err := tx.Query(ctx, `
 		delete from import_course p using course c
 		where c.institution_id = @institution and c.ref_system = p.ref_system and c.ref_value = p.ref_value and c.code <> p.code

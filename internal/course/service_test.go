@@ -138,7 +138,11 @@ func TestImports(t *testing.T) {
 		}
 	}
 	batch := bulk.Batch{Now: b.Now(), NewID: id.New}
-	courses := func(rows ...course.Definition) func(pgx.Tx) ([]bulk.Outcome, error) {
+	courses := func(defs ...course.Definition) func(pgx.Tx) ([]bulk.Outcome, error) {
+		rows := make([]course.CatalogRow, len(defs))
+		for i, d := range defs {
+			rows[i].Definition = d
+		}
 		return func(tx pgx.Tx) ([]bulk.Outcome, error) {
 			return course.Import(t.Context(), tx, b.designer, batch, rows)
 		}

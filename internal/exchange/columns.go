@@ -66,35 +66,57 @@ var loads = map[Kind]load{
 	Results: loadResults, Awards: loadAwards, Achievements: loadAchievements,
 }
 
-// keyOf is what a line means: two lines with one key go into different batches.
-// It never has to be exact, only never different for the same thing.
-func keyOf(k Kind, l line) string {
+// met is what the lines of a batch mean, and whether one of them says so without
+// an id.
+type met map[string]bool
+
+// meets reports whether a line may mean the same as one before it, and so goes
+// into the next batch: what the earlier one wrote is then found. An award with an
+// id is also met by one without that is for the same activity; that two ids for
+// one activity are too many is for the database to say.
+func (m met) meets(k Kind, l line) bool {
+	key, activity := keyOf(k, l)
+	if key == "" && activity == "" {
+		return false
+	}
+	_, twice := m["\x01"+key]
+	bare, there := m[activity]
+	if key != "" && twice || activity != "" && there && (key == "" || bare) {
+		return true
+	}
+	if key != "" {
+		m["\x01"+key] = true
+	}
+	if activity != "" {
+		m[activity] = key == ""
+	}
+	return false
+}
+
+// keyOf is what a line means: by its own name, and of an award by what was done
+// as well, which is its name when it has no other. It never has to be exact, only
+// never different for the same thing.
+func keyOf(k Kind, l line) (key, activity string) {
 	t := l.row.Text
 	switch k {
 	case Learners:
-		return t("learner_id")
+		return t("learner_id"), ""
 	case Courses:
-		return t("code")
+		return t("code"), ""
 	case CourseMap:
-		return t("course_code") + "\x00" + t("competency") + "\x00" + t("stage")
+		return t("course_code") + "\x00" + t("competency") + "\x00" + t("stage"), ""
 	case Results:
-		if t("result_id") != "" {
-			return t("result_id")
-		}
-		return t("learner_id") + "\x00" + t("course_code") + "\x00" + t("completed_on") + "\x00" + t("term")
+		return t("result_id"), t("learner_id") + "\x00" + t("course_code") + "\x00" + t("completed_on") + "\x00" + t("term")
 	case Awards:
-		if t("award_id") != "" {
-			return t("award_id")
-		}
-		return t("learner_id") + "\x00" + t("achievement") + "\x00" + t("achieved_on") + "\x00" + t("term")
+		return t("award_id"), t("learner_id") + "\x00" + t("achievement") + "\x00" + t("achieved_on") + "\x00" + t("term")
 	}
 	var head struct {
 		ID string `json:"id"`
 	}
 	if json.Unmarshal(l.raw, &head) != nil {
-		return ""
+		return "", ""
 	}
-	return head.ID
+	return head.ID, ""
 }
 
 // cells reads the values of one row, and keeps the first thing wrong with them.
@@ -153,6 +175,19 @@ func (c *cells) requiredDate(field string) day.Date {
 	return day.Date{}
 }
 
+// absent are the fields of which the row says nothing, the first its lowest bit.
+// A field may be said in several columns, with a bar between; one that this kind
+// of file has no column for is empty.
+func (c *cells) absent(fields ...string) bulk.Absent {
+	var all bulk.Absent
+	for bit, names := range fields {
+		if names == "" || !slices.ContainsFunc(strings.Split(names, "|"), c.row.Given) {
+			all |= 1 << bit
+		}
+	}
+	return all
+}
+
 func (c *cells) number(field string) *float64 {
 	v := c.row.Text(field)
 	if v == "" {
@@ -192,7 +227,7 @@ func split[T any](lines []line, j Job, parse func(*cells) T, write func([]T) ([]
 }
 
 func loadLearners(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, j Job, lines []line) ([]bulk.Outcome, error) {
-	parse := func(c *cells) learner.Definition {
+	parse := func(c *cells) learner.Row {
 		d := learner.Definition{Ref: &id.Ref{System: j.system(), Value: c.required("learner_id")}, DisplayName: c.row.Text("display_name"),
 			GivenName: c.optional("given_name"), FamilyName: c.optional("family_name"), AdditionalName: c.optional("additional_name"),
 			Email: c.optional("email"), BirthOn: c.date("birth_date"), DID: c.optional("did")}
@@ -206,9 +241,9 @@ func loadLearners(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch
 			}
 			d.Identifiers = append(d.Identifiers, learner.Identifier{Type: strings.TrimSpace(kind), Value: strings.TrimSpace(value)})
 		}
-		return d
+		return learner.Row{Definition: d, Absent: c.absent("display_name", "given_name", "family_name", "additional_name", "email", "birth_date", "did")}
 	}
-	return split(lines, j, parse, func(rows []learner.Definition) ([]bulk.Outcome, error) {
+	return split(lines, j, parse, func(rows []learner.Row) ([]bulk.Outcome, error) {
 		out, err := learner.Import(ctx, tx, who, b, rows)
 		return renamed(out, map[string]string{"displayName": "display_name", "givenName": "given_name", "familyName": "family_name",
 			"additionalName": "additional_name", "birthOn": "birth_date", "externalRef": "learner_id"}), err
@@ -232,15 +267,15 @@ func renamed(out []bulk.Outcome, names map[string]string) []bulk.Outcome {
 }
 
 func loadCourses(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, j Job, lines []line) ([]bulk.Outcome, error) {
-	parse := func(c *cells) course.Definition {
+	parse := func(c *cells) course.CatalogRow {
 		d := course.Definition{Code: c.required("code"), Title: c.required("title"), Description: c.optional("description"), Credits: c.number("credits"),
 			Level: c.optional("level"), FieldOfStudy: c.optional("field_of_study"), Language: c.optional("language")}
 		if ref := c.row.Text("course_id"); ref != "" {
 			d.Ref = &id.Ref{System: j.system(), Value: ref}
 		}
-		return d
+		return course.CatalogRow{Definition: d, Absent: c.absent("description", "credits", "level", "field_of_study", "language")}
 	}
-	return split(lines, j, parse, func(rows []course.Definition) ([]bulk.Outcome, error) {
+	return split(lines, j, parse, func(rows []course.CatalogRow) ([]bulk.Outcome, error) {
 		out, err := course.Import(ctx, tx, who, b, rows)
 		if err != nil {
 			return out, err
@@ -250,7 +285,7 @@ func loadCourses(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch,
 }
 
 // completions makes the achievement of each course that came or changed.
-func completions(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, rows []course.Definition, out []bulk.Outcome) error {
+func completions(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, rows []course.CatalogRow, out []bulk.Outcome) error {
 	var codes []string
 	for i, o := range out {
 		if o.Change == bulk.Created || o.Change == bulk.Updated {
@@ -304,6 +339,7 @@ func loadResults(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch,
 			c.fail("status", "completed", "%q is not a completion: only completed courses become part of a record. Leave such rows out.", status)
 		}
 		r.Achievement = achievements[co.ID]
+		r.Absent = c.absent("term", "grade", "credits_earned", "narrative", "", "", "", "", "grade", "")
 		return r
 	}
 	return loadAssertions(ctx, tx, who, b, j, lines, parse, "completed_on", "course_code")
@@ -376,6 +412,8 @@ func loadAwards(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, 
 			}
 			r.Facts.Evidence = []assertion.Evidence{e}
 		}
+		r.Absent = c.absent("term", "", "credits_earned", "narrative", "role", "license_number", "activity_start", "activity_end",
+			"level|value|results", "evidence_url|evidence_name|evidence_description")
 		return r
 	}
 	return loadAssertions(ctx, tx, who, b, j, lines, parse, "achieved_on", "achievement")

@@ -344,7 +344,7 @@ func (b *batches) next() ([]line, error) {
 		return nil, nil
 	}
 	var lines []line
-	seen := map[string]bool{}
+	seen := met{}
 	for len(lines) < batchSize {
 		l, err := b.one()
 		if errors.Is(err, io.EOF) {
@@ -358,12 +358,10 @@ func (b *batches) next() ([]line, error) {
 			continue
 		}
 		if l.bad == nil {
-			key := keyOf(b.kind, l)
-			if seen[key] && key != "" {
+			if seen.meets(b.kind, l) {
 				b.held = &l
 				break
 			}
-			seen[key] = true
 		}
 		lines = append(lines, l)
 	}

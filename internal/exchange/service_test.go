@@ -160,6 +160,85 @@ func TestARowThatTheDatabaseRefusesLosesNoOther(t *testing.T) {
 	}
 }
 
+// TestAColumnThatIsNotThereChangesNothing: a file without a column leaves what is
+// there, an empty cell clears it.
+func TestAColumnThatIsNotThereChangesNothing(t *testing.T) {
+	t.Parallel()
+	b := testbed.New(t)
+	load := func(k exchange.Kind, file, wanted string) {
+		t.Helper()
+		want(t, b.Import(t, k, []byte(file), exchange.Options{System: "sis"}), "succeeded: "+wanted)
+	}
+	row := func(sql, wanted string) {
+		t.Helper()
+		var got string
+		err := b.DB.Tenant(t.Context(), b.Registrar(), func(tx pgx.Tx) error { return tx.QueryRow(t.Context(), sql).Scan(&got) })
+		if err != nil || got != wanted {
+			t.Errorf("%s, %v; want %s", got, err, wanted)
+		}
+	}
+	who := func(wanted string) {
+		t.Helper()
+		row(`select concat_ws('|', display_name, given_name, family_name, coalesce(email, '-'), coalesce(birth_on::text, '-')) from learner where ref_value = 'L1'`, wanted)
+	}
+	load(exchange.Learners, "learner_id,given_name,family_name,email,birth_date\nL1,Ada,King,ada@x.example,1999-12-10\n", "1 created, 0 updated, 0 unchanged, 0 failed")
+	load(exchange.Learners, "learner_id,display_name\nL1,Ada King\n", "0 created, 0 updated, 1 unchanged, 0 failed")
+	load(exchange.Learners, "learner_id,email\nL1,ada@y.example\nL2,new@y.example\n", "0 created, 1 updated, 0 unchanged, 1 failed")
+	who("Ada King|Ada|King|ada@y.example|1999-12-10")
+	load(exchange.Learners, "learner_id,family_name\nL1,Byron\n", "0 created, 1 updated, 0 unchanged, 0 failed")
+	who("Ada Byron|Ada|Byron|ada@y.example|1999-12-10")
+	load(exchange.Learners, "learner_id,display_name\nL1,The Countess\n", "0 created, 1 updated, 0 unchanged, 0 failed")
+	who("The Countess|ada@y.example|1999-12-10")
+	load(exchange.Learners, `{"learner_id":"L1","email":null}`+"\n", "0 created, 1 updated, 0 unchanged, 0 failed")
+	who("The Countess|-|1999-12-10")
+	load(exchange.Learners, "learner_id,display_name,birth_date\nL1,The Countess,\n", "0 created, 1 updated, 0 unchanged, 0 failed")
+	who("The Countess|-|-")
+
+	load(exchange.Courses, "code,title,credits,level\nC 1,One,4,100\n", "1 created, 0 updated, 0 unchanged, 0 failed")
+	load(exchange.Courses, "code,title\nC 1,One\n", "0 created, 0 updated, 1 unchanged, 0 failed")
+	load(exchange.Courses, "code,title,level\nC 1,First,\n", "0 created, 1 updated, 0 unchanged, 0 failed")
+	row(`select concat_ws('|', title, credits::text, coalesce(level, '-')) from course`, "First|4.000|-")
+
+	load(exchange.Results, "result_id,learner_id,course_code,completed_on,term,grade,credits_earned\nR1,L1,C 1,2026-05-22,Spring,B,4\n", "1 created, 0 updated, 0 unchanged, 0 failed")
+	load(exchange.Results, "result_id,learner_id,course_code,completed_on\nR1,L1,C 1,2026-05-22\n", "0 created, 0 updated, 1 unchanged, 0 failed")
+	load(exchange.Results, "result_id,learner_id,course_code,completed_on,credits_earned\nR1,L1,C 1,2026-05-22,\n", "0 created, 1 updated, 0 unchanged, 0 failed")
+	row(`select concat_ws('|', term, grade, coalesce(credits_earned::text, '-'), jsonb_array_length(results)::text) from assertion`, "Spring|B|-|1")
+}
+
+// TestWhatAFileDoesDoesNotDependOnItsBatches: a row without an id means the award
+// that an earlier one with an id made, whether or not they are written at once.
+func TestWhatAFileDoesDoesNotDependOnItsBatches(t *testing.T) {
+	t.Parallel()
+	head := "result_id,learner_id,course_code,completed_on,grade\n"
+	named, bare, other := "R1,L1,C 1,2026-05-22,B\n", ",L1,C 1,2026-05-22,A\n", "R2,L1,C 1,2026-05-22,A\n"
+	for name, rows := range map[string][]string{"an id, then none": {named, bare}, "none, then an id": {bare, named}, "two ids": {named, other},
+		"two ids, then none": {named, other, bare}, "none twice": {bare, bare}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := [2]*testbed.Bed{testbed.New(t), testbed.New(t)}
+			for _, b := range b {
+				b.Import(t, exchange.Learners, []byte("learner_id,display_name\nL1,Ada\n"), exchange.Options{System: "sis"})
+				b.Import(t, exchange.Courses, []byte("code,title\nC 1,One\n"), exchange.Options{System: "sis"})
+			}
+			o := exchange.Options{System: "sis", ErrorPolicy: exchange.RejectFailedRows}
+			whole := b[0].Import(t, exchange.Results, []byte(head+strings.Join(rows, "")), o)
+			var apart exchange.Job
+			for _, r := range rows {
+				j := b[1].Import(t, exchange.Results, []byte(head+r), o)
+				apart.CreatedCount += j.CreatedCount
+				apart.UpdatedCount += j.UpdatedCount
+				apart.UnchangedCount += j.UnchangedCount
+				apart.FailedCount += j.FailedCount
+			}
+			apart.State = whole.State
+			want(t, whole, counts(apart))
+			if whole.CreatedCount != 1 {
+				t.Errorf("%s", counts(whole))
+			}
+		})
+	}
+}
+
 func TestAchievementsComeAsOneAsAListAndLineByLine(t *testing.T) {
 	t.Parallel()
 	b := testbed.New(t)

@@ -142,8 +142,17 @@ func (d Definition) Whole() Definition {
 // Check is the first rule that a whole definition breaks, or nil.
 func (d Definition) Check() *fault.Error {
 	if d.DisplayName == "" {
-		return fault.At("displayName", "required", "A learner needs a display name, or a given or family name.")
+		return nameless()
 	}
+	return d.checkDetails()
+}
+
+func nameless() *fault.Error {
+	return fault.At("displayName", "required", "A learner needs a display name, or a given or family name.")
+}
+
+// checkDetails checks all but that there is a name.
+func (d Definition) checkDetails() *fault.Error {
 	for field, v := range map[string]*string{"displayName": &d.DisplayName, "givenName": d.GivenName, "familyName": d.FamilyName, "additionalName": d.AdditionalName} {
 		if v != nil && len([]rune(*v)) > maxName {
 			return fault.At(field, "too-long", "A name has at most %d characters.", maxName)

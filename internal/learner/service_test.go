@@ -177,8 +177,12 @@ func TestListPagesByName(t *testing.T) {
 
 func TestImport(t *testing.T) {
 	b := setup(t)
-	run := func(rows ...learner.Definition) []bulk.Outcome {
+	run := func(defs ...learner.Definition) []bulk.Outcome {
 		t.Helper()
+		rows := make([]learner.Row, len(defs))
+		for i, d := range defs {
+			rows[i].Definition = d
+		}
 		var out []bulk.Outcome
 		err := b.DB.Tenant(t.Context(), b.registrar, func(tx pgx.Tx) (err error) {
 			out, err = learner.Import(t.Context(), tx, b.registrar, bulk.Batch{Now: b.Now(), NewID: id.New}, rows)

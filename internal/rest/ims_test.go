@@ -95,7 +95,9 @@ func TestLinks(t *testing.T) {
 	t.Parallel()
 	s := Services{Origin: "https://x.example"}
 	r := httptest.NewRequest(http.MethodGet, "/c", nil)
-	link := func(offset, rel string) string { return `<https://x.example/c?limit=10&offset=` + offset + `>; rel="` + rel + `"` }
+	link := func(offset, rel string) string {
+		return `<https://x.example/c?limit=10&offset=` + offset + `>; rel="` + rel + `"`
+	}
 	for _, c := range []struct {
 		offset, total int
 		want          string

@@ -85,6 +85,16 @@ func (r Row) Has(field string) bool {
 	return raw != nil && raw[0] != '"'
 }
 
+// Given reports whether the file has the field for this row, be it empty or null:
+// a column that is not there says nothing, an empty one says that there is no value.
+func (r Row) Given(field string) bool {
+	if r.h == nil {
+		return false
+	}
+	_, ok := r.h.name[field]
+	return ok
+}
+
 // Header is what the file calls a field, or the field itself.
 func (r Row) Header(field string) string {
 	if r.h != nil {
