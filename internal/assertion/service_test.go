@@ -424,3 +424,24 @@ func BenchmarkImport(b *testing.B) {
 	b.ReportMetric(float64(b.N)*batch*batches/bare.Seconds(), "copy-rows/s")
 	b.ReportMetric(bare.Seconds()/ours.Seconds(), "of-copy")
 }
+
+// TestAnAwardKeepsTheCompetencyAsItStood: what an award was made against is read
+// in the version of the framework that was in force.
+func TestAnAwardKeepsTheCompetencyAsItStood(t *testing.T) {
+	b := setup(t)
+	a, err := b.Award(t.Context(), b.registrar, nil, assertion.Award{LearnerID: string(b.ada.ID), AchievementID: string(b.comp.ID), Facts: b.mastery(b.level(1))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	of, err := b.AgainstOf(t.Context(), b.registrar, []assertion.ID{a.ID})
+	if err != nil || len(of[a.ID]) != 1 {
+		t.Fatalf("%+v, %v", of, err)
+	}
+	alignments, err := b.achievements.AlignmentsOf(t.Context(), b.registrar, []achievement.ID{b.comp.ID})
+	if got := of[a.ID][0]; err != nil || got.ItemID != *alignments[b.comp.ID][0].ItemID || got.Version != 1 || got.FullStatement == "" || got.ChangedSince {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if of, err := b.AgainstOf(t.Context(), b.neighbour, []assertion.ID{a.ID}); err != nil || len(of) != 0 {
+		t.Errorf("a neighbour sees %+v, %v", of, err)
+	}
+}

@@ -33,7 +33,7 @@ func PinnedInTx(ctx context.Context, tx pgx.Tx, who access.Actor, pins []Pin) (m
 		items[i], versions[i] = p.ItemID, p.Version
 	}
 	rows, err := tx.Query(ctx, `
-		select p.item, p.version, coalesce(then.source, i.source), then.source is not null and then.source <> i.source, i.retired_at is not null
+		select p.item, p.version, coalesce(past.source, i.source), past.source is not null and past.source <> i.source, i.retired_at is not null
 		from unnest(@items::text[], @versions::int[]) as p (item, version)
 		join framework_item i on i.institution_id = @institution and i.id = p.item
 		left join lateral (
@@ -42,7 +42,7 @@ func PinnedInTx(ctx context.Context, tx pgx.Tx, who access.Actor, pins []Pin) (m
 			where o.institution_id = @institution and o.framework_id = i.framework_id and o.kind = 'item' and o.identifier = i.identifier
 			  and o.until_version > p.version and i.since_version > p.version
 			order by o.since_version
-			limit 1) as then on true`,
+			limit 1) as past on true`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "items": items, "versions": versions})
 	if err != nil {
 		return nil, err
