@@ -17,6 +17,8 @@ import (
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/jobs"
 	"github.com/testamur/testamur/internal/rest"
+	"github.com/testamur/testamur/internal/vcapi"
+	"github.com/testamur/testamur/internal/verify"
 )
 
 // defaultAddr is where the service listens unless told otherwise.
@@ -43,6 +45,8 @@ const gcPercent = 300
 type serveCmd struct {
 	store
 	network
+	VCAPI       string `name:"vc-api" help:"Serve the W3C VC API under /vc-api, signing with the keys of this institution. It signs whatever a permitted caller sends: name one that was made for it." env:"TESTAMUR_VC_API" placeholder:"SLUG"`
+	Development bool   `help:"For tests on one machine: fetch over plain http and from this machine too, and let anyone issue by the VC API." env:"TESTAMUR_DEVELOPMENT"`
 }
 
 // Run serves until it is told to stop.
@@ -55,10 +59,33 @@ func (c *serveCmd) Run(p *place) error {
 	if err != nil {
 		return err
 	}
+	if err := c.optional(p.ctx, all); err != nil {
+		return errors.Join(err, all.close())
+	}
 	err = all.serve(p.ctx, c.Addr, queryPage{tabs: []graphiql.Tab{{Query: firstQuery}}}, func(at net.Addr) {
 		log.Info("serving", "address", at.String(), "origin", all.origin, "version", version())
 	})
 	return errors.Join(err, all.close())
+}
+
+// optional turns on what is off unless it is asked for.
+func (c *serveCmd) optional(ctx context.Context, s *services) error {
+	if c.Development {
+		f := verify.NewFetcher(verify.Options{Log: s.log, Development: true})
+		s.verifier.Fetch, s.verifier.Getter = f.Fetch, f
+	}
+	if c.VCAPI == "" {
+		return nil
+	}
+	in, err := s.institutions.BySlug(ctx, c.VCAPI)
+	if err != nil {
+		return fmt.Errorf("--vc-api %s: %w", c.VCAPI, err)
+	}
+	s.vcapi = &vcapi.Service{Now: s.now, Keys: s.keys, Credentials: s.credentials, Verifier: s.verifier, Institution: in, Open: c.Development}
+	if c.Development {
+		s.log.Warn("DEVELOPMENT: anyone who reaches this address may have credentials signed by the VC API", "institution", c.VCAPI)
+	}
+	return nil
 }
 
 // queryPage is what the query page opens with.
@@ -189,7 +216,7 @@ func (s *services) resolver() *graph.Resolver {
 // rest is what the plain endpoints ask.
 func (s *services) rest() rest.Services {
 	return rest.Services{Institutions: s.institutions, Learners: s.learners, Achievements: s.achievements, Keys: s.keys,
-		Credentials: s.credentials, Exchange: s.exchange, Frameworks: s.frameworks, Origin: s.origin, Version: version(), Now: s.now,
+		Credentials: s.credentials, Exchange: s.exchange, Frameworks: s.frameworks, VCAPI: s.vcapi, Origin: s.origin, Version: version(), Now: s.now,
 		Ready: s.db.Pool.Ping, Actor: s.actor, Log: s.log}
 }
 

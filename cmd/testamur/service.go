@@ -30,6 +30,7 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/trust"
+	"github.com/testamur/testamur/internal/vcapi"
 	"github.com/testamur/testamur/internal/verify"
 	"github.com/testamur/testamur/migrations"
 )
@@ -51,6 +52,7 @@ type services struct {
 	trust        *trust.Service
 	verifier     *verify.Service
 	exchange     *exchange.Service
+	vcapi        *vcapi.Service // nil: not served
 	audit        *audit.Service
 
 	origin string

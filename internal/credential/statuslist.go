@@ -275,7 +275,10 @@ func listed(ctx context.Context, tx pgx.Tx, who access.Actor, number int) (k kep
 	rows, _ = tx.Query(ctx, `
 		select status_index from credential
 		where institution_id = @institution and status_list = @number and status <> 'active'
-		order by status_index`, pgx.NamedArgs{"institution": who.InstitutionID, "number": number})
+		union
+		select index from lent_place
+		where institution_id = @institution and list = @number and revoked_at is not null
+		order by 1`, pgx.NamedArgs{"institution": who.InstitutionID, "number": number})
 	set, err = pgx.CollectRows(rows, pgx.RowTo[int32])
 	return k, set, err
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/vcapi"
 )
 
 // Services is what the endpoints ask.
@@ -42,6 +43,7 @@ type Services struct {
 	Keys         *keyring.Service
 	Credentials  *credential.Service
 	Exchange     *exchange.Service
+	VCAPI        *vcapi.Service // nil: not served
 	Frameworks   *framework.Service
 
 	Origin  string // that ids begin with, without a slash at the end
@@ -57,7 +59,7 @@ type Services struct {
 // NewHandler serves every endpoint of the package.
 func NewHandler(s Services) http.Handler {
 	mux := http.NewServeMux()
-	for _, register := range []func(*http.ServeMux){s.health, s.imports, s.did, s.published, s.statusLists, s.openBadges, s.comprehensive, s.cases} {
+	for _, register := range []func(*http.ServeMux){s.health, s.imports, s.did, s.published, s.statusLists, s.openBadges, s.comprehensive, s.vcAPI, s.cases} {
 		register(mux)
 	}
 	s.handle(mux, "/", s.problem, methods{http.MethodGet: func(http.ResponseWriter, *http.Request) error {

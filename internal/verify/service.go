@@ -122,8 +122,7 @@ func acceptable(field string, material []byte) error {
 }
 
 func (s *Service) examine(ctx context.Context, who access.Actor, material []byte, about *Recipient) (Report, error) {
-	k := &keys{s: s, ctx: ctx, ids: idsOf(material, 0), documents: map[string]answer{}, resolved: map[string]resolved{}, owners: map[string]institution.ID{},
-		standings: map[institution.ID]map[string]standing{}, asked: map[institution.ID]map[string]bool{}}
+	k := s.keysFor(ctx, idsOf(material, 0))
 	x := Examiner{Keys: k.resolve, Status: k.status, Recipient: about, Now: s.Now()}
 	if s.Getter != nil || s.Fetch != nil {
 		x.Get = k.get
@@ -134,6 +133,23 @@ func (s *Service) examine(ctx context.Context, who access.Actor, material []byte
 	}
 	err := s.trust(ctx, who, &r)
 	return r, err
+}
+
+// Verifier checks proofs with the keys that this service finds: its own
+// institutions' in the database, others' over the network within one budget of
+// fetches. Failed tells, after use, of a database that did not answer.
+func (s *Service) Verifier(ctx context.Context, who access.Actor) (v vc.Verifier, failed func() error, err error) {
+	if err := access.Check(who, access.Verify); err != nil {
+		return v, nil, err
+	}
+	k := s.keysFor(ctx, nil)
+	return vc.Verifier{Keys: k.resolve, Now: s.Now()}, func() error { return k.err }, nil
+}
+
+// keysFor looks for the keys of one report.
+func (s *Service) keysFor(ctx context.Context, ids []string) *keys {
+	return &keys{s: s, ctx: ctx, ids: ids, documents: map[string]answer{}, resolved: map[string]resolved{}, owners: map[string]institution.ID{},
+		standings: map[institution.ID]map[string]standing{}, asked: map[institution.ID]map[string]bool{}}
 }
 
 // get asks for a document. Without a Getter it is what Fetch gives.

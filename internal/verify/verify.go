@@ -27,6 +27,7 @@ import (
 	"github.com/testamur/testamur/internal/spec/openbadges"
 	"github.com/testamur/testamur/internal/spec/shape"
 	"github.com/testamur/testamur/internal/spec/vc"
+	"github.com/testamur/testamur/internal/spec/vcdm"
 )
 
 // Outcome of a check or of a report.
@@ -229,44 +230,12 @@ func shapeOf(v jsonld.Value) Check {
 	case openbadges.Kind(v) != "":
 		problems, clause = openbadges.Check(v, shape.Compact), "OB 3.0 §B.1"
 	default:
-		problems = plain(v)
+		problems = vcdm.Credential(v)
 	}
 	if len(problems) == 0 {
 		return Check{"shape", Passed, "It has the form of a credential of the kind " + kind(v.Member("type").Texts()) + ".", clause}
 	}
 	return Check{"shape", Failed, shape.Told(problems), problems[0].Clause}
-}
-
-// plain is what is wrong with the form of a credential of no class that is known
-// here, VCDM 2.0 §4.
-func plain(v jsonld.Value) []shape.Problem {
-	p := shape.NewProblems()
-	if !slices.Contains(v.Member("type").Texts(), "VerifiableCredential") {
-		p.Add("type", "type", "VCDM 2.0 §4.5", "Its type does not say that it is a VerifiableCredential.")
-	}
-	if g := openbadges.Generation(v); g != openbadges.ContextCredentials && g != openbadges.ContextCredentials11 {
-		p.Add("@context", "context", "VCDM 2.0 §4.3", "Its first context is not that of verifiable credentials.")
-	}
-	if !shape.URI(identity(v.Member("issuer"))) {
-		p.Add("issuer", "required", "VCDM 2.0 §4.7", "It names no issuer.")
-	}
-	if v.Member("credentialSubject").IsZero() {
-		p.Add("credentialSubject", "required", "VCDM 2.0 §4.8", "It says nothing of anybody.")
-	}
-	for _, s := range v.Member("credentialSubject").Elements() {
-		if !s.IsObject() || s.Len() == 0 {
-			p.Add("credentialSubject", "required", "VCDM 2.0 §4.8", "It says nothing of anybody.")
-			break
-		}
-	}
-	from, until := openbadges.Dates(v)
-	for _, m := range []string{from, until} {
-		if d := v.Member(m); !d.IsZero() && instant(d) == nil {
-			p.Add(m, "instant", "VCDM 2.0 §4.9", "This is not an instant with its offset.")
-		}
-	}
-	openbadges.Period(p, v)
-	return p.All()
 }
 
 // proofs checks every proof within a document.

@@ -49,7 +49,7 @@ func withPrevious(doc *jsonld.Document, proofs jsonld.Value, ids []string, conte
 	if context != nil {
 		values["@context"] = context
 	}
-	return openDocument(rewrite(doc.Root(), values), pinned)
+	return openDocument(Rewrite(doc.Root(), values), pinned)
 }
 
 // findProof is the one proof with an id.

@@ -49,6 +49,8 @@ type JWT struct {
 	Key          crypto.PublicKey // of the header's jwk; nil without one. It binds nobody
 	Document     []byte           // the credential or presentation, as VCDM has it
 	Issuer       string           // of the credential; of a presentation, its holder
+	Nonce        string           // of a presentation: the challenge that it answers
+	Audience     []string         // of a presentation: whom it is made for
 	notBefore    *time.Time       // of the signature
 	expires      *time.Time
 	compact      string
@@ -91,6 +93,8 @@ func parseJWT(compact string) (JWT, error) {
 	if t.expires, err = numericDate(claims, "exp"); err != nil {
 		return t, err
 	}
+	t.Nonce, _ = claims.Member("nonce").Text()
+	t.Audience = claims.Member("aud").Texts()
 	switch typ {
 	case "vc+jwt", "vp+jwt":
 		t.Form = FormW3C
@@ -183,7 +187,7 @@ func (t *JWT) w3c(header, claims jsonld.Value, typ string) error {
 // ims reads the document of Open Badges 3.0 §8.2.4.
 func (t *JWT) ims(claims jsonld.Value) error {
 	// Registered claims are no part of the credential, and no @context has them.
-	t.Document = rewrite(claims, map[string]json.RawMessage{"iss": nil, "sub": nil, "jti": nil, "nbf": nil, "exp": nil, "iat": nil, "aud": nil, "nonce": nil})
+	t.Document = Rewrite(claims, map[string]json.RawMessage{"iss": nil, "sub": nil, "jti": nil, "nbf": nil, "exp": nil, "iat": nil, "aud": nil, "nonce": nil})
 	if err := t.party(claims); err != nil {
 		return err
 	}
@@ -235,10 +239,10 @@ func (t *JWT) nested(claims jsonld.Value) error {
 		date(t.expires, "expirationDate")
 		subject := document.Member("credentialSubject")
 		if sub, ok := claims.Member("sub").Text(); ok && subject.IsObject() && subject.Member("id").IsZero() {
-			values["credentialSubject"] = rewrite(subject, map[string]json.RawMessage{"id": oneOrMore([]string{sub})})
+			values["credentialSubject"] = Rewrite(subject, map[string]json.RawMessage{"id": oneOrMore([]string{sub})})
 		}
 	}
-	t.Document = rewrite(document, values)
+	t.Document = Rewrite(document, values)
 	read, err := jsonld.Read(t.Document)
 	if err != nil {
 		return err
@@ -396,7 +400,21 @@ func (v Verifier) VerifyJWT(compact string) (JWT, Checked, error) {
 	if c.Err == nil {
 		c.Err = t.times(v.Now)
 	}
+	if c.Err == nil && t.Presentation {
+		c.Err = v.answers(t)
+	}
 	return t, c, nil
+}
+
+// answers is whether a presentation was made for the one who asks.
+func (v Verifier) answers(t JWT) error {
+	if v.Domain != nil && !sameSet(t.Audience, v.Domain) {
+		return &Failure{Code: WrongDomain, Reason: fmt.Sprintf("The presentation was not made for %s.", strings.Join(v.Domain, ", "))}
+	}
+	if v.Challenge != "" && t.Nonce != v.Challenge {
+		return &Failure{Code: WrongNonce, Reason: "The presentation does not answer the challenge that was given."}
+	}
+	return nil
 }
 
 // times are those of the signature in W3C's form; in the others they are those of
@@ -540,7 +558,7 @@ func (t JWT) imsClaims(d jsonld.Value) (json.RawMessage, error) {
 	if values["nbf"] == nil || values["sub"] == nil {
 		return nil, &Failure{Code: Malformed, Reason: "As a JWT, a credential needs the instant it is valid from and the id of its one subject."}
 	}
-	return rewrite(d, values), nil
+	return Rewrite(d, values), nil
 }
 
 // Attach is the JWT with the signature of its message.

@@ -353,12 +353,12 @@ func Split(document []byte) (unsecured []byte, proofs []json.RawMessage, err err
 	for _, p := range doc.Cut("proof").Elements() {
 		proofs = append(proofs, p.Raw())
 	}
-	return rewrite(doc.Root(), nil), proofs, nil
+	return Rewrite(doc.Root(), nil), proofs, nil
 }
 
-// rewrite is an object with other values for some of its members, which come
+// Rewrite is an object with other values for some of its members, which come
 // last, and without those whose value is nil; the other members in their order.
-func rewrite(object jsonld.Value, values map[string]json.RawMessage) []byte {
+func Rewrite(object jsonld.Value, values map[string]json.RawMessage) []byte {
 	out := []byte{'{'}
 	member := func(name string, value json.RawMessage) {
 		if len(out) > 1 {
