@@ -140,8 +140,6 @@ var lists = map[string]struct {
 		framework { title } } } } } }`, 15},
 	"states": {`{ learners(first: %d) { nodes { competencies(first: 20) { nodes { status level competency { fullStatement } rule { id framework { id } } learner { displayName }
 		explanation { text lines { sentence competency { id } assertion { id } } } } } } } }`, 20},
-	"programs":     {`{ programs(first: %d) { nodes { requirements { title course { code } competency { fullStatement } achievement { uri } } } } }`, 7},
-	"progress":     {`{ learners(first: %d) { nodes { programs(programId: "BSC") { status program { title } requirements { reason requirement { course { code } competency { id } achievement { id } } } } } } }`, 20},
 	"holders":      {`{ frameworks(first: 2) { nodes { items(first: %d) { nodes { masteryRule { name } holders(first: 5) { nodes { status learner { displayName } } } } } } } }`, 19},
 	"rules":        {`{ masteryRules(first: %d) { nodes { definition { method } sentence competency { id } framework { id } versions { version } } } }`, 4},
 	"rubrics":      {`{ frameworks(first: %d) { nodes { rubrics { criteria { levels { quality } } } } } }`, 4},
