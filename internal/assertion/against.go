@@ -26,7 +26,7 @@ func (s *Service) AgainstOf(ctx context.Context, who access.Actor, ids []ID) (ma
 			select distinct a.id as assertion_id, i.id as item_id, i.position, coalesce((
 				select max(v.version)
 				from framework_version v
-				where v.institution_id = a.institution_id and v.framework_id = i.framework_id and v.recorded_at <= a.recorded_at), 1) as version
+				where v.institution_id = a.institution_id and v.framework_id = i.framework_id and v.recorded_at < a.recorded_at), 1) as version
 			from assertion a
 			join achievement_version d on d.institution_id = a.institution_id and d.achievement_id = a.achievement_id and d.version = a.achievement_version
 			cross join lateral jsonb_path_query(d.definition, '$.alignment[*].targetUrl') as target (url)

@@ -28,7 +28,7 @@ const published = `(not @visitor or f.publication = 'public' or f.publication = 
 
 func providerArgs(who access.Actor, identifier string) pgx.NamedArgs {
 	visitor := !slices.ContainsFunc(who.Roles, func(r access.Role) bool { return r != access.Visitor })
-	return pgx.NamedArgs{"institution": who.InstitutionID, "visitor": visitor, "identifier": identifier}
+	return pgx.NamedArgs{"institution": who.InstitutionID, "visitor": visitor, "identifier": identifier, "whole": true}
 }
 
 // provided is a framework as the provider sees it.
@@ -44,7 +44,8 @@ type provided struct {
 	Extensions  *string
 }
 
-const providedColumns = `f.id, f.identifier, f.uri, f.title, f.case_version, f.source, f.definitions, f.extensions,
+const providedColumns = `f.id, f.identifier, f.uri, f.title, f.case_version, f.source,
+	case when @whole then f.definitions end as definitions, case when @whole then f.extensions end as extensions,
 	(select v.id from framework_version v where v.institution_id = f.institution_id and v.framework_id = f.id and v.version = f.version) as stamp`
 
 func providedWhere(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, where string) ([]provided, error) {
@@ -106,7 +107,9 @@ func (s *Service) CaseDocuments(ctx context.Context, who access.Actor, version s
 		if err != nil {
 			return err
 		}
-		found, err := providedWhere(ctx, tx, providerArgs(who, ""), "true")
+		args := providerArgs(who, "")
+		args["whole"] = false
+		found, err := providedWhere(ctx, tx, args, "true")
 		for _, f := range found {
 			all = append(all, f.document(version, base))
 		}

@@ -49,12 +49,11 @@ func (o *writer) text(s string) {
 	}
 }
 
-// list writes one member; nil leaves it out.
+// list writes one member; nil, or one without elements, is left out.
 func (o *writer) list(name string, all iter.Seq2[json.RawMessage, error]) {
 	if all == nil {
 		return
 	}
-	o.text(`,"` + name + `":[`)
 	first := true
 	for raw, err := range all {
 		if err != nil && o.err == nil {
@@ -63,11 +62,15 @@ func (o *writer) list(name string, all iter.Seq2[json.RawMessage, error]) {
 		if o.err != nil {
 			return
 		}
-		if !first {
+		if first {
+			o.text(`,"` + name + `":[`)
+		} else {
 			o.text(",")
 		}
 		first = false
 		o.text(string(raw))
 	}
-	o.text("]")
+	if !first {
+		o.text("]")
+	}
 }
