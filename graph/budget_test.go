@@ -136,8 +136,9 @@ var lists = map[string]struct {
 	most  int
 }{
 	"competencies": {`{ frameworks(first: 2) { nodes { items(first: %d) { nodes { path { id } parents { id } children(first: 10) { nodes { id } }
-		associations { other { id } } achievements { achievement { uri } part } courses { course { code } stage } assertions(first: 5) { nodes { id learner { displayName } } }
-		framework { title } } } } } }`, 15},
+		associations { other { id } } crosswalks { strength origin { id } destination { id } } achievements { achievement { uri } part } courses { course { code } stage } assertions(first: 5) { nodes { id learner { displayName } } }
+		framework { title } } } } } }`, 16},
+	"frameworks": {`{ frameworks(first: %d) { nodes { versions(first: 2) { nodes { version } } problems { kind competencies { id } } } } }`, 8},
 	"states": {`{ learners(first: %d) { nodes { competencies(first: 20) { nodes { status level competency { fullStatement } rule { id framework { id } } learner { displayName }
 		explanation { text lines { sentence competency { id } assertion { id } } } } } } } }`, 20},
 	"holders":      {`{ frameworks(first: 2) { nodes { items(first: %d) { nodes { masteryRule { name } holders(first: 5) { nodes { status learner { displayName } } } } } } } }`, 19},
@@ -145,7 +146,7 @@ var lists = map[string]struct {
 	"rubrics":      {`{ frameworks(first: %d) { nodes { rubrics { criteria { levels { quality } } } } } }`, 4},
 	"courses":      {`{ courses(first: %d) { nodes { competencies { stage competency { fullStatement } } achievements { achievement { uri } } } } }`, 6},
 	"achievements": {`{ achievements(first: %d) { nodes { uri course { code } definition { name } versions { version } alignments { competency { id } course { title } } assertions(first: 2) { nodes { id } } } } }`, 8},
-	"assertions":   {`{ assertions(first: %d) { nodes { learner { names { reason } identifiers { value } } achievement { uri } credentials { id keyId } } } }`, 7},
+	"assertions":   {`{ assertions(first: %d) { nodes { learner { names { reason } identifiers { value } } achievement { uri } credentials { id keyId } competencies { fullStatement competency { identifier } } } } }`, 10},
 	"jobs":         {`{ jobs(first: %d) { nodes { outcomes(first: 2) { nodes { outcome } } errorFileUrl } } }`, 2},
 	"audit":        {`{ auditLog(first: %d) { nodes { hash detail } } }`, 1},
 	"staff":        {`{ institution { apiClients(first: %d) { nodes { name } } staff(first: 5) { nodes { email } } signingKeys { state } } }`, 4},
