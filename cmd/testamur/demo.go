@@ -220,7 +220,7 @@ func (d *demonstration) tell() {
 	d.p.print("  Open Badges     %s/ims/ob/v3p0/credentials", d.origin)
 	d.p.print("  CLR             %s/ims/clr/v2p0/credentials", d.origin)
 	d.p.print("  Issuer's keys   %s/did.json", base)
-	d.p.print("\nSend a token as Authorization: Bearer TOKEN. Each may something else:\n")
+	d.p.print("\nSend a token as Authorization: Bearer TOKEN. Each may do something else:\n")
 	for _, t := range d.tokens {
 		d.p.print("  %s: %s\n    %s", t.Role, t.For, t.Token)
 	}
