@@ -2,5 +2,5 @@
 
 package jsonld
 
-// slower is how many times as long the race detector makes things take.
+// slower is how much longer the race detector lets everything take.
 const slower = 1
