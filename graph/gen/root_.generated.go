@@ -12007,7 +12007,7 @@ input MasteryRuleFilter {
 input CompetencyStateFilter {
   "Only competencies of this framework, by id."
   frameworkId: ID
-  "Only these competencies, by id; at most 1000. They are told whatever their state."
+  "Only these competencies, by id or CASE identifier; at most 1000. They are told whatever their state."
   competencyIds: [ID!]
   "Only these statuses."
   statuses: [MasteryStatus!]

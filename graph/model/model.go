@@ -411,7 +411,7 @@ type CompetencyFilter struct {
 type CompetencyStateFilter struct {
 	// Only competencies of this framework, by id.
 	FrameworkID *string `json:"frameworkId,omitempty"`
-	// Only these competencies, by id; at most 1000. They are told whatever their state.
+	// Only these competencies, by id or CASE identifier; at most 1000. They are told whatever their state.
 	CompetencyIds []string `json:"competencyIds,omitempty"`
 	// Only these statuses.
 	Statuses []mastery.Status `json:"statuses,omitempty"`

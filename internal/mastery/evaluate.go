@@ -51,6 +51,8 @@ type Evaluator struct {
 	last    int
 	numbers []float32
 	days    []Day
+	ends    []Day
+	held    []State
 }
 
 // link is a hit in the list of its item.
@@ -162,7 +164,13 @@ func (e *Evaluator) Run(pieces []Piece) {
 
 func (e *Evaluator) compare(a, b int32) int {
 	p, q := &e.pieces[a], &e.pieces[b]
-	return cmp.Or(cmp.Compare(p.On, q.On), cmp.Compare(p.Recorded, q.Recorded), cmp.Compare(p.ID, q.ID))
+	if p.On != q.On {
+		return cmp.Compare(p.On, q.On)
+	}
+	if p.Recorded != q.Recorded {
+		return cmp.Compare(p.Recorded, q.Recorded)
+	}
+	return cmp.Compare(p.ID, q.ID)
 }
 
 func (e *Evaluator) mark(item int32) {
@@ -276,7 +284,7 @@ func (e *Evaluator) state(x vertex) State {
 		s = combine(r.def.Combine, s, p)
 	}
 	for _, b := range n.before {
-		if e.State(b).Status == Met {
+		if e.vertex(e.m.nodes[b].final).Status == Met {
 			continue
 		}
 		if r.def.Prerequisites == Require || s.Status == NotMet {
@@ -620,24 +628,24 @@ func (e *Evaluator) parts(n *node, r *compiled) State {
 		need = len(n.parts)
 	}
 	s := nothing
-	met, ever := 0, 0
-	e.numbers, e.days = e.numbers[:0], e.days[:0]
+	met := 0
 	last := Day(0)
+	e.held = e.held[:0]
 	for _, p := range n.parts {
-		held := e.State(p.item)
-		if held.Status == NotMet || held.Status == Blocked {
+		held := e.vertex(p.at)
+		if held.Status < InProgress {
 			continue
 		}
 		s.Status, last = InProgress, max(last, held.On)
 		if !p.counts(held) {
 			continue
 		}
-		ever++
-		if held.Status != Lapsed {
+		if held.Value = e.onto(n, p, held.Value); held.Status != Lapsed {
 			met++
 		}
+		e.held = append(e.held, held)
 	}
-	if ever < need {
+	if len(e.held) < need {
 		s.On = last
 		return s
 	}
@@ -645,22 +653,18 @@ func (e *Evaluator) parts(n *node, r *compiled) State {
 	if met < need {
 		s.Status = Lapsed
 	}
-	for _, p := range n.parts {
-		if held := e.State(p.item); p.counts(held) && (s.Status == Lapsed || held.Status != Lapsed) {
-			e.numbers, e.days = append(e.numbers, e.onto(n, p, held.Value)), append(e.days, held.On)
+	e.numbers, e.days = e.numbers[:0], e.days[:0]
+	ends := e.ends[:0]
+	for _, held := range e.held {
+		if s.Status == Lapsed || held.Status != Lapsed {
+			e.numbers, e.days, ends = append(e.numbers, held.Value), append(e.days, held.On), append(ends, held.Until)
 		}
 	}
+	e.ends = ends
 	s.Value = nthHighest(e.numbers, need)
 	slices.Sort(e.days)
-	s.On = e.days[need-1]
-	e.days = e.days[:0]
-	for _, p := range n.parts {
-		if held := e.State(p.item); p.counts(held) && (s.Status == Lapsed || held.Status != Lapsed) {
-			e.days = append(e.days, held.Until)
-		}
-	}
-	slices.Sort(e.days)
-	s.Until = e.days[len(e.days)-need]
+	slices.Sort(ends)
+	s.On, s.Until = e.days[need-1], ends[len(ends)-need]
 	return s
 }
 
@@ -684,7 +688,7 @@ func (e *Evaluator) meanOfParts(n *node) State {
 	now, ever, weight := 0.0, 0.0, 0.0
 	for _, p := range n.parts {
 		weight += float64(p.weight)
-		held := e.State(p.item)
+		held := e.vertex(p.at)
 		if held.Status < InProgress {
 			continue
 		}

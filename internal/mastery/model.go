@@ -34,12 +34,13 @@ type Item struct {
 	Levels      []Level // of its rubric, the lowest first
 }
 
-// Name is the statement with its code.
+// Name is the statement with its code, as it stands within a sentence.
 func (i Item) Name() string {
+	name := strings.TrimRight(i.Statement, ". ")
 	if i.Code == "" {
-		return i.Statement
+		return name
 	}
-	return i.Code + " " + i.Statement
+	return i.Code + " " + name
 }
 
 // Link joins two items by their places in Items.
@@ -110,6 +111,7 @@ type node struct {
 
 type part struct {
 	item   int32
+	at     int32   // its vertex
 	cut    float32 // on the part's own ladder; unknown: that it is met
 	weight float32
 	begun  bool // what it shows while in progress is a level of it
@@ -498,6 +500,11 @@ func (m *Model) order() {
 		n.final = place[n.final]
 		if n.base >= 0 {
 			n.base = place[n.base]
+		}
+	}
+	for i := range m.nodes {
+		for j := range m.nodes[i].parts {
+			m.nodes[i].parts[j].at = m.nodes[m.nodes[i].parts[j].item].final
 		}
 	}
 	m.counted()

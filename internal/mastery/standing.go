@@ -141,11 +141,16 @@ func (s *Service) Standings(ctx context.Context, who access.Actor, learners []le
 	return out, err
 }
 
-// places are the places of items; those that are not here are left out.
+// places are the places of items by id or CASE identifier; those that are not
+// here are left out.
 func (b *Basis) places(items []framework.ItemID) []int32 {
 	var all []int32
 	for _, id := range items {
-		if i, ok := b.Find(id); ok {
+		i, ok := b.Find(id)
+		if !ok {
+			i, ok = b.Named(string(id))
+		}
+		if ok {
 			all = append(all, i)
 		}
 	}

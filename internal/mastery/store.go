@@ -144,28 +144,33 @@ const (
 	Everything
 )
 
-const evidenceColumns = `learner_id, id, achievement_id, achievement_version, achieved_on, recorded_at, coalesce(grade, ''),
-	credits_earned::double precision, results`
-
-// The statements that read evidence. Learners come together; what is read only
-// now is by far the most often asked for, and lives on one index.
+// The statements that read evidence. Each learner is looked up for itself, by an
+// index whatever the planner believes about the table: as one condition on all of
+// them, a table whose statistics are old is read whole for each request.
 const (
-	evidenceNow = `
-		select ` + evidenceColumns + `, case when version = 1 then recorded_at else updated_at end, null::timestamptz, null::text
-		from assertion
-		where institution_id = @institution and learner_id = any(@learners) and withdrawn_at is null and achieved_on <= @on
-		  and (@only::text is null or learner_id = @only)
-		order by learner_id`
-	evidenceEver = `
-		select ` + evidenceColumns + `, case when version = 1 then recorded_at else updated_at end, null::timestamptz, withdrawn_reason
-		from assertion
-		where institution_id = @institution and learner_id = any(@learners) and (@only::text is null or learner_id = @only)
-		union all
-		select learner_id, assertion_id, achievement_id, achievement_version, achieved_on, recorded_at, coalesce(grade, ''),
-			credits_earned::double precision, results, known_from, known_until, withdrawn_reason
-		from assertion_past
-		where institution_id = @institution and learner_id = any(@learners) and (@only::text is null or learner_id = @only)
-		order by learner_id`
+	evidenceOf = `
+		select l.id, e.*
+		from unnest(@learners::text[]) with ordinality as l (id, place)
+		cross join lateral (`
+	evidenceColumns = `, achievement_id, achievement_version, achieved_on, recorded_at, coalesce(grade, ''), credits_earned::double precision, results`
+	evidenceFirst   = `, case when version = 1 then recorded_at else updated_at end, null::timestamptz`
+	evidenceWhere   = `
+			where institution_id = @institution and learner_id = l.id and (@only::text is null or learner_id = @only)`
+	evidenceNow = evidenceOf + `
+			select id` + evidenceColumns + evidenceFirst + `, null::text
+			from assertion` + evidenceWhere + ` and withdrawn_at is null and achieved_on <= @on
+			offset 0) as e
+		order by l.place`
+	evidenceEver = evidenceOf + `
+			select id` + evidenceColumns + evidenceFirst + `, null::text
+			from assertion` + evidenceWhere + ` and withdrawn_at is null
+			union all
+			select id` + evidenceColumns + evidenceFirst + `, withdrawn_reason
+			from assertion` + evidenceWhere + ` and withdrawn_at is not null
+			union all
+			select assertion_id` + evidenceColumns + `, known_from, known_until, withdrawn_reason
+			from assertion_past` + evidenceWhere + `) as e
+		order by l.place`
 )
 
 // batch is how many learners are read at once.
