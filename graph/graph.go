@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -124,7 +125,7 @@ func admitPost(w http.ResponseWriter, r *http.Request) (*http.Request, bool) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		refuseForm(w, r, http.StatusRequestEntityTooLarge, "body-size", "The request is too large.")
+		refuseForm(w, r, http.StatusRequestEntityTooLarge, "body-size", fmt.Sprintf("The request is larger than %d MB. Send a file that is to be imported to /imports/uploads.", maxBody>>20))
 		return r, false
 	}
 	var form struct {

@@ -25,6 +25,7 @@ import (
 type demoCmd struct {
 	store
 	network
+	quota
 }
 
 // Run loads the demonstration if it is not there, serves it, and says what to
@@ -43,7 +44,7 @@ func (c *demoCmd) Run(p *place) error {
 	err = d.prepare(p.ctx)
 	if err == nil {
 		opened := queryPage{tabs: d.tabs(c.Addr), open: true}
-		err = all.serve(p.ctx, c.Addr, opened, func(net.Addr) { d.tell() })
+		err = all.serve(p.ctx, c.Addr, c.quota, opened, func(net.Addr) { d.tell() })
 	}
 	return errors.Join(err, all.close())
 }

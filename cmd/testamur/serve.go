@@ -45,6 +45,7 @@ const gcPercent = 300
 type serveCmd struct {
 	store
 	network
+	quota
 	VCAPI       string `name:"vc-api" help:"Serve the W3C VC API under /vc-api, signing with the keys of this institution. It signs whatever a permitted caller sends: name one that was made for it." env:"TESTAMUR_VC_API" placeholder:"SLUG"`
 	Development bool   `help:"For tests on one machine: fetch over plain http and from this machine too, and let anyone issue by the VC API." env:"TESTAMUR_DEVELOPMENT"`
 }
@@ -62,7 +63,7 @@ func (c *serveCmd) Run(p *place) error {
 	if err := c.optional(p.ctx, all); err != nil {
 		return errors.Join(err, all.close())
 	}
-	err = all.serve(p.ctx, c.Addr, queryPage{tabs: []graphiql.Tab{{Query: firstQuery}}}, func(at net.Addr) {
+	err = all.serve(p.ctx, c.Addr, c.quota, queryPage{tabs: []graphiql.Tab{{Query: firstQuery}}}, func(at net.Addr) {
 		log.Info("serving", "address", at.String(), "origin", all.origin, "version", version())
 	})
 	return errors.Join(err, all.close())
@@ -97,7 +98,7 @@ type queryPage struct {
 
 // serve listens, works in the background, and returns when the context ends and
 // what was begun is finished. ready is called once it listens.
-func (s *services) serve(ctx context.Context, addr string, p queryPage, ready func(net.Addr)) error {
+func (s *services) serve(ctx context.Context, addr string, q quota, p queryPage, ready func(net.Addr)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if err := s.checkKeys(ctx); err != nil {
@@ -108,6 +109,9 @@ func (s *services) serve(ctx context.Context, addr string, p queryPage, ready fu
 		return fmt.Errorf("listen on %s: %w: choose another with --addr", addr, errors.Unwrap(err))
 	}
 	handler, err := s.handler(p)
+	if err == nil {
+		handler, err = q.limited(handler, time.Now)
+	}
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,10 +49,13 @@ var now = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 //	-- as registrar --        a GraphQL operation, or METHOD PATH, headers, an empty line, a body
 //	-- answer 200 ETag --     its status and body, and the headers that are named
 //	-- work --                the background jobs that were asked for are done
+//	-- later 48h --           that much time passes; on other days nobody has to wait
 //	-- keep --                the last answer is kept: in a JSON body "@kept" is its text,
-//	                          and "@kept Ada=>Bob" its text with one thing changed
+//	                          and "@kept Ada=>Bob" its text with one thing changed;
+//	                          @token@ is the token in it
 //
-// Ids are written by their number: job_#2 is the second job.
+// Ids are written by their number: job_#2 is the second job. @times 12 {ab}@ is
+// {ab} twelve times.
 // as takes a role, or a role and an institution (registrar@hillside), or
 // learner and whose (learner S100001), or visitor.
 func TestStories(t *testing.T) {
@@ -85,6 +89,10 @@ func tell(t *testing.T, name string) {
 			s.given(words[1])
 		case "work":
 			s.work()
+		case "later":
+			d, err := time.ParseDuration(words[1])
+			s.must(err)
+			s.passed.Add(int64(d))
 		case "keep":
 			s.kept = before.Body.String()
 		case "as":
@@ -147,6 +155,7 @@ type stage struct {
 	places  map[string]institution.ID
 	tokens  map[string]string
 	kept    string
+	passed  atomic.Int64 // nanoseconds since the story began
 }
 
 func newStage(t testing.TB) *stage {
@@ -158,7 +167,7 @@ func newStage(t testing.TB) *stage {
 	s.must(err)
 	master, err := keyring.ParseMaster(text)
 	s.must(err)
-	s.all, err = wire(parts{db: pgtest.New(t), now: func() time.Time { return now }, master: master, origin: "https://records.example",
+	s.all, err = wire(parts{db: pgtest.New(t), now: func() time.Time { return now.Add(time.Duration(s.passed.Load())) }, master: master, origin: "https://records.example",
 		newID: func(prefix string) string { mu.Lock(); defer mu.Unlock(); return next(prefix) }, log: slog.New(slog.NewJSONHandler(&s.log, nil))})
 	s.must(err)
 	s.handler, err = s.all.handler(queryPage{})
@@ -257,6 +266,13 @@ func (s *stage) ask(who, text string) *httptest.ResponseRecorder {
 		s.must(err)
 		return string(raw)
 	})
+	text = strings.ReplaceAll(text, "@token@", token.FindString(s.kept))
+	text = repeated.ReplaceAllStringFunc(text, func(r string) string {
+		m := repeated.FindStringSubmatch(r)
+		n, err := strconv.Atoi(m[1])
+		s.must(err)
+		return strings.Repeat(m[2], n)
+	})
 	m := requestLine.FindStringSubmatch(text)
 	var r *http.Request
 	if m == nil {
@@ -289,6 +305,8 @@ var (
 	numbered = regexp.MustCompile(`\b[a-z]{3}_#[0-9]+`)
 	counted  = regexp.MustCompile(`\b[a-z]{3}_0{12}[0-9a-z]{14}\b`)
 	quoted   = regexp.MustCompile(`"@kept[^"]*"`)
+	token    = regexp.MustCompile(`tmr1\.[\w.-]+`)
+	repeated = regexp.MustCompile(`@times (\d+) ([^@]+)@`)
 )
 
 // short is an id by its number.
@@ -311,7 +329,7 @@ var masks = []struct {
 	{regexp.MustCompile(`("(?:x|y)": ?")[\w-]{43,}`), "${1}…"},
 	{regexp.MustCompile(`,?\n  "extensions": \{\n    "cost": \{\n      "allowed": \d+,\n      "requested": \d+\n    \}\n  \}`), ""},
 	{regexp.MustCompile(`(/status/\d+#|"statusListIndex": ")\d+`), "${1}…"},
-	{regexp.MustCompile(`tmr1\.[\w.-]+`), "tmr1.…"},
+	{token, "tmr1.…"},
 	{regexp.MustCompile(`("requestId": ?")[a-z2-7]{16}|(this request id: )[a-z2-7]{16}`), "${1}${2}…"},
 }
 

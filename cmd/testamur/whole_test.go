@@ -454,7 +454,7 @@ func TestDatabaseGoesAway(t *testing.T) {
 	}
 	listening, ended := make(chan string, 1), make(chan error, 1)
 	go func() {
-		ended <- all.serve(ctx, "127.0.0.1:0", queryPage{}, func(a net.Addr) { listening <- "http://" + a.String() })
+		ended <- all.serve(ctx, "127.0.0.1:0", quota{}, queryPage{}, func(a net.Addr) { listening <- "http://" + a.String() })
 	}()
 	base := <-listening
 	asked := map[string]map[int]int{}
