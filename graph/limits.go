@@ -213,6 +213,7 @@ func cost(c *gen.ComplexityRoot) {
 	c.Institution.SigningKeys = few
 	c.Learner.Assertions, c.Learner.Records = filtered[*model.AssertionFilter], plain
 	c.Learner.Names, c.Learner.Identifiers = few, few
+	c.Learner.Consents, c.ReleaseStanding.DirectoryChoices = plain, few
 	c.Framework.Items, c.Framework.Rubrics = filtered[*model.CompetencyFilter], long
 	c.Framework.Versions, c.Framework.Problems = plain, long
 	c.Framework.Comparison = func(child, _ int, _ *int) int { return 100 + child }

@@ -11,6 +11,7 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/exchange"
@@ -79,6 +80,10 @@ type loaders struct {
 	assertionsOf      *loader[paged[learner.ID], *page.Connection[assertion.Assertion]]
 	assertionsOfAnAch *loader[paged[achievement.ID], *page.Connection[assertion.Assertion]]
 	recordsOf         *loader[paged[learner.ID], *page.Connection[record.Record]]
+	consent           *loader[consent.ID, *consent.Consent]
+	consentsOf        *loader[paged[learner.ID], *page.Connection[consent.Consent]]
+	release           *loader[learner.ID, *consent.Standing]
+	choices           *loader[learner.ID, []consent.Choice]
 }
 
 // kinds are the ids that were seen together, by kind of thing; part is rubrics,
@@ -96,6 +101,7 @@ type kinds struct {
 	program     seen[program.ID]
 	credential  seen[credential.ID]
 	record      seen[record.ID]
+	consent     seen[consent.ID]
 	part        seen[string]
 }
 
@@ -111,6 +117,10 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.identifiers = many(l, &k.learner, r.Learners.IdentifiersOf)
 	l.assertionsOf = pages(l, &k.learner, r.Assertions.OfLearners)
 	l.recordsOf = pages(l, &k.learner, unfiltered(r.Records.OfLearners))
+	l.consent = one(l, &k.consent, r.Consents.ByIDs)
+	l.consentsOf = pages(l, &k.learner, unfiltered(r.Consents.OfLearners))
+	l.release = one(l, &k.learner, r.Consents.StandingsOf)
+	l.choices = many(l, &k.learner, r.Consents.ChoicesOf)
 	l.framework = one(l, &k.framework, r.Frameworks.ByIDs)
 	l.rubrics = many(l, &k.framework, r.Frameworks.RubricsOf)
 	l.items = pages(l, &k.framework, r.Frameworks.ItemsOf)

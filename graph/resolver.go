@@ -6,6 +6,7 @@ import (
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/exchange"
@@ -24,6 +25,7 @@ import (
 type Resolver struct {
 	Institutions *institution.Service
 	Learners     *learner.Service
+	Consents     *consent.Service
 	Frameworks   *framework.Service
 	Courses      *course.Service
 	Achievements *achievement.Service

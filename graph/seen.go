@@ -5,6 +5,7 @@ import (
 
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/exchange"
@@ -115,6 +116,12 @@ func (k *kinds) noteEarned(list any) {
 		k.credential.add(given(all, func(x credential.Credential) *credential.ID { return x.SupersededBy }))
 	case []credential.ID:
 		k.credential.add(all)
+	case []consent.Consent:
+		k.consent.add(each(all, func(x consent.Consent) consent.ID { return x.ID }))
+		k.learner.add(each(all, func(x consent.Consent) learner.ID { return x.LearnerID }))
+	case []consent.Standing:
+		k.learner.add(each(all, func(x consent.Standing) learner.ID { return x.LearnerID }))
+		k.consent.add(given(all, func(x consent.Standing) *consent.ID { return x.SearchID }))
 	case []record.Record:
 		k.record.add(each(all, func(x record.Record) record.ID { return x.ID }))
 		k.learner.add(each(all, func(x record.Record) learner.ID { return x.LearnerID }))
@@ -180,6 +187,7 @@ func (k *kinds) noteIDs(all []string) {
 	k.assertion.add(ofKind[assertion.ID](all, "asn"))
 	k.credential.add(ofKind[credential.ID](all, "crd"))
 	k.record.add(ofKind[record.ID](all, "rec"))
+	k.consent.add(ofKind[consent.ID](all, "cns"))
 	k.part.add(ofKind[string](all, "job"))
 }
 

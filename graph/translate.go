@@ -13,6 +13,7 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/exchange"
@@ -209,6 +210,8 @@ func (r *Resolver) node(ctx context.Context, name string) (model.Node, error) {
 		return asNode(l.job.Load(ctx, name))
 	case "prg":
 		return asNode(l.program.Load(ctx, program.ID(name)))
+	case "cns":
+		return asNode(l.consent.Load(ctx, consent.ID(name)))
 	case "iss":
 		return asNode(found(r.Trust.Find(ctx, actor(ctx), name)))
 	}
@@ -246,8 +249,8 @@ func inOrder(all []*credential.Credential) []credential.Credential {
 	return out
 }
 
-// visible is a connection on an edge that needs a right, or null without it.
-func visible[T any](c *page.Connection[T], err error) (*page.Connection[T], error) {
+// visible is what an edge that needs a right leads to, or null without it.
+func visible[T any](c *T, err error) (*T, error) {
 	if fault.KindOf(err) == fault.Forbidden {
 		return nil, nil
 	}

@@ -83,6 +83,12 @@ var steps = map[string]step{
 	"Query.verifyCredential":  {`query($c: String!) { verifyCredential(credential: $c) { outcome } }`, "verifyCredential.outcome", everyone + " anonymous neighbour", ids("c", "document")},
 	"Query.verifyCredentials": {`query($c: String!) { verifyCredentials(files: [{content: $c, encoding: TEXT}, {name: "x", content: "x", encoding: TEXT}]) { outcome } }`, "verifyCredentials.0.outcome", everyone + " anonymous neighbour", ids("c", "document")},
 
+	"Query.directoryNotices":                 {`{ directoryNotices { version categories } }`, "directoryNotices.0.categories", everyone, (*world).newNotice},
+	"Mutation.giveConsent":                   {`mutation($id: ID!) { giveConsent(input: {grant: {learnerId: $id, scope: SEARCH, method: SIGNATURE}}) { consent { learner { displayName } } userErrors { code } } }`, "giveConsent.consent", "registrar learner", ids("id", "learner")},
+	"Mutation.withdrawConsent":               {`mutation($id: ID!) { withdrawConsent(input: {id: $id}) { consent { withdrawnAt } userErrors { code } } }`, "withdrawConsent.consent", "registrar learner", (*world).newConsent},
+	"Mutation.setDirectoryBlock":             {`mutation($id: ID!, $b: Boolean!) { setDirectoryBlock(input: {learnerId: $id, blocked: $b}) { learner { displayName } userErrors { code } } }`, "setDirectoryBlock.learner", "registrar learner", (*world).otherChoice},
+	"Mutation.designateDirectoryInformation": {`mutation { designateDirectoryInformation(input: {categories: [NAME, DEGREES], where: "https://lakeview.example/notice"}) { directoryNotice { version } userErrors { code } } }`, "designateDirectoryInformation.directoryNotice", "administrator registrar", nothing},
+
 	"Query.knownIssuers":         {`{ knownIssuers { nodes { name } } }`, "knownIssuers.nodes.0.name", staffOnly, (*world).newIssuer},
 	"Mutation.addKnownIssuer":    {`mutation($n: String!) { addKnownIssuer(input: {entry: {name: "X", issuer: $n}}) { knownIssuer { id } userErrors { code } } }`, "addKnownIssuer.knownIssuer", "administrator registrar", (*world).newName},
 	"Mutation.reviseKnownIssuer": {`mutation($id: ID!, $n: String!) { reviseKnownIssuer(input: {id: $id, entry: {name: "Y", issuer: $n}}) { knownIssuer { id } userErrors { code } } }`, "reviseKnownIssuer.knownIssuer", "administrator registrar", (*world).newIssuer},

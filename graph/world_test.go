@@ -10,6 +10,7 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/day"
@@ -74,6 +75,26 @@ func newWorld(t testing.TB, db *pg.DB) *world {
 	w.ids["program"] = w.newProgram()["id"].(string)
 	w.ids["masteryRule"] = string(testbed.Must(t, rule, err).ID)
 	return w
+}
+
+// newNotice is a notice of directory information.
+func (w *world) newNotice() map[string]any {
+	n, err := w.Consents.Designate(context.Background(), w.Registrar(), consent.Designation{Categories: []string{consent.Name}, Where: "the catalogue"})
+	testbed.Must(w.t, n, err)
+	return nil
+}
+
+// newConsent is a consent of the walked learner to be found by employers.
+func (w *world) newConsent() map[string]any {
+	c, err := w.Consents.Give(context.Background(), w.Registrar(), consent.Grant{LearnerID: w.ids["learner"], Scope: consent.ToSearch, Method: consent.BySignature})
+	return map[string]any{"id": string(testbed.Must(w.t, c, err).ID)}
+}
+
+// otherChoice is what the walked learner has not said about the directory.
+func (w *world) otherChoice() map[string]any {
+	l := learner.ID(w.ids["learner"])
+	all, err := w.Consents.StandingsOf(context.Background(), w.Registrar(), []learner.ID{l})
+	return map[string]any{"id": string(l), "b": !testbed.Must(w.t, all, err)[l].Blocked}
 }
 
 // newProgram is a program that asks for a course.

@@ -212,7 +212,7 @@ func (s *services) handler(p queryPage) (http.Handler, error) {
 
 // resolver is what GraphQL translates to.
 func (s *services) resolver() *graph.Resolver {
-	return &graph.Resolver{Institutions: s.institutions, Learners: s.learners, Frameworks: s.frameworks, Courses: s.courses,
+	return &graph.Resolver{Institutions: s.institutions, Learners: s.learners, Consents: s.consents, Frameworks: s.frameworks, Courses: s.courses,
 		Achievements: s.achievements, Assertions: s.assertions, Mastery: s.mastery, Programs: s.programs, Keys: s.keys, Credentials: s.credentials, Records: s.records,
 		Trust: s.trust, Verifier: s.verifier, Exchange: s.exchange, Audit: s.audit, Log: s.log}
 }

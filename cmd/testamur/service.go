@@ -14,6 +14,7 @@ import (
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/event"
@@ -40,6 +41,7 @@ type services struct {
 	db           *pg.DB
 	institutions *institution.Service
 	learners     *learner.Service
+	consents     *consent.Service
 	frameworks   *framework.Service
 	courses      *course.Service
 	achievements *achievement.Service
@@ -83,6 +85,7 @@ func wire(p parts) (*services, error) {
 	s := &services{db: p.db, origin: p.origin, now: p.now, log: p.log, audit: &audit.Service{DB: p.db}}
 	s.institutions = &institution.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.learners = &learner.Service{DB: p.db, Now: p.now, NewID: p.newID}
+	s.consents = &consent.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.frameworks = &framework.Service{DB: p.db, Now: p.now, NewID: p.newID, Origin: p.origin}
 	s.courses = &course.Service{DB: p.db, Now: p.now, NewID: p.newID, Frameworks: s.frameworks}
 	s.achievements = &achievement.Service{DB: p.db, Now: p.now, NewID: p.newID}

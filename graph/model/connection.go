@@ -7,6 +7,7 @@ import (
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
@@ -55,6 +56,9 @@ type (
 	RowOutcomeEdge              = page.Edge[exchange.Outcome]
 	AuditLineConnection         = page.Connection[audit.Line]
 	AuditLineEdge               = page.Edge[audit.Line]
+
+	ConsentConnection = page.Connection[consent.Consent]
+	ConsentEdge       = page.Edge[consent.Consent]
 
 	KnownIssuerConnection = page.Connection[trust.Issuer]
 	KnownIssuerEdge       = page.Edge[trust.Issuer]

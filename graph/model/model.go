@@ -13,6 +13,7 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/day"
@@ -673,6 +674,14 @@ type DefinitionAlignmentInput struct {
 	TargetURL string `json:"targetUrl"`
 }
 
+// The notice.
+type DesignateDirectoryInformationPayload struct {
+	// The notice; null when nothing was done.
+	DirectoryNotice *consent.Notice `json:"directoryNotice,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // An association to take out.
 type DissociateCompetenciesInput struct {
 	// Which association, by id or CASE identifier.
@@ -723,6 +732,20 @@ type EvidenceInput struct {
 	Narrative *string `json:"narrative,omitempty"`
 	// What kind of thing the evidence is.
 	Genre *string `json:"genre,omitempty"`
+}
+
+// A consent to record.
+type GiveConsentInput struct {
+	// What is to be allowed.
+	Grant *consent.Grant `json:"grant"`
+}
+
+// The consent.
+type GiveConsentPayload struct {
+	// The consent; null when nothing was done.
+	Consent *consent.Consent `json:"consent,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Which holders.
@@ -1705,6 +1728,24 @@ type RubricCriterionLevelInput struct {
 	Alignment []DefinitionAlignmentInput `json:"alignment,omitempty"`
 }
 
+// Whether to block.
+type SetDirectoryBlockInput struct {
+	// Whose: id or ref:SYSTEM:VALUE.
+	LearnerID string `json:"learnerId"`
+	// Whether directory information is blocked from now on.
+	Blocked bool `json:"blocked"`
+	// Why, in your own words; nobody has to say.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// The learner.
+type SetDirectoryBlockPayload struct {
+	// The learner; null when nothing was done.
+	Learner *learner.Learner `json:"learner,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // What is to be issued by itself.
 type SetIssuingPolicyInput struct {
 	// Whether to sign a credential for each award as soon as it is recorded.
@@ -1847,6 +1888,22 @@ type WithdrawAssertionInput struct {
 type WithdrawAssertionPayload struct {
 	// The award as it is now; null when nothing was done.
 	Assertion *assertion.Assertion `json:"assertion,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// A consent to end.
+type WithdrawConsentInput struct {
+	// Which consent.
+	ID string `json:"id"`
+	// Why, in your own words; nobody has to say.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// The consent.
+type WithdrawConsentPayload struct {
+	// The consent as it is now; null when nothing was done.
+	Consent *consent.Consent `json:"consent,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }

@@ -39,25 +39,28 @@ type Action string
 
 // The actions.
 const (
-	ReadProfile       Action = "institution.read"
-	ManageInstitution Action = "institution.manage" // profile, staff, API clients, keys
-	ReadStaff         Action = "staff.read"
-	ReadCatalog       Action = "catalog.read"
-	DefineCatalog     Action = "catalog.define" // frameworks, courses, achievements, alignments, maps
-	ReadLearner       Action = "learner.read"
-	ManageLearner     Action = "learner.manage"
-	Award             Action = "assertion.award"
-	Withdraw          Action = "assertion.withdraw"
-	Issue             Action = "credential.issue"
-	Revoke            Action = "credential.revoke"    // suspend and lift as well
-	Reconcile         Action = "credential.reconcile" // finish what was cut off
-	Assemble          Action = "record.assemble"
-	Import            Action = "import.run" // the kind of file decides on DefineCatalog or ManageLearner besides
-	ReadJob           Action = "job.read"
-	ReadAudit         Action = "audit.read"
-	Verify            Action = "credential.verify"
-	ReadTrust         Action = "trust.read"
-	ManageTrust       Action = "trust.manage" // the list of known issuers
+	ReadProfile        Action = "institution.read"
+	ManageInstitution  Action = "institution.manage" // profile, staff, API clients, keys
+	ReadStaff          Action = "staff.read"
+	ReadCatalog        Action = "catalog.read"
+	DefineCatalog      Action = "catalog.define" // frameworks, courses, achievements, alignments, maps
+	ReadLearner        Action = "learner.read"
+	ManageLearner      Action = "learner.manage"
+	Award              Action = "assertion.award"
+	Withdraw           Action = "assertion.withdraw"
+	Issue              Action = "credential.issue"
+	Revoke             Action = "credential.revoke"    // suspend and lift as well
+	Reconcile          Action = "credential.reconcile" // finish what was cut off
+	Assemble           Action = "record.assemble"
+	Import             Action = "import.run" // the kind of file decides on DefineCatalog or ManageLearner besides
+	ReadJob            Action = "job.read"
+	ReadAudit          Action = "audit.read"
+	Verify             Action = "credential.verify"
+	ReadTrust          Action = "trust.read"
+	ManageTrust        Action = "trust.manage" // the list of known issuers
+	ReadRelease        Action = "release.read" // consents, directory choices, holds, orders, shares
+	GiveConsent        Action = "consent.give" // withdraw it, and block directory information, as well
+	DesignateDirectory Action = "directory.designate"
 )
 
 // Scope limits an API client to a group of actions.
@@ -89,25 +92,28 @@ type rule struct {
 }
 
 var table = map[Action]rule{
-	ReadProfile:       {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}},
-	ManageInstitution: {roles: []Role{Administrator, System}, scope: ScopeAdmin},
-	ReadStaff:         {roles: []Role{Administrator, System}, scope: ScopeAdmin},
-	ReadCatalog:       {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}, scope: ScopeCatalogRead},
-	DefineCatalog:     {roles: []Role{Designer, Registrar, System}, scope: ScopeCatalogWrite},
-	ReadLearner:       {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, System}, scope: ScopeLearnerRead},
-	ManageLearner:     {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
-	Award:             {roles: []Role{Registrar, Assessor, System}, scope: ScopeAwardWrite},
-	Withdraw:          {roles: []Role{Registrar, System}, scope: ScopeAwardWrite},
-	Issue:             {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
-	Revoke:            {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
-	Reconcile:         {roles: []Role{System}},
-	Assemble:          {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
-	Import:            {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},
-	ReadJob:           {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},
-	ReadAudit:         {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
-	ReadTrust:         {roles: []Role{Administrator, Registrar, Designer, Assessor, System}},
-	ManageTrust:       {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
-	Verify:            {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}},
+	ReadProfile:        {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}},
+	ManageInstitution:  {roles: []Role{Administrator, System}, scope: ScopeAdmin},
+	ReadStaff:          {roles: []Role{Administrator, System}, scope: ScopeAdmin},
+	ReadCatalog:        {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}, scope: ScopeCatalogRead},
+	DefineCatalog:      {roles: []Role{Designer, Registrar, System}, scope: ScopeCatalogWrite},
+	ReadLearner:        {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, System}, scope: ScopeLearnerRead},
+	ManageLearner:      {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
+	Award:              {roles: []Role{Registrar, Assessor, System}, scope: ScopeAwardWrite},
+	Withdraw:           {roles: []Role{Registrar, System}, scope: ScopeAwardWrite},
+	Issue:              {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
+	Revoke:             {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
+	Reconcile:          {roles: []Role{System}},
+	Assemble:           {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
+	Import:             {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},
+	ReadJob:            {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},
+	ReadAudit:          {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
+	ReadTrust:          {roles: []Role{Administrator, Registrar, Designer, Assessor, System}},
+	ManageTrust:        {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
+	ReadRelease:        {roles: []Role{Administrator, Registrar, Learner, System}, scope: ScopeLearnerRead},
+	GiveConsent:        {roles: []Role{Registrar, Learner, System}, scope: ScopeLearnerWrite},
+	DesignateDirectory: {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
+	Verify:             {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}},
 }
 
 // Actor is who asks: one identity in one institution.

@@ -75,7 +75,8 @@ func Write(ctx context.Context, tx pgx.Tx, now time.Time, who access.Actor, e En
 // that is not known to leave it alone may.
 func changes(do access.Action) int64 {
 	switch do {
-	case access.ManageLearner, access.Award, access.Withdraw, access.Issue, access.Assemble, access.Verify:
+	case access.ManageLearner, access.Award, access.Withdraw, access.Issue, access.Assemble, access.Verify,
+		access.GiveConsent, access.DesignateDirectory:
 		return 0
 	}
 	return 1

@@ -26,10 +26,10 @@ var house = strings.Fields(`
 	internal/spec/imscase internal/spec/ctdlasn internal/spec/baking internal/spec/shape internal/spec/vcdm internal/spec/openbadges internal/spec/openbadges2 internal/spec/clr
 	internal/interop
 	internal/tabular
-	internal/fault internal/id internal/day internal/access internal/page
+	internal/fault internal/wording internal/id internal/day internal/access internal/page
 	migrations internal/pg internal/postgres internal/pgtest
 	internal/audit internal/shelves internal/once internal/event internal/bulk
-	internal/institution internal/learner internal/framework internal/course
+	internal/institution internal/learner internal/consent internal/framework internal/course
 	internal/achievement internal/assertion internal/mastery internal/program
 	internal/keyring internal/credential internal/record internal/trust internal/verify internal/vcapi
 	internal/exchange internal/jobs internal/demo internal/testbed

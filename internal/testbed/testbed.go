@@ -13,6 +13,7 @@ import (
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/demo"
@@ -41,6 +42,7 @@ type Bed struct {
 	Now          func() time.Time
 	Institutions *institution.Service
 	Learners     *learner.Service
+	Consents     *consent.Service
 	Frameworks   *framework.Service
 	Courses      *course.Service
 	Achievements *achievement.Service
@@ -106,6 +108,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b := &Bed{DB: db, Now: now, Audit: &audit.Service{DB: db}}
 	b.Institutions = &institution.Service{DB: db, Now: now, NewID: id.New}
 	b.Learners = &learner.Service{DB: db, Now: now, NewID: id.New}
+	b.Consents = &consent.Service{DB: db, Now: now, NewID: id.New}
 	b.Frameworks = &framework.Service{DB: db, Now: now, NewID: id.New, Origin: Origin}
 	b.Courses = &course.Service{DB: db, Now: now, NewID: id.New, Frameworks: b.Frameworks}
 	b.Achievements = &achievement.Service{DB: db, Now: now, NewID: id.New}
