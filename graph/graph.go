@@ -41,6 +41,8 @@ type Config struct {
 	// Open lets callers without a token look at the schema, for the
 	// demonstration.
 	Open bool
+	// Trusted are the documents that requests may name by hash.
+	Trusted Trusted
 }
 
 // The limits of a request.
@@ -62,7 +64,7 @@ func newHandler(c Config, schema func(gen.Config) graphql.ExecutableSchema) http
 	cost(&cfg.Complexity)
 	s := handler.New(schema(cfg))
 	s.AddTransport(overHTTP{c.Resolver})
-	s.SetQueryCache(shortOnly{lru.New[*ast.QueryDocument](maxCached)})
+	s.SetQueryCache(shortOnly{lru.New[*ast.QueryDocument](maxCached), c.Trusted})
 	s.SetParserTokenLimit(maxTokens)
 	s.SetErrorPresenter(func(ctx context.Context, err error) *gqlerror.Error { return c.Resolver.present(ctx, err) })
 	s.SetRecoverFunc(c.Resolver.recovered)
@@ -82,7 +84,7 @@ func newHandler(c Config, schema func(gen.Config) graphql.ExecutableSchema) http
 			refuse(w, r, c.Resolver.present(ctx, err))
 			return
 		}
-		r, ok := admit(w, r.WithContext(c.Resolver.as(ctx, who)))
+		r, ok := admit(w, r.WithContext(c.Resolver.as(ctx, who)), c.Trusted)
 		if !ok {
 			return
 		}
@@ -92,7 +94,7 @@ func newHandler(c Config, schema func(gen.Config) graphql.ExecutableSchema) http
 
 // admit checks the form of a request, GraphQL over HTTP §5 and §6, and reads
 // its body, so that a body that is not JSON is never given back.
-func admit(w http.ResponseWriter, r *http.Request) (*http.Request, bool) {
+func admit(w http.ResponseWriter, r *http.Request, t Trusted) (*http.Request, bool) {
 	if !acceptable(r.Header.Get("Accept")) {
 		refuseForm(w, r, http.StatusNotAcceptable, "accept", "Accept application/graphql-response+json or application/json.")
 		return r, false
@@ -103,20 +105,21 @@ func admit(w http.ResponseWriter, r *http.Request) (*http.Request, bool) {
 			refuseForm(w, r, http.StatusRequestURITooLong, "query-size", "Send a query as long as this with POST.")
 			return r, false
 		}
-		if r.URL.Query().Get("query") == "" {
+		q := r.URL.Query()
+		if q.Get("query") == "" && q.Get("documentId") == "" {
 			refuseForm(w, r, http.StatusBadRequest, "query", "The parameter query is missing.")
 			return r, false
 		}
-		return r, true
+		return t.admit(w, r, q.Get("documentId"), q.Get("query"))
 	case http.MethodPost:
-		return admitPost(w, r)
+		return admitPost(w, r, t)
 	}
 	w.Header().Set("Allow", "GET, POST")
 	refuseForm(w, r, http.StatusMethodNotAllowed, "method", "Send GraphQL with GET or POST.")
 	return r, false
 }
 
-func admitPost(w http.ResponseWriter, r *http.Request) (*http.Request, bool) {
+func admitPost(w http.ResponseWriter, r *http.Request, t Trusted) (*http.Request, bool) {
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if charset := params["charset"]; err != nil || media != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		refuseForm(w, r, http.StatusUnsupportedMediaType, "content-type", "Send the request as application/json in UTF-8.")
@@ -130,6 +133,7 @@ func admitPost(w http.ResponseWriter, r *http.Request) (*http.Request, bool) {
 	}
 	var form struct {
 		Query         *string        `json:"query"`
+		DocumentID    string         `json:"documentId"`
 		OperationName *string        `json:"operationName"`
 		Variables     map[string]any `json:"variables"`
 		Extensions    map[string]any `json:"extensions"`
@@ -138,16 +142,24 @@ func admitPost(w http.ResponseWriter, r *http.Request) (*http.Request, bool) {
 		refuseForm(w, r, http.StatusBadRequest, "json", "The body is not a JSON object with query, variables and operationName. Send one request at a time.")
 		return r, false
 	}
-	if form.Query == nil {
+	if form.Query == nil && form.DocumentID == "" {
 		refuseForm(w, r, http.StatusBadRequest, "query", "The member query is missing.")
 		return r, false
 	}
-	if len(*form.Query) > maxQuery {
+	var query string
+	if form.Query != nil {
+		query = *form.Query
+	}
+	if len(query) > maxQuery {
 		refuseForm(w, r, http.StatusRequestEntityTooLarge, "query-size", "The query is too long. Send values as variables.")
 		return r, false
 	}
+	r, ok := t.admit(w, r, form.DocumentID, query)
+	if ok && form.Query == nil {
+		body = withQuery(body, wantedOf(r).text)
+	}
 	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	return r, true
+	return r, ok
 }
 
 // acceptable reports whether the client takes an answer that we can give.
@@ -170,7 +182,12 @@ func acceptable(accept string) bool {
 
 func refuseForm(w http.ResponseWriter, r *http.Request, status int, rule, message string) {
 	code := fault.Invalid
-	if status == http.StatusRequestEntityTooLarge || status == http.StatusRequestURITooLong {
+	switch status {
+	case http.StatusNotFound:
+		code = fault.NotFound
+	case http.StatusForbidden:
+		code = fault.Forbidden
+	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong:
 		code = fault.Limit
 	}
 	answer(w, r, status, gqlerror.List{{Message: message, Extensions: map[string]any{"code": string(code), "rule": rule}}})
@@ -193,11 +210,12 @@ func refuse(w http.ResponseWriter, r *http.Request, e *gqlerror.Error) {
 // write: what is kept is many times as large as its text.
 type shortOnly struct {
 	graphql.Cache[*ast.QueryDocument]
+	trusted Trusted
 }
 
 // Add keeps a document under its text.
 func (c shortOnly) Add(ctx context.Context, text string, d *ast.QueryDocument) {
-	if len(text) <= maxKept {
+	if len(text) <= maxKept || c.trusted.text[text] {
 		c.Cache.Add(ctx, text, d)
 	}
 }

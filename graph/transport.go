@@ -98,7 +98,7 @@ func parameters(r *http.Request) (*graphql.RawParams, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Query, p.OperationName = q.Get("query"), q.Get("operationName")
+	p.Query, p.OperationName = wantedOf(r).text, q.Get("operationName")
 	for name, place := range map[string]*map[string]any{"variables": &p.Variables, "extensions": &p.Extensions} {
 		if text := q.Get(name); text != "" {
 			if err := decode(strings.NewReader(text), place); err != nil {
@@ -165,6 +165,9 @@ func respond(w http.ResponseWriter, r *http.Request, a *graphql.Response) {
 	data := []byte(a.Data)
 	if data == nil {
 		data = []byte("null")
+	}
+	if r.Method == http.MethodGet && len(a.Errors) == 0 && wantedOf(r).named && tagged(w, r, head, data, tail) {
+		return
 	}
 	w.Header().Set("Content-Type", mediaOf(r)+"; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(head)+len(data)+len(tail)))

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -47,6 +50,8 @@ type serveCmd struct {
 	network
 	quota
 	VCAPI       string `name:"vc-api" help:"Serve the W3C VC API under /vc-api, signing with the keys of this institution. It signs whatever a permitted caller sends: name one that was made for it." env:"TESTAMUR_VC_API" placeholder:"SLUG"`
+	Trusted     string `name:"trusted-documents" help:"GraphQL documents that requests may name by hash: a folder of .graphql files, or a JSON object from SHA-256 to document." env:"TESTAMUR_TRUSTED_DOCUMENTS" placeholder:"PATH"`
+	OnlyTrusted bool   `name:"only-trusted-documents" help:"Answer no other GraphQL documents than those." env:"TESTAMUR_ONLY_TRUSTED_DOCUMENTS"`
 	Development bool   `help:"For tests on one machine: fetch over plain http and from this machine too, and let anyone issue by the VC API." env:"TESTAMUR_DEVELOPMENT"`
 }
 
@@ -56,6 +61,10 @@ func (c *serveCmd) Run(p *place) error {
 	if p.getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	trusted, err := trustedIn(c.Trusted, c.OnlyTrusted)
+	if err != nil {
+		return err
+	}
 	all, err := c.open(p, c.Addr, false, log)
 	if err != nil {
 		return err
@@ -63,10 +72,46 @@ func (c *serveCmd) Run(p *place) error {
 	if err := c.optional(p.ctx, all); err != nil {
 		return errors.Join(err, all.close())
 	}
-	err = all.serve(p.ctx, c.Addr, c.quota, queryPage{tabs: []graphiql.Tab{{Query: firstQuery}}}, func(at net.Addr) {
+	err = all.serve(p.ctx, c.Addr, c.quota, queryPage{tabs: []graphiql.Tab{{Query: firstQuery}}, trusted: trusted}, func(at net.Addr) {
 		log.Info("serving", "address", at.String(), "origin", all.origin, "version", version())
 	})
 	return errors.Join(err, all.close())
+}
+
+// trustedIn reads the documents that an operator registers.
+func trustedIn(path string, only bool) (graph.Trusted, error) {
+	documents := map[string]string{}
+	if path != "" {
+		info, err := os.Stat(path)
+		if err == nil && info.IsDir() {
+			documents, err = documentsIn(path)
+		} else if err == nil {
+			var raw []byte
+			if raw, err = os.ReadFile(path); err == nil {
+				documents, err = graph.Manifest(raw)
+			}
+		}
+		if err != nil {
+			return graph.Trusted{}, fmt.Errorf("--trusted-documents: %w", err)
+		}
+		if len(documents) == 0 {
+			return graph.Trusted{}, fmt.Errorf("--trusted-documents: there are none in %s", path)
+		}
+	}
+	return graph.Trust(documents, only)
+}
+
+// documentsIn are the .graphql files of a folder and those below it.
+func documentsIn(folder string) (map[string]string, error) {
+	documents := map[string]string{}
+	return documents, filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".graphql" {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		documents[path] = string(raw)
+		return err
+	})
 }
 
 // optional turns on what is off unless it is asked for.
@@ -89,11 +134,12 @@ func (c *serveCmd) optional(ctx context.Context, s *services) error {
 	return nil
 }
 
-// queryPage is what the query page opens with.
+// queryPage is what the query page opens with, and what may be asked.
 type queryPage struct {
 	tabs    []graphiql.Tab
 	headers string
 	open    bool // anyone may look at the schema
+	trusted graph.Trusted
 }
 
 // serve listens, works in the background, and returns when the context ends and
@@ -202,12 +248,16 @@ func (s *services) handler(p queryPage) (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", graph.NewHandler(graph.Config{Resolver: s.resolver(), Actor: s.actor, Open: p.open}))
+	mux.Handle("/graphql", graph.NewHandler(graph.Config{Resolver: s.resolver(), Actor: s.actor, Open: p.open, Trusted: p.trusted}))
 	mux.Handle("/graphiql", query)
 	mux.Handle("/graphiql/", query)
 	mux.Handle("/", rest.NewHandler(s.rest()))
 	mux.Handle("GET /{$}", http.RedirectHandler("/graphiql", http.StatusSeeOther))
-	return guard(mux, s.log, strings.HasPrefix(s.origin, "https://")), nil
+	small, err := compressed(mux)
+	if err != nil {
+		return nil, err
+	}
+	return guard(small, s.log, strings.HasPrefix(s.origin, "https://")), nil
 }
 
 // resolver is what GraphQL translates to.

@@ -161,7 +161,7 @@ func TestKilledParent(t *testing.T) {
 func TestDiagnose(t *testing.T) {
 	dir := dataDir(t)
 	run(t, dir)
-	found := Diagnose(os.Getenv("PATH"), dir)
+	found := Diagnose(os.Getenv("PATH"), dir, os.Getenv("TESTAMUR_POSTGRES_BIN"))
 	var text []string
 	for _, f := range found {
 		text = append(text, f.Text)
