@@ -53,5 +53,5 @@ func leadsOn(s *ast.Schema, name string) bool {
 // stored are parts of one document that is loaded or made whole, whatever is
 // asked of it.
 func stored(name string) bool {
-	return slices.Contains([]string{"AchievementDefinition", "ResultDescription", "RubricCriterionLevel", "VerificationReport"}, name) || strings.HasPrefix(name, "__")
+	return slices.Contains([]string{"AchievementDefinition", "ResultDescription", "RubricCriterionLevel", "VerificationReport", "RecordContents", "RecordSection", "RecordLine", "RecordProgram", "RecordSummary"}, name) || strings.HasPrefix(name, "__")
 }

@@ -28,8 +28,8 @@ func (r *learnerResolver) Assertions(ctx context.Context, obj *learner.Learner, 
 	return load(ctx).assertionsOf.Load(ctx, of(obj.ID, assertionFilter(filter), first, after))
 }
 
-func (r *learnerResolver) Records(ctx context.Context, obj *learner.Learner, first *int, after *string) (*page.Connection[record.Record], error) {
-	return load(ctx).recordsOf.Load(ctx, of(obj.ID, struct{}{}, first, after))
+func (r *learnerResolver) Records(ctx context.Context, obj *learner.Learner, typeArg *string, first *int, after *string) (*page.Connection[record.Record], error) {
+	return load(ctx).recordsOf.Load(ctx, of(obj.ID, record.Filter{Type: typeArg}, first, after))
 }
 
 func (r *mutationResolver) DefineLearner(ctx context.Context, input model.DefineLearnerInput) (*model.DefineLearnerPayload, error) {

@@ -211,7 +211,9 @@ func cost(c *gen.ComplexityRoot) {
 	}
 	c.Institution.Staff, c.Institution.APIClients = plain, plain
 	c.Institution.SigningKeys = few
-	c.Learner.Assertions, c.Learner.Records = filtered[*model.AssertionFilter], plain
+	c.Learner.Assertions, c.Learner.Records = filtered[*model.AssertionFilter], filtered[*string]
+	c.Query.RecordTypes = few
+	c.Record.Contents = func(child int) int { return 50 + 10*child } // one document, made whole
 	c.Learner.Names, c.Learner.Identifiers = few, few
 	c.Learner.Consents, c.ReleaseStanding.DirectoryChoices = plain, few
 	c.Framework.Items, c.Framework.Rubrics = filtered[*model.CompetencyFilter], long

@@ -71,6 +71,7 @@ type loaders struct {
 	job               *loader[string, *exchange.Job]
 	embedded          *loader[record.ID, []credential.ID]
 	outdated          *loader[record.ID, []credential.ID]
+	contents          *loader[record.ID, *record.Model]
 	eventsOf          *loader[credential.ID, []credential.Event]
 	recordsWith       *loader[credential.ID, []record.Record]
 	items             *loader[paged[framework.ID], *page.Connection[framework.Item]]
@@ -116,11 +117,11 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.names = many(l, &k.learner, r.Learners.NamesOf)
 	l.identifiers = many(l, &k.learner, r.Learners.IdentifiersOf)
 	l.assertionsOf = pages(l, &k.learner, r.Assertions.OfLearners)
-	l.recordsOf = pages(l, &k.learner, unfiltered(r.Records.OfLearners))
 	l.consent = one(l, &k.consent, r.Consents.ByIDs)
 	l.consentsOf = pages(l, &k.learner, unfiltered(r.Consents.OfLearners))
 	l.release = one(l, &k.learner, r.Consents.StandingsOf)
 	l.choices = many(l, &k.learner, r.Consents.ChoicesOf)
+	l.recordsOf = pages(l, &k.learner, r.Records.OfLearners)
 	l.framework = one(l, &k.framework, r.Frameworks.ByIDs)
 	l.rubrics = many(l, &k.framework, r.Frameworks.RubricsOf)
 	l.items = pages(l, &k.framework, r.Frameworks.ItemsOf)
@@ -160,6 +161,7 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.record = one(l, &k.record, r.Records.ByIDs)
 	l.embedded = many(l, &k.record, r.Records.ItemsOf)
 	l.outdated = many(l, &k.record, r.Records.OutdatedItemsOf)
+	l.contents = one(l, &k.record, r.Records.Models)
 	l.eventsOf = many(l, &k.credential, r.Credentials.EventsOf)
 	l.recordsWith = many(l, &k.credential, r.Records.Containing)
 	l.job = one(l, &k.part, r.Exchange.ByIDs)

@@ -15,8 +15,14 @@ import (
 	"github.com/testamur/testamur/internal/record"
 )
 
+func (r *mutationResolver) ReviseRecordType(ctx context.Context, input model.ReviseRecordTypeInput) (*model.ReviseRecordTypePayload, error) {
+	v, err := r.Resolver.Records.ReviseType(ctx, actor(ctx), input.Key, input.ExpectedVersion, *input.Content)
+	out, problems, err := changed(ctx, v, err)
+	return &model.ReviseRecordTypePayload{RecordType: out, UserErrors: problems}, err
+}
+
 func (r *mutationResolver) AssembleRecord(ctx context.Context, input model.AssembleRecordInput) (*model.AssembleRecordPayload, error) {
-	v, err := r.Resolver.Records.Assemble(ctx, actor(ctx), input.IdempotencyKey, input.LearnerID)
+	v, err := r.Resolver.Records.AssembleAs(ctx, actor(ctx), input.IdempotencyKey, input.LearnerID, wanted(input))
 	out, problems, err := changed(ctx, v, err)
 	return &model.AssembleRecordPayload{Record: out, UserErrors: problems}, err
 }
@@ -25,8 +31,16 @@ func (r *queryResolver) Record(ctx context.Context, id string) (*record.Record, 
 	return found(r.Resolver.Records.Find(ctx, actor(ctx), id))
 }
 
+func (r *queryResolver) RecordTypes(ctx context.Context) ([]record.Type, error) {
+	return r.Resolver.Records.Types(ctx, actor(ctx))
+}
+
 func (r *recordResolver) Learner(ctx context.Context, obj *record.Record) (*learner.Learner, error) {
 	return load(ctx).learner.Load(ctx, obj.LearnerID)
+}
+
+func (r *recordResolver) Contents(ctx context.Context, obj *record.Record) (*record.Model, error) {
+	return load(ctx).contents.Load(ctx, obj.ID)
 }
 
 func (r *recordResolver) Credential(ctx context.Context, obj *record.Record) (*credential.Credential, error) {

@@ -302,6 +302,22 @@ func another(ctx context.Context, id *credential.ID) (*credential.Credential, er
 	return load(ctx).credential.Load(ctx, *id)
 }
 
+// wanted is the record that is to be assembled.
+func wanted(in model.AssembleRecordInput) record.Want {
+	return record.Want{Type: value(in.Type), Program: program.ID(value(in.ProgramID)), Held: leftOut(in.Held), Chosen: leftOut(in.Chosen)}
+}
+
+func leftOut(in *model.RecordWithoutInput) record.LeftOut {
+	if in == nil {
+		return record.LeftOut{}
+	}
+	out := record.LeftOut{Terms: in.Terms}
+	for _, c := range in.CredentialIds {
+		out.Credentials = append(out.Credentials, credential.ID(c))
+	}
+	return out
+}
+
 // inRecord are credentials of a record, by what lists them.
 func inRecord(ctx context.Context, from *loader[record.ID, []credential.ID], obj *record.Record) ([]credential.Credential, error) {
 	ids, err := from.Load(ctx, obj.ID)

@@ -25,6 +25,7 @@ import (
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/program"
+	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 	"github.com/testamur/testamur/internal/testbed"
 	"github.com/testamur/testamur/internal/trust"
@@ -310,6 +311,14 @@ func (w *world) newSuspended() map[string]any {
 func (w *world) oldPolicy() map[string]any {
 	p, err := w.Credentials.SetPolicy(context.Background(), w.As(access.Administrator), false)
 	testbed.Must(w.t, p, err)
+	return nil
+}
+
+// ownType is a record type beside those that come with the service, which
+// everybody may know.
+func (w *world) ownType() map[string]any {
+	t, err := w.Records.ReviseType(context.Background(), w.Registrar(), "mine", nil, record.Content{Title: "Mine", Headings: record.ByType, Order: record.OldestFirst})
+	testbed.Must(w.t, t, err)
 	return nil
 }
 

@@ -103,6 +103,7 @@ type MutationResolver interface {
 	ReviseProgram(ctx context.Context, input model.ReviseProgramInput) (*model.ReviseProgramPayload, error)
 	RetireProgram(ctx context.Context, input model.RetireProgramInput) (*model.RetireProgramPayload, error)
 	EnrollLearner(ctx context.Context, input model.EnrollLearnerInput) (*model.EnrollLearnerPayload, error)
+	ReviseRecordType(ctx context.Context, input model.ReviseRecordTypeInput) (*model.ReviseRecordTypePayload, error)
 	AssembleRecord(ctx context.Context, input model.AssembleRecordInput) (*model.AssembleRecordPayload, error)
 	AddKnownIssuer(ctx context.Context, input model.AddKnownIssuerInput) (*model.AddKnownIssuerPayload, error)
 	ReviseKnownIssuer(ctx context.Context, input model.ReviseKnownIssuerInput) (*model.ReviseKnownIssuerPayload, error)
@@ -136,6 +137,7 @@ type QueryResolver interface {
 	Program(ctx context.Context, id string) (*program.Program, error)
 	Programs(ctx context.Context, filter *model.ProgramFilter, first *int, after *string) (*page.Connection[program.Program], error)
 	Record(ctx context.Context, id string) (*record.Record, error)
+	RecordTypes(ctx context.Context) ([]record.Type, error)
 	KnownIssuers(ctx context.Context, first *int, after *string) (*page.Connection[trust.Issuer], error)
 	VerifyCredential(ctx context.Context, credential string, encoding model.VerificationEncoding, recipient *model.VerificationRecipientInput) (*verify.Report, error)
 	VerifyCredentials(ctx context.Context, files []model.VerificationFileInput, recipient *model.VerificationRecipientInput) ([]verify.Report, error)
@@ -882,6 +884,20 @@ func (ec *executionContext) field_Mutation_reviseProgram_args(ctx context.Contex
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ReviseProgramInput, error) {
 			return ec.unmarshalNReviseProgramInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐReviseProgramInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_reviseRecordType_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ReviseRecordTypeInput, error) {
+			return ec.unmarshalNReviseRecordTypeInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐReviseRecordTypeInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -4572,6 +4588,50 @@ func (ec *executionContext) fieldContext_Mutation_enrollLearner(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_reviseRecordType(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_reviseRecordType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ReviseRecordType(ctx, fc.Args["input"].(model.ReviseRecordTypeInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ReviseRecordTypePayload) graphql.Marshaler {
+			return ec.marshalNReviseRecordTypePayload2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐReviseRecordTypePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_reviseRecordType(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ReviseRecordTypePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_reviseRecordType_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_assembleRecord(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5946,6 +6006,38 @@ func (ec *executionContext) fieldContext_Query_record(ctx context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_recordTypes(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_recordTypes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().RecordTypes(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []record.Type) graphql.Marshaler {
+			return ec.marshalNRecordType2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐTypeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_recordTypes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RecordType(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_knownIssuers(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7001,6 +7093,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "reviseRecordType":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_reviseRecordType(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "assembleRecord":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_assembleRecord(ctx, field)
@@ -7264,6 +7363,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_record(ctx, field)
+				})
+		case "recordTypes":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_recordTypes(ctx, field)
 				})
 		case "knownIssuers":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,

@@ -30,7 +30,7 @@ type LearnerResolver interface {
 	Names(ctx context.Context, obj *learner.Learner) ([]learner.Name, error)
 	Identifiers(ctx context.Context, obj *learner.Learner) ([]learner.Identifier, error)
 	Assertions(ctx context.Context, obj *learner.Learner, filter *model.AssertionFilter, first *int, after *string) (*page.Connection[assertion.Assertion], error)
-	Records(ctx context.Context, obj *learner.Learner, first *int, after *string) (*page.Connection[record.Record], error)
+	Records(ctx context.Context, obj *learner.Learner, typeArg *string, first *int, after *string) (*page.Connection[record.Record], error)
 
 	Consents(ctx context.Context, obj *learner.Learner, first *int, after *string) (*page.Connection[consent.Consent], error)
 	Release(ctx context.Context, obj *learner.Learner) (*consent.Standing, error)
@@ -244,22 +244,30 @@ func (ec *executionContext) field_Learner_programs_args(ctx context.Context, raw
 func (ec *executionContext) field_Learner_records_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "type",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["type"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg1
+	args["after"] = arg2
 	return args, nil
 }
 
@@ -729,7 +737,7 @@ func (ec *executionContext) _Learner_records(ctx context.Context, field graphql.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Learner().Records(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+			return ec.Resolvers.Learner().Records(ctx, obj, fc.Args["type"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *page.Connection[record.Record]) graphql.Marshaler {

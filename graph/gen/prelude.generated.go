@@ -1725,6 +1725,21 @@ func (ec *executionContext) marshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinte
 	return res
 }
 
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyID(ctx context.Context, v any) (program.EquivalencyID, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := program.EquivalencyID(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyID(ctx context.Context, sel ast.SelectionSet, v program.EquivalencyID) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ID!")
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐID(ctx context.Context, v any) (program.ID, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := program.ID(tmp)

@@ -23,6 +23,7 @@ import (
 type RecordResolver interface {
 	Learner(ctx context.Context, obj *record.Record) (*learner.Learner, error)
 
+	Contents(ctx context.Context, obj *record.Record) (*record.Model, error)
 	Credential(ctx context.Context, obj *record.Record) (*credential.Credential, error)
 	Items(ctx context.Context, obj *record.Record) ([]credential.Credential, error)
 	OutdatedItems(ctx context.Context, obj *record.Record) ([]credential.Credential, error)
@@ -201,6 +202,75 @@ func (ec *executionContext) fieldContext_Record_learner(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _Record_type(ctx context.Context, field graphql.CollectedField, obj *record.Record) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Record_type(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Type, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Record_type(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Record", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Record_typeVersion(ctx context.Context, field graphql.CollectedField, obj *record.Record) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Record_typeVersion(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TypeVersion, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Record_typeVersion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Record", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Record_series(ctx context.Context, field graphql.CollectedField, obj *record.Record) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Record_series(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Series, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Record_series(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Record", field, false, false, "ID")
+}
+
 func (ec *executionContext) _Record_version(ctx context.Context, field graphql.CollectedField, obj *record.Record) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -222,6 +292,38 @@ func (ec *executionContext) _Record_version(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_Record_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Record", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Record_contents(ctx context.Context, field graphql.CollectedField, obj *record.Record) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Record_contents(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Record().Contents(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *record.Model) graphql.Marshaler {
+			return ec.marshalNRecordContents2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐModel(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Record_contents(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Record",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RecordContents(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Record_credential(ctx context.Context, field graphql.CollectedField, obj *record.Record) (ret graphql.Marshaler) {
@@ -572,6 +674,470 @@ func (ec *executionContext) fieldContext_RecordEdge_node(_ context.Context, fiel
 	return fc, nil
 }
 
+func (ec *executionContext) _RecordType_key(ctx context.Context, field graphql.CollectedField, obj *record.Type) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordType_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecordType_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordType", field, false, false, "ID")
+}
+
+func (ec *executionContext) _RecordType_version(ctx context.Context, field graphql.CollectedField, obj *record.Type) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordType_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecordType_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordType", field, false, false, "Int")
+}
+
+func (ec *executionContext) _RecordType_content(ctx context.Context, field graphql.CollectedField, obj *record.Type) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordType_content(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Content, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v record.Content) graphql.Marshaler {
+			return ec.marshalNRecordTypeContent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐContent(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecordType_content(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RecordType",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RecordTypeContent(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RecordType_recordedAt(ctx context.Context, field graphql.CollectedField, obj *record.Type) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordType_recordedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RecordedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RecordType_recordedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordType", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _RecordType_recordedBy(ctx context.Context, field graphql.CollectedField, obj *record.Type) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordType_recordedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RecordedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RecordType_recordedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordType", field, false, false, "String")
+}
+
+func (ec *executionContext) _RecordTypeContent_title(ctx context.Context, field graphql.CollectedField, obj *record.Content) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordTypeContent_title(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Title, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecordTypeContent_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordTypeContent", field, false, false, "String")
+}
+
+func (ec *executionContext) _RecordTypeContent_description(ctx context.Context, field graphql.CollectedField, obj *record.Content) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordTypeContent_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Description, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecordTypeContent_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordTypeContent", field, false, false, "String")
+}
+
+func (ec *executionContext) _RecordTypeContent_achievementTypes(ctx context.Context, field graphql.CollectedField, obj *record.Content) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordTypeContent_achievementTypes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AchievementTypes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RecordTypeContent_achievementTypes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordTypeContent", field, false, false, "String")
+}
+
+func (ec *executionContext) _RecordTypeContent_without(ctx context.Context, field graphql.CollectedField, obj *record.Content) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordTypeContent_without(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Without, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RecordTypeContent_without(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordTypeContent", field, false, false, "String")
+}
+
+func (ec *executionContext) _RecordTypeContent_program(ctx context.Context, field graphql.CollectedField, obj *record.Content) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordTypeContent_program(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Program, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecordTypeContent_program(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordTypeContent", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _RecordTypeContent_conclusions(ctx context.Context, field graphql.CollectedField, obj *record.Content) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordTypeContent_conclusions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Conclusions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecordTypeContent_conclusions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordTypeContent", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _RecordTypeContent_deposited(ctx context.Context, field graphql.CollectedField, obj *record.Content) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordTypeContent_deposited(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Deposited, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecordTypeContent_deposited(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordTypeContent", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _RecordTypeContent_requirements(ctx context.Context, field graphql.CollectedField, obj *record.Content) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordTypeContent_requirements(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Requirements, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecordTypeContent_requirements(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordTypeContent", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _RecordTypeContent_summary(ctx context.Context, field graphql.CollectedField, obj *record.Content) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordTypeContent_summary(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Summary, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecordTypeContent_summary(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordTypeContent", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _RecordTypeContent_legend(ctx context.Context, field graphql.CollectedField, obj *record.Content) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordTypeContent_legend(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Legend, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecordTypeContent_legend(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordTypeContent", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _RecordTypeContent_headings(ctx context.Context, field graphql.CollectedField, obj *record.Content) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordTypeContent_headings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Headings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNRecordHeadings2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecordTypeContent_headings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordTypeContent", field, false, false, "RecordHeadings")
+}
+
+func (ec *executionContext) _RecordTypeContent_order(ctx context.Context, field graphql.CollectedField, obj *record.Content) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordTypeContent_order(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Order, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNRecordOrder2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecordTypeContent_order(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordTypeContent", field, false, false, "RecordOrder")
+}
+
+func (ec *executionContext) _ReviseRecordTypePayload_recordType(ctx context.Context, field graphql.CollectedField, obj *model.ReviseRecordTypePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReviseRecordTypePayload_recordType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RecordType, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *record.Type) graphql.Marshaler {
+			return ec.marshalORecordType2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐType(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ReviseRecordTypePayload_recordType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReviseRecordTypePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RecordType(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReviseRecordTypePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ReviseRecordTypePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReviseRecordTypePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReviseRecordTypePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReviseRecordTypePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
@@ -587,7 +1153,7 @@ func (ec *executionContext) unmarshalInputAssembleRecordInput(ctx context.Contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"idempotencyKey", "learnerId"}
+	fieldsInOrder := [...]string{"idempotencyKey", "learnerId", "type", "programId", "held", "chosen"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -608,6 +1174,34 @@ func (ec *executionContext) unmarshalInputAssembleRecordInput(ctx context.Contex
 				return it, err
 			}
 			it.LearnerID = data
+		case "type":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("type"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Type = data
+		case "programId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("programId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProgramID = data
+		case "held":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("held"))
+			data, err := ec.unmarshalORecordWithoutInput2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRecordWithoutInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Held = data
+		case "chosen":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("chosen"))
+			data, err := ec.unmarshalORecordWithoutInput2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRecordWithoutInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Chosen = data
 		}
 	}
 	return it, nil
@@ -622,6 +1216,258 @@ func (ec *executionContext) unmarshalInputAssembleRecordInput(ctx context.Contex
 func UnmarshalAssembleRecordInput(ctx context.Context, raw any) (model.AssembleRecordInput, error) {
 	var out model.AssembleRecordInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "AssembleRecordInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRecordTypeContentInput(ctx context.Context, obj any) (record.Content, error) {
+	var it record.Content
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["description"]; !present {
+		asMap["description"] = ""
+	}
+	if _, present := asMap["program"]; !present {
+		asMap["program"] = false
+	}
+	if _, present := asMap["conclusions"]; !present {
+		asMap["conclusions"] = false
+	}
+	if _, present := asMap["deposited"]; !present {
+		asMap["deposited"] = false
+	}
+	if _, present := asMap["requirements"]; !present {
+		asMap["requirements"] = false
+	}
+	if _, present := asMap["summary"]; !present {
+		asMap["summary"] = false
+	}
+	if _, present := asMap["legend"]; !present {
+		asMap["legend"] = false
+	}
+	if _, present := asMap["headings"]; !present {
+		asMap["headings"] = "TYPE"
+	}
+	if _, present := asMap["order"]; !present {
+		asMap["order"] = "OLDEST"
+	}
+
+	fieldsInOrder := [...]string{"title", "description", "achievementTypes", "without", "program", "conclusions", "deposited", "requirements", "summary", "legend", "headings", "order"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "title":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("title"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Title = data
+		case "description":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("description"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Description = data
+		case "achievementTypes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("achievementTypes"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AchievementTypes = data
+		case "without":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("without"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Without = data
+		case "program":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("program"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Program = data
+		case "conclusions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("conclusions"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Conclusions = data
+		case "deposited":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("deposited"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Deposited = data
+		case "requirements":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("requirements"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Requirements = data
+		case "summary":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("summary"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Summary = data
+		case "legend":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("legend"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Legend = data
+		case "headings":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("headings"))
+			data, err := ec.unmarshalNRecordHeadings2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Headings = data
+		case "order":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("order"))
+			data, err := ec.unmarshalNRecordOrder2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Order = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRecordTypeContentInput unmarshals raw into the RecordTypeContentInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRecordTypeContentInput(ctx context.Context, raw any) (record.Content, error) {
+	var out record.Content
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RecordTypeContentInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputRecordWithoutInput(ctx context.Context, obj any) (model.RecordWithoutInput, error) {
+	var it model.RecordWithoutInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"terms", "credentialIds"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "terms":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("terms"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Terms = data
+		case "credentialIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("credentialIds"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CredentialIds = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRecordWithoutInput unmarshals raw into the RecordWithoutInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRecordWithoutInput(ctx context.Context, raw any) (model.RecordWithoutInput, error) {
+	var out model.RecordWithoutInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RecordWithoutInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputReviseRecordTypeInput(ctx context.Context, obj any) (model.ReviseRecordTypeInput, error) {
+	var it model.ReviseRecordTypeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"key", "expectedVersion", "content"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		case "expectedVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expectedVersion"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpectedVersion = data
+		case "content":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("content"))
+			data, err := ec.unmarshalNRecordTypeContentInput2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐContent(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Content = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalReviseRecordTypeInput unmarshals raw into the ReviseRecordTypeInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalReviseRecordTypeInput(ctx context.Context, raw any) (model.ReviseRecordTypeInput, error) {
+	var out model.ReviseRecordTypeInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ReviseRecordTypeInput", raw, &out)
 	return out, err
 }
 
@@ -731,11 +1577,32 @@ func (ec *executionContext) _Record(ctx context.Context, sel ast.SelectionSet, o
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Record_learner(ctx, field, obj)
 				})
+		case "type":
+			out.Values[i] = ec._Record_type(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "typeVersion":
+			out.Values[i] = ec._Record_typeVersion(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "series":
+			out.Values[i] = ec._Record_series(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "version":
 			out.Values[i] = ec._Record_version(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "contents":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Record_contents(ctx, field, obj)
+				})
 		case "credential":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -872,6 +1739,185 @@ func (ec *executionContext) _RecordEdge(ctx context.Context, sel ast.SelectionSe
 	return out
 }
 
+var recordTypeImplementors = []string{"RecordType"}
+
+func (ec *executionContext) _RecordType(ctx context.Context, sel ast.SelectionSet, obj *record.Type) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, recordTypeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RecordType")
+		case "key":
+			out.Values[i] = ec._RecordType_key(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "version":
+			out.Values[i] = ec._RecordType_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "content":
+			out.Values[i] = ec._RecordType_content(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "recordedAt":
+			out.Values[i] = ec._RecordType_recordedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "recordedBy":
+			out.Values[i] = ec._RecordType_recordedBy(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var recordTypeContentImplementors = []string{"RecordTypeContent"}
+
+func (ec *executionContext) _RecordTypeContent(ctx context.Context, sel ast.SelectionSet, obj *record.Content) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, recordTypeContentImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RecordTypeContent")
+		case "title":
+			out.Values[i] = ec._RecordTypeContent_title(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "description":
+			out.Values[i] = ec._RecordTypeContent_description(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "achievementTypes":
+			out.Values[i] = ec._RecordTypeContent_achievementTypes(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "without":
+			out.Values[i] = ec._RecordTypeContent_without(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "program":
+			out.Values[i] = ec._RecordTypeContent_program(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "conclusions":
+			out.Values[i] = ec._RecordTypeContent_conclusions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "deposited":
+			out.Values[i] = ec._RecordTypeContent_deposited(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "requirements":
+			out.Values[i] = ec._RecordTypeContent_requirements(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "summary":
+			out.Values[i] = ec._RecordTypeContent_summary(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "legend":
+			out.Values[i] = ec._RecordTypeContent_legend(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "headings":
+			out.Values[i] = ec._RecordTypeContent_headings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "order":
+			out.Values[i] = ec._RecordTypeContent_order(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var reviseRecordTypePayloadImplementors = []string{"ReviseRecordTypePayload"}
+
+func (ec *executionContext) _ReviseRecordTypePayload(ctx context.Context, sel ast.SelectionSet, obj *model.ReviseRecordTypePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, reviseRecordTypePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ReviseRecordTypePayload")
+		case "recordType":
+			out.Values[i] = ec._ReviseRecordTypePayload_recordType(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._ReviseRecordTypePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
@@ -957,11 +2003,96 @@ func (ec *executionContext) marshalNRecordEdge2ᚕgithubᚗcomᚋtestamurᚋtest
 	return ret
 }
 
+func (ec *executionContext) unmarshalNRecordHeadings2string(ctx context.Context, v any) (string, error) {
+	res, err := model.UnmarshalLower(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRecordHeadings2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	res := model.MarshalLower(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "RecordHeadings!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNRecordOrder2string(ctx context.Context, v any) (string, error) {
+	res, err := model.UnmarshalLower(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRecordOrder2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	res := model.MarshalLower(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "RecordOrder!")
+	}
+	return res
+}
+
+func (ec *executionContext) marshalNRecordType2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐType(ctx context.Context, sel ast.SelectionSet, v record.Type) graphql.Marshaler {
+	return ec._RecordType(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRecordType2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐTypeᚄ(ctx context.Context, sel ast.SelectionSet, v []record.Type) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRecordType2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐType(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRecordTypeContent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐContent(ctx context.Context, sel ast.SelectionSet, v record.Content) graphql.Marshaler {
+	return ec._RecordTypeContent(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNRecordTypeContentInput2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐContent(ctx context.Context, v any) (*record.Content, error) {
+	res, err := ec.unmarshalInputRecordTypeContentInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNReviseRecordTypeInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐReviseRecordTypeInput(ctx context.Context, v any) (model.ReviseRecordTypeInput, error) {
+	res, err := ec.unmarshalInputReviseRecordTypeInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNReviseRecordTypePayload2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐReviseRecordTypePayload(ctx context.Context, sel ast.SelectionSet, v *model.ReviseRecordTypePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ReviseRecordTypePayload!")
+		return graphql.Null
+	}
+	return ec._ReviseRecordTypePayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(ctx context.Context, sel ast.SelectionSet, v *record.Record) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._Record(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalORecordType2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐType(ctx context.Context, sel ast.SelectionSet, v *record.Type) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RecordType(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalORecordWithoutInput2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRecordWithoutInput(ctx context.Context, v any) (*model.RecordWithoutInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputRecordWithoutInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 // endregion ***************************** type.gotpl *****************************

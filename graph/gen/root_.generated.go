@@ -11,7 +11,6 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/testamur/testamur/graph/model"
-	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
@@ -39,7 +38,6 @@ type ResolverRoot interface {
 	Competency() CompetencyResolver
 	CompetencyChange() CompetencyChangeResolver
 	CompetencyState() CompetencyStateResolver
-	Consent() ConsentResolver
 	Course() CourseResolver
 	CourseMapping() CourseMappingResolver
 	CoverageRow() CoverageRowResolver
@@ -59,7 +57,6 @@ type ResolverRoot interface {
 	ProgramRequirement() ProgramRequirementResolver
 	Query() QueryResolver
 	Record() RecordResolver
-	ReleaseStanding() ReleaseStandingResolver
 	Rubric() RubricResolver
 	RubricCriterion() RubricCriterionResolver
 	Subscription() SubscriptionResolver
@@ -424,38 +421,6 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
-	Consent struct {
-		ExpiresAt   func(childComplexity int) int
-		ID          func(childComplexity int) int
-		Items       func(childComplexity int) int
-		Language    func(childComplexity int) int
-		Learner     func(childComplexity int) int
-		Method      func(childComplexity int) int
-		Open        func(childComplexity int) int
-		Party       func(childComplexity int) int
-		Purpose     func(childComplexity int) int
-		RecordedAt  func(childComplexity int) int
-		RecordedBy  func(childComplexity int) int
-		Scope       func(childComplexity int) int
-		SignedAt    func(childComplexity int) int
-		Statement   func(childComplexity int) int
-		TextVersion func(childComplexity int) int
-		Withdrawal  func(childComplexity int) int
-		WithdrawnAt func(childComplexity int) int
-		WithdrawnBy func(childComplexity int) int
-	}
-
-	ConsentConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
-	}
-
-	ConsentEdge struct {
-		Cursor func(childComplexity int) int
-		Node   func(childComplexity int) int
-	}
-
 	CorrectAssertionPayload struct {
 		Assertion  func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -638,27 +603,6 @@ type ComplexityRoot struct {
 		TargetURL         func(childComplexity int) int
 	}
 
-	DesignateDirectoryInformationPayload struct {
-		DirectoryNotice func(childComplexity int) int
-		UserErrors      func(childComplexity int) int
-	}
-
-	DirectoryChoice struct {
-		At      func(childComplexity int) int
-		Blocked func(childComplexity int) int
-		ByID    func(childComplexity int) int
-		Reason  func(childComplexity int) int
-	}
-
-	DirectoryNotice struct {
-		Categories  func(childComplexity int) int
-		EffectiveOn func(childComplexity int) int
-		PublishedAt func(childComplexity int) int
-		PublishedBy func(childComplexity int) int
-		Version     func(childComplexity int) int
-		Where       func(childComplexity int) int
-	}
-
 	DissociateCompetenciesPayload struct {
 		Framework  func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -775,9 +719,26 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
-	GiveConsentPayload struct {
-		Consent    func(childComplexity int) int
-		UserErrors func(childComplexity int) int
+	GradePointAverage struct {
+		Attempts func(childComplexity int) int
+		Credits  func(childComplexity int) int
+		Points   func(childComplexity int) int
+		Value    func(childComplexity int) int
+	}
+
+	GradingLegend struct {
+		Grades  func(childComplexity int) int
+		Name    func(childComplexity int) int
+		Policy  func(childComplexity int) int
+		Version func(childComplexity int) int
+	}
+
+	GradingLegendLine struct {
+		Counts  func(childComplexity int) int
+		Earns   func(childComplexity int) int
+		Mark    func(childComplexity int) int
+		Meaning func(childComplexity int) int
+		Points  func(childComplexity int) int
 	}
 
 	IdentifierEntry struct {
@@ -889,27 +850,24 @@ type ComplexityRoot struct {
 	}
 
 	Learner struct {
-		AdditionalName   func(childComplexity int) int
-		Assertions       func(childComplexity int, filter *model.AssertionFilter, first *int, after *string) int
-		BirthOn          func(childComplexity int) int
-		Competencies     func(childComplexity int, filter *model.CompetencyStateFilter, asOf *day.Date, knownAt *time.Time, first *int, after *string) int
-		ConsentStatement func(childComplexity int, scope string, itemCount *int, purpose *string, party *string, language *string, expiresAt *time.Time) int
-		Consents         func(childComplexity int, first *int, after *string) int
-		CreatedAt        func(childComplexity int) int
-		DID              func(childComplexity int) int
-		DisplayName      func(childComplexity int) int
-		Email            func(childComplexity int) int
-		ExternalRef      func(childComplexity int) int
-		FamilyName       func(childComplexity int) int
-		GivenName        func(childComplexity int) int
-		ID               func(childComplexity int) int
-		Identifiers      func(childComplexity int) int
-		Names            func(childComplexity int) int
-		Programs         func(childComplexity int, programID *string, version *int, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) int
-		Records          func(childComplexity int, first *int, after *string) int
-		Release          func(childComplexity int) int
-		UpdatedAt        func(childComplexity int) int
-		Version          func(childComplexity int) int
+		AdditionalName func(childComplexity int) int
+		Assertions     func(childComplexity int, filter *model.AssertionFilter, first *int, after *string) int
+		BirthOn        func(childComplexity int) int
+		Competencies   func(childComplexity int, filter *model.CompetencyStateFilter, asOf *day.Date, knownAt *time.Time, first *int, after *string) int
+		CreatedAt      func(childComplexity int) int
+		DID            func(childComplexity int) int
+		DisplayName    func(childComplexity int) int
+		Email          func(childComplexity int) int
+		ExternalRef    func(childComplexity int) int
+		FamilyName     func(childComplexity int) int
+		GivenName      func(childComplexity int) int
+		ID             func(childComplexity int) int
+		Identifiers    func(childComplexity int) int
+		Names          func(childComplexity int) int
+		Programs       func(childComplexity int, programID *string, version *int, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) int
+		Records        func(childComplexity int, typeArg *string, first *int, after *string) int
+		UpdatedAt      func(childComplexity int) int
+		Version        func(childComplexity int) int
 	}
 
 	LearnerConnection struct {
@@ -1043,74 +1001,71 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		AddCompetency                 func(childComplexity int, input model.AddCompetencyInput) int
-		AddKnownIssuer                func(childComplexity int, input model.AddKnownIssuerInput) int
-		AddLearnerIdentifier          func(childComplexity int, input model.AddLearnerIdentifierInput) int
-		AddStaff                      func(childComplexity int, input institution.NewStaff) int
-		AlignAchievement              func(childComplexity int, input model.AlignAchievementInput) int
-		AlignAchievementToCourse      func(childComplexity int, input model.AlignAchievementToCourseInput) int
-		ApplyFrameworkUpdate          func(childComplexity int, input model.ApplyFrameworkUpdateInput) int
-		ApproveCrosswalk              func(childComplexity int, input model.ApproveCrosswalkInput) int
-		AssembleRecord                func(childComplexity int, input model.AssembleRecordInput) int
-		AssociateCompetencies         func(childComplexity int, input model.AssociateCompetenciesInput) int
-		AwardAchievement              func(childComplexity int, input model.AwardAchievementInput) int
-		AwardAchievements             func(childComplexity int, input model.AwardAchievementsInput) int
-		CancelJob                     func(childComplexity int, input model.CancelJobInput) int
-		CorrectAssertion              func(childComplexity int, input model.CorrectAssertionInput) int
-		CreateAPIClient               func(childComplexity int, input model.CreateAPIClientInput) int
-		CreateFramework               func(childComplexity int, input model.CreateFrameworkInput) int
-		DeactivateStaff               func(childComplexity int, input model.DeactivateStaffInput) int
-		DefineAchievement             func(childComplexity int, input model.DefineAchievementInput) int
-		DefineCourse                  func(childComplexity int, input model.DefineCourseInput) int
-		DefineLearner                 func(childComplexity int, input model.DefineLearnerInput) int
-		DefineMasteryRule             func(childComplexity int, input model.DefineMasteryRuleInput) int
-		DefineProgram                 func(childComplexity int, input model.DefineProgramInput) int
-		DesignateDirectoryInformation func(childComplexity int, input consent.Designation) int
-		DissociateCompetencies        func(childComplexity int, input model.DissociateCompetenciesInput) int
-		EnrollLearner                 func(childComplexity int, input model.EnrollLearnerInput) int
-		GiveConsent                   func(childComplexity int, input model.GiveConsentInput) int
-		IssueCredential               func(childComplexity int, input model.IssueCredentialInput) int
-		IssueCredentials              func(childComplexity int, input model.IssueCredentialsInput) int
-		LiftSuspension                func(childComplexity int, input model.LiftSuspensionInput) int
-		MapCompetency                 func(childComplexity int, input model.MapCompetencyInput) int
-		MoveCompetency                func(childComplexity int, input model.MoveCompetencyInput) int
-		OrderCompetencies             func(childComplexity int, input model.OrderCompetenciesInput) int
-		ProposeCrosswalk              func(childComplexity int, input framework.Proposal) int
-		PublishFramework              func(childComplexity int, input model.PublishFrameworkInput) int
-		ReissueCredential             func(childComplexity int, input model.ReissueCredentialInput) int
-		RemoveKnownIssuer             func(childComplexity int, input model.RemoveKnownIssuerInput) int
-		RemoveLearnerIdentifier       func(childComplexity int, input model.RemoveLearnerIdentifierInput) int
-		RenameLearner                 func(childComplexity int, input model.RenameLearnerInput) int
-		ReplaceCompetency             func(childComplexity int, input model.ReplaceCompetencyInput) int
-		RetireAchievement             func(childComplexity int, input model.RetireAchievementInput) int
-		RetireCompetency              func(childComplexity int, input model.RetireCompetencyInput) int
-		RetireCourse                  func(childComplexity int, input model.RetireCourseInput) int
-		RetireMasteryRule             func(childComplexity int, input model.RetireMasteryRuleInput) int
-		RetireProgram                 func(childComplexity int, input model.RetireProgramInput) int
-		ReviseAchievement             func(childComplexity int, input model.ReviseAchievementInput) int
-		ReviseCompetency              func(childComplexity int, input model.ReviseCompetencyInput) int
-		ReviseCourse                  func(childComplexity int, input model.ReviseCourseInput) int
-		ReviseFramework               func(childComplexity int, input model.ReviseFrameworkInput) int
-		ReviseInstitution             func(childComplexity int, input model.ReviseInstitutionInput) int
-		ReviseKnownIssuer             func(childComplexity int, input model.ReviseKnownIssuerInput) int
-		ReviseLearner                 func(childComplexity int, input model.ReviseLearnerInput) int
-		ReviseMasteryRule             func(childComplexity int, input model.ReviseMasteryRuleInput) int
-		ReviseProgram                 func(childComplexity int, input model.ReviseProgramInput) int
-		ReviseStaff                   func(childComplexity int, input model.ReviseStaffInput) int
-		RevokeAPIClient               func(childComplexity int, input model.RevokeAPIClientInput) int
-		RevokeCredential              func(childComplexity int, input model.RevokeCredentialInput) int
-		RevokeCredentials             func(childComplexity int, input model.RevokeCredentialsInput) int
-		RotateSigningKey              func(childComplexity int, input model.RotateSigningKeyInput) int
-		SetDirectoryBlock             func(childComplexity int, input model.SetDirectoryBlockInput) int
-		SetIssuingPolicy              func(childComplexity int, input model.SetIssuingPolicyInput) int
-		StartImport                   func(childComplexity int, input model.StartImportInput) int
-		SuspendCredential             func(childComplexity int, input model.SuspendCredentialInput) int
-		UnalignAchievement            func(childComplexity int, input model.UnalignAchievementInput) int
-		UnmapCompetency               func(childComplexity int, input model.UnmapCompetencyInput) int
-		WithdrawAssertion             func(childComplexity int, input model.WithdrawAssertionInput) int
-		WithdrawConsent               func(childComplexity int, input model.WithdrawConsentInput) int
-		WithdrawCrosswalk             func(childComplexity int, input model.WithdrawCrosswalkInput) int
-		WithdrawSigningKey            func(childComplexity int, input model.WithdrawSigningKeyInput) int
+		AddCompetency            func(childComplexity int, input model.AddCompetencyInput) int
+		AddKnownIssuer           func(childComplexity int, input model.AddKnownIssuerInput) int
+		AddLearnerIdentifier     func(childComplexity int, input model.AddLearnerIdentifierInput) int
+		AddStaff                 func(childComplexity int, input institution.NewStaff) int
+		AlignAchievement         func(childComplexity int, input model.AlignAchievementInput) int
+		AlignAchievementToCourse func(childComplexity int, input model.AlignAchievementToCourseInput) int
+		ApplyFrameworkUpdate     func(childComplexity int, input model.ApplyFrameworkUpdateInput) int
+		ApproveCrosswalk         func(childComplexity int, input model.ApproveCrosswalkInput) int
+		AssembleRecord           func(childComplexity int, input model.AssembleRecordInput) int
+		AssociateCompetencies    func(childComplexity int, input model.AssociateCompetenciesInput) int
+		AwardAchievement         func(childComplexity int, input model.AwardAchievementInput) int
+		AwardAchievements        func(childComplexity int, input model.AwardAchievementsInput) int
+		CancelJob                func(childComplexity int, input model.CancelJobInput) int
+		CorrectAssertion         func(childComplexity int, input model.CorrectAssertionInput) int
+		CreateAPIClient          func(childComplexity int, input model.CreateAPIClientInput) int
+		CreateFramework          func(childComplexity int, input model.CreateFrameworkInput) int
+		DeactivateStaff          func(childComplexity int, input model.DeactivateStaffInput) int
+		DefineAchievement        func(childComplexity int, input model.DefineAchievementInput) int
+		DefineCourse             func(childComplexity int, input model.DefineCourseInput) int
+		DefineLearner            func(childComplexity int, input model.DefineLearnerInput) int
+		DefineMasteryRule        func(childComplexity int, input model.DefineMasteryRuleInput) int
+		DefineProgram            func(childComplexity int, input model.DefineProgramInput) int
+		DissociateCompetencies   func(childComplexity int, input model.DissociateCompetenciesInput) int
+		EnrollLearner            func(childComplexity int, input model.EnrollLearnerInput) int
+		IssueCredential          func(childComplexity int, input model.IssueCredentialInput) int
+		IssueCredentials         func(childComplexity int, input model.IssueCredentialsInput) int
+		LiftSuspension           func(childComplexity int, input model.LiftSuspensionInput) int
+		MapCompetency            func(childComplexity int, input model.MapCompetencyInput) int
+		MoveCompetency           func(childComplexity int, input model.MoveCompetencyInput) int
+		OrderCompetencies        func(childComplexity int, input model.OrderCompetenciesInput) int
+		ProposeCrosswalk         func(childComplexity int, input framework.Proposal) int
+		PublishFramework         func(childComplexity int, input model.PublishFrameworkInput) int
+		ReissueCredential        func(childComplexity int, input model.ReissueCredentialInput) int
+		RemoveKnownIssuer        func(childComplexity int, input model.RemoveKnownIssuerInput) int
+		RemoveLearnerIdentifier  func(childComplexity int, input model.RemoveLearnerIdentifierInput) int
+		RenameLearner            func(childComplexity int, input model.RenameLearnerInput) int
+		ReplaceCompetency        func(childComplexity int, input model.ReplaceCompetencyInput) int
+		RetireAchievement        func(childComplexity int, input model.RetireAchievementInput) int
+		RetireCompetency         func(childComplexity int, input model.RetireCompetencyInput) int
+		RetireCourse             func(childComplexity int, input model.RetireCourseInput) int
+		RetireMasteryRule        func(childComplexity int, input model.RetireMasteryRuleInput) int
+		RetireProgram            func(childComplexity int, input model.RetireProgramInput) int
+		ReviseAchievement        func(childComplexity int, input model.ReviseAchievementInput) int
+		ReviseCompetency         func(childComplexity int, input model.ReviseCompetencyInput) int
+		ReviseCourse             func(childComplexity int, input model.ReviseCourseInput) int
+		ReviseFramework          func(childComplexity int, input model.ReviseFrameworkInput) int
+		ReviseInstitution        func(childComplexity int, input model.ReviseInstitutionInput) int
+		ReviseKnownIssuer        func(childComplexity int, input model.ReviseKnownIssuerInput) int
+		ReviseLearner            func(childComplexity int, input model.ReviseLearnerInput) int
+		ReviseMasteryRule        func(childComplexity int, input model.ReviseMasteryRuleInput) int
+		ReviseProgram            func(childComplexity int, input model.ReviseProgramInput) int
+		ReviseRecordType         func(childComplexity int, input model.ReviseRecordTypeInput) int
+		ReviseStaff              func(childComplexity int, input model.ReviseStaffInput) int
+		RevokeAPIClient          func(childComplexity int, input model.RevokeAPIClientInput) int
+		RevokeCredential         func(childComplexity int, input model.RevokeCredentialInput) int
+		RevokeCredentials        func(childComplexity int, input model.RevokeCredentialsInput) int
+		RotateSigningKey         func(childComplexity int, input model.RotateSigningKeyInput) int
+		SetIssuingPolicy         func(childComplexity int, input model.SetIssuingPolicyInput) int
+		StartImport              func(childComplexity int, input model.StartImportInput) int
+		SuspendCredential        func(childComplexity int, input model.SuspendCredentialInput) int
+		UnalignAchievement       func(childComplexity int, input model.UnalignAchievementInput) int
+		UnmapCompetency          func(childComplexity int, input model.UnmapCompetencyInput) int
+		WithdrawAssertion        func(childComplexity int, input model.WithdrawAssertionInput) int
+		WithdrawCrosswalk        func(childComplexity int, input model.WithdrawCrosswalkInput) int
+		WithdrawSigningKey       func(childComplexity int, input model.WithdrawSigningKeyInput) int
 	}
 
 	Omission struct {
@@ -1213,7 +1168,6 @@ type ComplexityRoot struct {
 		Courses           func(childComplexity int, filter *model.CourseFilter, first *int, after *string) int
 		Credential        func(childComplexity int, id string) int
 		Crosswalks        func(childComplexity int, filter *framework.CrosswalkFilter, first *int, after *string) int
-		DirectoryNotices  func(childComplexity int) int
 		Framework         func(childComplexity int, id string) int
 		Frameworks        func(childComplexity int, filter *framework.Filter, first *int, after *string) int
 		Institution       func(childComplexity int) int
@@ -1230,6 +1184,7 @@ type ComplexityRoot struct {
 		Program           func(childComplexity int, id string) int
 		Programs          func(childComplexity int, filter *model.ProgramFilter, first *int, after *string) int
 		Record            func(childComplexity int, id string) int
+		RecordTypes       func(childComplexity int) int
 		VerifyCredential  func(childComplexity int, credential string, encoding model.VerificationEncoding, recipient *model.VerificationRecipientInput) int
 		VerifyCredentials func(childComplexity int, files []model.VerificationFileInput, recipient *model.VerificationRecipientInput) int
 		Viewer            func(childComplexity int) int
@@ -1238,6 +1193,7 @@ type ComplexityRoot struct {
 	Record struct {
 		AssembledAt   func(childComplexity int) int
 		AssembledBy   func(childComplexity int) int
+		Contents      func(childComplexity int) int
 		Credential    func(childComplexity int) int
 		ID            func(childComplexity int) int
 		Items         func(childComplexity int) int
@@ -1245,7 +1201,16 @@ type ComplexityRoot struct {
 		Omissions     func(childComplexity int) int
 		OutdatedItems func(childComplexity int) int
 		Partial       func(childComplexity int) int
+		Series        func(childComplexity int) int
+		Type          func(childComplexity int) int
+		TypeVersion   func(childComplexity int) int
 		Version       func(childComplexity int) int
+	}
+
+	RecordAlignment struct {
+		Code func(childComplexity int) int
+		Name func(childComplexity int) int
+		URI  func(childComplexity int) int
 	}
 
 	RecordConnection struct {
@@ -1254,9 +1219,163 @@ type ComplexityRoot struct {
 		PageInfo func(childComplexity int) int
 	}
 
+	RecordContents struct {
+		CredentialID  func(childComplexity int) int
+		Description   func(childComplexity int) int
+		Equivalencies func(childComplexity int) int
+		Headings      func(childComplexity int) int
+		Issuer        func(childComplexity int) int
+		Learner       func(childComplexity int) int
+		Legend        func(childComplexity int) int
+		Name          func(childComplexity int) int
+		Omissions     func(childComplexity int) int
+		Partial       func(childComplexity int) int
+		Program       func(childComplexity int) int
+		Programs      func(childComplexity int) int
+		Sections      func(childComplexity int) int
+		Summary       func(childComplexity int) int
+		Title         func(childComplexity int) int
+	}
+
 	RecordEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	RecordEquivalency struct {
+		ApprovedBy func(childComplexity int) int
+		As         func(childComplexity int) int
+		AsCode     func(childComplexity int) int
+		ClockHours func(childComplexity int) int
+		Code       func(childComplexity int) int
+		Counted    func(childComplexity int) int
+		Credits    func(childComplexity int) int
+		Given      func(childComplexity int) int
+		Grade      func(childComplexity int) int
+		Ground     func(childComplexity int) int
+		InForce    func(childComplexity int) int
+		Level      func(childComplexity int) int
+		On         func(childComplexity int) int
+		Reason     func(childComplexity int) int
+		Rule       func(childComplexity int) int
+	}
+
+	RecordEvidence struct {
+		Name func(childComplexity int) int
+		Text func(childComplexity int) int
+		URL  func(childComplexity int) int
+	}
+
+	RecordIdentifier struct {
+		Type  func(childComplexity int) int
+		Value func(childComplexity int) int
+	}
+
+	RecordLine struct {
+		AwardedOn    func(childComplexity int) int
+		Code         func(childComplexity int) int
+		Competencies func(childComplexity int) int
+		CredentialID func(childComplexity int) int
+		Credits      func(childComplexity int) int
+		Evidence     func(childComplexity int) int
+		Grade        func(childComplexity int) int
+		Issuer       func(childComplexity int) int
+		Level        func(childComplexity int) int
+		Other        func(childComplexity int) int
+		Repeated     func(childComplexity int) int
+		Results      func(childComplexity int) int
+		Status       func(childComplexity int) int
+		Term         func(childComplexity int) int
+		Title        func(childComplexity int) int
+		Type         func(childComplexity int) int
+		ValidUntil   func(childComplexity int) int
+	}
+
+	RecordParty struct {
+		ID   func(childComplexity int) int
+		Name func(childComplexity int) int
+		URL  func(childComplexity int) int
+	}
+
+	RecordPerson struct {
+		Identifiers func(childComplexity int) int
+		Name        func(childComplexity int) int
+		Subject     func(childComplexity int) int
+	}
+
+	RecordProgram struct {
+		Credits func(childComplexity int) int
+		Lines   func(childComplexity int) int
+		Program func(childComplexity int) int
+		Status  func(childComplexity int) int
+	}
+
+	RecordProgramName struct {
+		Code    func(childComplexity int) int
+		ID      func(childComplexity int) int
+		Title   func(childComplexity int) int
+		Version func(childComplexity int) int
+	}
+
+	RecordRequirement struct {
+		Depth  func(childComplexity int) int
+		Key    func(childComplexity int) int
+		Kind   func(childComplexity int) int
+		Reason func(childComplexity int) int
+		Status func(childComplexity int) int
+		Title  func(childComplexity int) int
+	}
+
+	RecordResult struct {
+		Name  func(childComplexity int) int
+		Type  func(childComplexity int) int
+		Value func(childComplexity int) int
+	}
+
+	RecordSection struct {
+		Average func(childComplexity int) int
+		Credits func(childComplexity int) int
+		Kind    func(childComplexity int) int
+		Lines   func(childComplexity int) int
+		Title   func(childComplexity int) int
+	}
+
+	RecordSummary struct {
+		Average          func(childComplexity int) int
+		CreditsAttempted func(childComplexity int) int
+		CreditsEarned    func(childComplexity int) int
+		Policy           func(childComplexity int) int
+		PolicyVersion    func(childComplexity int) int
+		Terms            func(childComplexity int) int
+	}
+
+	RecordTerm struct {
+		Average       func(childComplexity int) int
+		CreditsEarned func(childComplexity int) int
+		Term          func(childComplexity int) int
+	}
+
+	RecordType struct {
+		Content    func(childComplexity int) int
+		Key        func(childComplexity int) int
+		RecordedAt func(childComplexity int) int
+		RecordedBy func(childComplexity int) int
+		Version    func(childComplexity int) int
+	}
+
+	RecordTypeContent struct {
+		AchievementTypes func(childComplexity int) int
+		Conclusions      func(childComplexity int) int
+		Deposited        func(childComplexity int) int
+		Description      func(childComplexity int) int
+		Headings         func(childComplexity int) int
+		Legend           func(childComplexity int) int
+		Order            func(childComplexity int) int
+		Program          func(childComplexity int) int
+		Requirements     func(childComplexity int) int
+		Summary          func(childComplexity int) int
+		Title            func(childComplexity int) int
+		Without          func(childComplexity int) int
 	}
 
 	ReissueCredentialPayload struct {
@@ -1268,12 +1387,6 @@ type ComplexityRoot struct {
 		ID         func(childComplexity int) int
 		InLanguage func(childComplexity int) int
 		Version    func(childComplexity int) int
-	}
-
-	ReleaseStanding struct {
-		Blocked          func(childComplexity int) int
-		DirectoryChoices func(childComplexity int) int
-		SearchConsent    func(childComplexity int) int
 	}
 
 	RemoveKnownIssuerPayload struct {
@@ -1396,6 +1509,11 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	ReviseRecordTypePayload struct {
+		RecordType func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	ReviseStaffPayload struct {
 		Staff      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -1479,11 +1597,6 @@ type ComplexityRoot struct {
 		Quality     func(childComplexity int) int
 		Score       func(childComplexity int) int
 		URI         func(childComplexity int) int
-	}
-
-	SetDirectoryBlockPayload struct {
-		Learner    func(childComplexity int) int
-		UserErrors func(childComplexity int) int
 	}
 
 	SetIssuingPolicyPayload struct {
@@ -1587,11 +1700,6 @@ type ComplexityRoot struct {
 
 	WithdrawAssertionPayload struct {
 		Assertion  func(childComplexity int) int
-		UserErrors func(childComplexity int) int
-	}
-
-	WithdrawConsentPayload struct {
-		Consent    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -3022,147 +3130,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CompetencyStateEdge.Node(childComplexity), true
 
-	case "Consent.expiresAt":
-		if e.ComplexityRoot.Consent.ExpiresAt == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.ExpiresAt(childComplexity), true
-	case "Consent.id":
-		if e.ComplexityRoot.Consent.ID == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.ID(childComplexity), true
-	case "Consent.items":
-		if e.ComplexityRoot.Consent.Items == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.Items(childComplexity), true
-	case "Consent.language":
-		if e.ComplexityRoot.Consent.Language == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.Language(childComplexity), true
-	case "Consent.learner":
-		if e.ComplexityRoot.Consent.Learner == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.Learner(childComplexity), true
-	case "Consent.method":
-		if e.ComplexityRoot.Consent.Method == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.Method(childComplexity), true
-	case "Consent.open":
-		if e.ComplexityRoot.Consent.Open == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.Open(childComplexity), true
-	case "Consent.party":
-		if e.ComplexityRoot.Consent.Party == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.Party(childComplexity), true
-	case "Consent.purpose":
-		if e.ComplexityRoot.Consent.Purpose == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.Purpose(childComplexity), true
-	case "Consent.recordedAt":
-		if e.ComplexityRoot.Consent.RecordedAt == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.RecordedAt(childComplexity), true
-	case "Consent.recordedBy":
-		if e.ComplexityRoot.Consent.RecordedBy == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.RecordedBy(childComplexity), true
-	case "Consent.scope":
-		if e.ComplexityRoot.Consent.Scope == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.Scope(childComplexity), true
-	case "Consent.signedAt":
-		if e.ComplexityRoot.Consent.SignedAt == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.SignedAt(childComplexity), true
-	case "Consent.statement":
-		if e.ComplexityRoot.Consent.Statement == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.Statement(childComplexity), true
-	case "Consent.textVersion":
-		if e.ComplexityRoot.Consent.TextVersion == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.TextVersion(childComplexity), true
-	case "Consent.withdrawal":
-		if e.ComplexityRoot.Consent.Withdrawal == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.Withdrawal(childComplexity), true
-	case "Consent.withdrawnAt":
-		if e.ComplexityRoot.Consent.WithdrawnAt == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.WithdrawnAt(childComplexity), true
-	case "Consent.withdrawnBy":
-		if e.ComplexityRoot.Consent.WithdrawnBy == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Consent.WithdrawnBy(childComplexity), true
-
-	case "ConsentConnection.edges":
-		if e.ComplexityRoot.ConsentConnection.Edges == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ConsentConnection.Edges(childComplexity), true
-	case "ConsentConnection.nodes":
-		if e.ComplexityRoot.ConsentConnection.Nodes == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ConsentConnection.Nodes(childComplexity), true
-	case "ConsentConnection.pageInfo":
-		if e.ComplexityRoot.ConsentConnection.PageInfo == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ConsentConnection.PageInfo(childComplexity), true
-
-	case "ConsentEdge.cursor":
-		if e.ComplexityRoot.ConsentEdge.Cursor == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ConsentEdge.Cursor(childComplexity), true
-	case "ConsentEdge.node":
-		if e.ComplexityRoot.ConsentEdge.Node == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ConsentEdge.Node(childComplexity), true
-
 	case "CorrectAssertionPayload.assertion":
 		if e.ComplexityRoot.CorrectAssertionPayload.Assertion == nil {
 			break
@@ -3847,81 +3814,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DefinitionAlignment.TargetURL(childComplexity), true
 
-	case "DesignateDirectoryInformationPayload.directoryNotice":
-		if e.ComplexityRoot.DesignateDirectoryInformationPayload.DirectoryNotice == nil {
-			break
-		}
-
-		return e.ComplexityRoot.DesignateDirectoryInformationPayload.DirectoryNotice(childComplexity), true
-	case "DesignateDirectoryInformationPayload.userErrors":
-		if e.ComplexityRoot.DesignateDirectoryInformationPayload.UserErrors == nil {
-			break
-		}
-
-		return e.ComplexityRoot.DesignateDirectoryInformationPayload.UserErrors(childComplexity), true
-
-	case "DirectoryChoice.at":
-		if e.ComplexityRoot.DirectoryChoice.At == nil {
-			break
-		}
-
-		return e.ComplexityRoot.DirectoryChoice.At(childComplexity), true
-	case "DirectoryChoice.blocked":
-		if e.ComplexityRoot.DirectoryChoice.Blocked == nil {
-			break
-		}
-
-		return e.ComplexityRoot.DirectoryChoice.Blocked(childComplexity), true
-	case "DirectoryChoice.byId":
-		if e.ComplexityRoot.DirectoryChoice.ByID == nil {
-			break
-		}
-
-		return e.ComplexityRoot.DirectoryChoice.ByID(childComplexity), true
-	case "DirectoryChoice.reason":
-		if e.ComplexityRoot.DirectoryChoice.Reason == nil {
-			break
-		}
-
-		return e.ComplexityRoot.DirectoryChoice.Reason(childComplexity), true
-
-	case "DirectoryNotice.categories":
-		if e.ComplexityRoot.DirectoryNotice.Categories == nil {
-			break
-		}
-
-		return e.ComplexityRoot.DirectoryNotice.Categories(childComplexity), true
-	case "DirectoryNotice.effectiveOn":
-		if e.ComplexityRoot.DirectoryNotice.EffectiveOn == nil {
-			break
-		}
-
-		return e.ComplexityRoot.DirectoryNotice.EffectiveOn(childComplexity), true
-	case "DirectoryNotice.publishedAt":
-		if e.ComplexityRoot.DirectoryNotice.PublishedAt == nil {
-			break
-		}
-
-		return e.ComplexityRoot.DirectoryNotice.PublishedAt(childComplexity), true
-	case "DirectoryNotice.publishedBy":
-		if e.ComplexityRoot.DirectoryNotice.PublishedBy == nil {
-			break
-		}
-
-		return e.ComplexityRoot.DirectoryNotice.PublishedBy(childComplexity), true
-	case "DirectoryNotice.version":
-		if e.ComplexityRoot.DirectoryNotice.Version == nil {
-			break
-		}
-
-		return e.ComplexityRoot.DirectoryNotice.Version(childComplexity), true
-	case "DirectoryNotice.where":
-		if e.ComplexityRoot.DirectoryNotice.Where == nil {
-			break
-		}
-
-		return e.ComplexityRoot.DirectoryNotice.Where(childComplexity), true
-
 	case "DissociateCompetenciesPayload.framework":
 		if e.ComplexityRoot.DissociateCompetenciesPayload.Framework == nil {
 			break
@@ -4427,18 +4319,86 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.FrameworkVersionEdge.Node(childComplexity), true
 
-	case "GiveConsentPayload.consent":
-		if e.ComplexityRoot.GiveConsentPayload.Consent == nil {
+	case "GradePointAverage.attempts":
+		if e.ComplexityRoot.GradePointAverage.Attempts == nil {
 			break
 		}
 
-		return e.ComplexityRoot.GiveConsentPayload.Consent(childComplexity), true
-	case "GiveConsentPayload.userErrors":
-		if e.ComplexityRoot.GiveConsentPayload.UserErrors == nil {
+		return e.ComplexityRoot.GradePointAverage.Attempts(childComplexity), true
+	case "GradePointAverage.credits":
+		if e.ComplexityRoot.GradePointAverage.Credits == nil {
 			break
 		}
 
-		return e.ComplexityRoot.GiveConsentPayload.UserErrors(childComplexity), true
+		return e.ComplexityRoot.GradePointAverage.Credits(childComplexity), true
+	case "GradePointAverage.points":
+		if e.ComplexityRoot.GradePointAverage.Points == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradePointAverage.Points(childComplexity), true
+	case "GradePointAverage.value":
+		if e.ComplexityRoot.GradePointAverage.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradePointAverage.Value(childComplexity), true
+
+	case "GradingLegend.grades":
+		if e.ComplexityRoot.GradingLegend.Grades == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingLegend.Grades(childComplexity), true
+	case "GradingLegend.name":
+		if e.ComplexityRoot.GradingLegend.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingLegend.Name(childComplexity), true
+	case "GradingLegend.policy":
+		if e.ComplexityRoot.GradingLegend.Policy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingLegend.Policy(childComplexity), true
+	case "GradingLegend.version":
+		if e.ComplexityRoot.GradingLegend.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingLegend.Version(childComplexity), true
+
+	case "GradingLegendLine.counts":
+		if e.ComplexityRoot.GradingLegendLine.Counts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingLegendLine.Counts(childComplexity), true
+	case "GradingLegendLine.earns":
+		if e.ComplexityRoot.GradingLegendLine.Earns == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingLegendLine.Earns(childComplexity), true
+	case "GradingLegendLine.mark":
+		if e.ComplexityRoot.GradingLegendLine.Mark == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingLegendLine.Mark(childComplexity), true
+	case "GradingLegendLine.meaning":
+		if e.ComplexityRoot.GradingLegendLine.Meaning == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingLegendLine.Meaning(childComplexity), true
+	case "GradingLegendLine.points":
+		if e.ComplexityRoot.GradingLegendLine.Points == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingLegendLine.Points(childComplexity), true
 
 	case "IdentifierEntry.identifier":
 		if e.ComplexityRoot.IdentifierEntry.Identifier == nil {
@@ -4916,28 +4876,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Learner.Competencies(childComplexity, args["filter"].(*model.CompetencyStateFilter), args["asOf"].(*day.Date), args["knownAt"].(*time.Time), args["first"].(*int), args["after"].(*string)), true
-	case "Learner.consentStatement":
-		if e.ComplexityRoot.Learner.ConsentStatement == nil {
-			break
-		}
-
-		args, err := ec.field_Learner_consentStatement_args(ctx, rawArgs)
-		if err != nil {
-			return 0, false
-		}
-
-		return e.ComplexityRoot.Learner.ConsentStatement(childComplexity, args["scope"].(string), args["itemCount"].(*int), args["purpose"].(*string), args["party"].(*string), args["language"].(*string), args["expiresAt"].(*time.Time)), true
-	case "Learner.consents":
-		if e.ComplexityRoot.Learner.Consents == nil {
-			break
-		}
-
-		args, err := ec.field_Learner_consents_args(ctx, rawArgs)
-		if err != nil {
-			return 0, false
-		}
-
-		return e.ComplexityRoot.Learner.Consents(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Learner.createdAt":
 		if e.ComplexityRoot.Learner.CreatedAt == nil {
 			break
@@ -5019,13 +4957,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Learner.Records(childComplexity, args["first"].(*int), args["after"].(*string)), true
-	case "Learner.release":
-		if e.ComplexityRoot.Learner.Release == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Learner.Release(childComplexity), true
+		return e.ComplexityRoot.Learner.Records(childComplexity, args["type"].(*string), args["first"].(*int), args["after"].(*string)), true
 	case "Learner.updatedAt":
 		if e.ComplexityRoot.Learner.UpdatedAt == nil {
 			break
@@ -5755,17 +5687,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DefineProgram(childComplexity, args["input"].(model.DefineProgramInput)), true
-	case "Mutation.designateDirectoryInformation":
-		if e.ComplexityRoot.Mutation.DesignateDirectoryInformation == nil {
-			break
-		}
-
-		args, err := ec.field_Mutation_designateDirectoryInformation_args(ctx, rawArgs)
-		if err != nil {
-			return 0, false
-		}
-
-		return e.ComplexityRoot.Mutation.DesignateDirectoryInformation(childComplexity, args["input"].(consent.Designation)), true
 	case "Mutation.dissociateCompetencies":
 		if e.ComplexityRoot.Mutation.DissociateCompetencies == nil {
 			break
@@ -5788,17 +5709,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.EnrollLearner(childComplexity, args["input"].(model.EnrollLearnerInput)), true
-	case "Mutation.giveConsent":
-		if e.ComplexityRoot.Mutation.GiveConsent == nil {
-			break
-		}
-
-		args, err := ec.field_Mutation_giveConsent_args(ctx, rawArgs)
-		if err != nil {
-			return 0, false
-		}
-
-		return e.ComplexityRoot.Mutation.GiveConsent(childComplexity, args["input"].(model.GiveConsentInput)), true
 	case "Mutation.issueCredential":
 		if e.ComplexityRoot.Mutation.IssueCredential == nil {
 			break
@@ -6096,6 +6006,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReviseProgram(childComplexity, args["input"].(model.ReviseProgramInput)), true
+	case "Mutation.reviseRecordType":
+		if e.ComplexityRoot.Mutation.ReviseRecordType == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reviseRecordType_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReviseRecordType(childComplexity, args["input"].(model.ReviseRecordTypeInput)), true
 	case "Mutation.reviseStaff":
 		if e.ComplexityRoot.Mutation.ReviseStaff == nil {
 			break
@@ -6151,17 +6072,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RotateSigningKey(childComplexity, args["input"].(model.RotateSigningKeyInput)), true
-	case "Mutation.setDirectoryBlock":
-		if e.ComplexityRoot.Mutation.SetDirectoryBlock == nil {
-			break
-		}
-
-		args, err := ec.field_Mutation_setDirectoryBlock_args(ctx, rawArgs)
-		if err != nil {
-			return 0, false
-		}
-
-		return e.ComplexityRoot.Mutation.SetDirectoryBlock(childComplexity, args["input"].(model.SetDirectoryBlockInput)), true
 	case "Mutation.setIssuingPolicy":
 		if e.ComplexityRoot.Mutation.SetIssuingPolicy == nil {
 			break
@@ -6228,17 +6138,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.WithdrawAssertion(childComplexity, args["input"].(model.WithdrawAssertionInput)), true
-	case "Mutation.withdrawConsent":
-		if e.ComplexityRoot.Mutation.WithdrawConsent == nil {
-			break
-		}
-
-		args, err := ec.field_Mutation_withdrawConsent_args(ctx, rawArgs)
-		if err != nil {
-			return 0, false
-		}
-
-		return e.ComplexityRoot.Mutation.WithdrawConsent(childComplexity, args["input"].(model.WithdrawConsentInput)), true
 	case "Mutation.withdrawCrosswalk":
 		if e.ComplexityRoot.Mutation.WithdrawCrosswalk == nil {
 			break
@@ -6719,12 +6618,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Crosswalks(childComplexity, args["filter"].(*framework.CrosswalkFilter), args["first"].(*int), args["after"].(*string)), true
-	case "Query.directoryNotices":
-		if e.ComplexityRoot.Query.DirectoryNotices == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Query.DirectoryNotices(childComplexity), true
 	case "Query.framework":
 		if e.ComplexityRoot.Query.Framework == nil {
 			break
@@ -6897,6 +6790,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Record(childComplexity, args["id"].(string)), true
+	case "Query.recordTypes":
+		if e.ComplexityRoot.Query.RecordTypes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.RecordTypes(childComplexity), true
 	case "Query.verifyCredential":
 		if e.ComplexityRoot.Query.VerifyCredential == nil {
 			break
@@ -6938,6 +6837,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Record.AssembledBy(childComplexity), true
+	case "Record.contents":
+		if e.ComplexityRoot.Record.Contents == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Record.Contents(childComplexity), true
 	case "Record.credential":
 		if e.ComplexityRoot.Record.Credential == nil {
 			break
@@ -6980,12 +6885,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Record.Partial(childComplexity), true
+	case "Record.series":
+		if e.ComplexityRoot.Record.Series == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Record.Series(childComplexity), true
+	case "Record.type":
+		if e.ComplexityRoot.Record.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Record.Type(childComplexity), true
+	case "Record.typeVersion":
+		if e.ComplexityRoot.Record.TypeVersion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Record.TypeVersion(childComplexity), true
 	case "Record.version":
 		if e.ComplexityRoot.Record.Version == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Record.Version(childComplexity), true
+
+	case "RecordAlignment.code":
+		if e.ComplexityRoot.RecordAlignment.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordAlignment.Code(childComplexity), true
+	case "RecordAlignment.name":
+		if e.ComplexityRoot.RecordAlignment.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordAlignment.Name(childComplexity), true
+	case "RecordAlignment.uri":
+		if e.ComplexityRoot.RecordAlignment.URI == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordAlignment.URI(childComplexity), true
 
 	case "RecordConnection.edges":
 		if e.ComplexityRoot.RecordConnection.Edges == nil {
@@ -7006,6 +6948,97 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RecordConnection.PageInfo(childComplexity), true
 
+	case "RecordContents.credentialId":
+		if e.ComplexityRoot.RecordContents.CredentialID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordContents.CredentialID(childComplexity), true
+	case "RecordContents.description":
+		if e.ComplexityRoot.RecordContents.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordContents.Description(childComplexity), true
+	case "RecordContents.equivalencies":
+		if e.ComplexityRoot.RecordContents.Equivalencies == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordContents.Equivalencies(childComplexity), true
+	case "RecordContents.headings":
+		if e.ComplexityRoot.RecordContents.Headings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordContents.Headings(childComplexity), true
+	case "RecordContents.issuer":
+		if e.ComplexityRoot.RecordContents.Issuer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordContents.Issuer(childComplexity), true
+	case "RecordContents.learner":
+		if e.ComplexityRoot.RecordContents.Learner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordContents.Learner(childComplexity), true
+	case "RecordContents.legend":
+		if e.ComplexityRoot.RecordContents.Legend == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordContents.Legend(childComplexity), true
+	case "RecordContents.name":
+		if e.ComplexityRoot.RecordContents.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordContents.Name(childComplexity), true
+	case "RecordContents.omissions":
+		if e.ComplexityRoot.RecordContents.Omissions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordContents.Omissions(childComplexity), true
+	case "RecordContents.partial":
+		if e.ComplexityRoot.RecordContents.Partial == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordContents.Partial(childComplexity), true
+	case "RecordContents.program":
+		if e.ComplexityRoot.RecordContents.Program == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordContents.Program(childComplexity), true
+	case "RecordContents.programs":
+		if e.ComplexityRoot.RecordContents.Programs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordContents.Programs(childComplexity), true
+	case "RecordContents.sections":
+		if e.ComplexityRoot.RecordContents.Sections == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordContents.Sections(childComplexity), true
+	case "RecordContents.summary":
+		if e.ComplexityRoot.RecordContents.Summary == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordContents.Summary(childComplexity), true
+	case "RecordContents.title":
+		if e.ComplexityRoot.RecordContents.Title == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordContents.Title(childComplexity), true
+
 	case "RecordEdge.cursor":
 		if e.ComplexityRoot.RecordEdge.Cursor == nil {
 			break
@@ -7018,6 +7051,567 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RecordEdge.Node(childComplexity), true
+
+	case "RecordEquivalency.approvedBy":
+		if e.ComplexityRoot.RecordEquivalency.ApprovedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEquivalency.ApprovedBy(childComplexity), true
+	case "RecordEquivalency.as":
+		if e.ComplexityRoot.RecordEquivalency.As == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEquivalency.As(childComplexity), true
+	case "RecordEquivalency.asCode":
+		if e.ComplexityRoot.RecordEquivalency.AsCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEquivalency.AsCode(childComplexity), true
+	case "RecordEquivalency.clockHours":
+		if e.ComplexityRoot.RecordEquivalency.ClockHours == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEquivalency.ClockHours(childComplexity), true
+	case "RecordEquivalency.code":
+		if e.ComplexityRoot.RecordEquivalency.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEquivalency.Code(childComplexity), true
+	case "RecordEquivalency.counted":
+		if e.ComplexityRoot.RecordEquivalency.Counted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEquivalency.Counted(childComplexity), true
+	case "RecordEquivalency.credits":
+		if e.ComplexityRoot.RecordEquivalency.Credits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEquivalency.Credits(childComplexity), true
+	case "RecordEquivalency.given":
+		if e.ComplexityRoot.RecordEquivalency.Given == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEquivalency.Given(childComplexity), true
+	case "RecordEquivalency.grade":
+		if e.ComplexityRoot.RecordEquivalency.Grade == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEquivalency.Grade(childComplexity), true
+	case "RecordEquivalency.ground":
+		if e.ComplexityRoot.RecordEquivalency.Ground == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEquivalency.Ground(childComplexity), true
+	case "RecordEquivalency.inForce":
+		if e.ComplexityRoot.RecordEquivalency.InForce == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEquivalency.InForce(childComplexity), true
+	case "RecordEquivalency.level":
+		if e.ComplexityRoot.RecordEquivalency.Level == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEquivalency.Level(childComplexity), true
+	case "RecordEquivalency.on":
+		if e.ComplexityRoot.RecordEquivalency.On == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEquivalency.On(childComplexity), true
+	case "RecordEquivalency.reason":
+		if e.ComplexityRoot.RecordEquivalency.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEquivalency.Reason(childComplexity), true
+	case "RecordEquivalency.rule":
+		if e.ComplexityRoot.RecordEquivalency.Rule == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEquivalency.Rule(childComplexity), true
+
+	case "RecordEvidence.name":
+		if e.ComplexityRoot.RecordEvidence.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEvidence.Name(childComplexity), true
+	case "RecordEvidence.text":
+		if e.ComplexityRoot.RecordEvidence.Text == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEvidence.Text(childComplexity), true
+	case "RecordEvidence.url":
+		if e.ComplexityRoot.RecordEvidence.URL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordEvidence.URL(childComplexity), true
+
+	case "RecordIdentifier.type":
+		if e.ComplexityRoot.RecordIdentifier.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordIdentifier.Type(childComplexity), true
+	case "RecordIdentifier.value":
+		if e.ComplexityRoot.RecordIdentifier.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordIdentifier.Value(childComplexity), true
+
+	case "RecordLine.awardedOn":
+		if e.ComplexityRoot.RecordLine.AwardedOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.AwardedOn(childComplexity), true
+	case "RecordLine.code":
+		if e.ComplexityRoot.RecordLine.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.Code(childComplexity), true
+	case "RecordLine.competencies":
+		if e.ComplexityRoot.RecordLine.Competencies == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.Competencies(childComplexity), true
+	case "RecordLine.credentialId":
+		if e.ComplexityRoot.RecordLine.CredentialID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.CredentialID(childComplexity), true
+	case "RecordLine.credits":
+		if e.ComplexityRoot.RecordLine.Credits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.Credits(childComplexity), true
+	case "RecordLine.evidence":
+		if e.ComplexityRoot.RecordLine.Evidence == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.Evidence(childComplexity), true
+	case "RecordLine.grade":
+		if e.ComplexityRoot.RecordLine.Grade == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.Grade(childComplexity), true
+	case "RecordLine.issuer":
+		if e.ComplexityRoot.RecordLine.Issuer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.Issuer(childComplexity), true
+	case "RecordLine.level":
+		if e.ComplexityRoot.RecordLine.Level == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.Level(childComplexity), true
+	case "RecordLine.other":
+		if e.ComplexityRoot.RecordLine.Other == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.Other(childComplexity), true
+	case "RecordLine.repeated":
+		if e.ComplexityRoot.RecordLine.Repeated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.Repeated(childComplexity), true
+	case "RecordLine.results":
+		if e.ComplexityRoot.RecordLine.Results == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.Results(childComplexity), true
+	case "RecordLine.status":
+		if e.ComplexityRoot.RecordLine.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.Status(childComplexity), true
+	case "RecordLine.term":
+		if e.ComplexityRoot.RecordLine.Term == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.Term(childComplexity), true
+	case "RecordLine.title":
+		if e.ComplexityRoot.RecordLine.Title == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.Title(childComplexity), true
+	case "RecordLine.type":
+		if e.ComplexityRoot.RecordLine.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.Type(childComplexity), true
+	case "RecordLine.validUntil":
+		if e.ComplexityRoot.RecordLine.ValidUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.ValidUntil(childComplexity), true
+
+	case "RecordParty.id":
+		if e.ComplexityRoot.RecordParty.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordParty.ID(childComplexity), true
+	case "RecordParty.name":
+		if e.ComplexityRoot.RecordParty.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordParty.Name(childComplexity), true
+	case "RecordParty.url":
+		if e.ComplexityRoot.RecordParty.URL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordParty.URL(childComplexity), true
+
+	case "RecordPerson.identifiers":
+		if e.ComplexityRoot.RecordPerson.Identifiers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPerson.Identifiers(childComplexity), true
+	case "RecordPerson.name":
+		if e.ComplexityRoot.RecordPerson.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPerson.Name(childComplexity), true
+	case "RecordPerson.subject":
+		if e.ComplexityRoot.RecordPerson.Subject == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPerson.Subject(childComplexity), true
+
+	case "RecordProgram.credits":
+		if e.ComplexityRoot.RecordProgram.Credits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordProgram.Credits(childComplexity), true
+	case "RecordProgram.lines":
+		if e.ComplexityRoot.RecordProgram.Lines == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordProgram.Lines(childComplexity), true
+	case "RecordProgram.program":
+		if e.ComplexityRoot.RecordProgram.Program == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordProgram.Program(childComplexity), true
+	case "RecordProgram.status":
+		if e.ComplexityRoot.RecordProgram.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordProgram.Status(childComplexity), true
+
+	case "RecordProgramName.code":
+		if e.ComplexityRoot.RecordProgramName.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordProgramName.Code(childComplexity), true
+	case "RecordProgramName.id":
+		if e.ComplexityRoot.RecordProgramName.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordProgramName.ID(childComplexity), true
+	case "RecordProgramName.title":
+		if e.ComplexityRoot.RecordProgramName.Title == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordProgramName.Title(childComplexity), true
+	case "RecordProgramName.version":
+		if e.ComplexityRoot.RecordProgramName.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordProgramName.Version(childComplexity), true
+
+	case "RecordRequirement.depth":
+		if e.ComplexityRoot.RecordRequirement.Depth == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordRequirement.Depth(childComplexity), true
+	case "RecordRequirement.key":
+		if e.ComplexityRoot.RecordRequirement.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordRequirement.Key(childComplexity), true
+	case "RecordRequirement.kind":
+		if e.ComplexityRoot.RecordRequirement.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordRequirement.Kind(childComplexity), true
+	case "RecordRequirement.reason":
+		if e.ComplexityRoot.RecordRequirement.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordRequirement.Reason(childComplexity), true
+	case "RecordRequirement.status":
+		if e.ComplexityRoot.RecordRequirement.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordRequirement.Status(childComplexity), true
+	case "RecordRequirement.title":
+		if e.ComplexityRoot.RecordRequirement.Title == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordRequirement.Title(childComplexity), true
+
+	case "RecordResult.name":
+		if e.ComplexityRoot.RecordResult.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordResult.Name(childComplexity), true
+	case "RecordResult.type":
+		if e.ComplexityRoot.RecordResult.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordResult.Type(childComplexity), true
+	case "RecordResult.value":
+		if e.ComplexityRoot.RecordResult.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordResult.Value(childComplexity), true
+
+	case "RecordSection.average":
+		if e.ComplexityRoot.RecordSection.Average == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordSection.Average(childComplexity), true
+	case "RecordSection.credits":
+		if e.ComplexityRoot.RecordSection.Credits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordSection.Credits(childComplexity), true
+	case "RecordSection.kind":
+		if e.ComplexityRoot.RecordSection.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordSection.Kind(childComplexity), true
+	case "RecordSection.lines":
+		if e.ComplexityRoot.RecordSection.Lines == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordSection.Lines(childComplexity), true
+	case "RecordSection.title":
+		if e.ComplexityRoot.RecordSection.Title == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordSection.Title(childComplexity), true
+
+	case "RecordSummary.average":
+		if e.ComplexityRoot.RecordSummary.Average == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordSummary.Average(childComplexity), true
+	case "RecordSummary.creditsAttempted":
+		if e.ComplexityRoot.RecordSummary.CreditsAttempted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordSummary.CreditsAttempted(childComplexity), true
+	case "RecordSummary.creditsEarned":
+		if e.ComplexityRoot.RecordSummary.CreditsEarned == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordSummary.CreditsEarned(childComplexity), true
+	case "RecordSummary.policy":
+		if e.ComplexityRoot.RecordSummary.Policy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordSummary.Policy(childComplexity), true
+	case "RecordSummary.policyVersion":
+		if e.ComplexityRoot.RecordSummary.PolicyVersion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordSummary.PolicyVersion(childComplexity), true
+	case "RecordSummary.terms":
+		if e.ComplexityRoot.RecordSummary.Terms == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordSummary.Terms(childComplexity), true
+
+	case "RecordTerm.average":
+		if e.ComplexityRoot.RecordTerm.Average == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordTerm.Average(childComplexity), true
+	case "RecordTerm.creditsEarned":
+		if e.ComplexityRoot.RecordTerm.CreditsEarned == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordTerm.CreditsEarned(childComplexity), true
+	case "RecordTerm.term":
+		if e.ComplexityRoot.RecordTerm.Term == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordTerm.Term(childComplexity), true
+
+	case "RecordType.content":
+		if e.ComplexityRoot.RecordType.Content == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordType.Content(childComplexity), true
+	case "RecordType.key":
+		if e.ComplexityRoot.RecordType.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordType.Key(childComplexity), true
+	case "RecordType.recordedAt":
+		if e.ComplexityRoot.RecordType.RecordedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordType.RecordedAt(childComplexity), true
+	case "RecordType.recordedBy":
+		if e.ComplexityRoot.RecordType.RecordedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordType.RecordedBy(childComplexity), true
+	case "RecordType.version":
+		if e.ComplexityRoot.RecordType.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordType.Version(childComplexity), true
+
+	case "RecordTypeContent.achievementTypes":
+		if e.ComplexityRoot.RecordTypeContent.AchievementTypes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordTypeContent.AchievementTypes(childComplexity), true
+	case "RecordTypeContent.conclusions":
+		if e.ComplexityRoot.RecordTypeContent.Conclusions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordTypeContent.Conclusions(childComplexity), true
+	case "RecordTypeContent.deposited":
+		if e.ComplexityRoot.RecordTypeContent.Deposited == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordTypeContent.Deposited(childComplexity), true
+	case "RecordTypeContent.description":
+		if e.ComplexityRoot.RecordTypeContent.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordTypeContent.Description(childComplexity), true
+	case "RecordTypeContent.headings":
+		if e.ComplexityRoot.RecordTypeContent.Headings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordTypeContent.Headings(childComplexity), true
+	case "RecordTypeContent.legend":
+		if e.ComplexityRoot.RecordTypeContent.Legend == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordTypeContent.Legend(childComplexity), true
+	case "RecordTypeContent.order":
+		if e.ComplexityRoot.RecordTypeContent.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordTypeContent.Order(childComplexity), true
+	case "RecordTypeContent.program":
+		if e.ComplexityRoot.RecordTypeContent.Program == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordTypeContent.Program(childComplexity), true
+	case "RecordTypeContent.requirements":
+		if e.ComplexityRoot.RecordTypeContent.Requirements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordTypeContent.Requirements(childComplexity), true
+	case "RecordTypeContent.summary":
+		if e.ComplexityRoot.RecordTypeContent.Summary == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordTypeContent.Summary(childComplexity), true
+	case "RecordTypeContent.title":
+		if e.ComplexityRoot.RecordTypeContent.Title == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordTypeContent.Title(childComplexity), true
+	case "RecordTypeContent.without":
+		if e.ComplexityRoot.RecordTypeContent.Without == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordTypeContent.Without(childComplexity), true
 
 	case "ReissueCredentialPayload.credential":
 		if e.ComplexityRoot.ReissueCredentialPayload.Credential == nil {
@@ -7050,25 +7644,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Related.Version(childComplexity), true
-
-	case "ReleaseStanding.directoryBlocked":
-		if e.ComplexityRoot.ReleaseStanding.Blocked == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ReleaseStanding.Blocked(childComplexity), true
-	case "ReleaseStanding.directoryChoices":
-		if e.ComplexityRoot.ReleaseStanding.DirectoryChoices == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ReleaseStanding.DirectoryChoices(childComplexity), true
-	case "ReleaseStanding.searchConsent":
-		if e.ComplexityRoot.ReleaseStanding.SearchConsent == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ReleaseStanding.SearchConsent(childComplexity), true
 
 	case "RemoveKnownIssuerPayload.knownIssuer":
 		if e.ComplexityRoot.RemoveKnownIssuerPayload.KnownIssuer == nil {
@@ -7433,6 +8008,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ReviseProgramPayload.UserErrors(childComplexity), true
 
+	case "ReviseRecordTypePayload.recordType":
+		if e.ComplexityRoot.ReviseRecordTypePayload.RecordType == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReviseRecordTypePayload.RecordType(childComplexity), true
+	case "ReviseRecordTypePayload.userErrors":
+		if e.ComplexityRoot.ReviseRecordTypePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReviseRecordTypePayload.UserErrors(childComplexity), true
+
 	case "ReviseStaffPayload.staff":
 		if e.ComplexityRoot.ReviseStaffPayload.Staff == nil {
 			break
@@ -7738,19 +8326,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RubricLevel.URI(childComplexity), true
-
-	case "SetDirectoryBlockPayload.learner":
-		if e.ComplexityRoot.SetDirectoryBlockPayload.Learner == nil {
-			break
-		}
-
-		return e.ComplexityRoot.SetDirectoryBlockPayload.Learner(childComplexity), true
-	case "SetDirectoryBlockPayload.userErrors":
-		if e.ComplexityRoot.SetDirectoryBlockPayload.UserErrors == nil {
-			break
-		}
-
-		return e.ComplexityRoot.SetDirectoryBlockPayload.UserErrors(childComplexity), true
 
 	case "SetIssuingPolicyPayload.issuingPolicy":
 		if e.ComplexityRoot.SetIssuingPolicyPayload.IssuingPolicy == nil {
@@ -8126,19 +8701,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.WithdrawAssertionPayload.UserErrors(childComplexity), true
 
-	case "WithdrawConsentPayload.consent":
-		if e.ComplexityRoot.WithdrawConsentPayload.Consent == nil {
-			break
-		}
-
-		return e.ComplexityRoot.WithdrawConsentPayload.Consent(childComplexity), true
-	case "WithdrawConsentPayload.userErrors":
-		if e.ComplexityRoot.WithdrawConsentPayload.UserErrors == nil {
-			break
-		}
-
-		return e.ComplexityRoot.WithdrawConsentPayload.UserErrors(childComplexity), true
-
 	case "WithdrawCrosswalkPayload.crosswalk":
 		if e.ComplexityRoot.WithdrawCrosswalkPayload.Crosswalk == nil {
 			break
@@ -8197,7 +8759,6 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CompetencyFilter", ec.unmarshalInputCompetencyFilter),
 			graphql.NewInputUnmarshaler("CompetencyInput", ec.unmarshalInputCompetencyInput),
 			graphql.NewInputUnmarshaler("CompetencyStateFilter", ec.unmarshalInputCompetencyStateFilter),
-			graphql.NewInputUnmarshaler("ConsentGrantInput", ec.unmarshalInputConsentGrantInput),
 			graphql.NewInputUnmarshaler("CorrectAssertionInput", ec.unmarshalInputCorrectAssertionInput),
 			graphql.NewInputUnmarshaler("CourseFilter", ec.unmarshalInputCourseFilter),
 			graphql.NewInputUnmarshaler("CreateApiClientInput", ec.unmarshalInputCreateApiClientInput),
@@ -8211,14 +8772,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DefineMasteryRuleInput", ec.unmarshalInputDefineMasteryRuleInput),
 			graphql.NewInputUnmarshaler("DefineProgramInput", ec.unmarshalInputDefineProgramInput),
 			graphql.NewInputUnmarshaler("DefinitionAlignmentInput", ec.unmarshalInputDefinitionAlignmentInput),
-			graphql.NewInputUnmarshaler("DesignateDirectoryInformationInput", ec.unmarshalInputDesignateDirectoryInformationInput),
 			graphql.NewInputUnmarshaler("DissociateCompetenciesInput", ec.unmarshalInputDissociateCompetenciesInput),
 			graphql.NewInputUnmarshaler("EnrollLearnerInput", ec.unmarshalInputEnrollLearnerInput),
 			graphql.NewInputUnmarshaler("EvidenceInput", ec.unmarshalInputEvidenceInput),
 			graphql.NewInputUnmarshaler("ExternalRefInput", ec.unmarshalInputExternalRefInput),
 			graphql.NewInputUnmarshaler("FrameworkFilter", ec.unmarshalInputFrameworkFilter),
 			graphql.NewInputUnmarshaler("FrameworkInput", ec.unmarshalInputFrameworkInput),
-			graphql.NewInputUnmarshaler("GiveConsentInput", ec.unmarshalInputGiveConsentInput),
 			graphql.NewInputUnmarshaler("HolderFilter", ec.unmarshalInputHolderFilter),
 			graphql.NewInputUnmarshaler("IdentifierEntryInput", ec.unmarshalInputIdentifierEntryInput),
 			graphql.NewInputUnmarshaler("ImageInput", ec.unmarshalInputImageInput),
@@ -8245,6 +8804,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ProgramRequirementInput", ec.unmarshalInputProgramRequirementInput),
 			graphql.NewInputUnmarshaler("ProposeCrosswalkInput", ec.unmarshalInputProposeCrosswalkInput),
 			graphql.NewInputUnmarshaler("PublishFrameworkInput", ec.unmarshalInputPublishFrameworkInput),
+			graphql.NewInputUnmarshaler("RecordTypeContentInput", ec.unmarshalInputRecordTypeContentInput),
+			graphql.NewInputUnmarshaler("RecordWithoutInput", ec.unmarshalInputRecordWithoutInput),
 			graphql.NewInputUnmarshaler("ReissueCredentialInput", ec.unmarshalInputReissueCredentialInput),
 			graphql.NewInputUnmarshaler("RelatedInput", ec.unmarshalInputRelatedInput),
 			graphql.NewInputUnmarshaler("RemoveKnownIssuerInput", ec.unmarshalInputRemoveKnownIssuerInput),
@@ -8267,13 +8828,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ReviseLearnerInput", ec.unmarshalInputReviseLearnerInput),
 			graphql.NewInputUnmarshaler("ReviseMasteryRuleInput", ec.unmarshalInputReviseMasteryRuleInput),
 			graphql.NewInputUnmarshaler("ReviseProgramInput", ec.unmarshalInputReviseProgramInput),
+			graphql.NewInputUnmarshaler("ReviseRecordTypeInput", ec.unmarshalInputReviseRecordTypeInput),
 			graphql.NewInputUnmarshaler("ReviseStaffInput", ec.unmarshalInputReviseStaffInput),
 			graphql.NewInputUnmarshaler("RevokeApiClientInput", ec.unmarshalInputRevokeApiClientInput),
 			graphql.NewInputUnmarshaler("RevokeCredentialInput", ec.unmarshalInputRevokeCredentialInput),
 			graphql.NewInputUnmarshaler("RevokeCredentialsInput", ec.unmarshalInputRevokeCredentialsInput),
 			graphql.NewInputUnmarshaler("RotateSigningKeyInput", ec.unmarshalInputRotateSigningKeyInput),
 			graphql.NewInputUnmarshaler("RubricCriterionLevelInput", ec.unmarshalInputRubricCriterionLevelInput),
-			graphql.NewInputUnmarshaler("SetDirectoryBlockInput", ec.unmarshalInputSetDirectoryBlockInput),
 			graphql.NewInputUnmarshaler("SetIssuingPolicyInput", ec.unmarshalInputSetIssuingPolicyInput),
 			graphql.NewInputUnmarshaler("StartImportInput", ec.unmarshalInputStartImportInput),
 			graphql.NewInputUnmarshaler("SuspendCredentialInput", ec.unmarshalInputSuspendCredentialInput),
@@ -8282,7 +8843,6 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("VerificationFileInput", ec.unmarshalInputVerificationFileInput),
 			graphql.NewInputUnmarshaler("VerificationRecipientInput", ec.unmarshalInputVerificationRecipientInput),
 			graphql.NewInputUnmarshaler("WithdrawAssertionInput", ec.unmarshalInputWithdrawAssertionInput),
-			graphql.NewInputUnmarshaler("WithdrawConsentInput", ec.unmarshalInputWithdrawConsentInput),
 			graphql.NewInputUnmarshaler("WithdrawCrosswalkInput", ec.unmarshalInputWithdrawCrosswalkInput),
 			graphql.NewInputUnmarshaler("WithdrawSigningKeyInput", ec.unmarshalInputWithdrawSigningKeyInput),
 		)
@@ -9407,303 +9967,6 @@ enum Scope {
   IMPORT
   "Manage the institution and read its audit."
   ADMIN
-}
-`, BuiltIn: false},
-	{Name: "../../schema/consent.graphqls", Input: `extend type Query {
-  "What the institution designated as directory information, the newest notice first. Public."
-  directoryNotices: [DirectoryNotice!]!
-}
-
-extend type Learner {
-  "What the learner allowed to be told, newest first. Null for whoever may not know."
-  consents(
-    "How many, from 1 to 100; 50 unless said."
-    first: Int
-    "The endCursor of the page before; the beginning unless said."
-    after: String
-  ): ConsentConnection
-  "What may be told of the learner now. Null for whoever may not know."
-  release: ReleaseStanding
-  "What the learner would agree to, word for word; nothing is kept. Null for whoever may not know."
-  consentStatement(
-    "What it would be to."
-    scope: ConsentScope!
-    "How many credentials may be shown, where they are chosen one by one."
-    itemCount: Int
-    "What for; for a search: recruiting, unless said."
-    purpose: String
-    "Who may see it; for a search: employers who search, unless said."
-    party: String
-    "en or es; en unless said."
-    language: String
-    "When it would end by itself; when it is withdrawn unless said."
-    expiresAt: DateTime
-  ): String
-}
-
-"What may be told of a learner now."
-type ReleaseStanding {
-  "The learner blocked directory information: without consent to a named party nothing is told."
-  directoryBlocked: Boolean!
-  "The consent by which employers who search find the learner; null: they do not."
-  searchConsent: Consent
-  "Each time that directory information was blocked or allowed again, newest first."
-  directoryChoices: [DirectoryChoice!]!
-}
-
-"One time that directory information was blocked, or allowed again."
-type DirectoryChoice {
-  "Whether it was blocked."
-  blocked: Boolean!
-  "When."
-  at: DateTime!
-  "The id of who recorded it."
-  byId: String!
-  "Why, in the words of who did it; may be empty."
-  reason: String!
-}
-
-"What a consent is to."
-enum ConsentScope {
-  "That employers who search by competency find the learner."
-  SEARCH
-  "That a whole record is shown."
-  RECORD
-  "That chosen credentials are shown."
-  ITEMS
-}
-
-"How the person who signed was known."
-enum ConsentMethod {
-  "By being signed in."
-  SIGN_IN
-  "By a signature on paper, which the registrar holds."
-  SIGNATURE
-  "By an electronic signature in another system."
-  ELECTRONIC_SIGNATURE
-}
-
-"""
-What a learner allowed: which records, to whom and what for (34 CFR 99.30). It never changes; its withdrawal is added.
-"""
-type Consent implements Node {
-  "The opaque id."
-  id: ID!
-  "Whose it is."
-  learner: Learner!
-  "What it is to."
-  scope: ConsentScope!
-  "The ids of the records and credentials that may be shown; none for a search."
-  items: [ID!]!
-  "What for."
-  purpose: String!
-  "Who may see it, or which class of parties."
-  party: String!
-  "Whether the party is a class, such as whoever has a link."
-  open: Boolean!
-  "The language of the statement."
-  language: String!
-  "The version of the wording."
-  textVersion: String!
-  "What was agreed to, word for word."
-  statement: String!
-  "How the person who signed was known."
-  method: ConsentMethod!
-  "When it was signed."
-  signedAt: DateTime!
-  "When it ends by itself; null: when it is withdrawn."
-  expiresAt: DateTime
-  "When it was recorded here."
-  recordedAt: DateTime!
-  "The id of who recorded it."
-  recordedBy: String!
-  "When it was withdrawn."
-  withdrawnAt: DateTime
-  "The id of who withdrew it."
-  withdrawnBy: String
-  "Why it was withdrawn, in the words of who did."
-  withdrawal: String
-}
-
-"A page of consents, newest first."
-type ConsentConnection {
-  "The entries of this page, each with its cursor."
-  edges: [ConsentEdge!]!
-  "The entries of this page."
-  nodes: [Consent!]!
-  "Where this page stands in the list."
-  pageInfo: PageInfo!
-}
-
-"One entry of a page of consents."
-type ConsentEdge {
-  "Send it as after to go on behind this entry."
-  cursor: String!
-  "The entry."
-  node: Consent!
-}
-
-"What can be designated as directory information (34 CFR 99.3). Grades, averages and identity numbers cannot."
-enum DirectoryCategory {
-  "The name."
-  NAME
-  "The address."
-  ADDRESS
-  "The telephone number."
-  TELEPHONE
-  "The e-mail address."
-  EMAIL
-  "A photograph."
-  PHOTOGRAPH
-  "Date and place of birth."
-  BIRTH
-  "The major field of study."
-  FIELD_OF_STUDY
-  "The grade level."
-  GRADE_LEVEL
-  "Whether and how the learner is enrolled."
-  ENROLLMENT_STATUS
-  "Dates of attendance."
-  DATES_OF_ATTENDANCE
-  "Officially recognized activities and sports."
-  ACTIVITIES
-  "Weight and height of members of athletic teams."
-  ATHLETICS
-  "Degrees."
-  DEGREES
-  "Honors and awards."
-  HONORS
-  "The institution attended most recently before."
-  PREVIOUS_INSTITUTION
-}
-
-"What the institution designated as directory information by public notice. The newest that is effective counts; without one nothing is."
-type DirectoryNotice {
-  "Counts the notices."
-  version: Int!
-  "What is directory information."
-  categories: [DirectoryCategory!]!
-  "How it was made public, such as an address."
-  where: String!
-  "The day from which it holds."
-  effectiveOn: Date!
-  "When it was entered here."
-  publishedAt: DateTime!
-  "The id of who entered it."
-  publishedBy: String!
-}
-
-extend type Mutation {
-  "Record a consent: learners their own, registrars what was signed elsewhere."
-  giveConsent(
-    "What the change is to be."
-    input: GiveConsentInput!
-  ): GiveConsentPayload!
-  "End a consent from now on. Learners their own, and registrars."
-  withdrawConsent(
-    "What the change is to be."
-    input: WithdrawConsentInput!
-  ): WithdrawConsentPayload!
-  "Block directory information of a learner, or allow it again; it holds until it is said otherwise. Learners their own, and registrars."
-  setDirectoryBlock(
-    "What the change is to be."
-    input: SetDirectoryBlockInput!
-  ): SetDirectoryBlockPayload!
-  "Say what is directory information from a day on, as a public notice does. Registrars and administrators."
-  designateDirectoryInformation(
-    "What the change is to be."
-    input: DesignateDirectoryInformationInput!
-  ): DesignateDirectoryInformationPayload!
-}
-
-"What is to be allowed."
-input ConsentGrantInput {
-  "Whose consent it is: id or ref:SYSTEM:VALUE."
-  learnerId: ID!
-  "What it is to."
-  scope: ConsentScope!
-  "The ids of the records and credentials that may be shown; none for a search."
-  items: [ID!]
-  "What for; for a search: recruiting, unless said."
-  purpose: String
-  "Who may see it; for a search: employers who search, unless said."
-  party: String
-  "Whether the party is a class, such as whoever has a link."
-  open: Boolean
-  "The language of the statement, en or es; en unless said."
-  language: String
-  "How the learner signed, where a registrar records it; a learner signs by being signed in."
-  method: ConsentMethod
-  "The day of a signature that a registrar records; today unless said."
-  signedOn: Date
-  "When it is to end by itself; when it is withdrawn unless said."
-  expiresAt: DateTime
-}
-
-"A consent to record."
-input GiveConsentInput {
-  "What is to be allowed."
-  grant: ConsentGrantInput!
-}
-
-"The consent."
-type GiveConsentPayload {
-  "The consent; null when nothing was done."
-  consent: Consent
-  "What was wrong with the input; empty when it was done."
-  userErrors: [UserError!]!
-}
-
-"A consent to end."
-input WithdrawConsentInput {
-  "Which consent."
-  id: ID!
-  "Why, in your own words; nobody has to say."
-  reason: String
-}
-
-"The consent."
-type WithdrawConsentPayload {
-  "The consent as it is now; null when nothing was done."
-  consent: Consent
-  "What was wrong with the input; empty when it was done."
-  userErrors: [UserError!]!
-}
-
-"Whether to block."
-input SetDirectoryBlockInput {
-  "Whose: id or ref:SYSTEM:VALUE."
-  learnerId: ID!
-  "Whether directory information is blocked from now on."
-  blocked: Boolean!
-  "Why, in your own words; nobody has to say."
-  reason: String
-}
-
-"The learner."
-type SetDirectoryBlockPayload {
-  "The learner; null when nothing was done."
-  learner: Learner
-  "What was wrong with the input; empty when it was done."
-  userErrors: [UserError!]!
-}
-
-"A notice of directory information."
-input DesignateDirectoryInformationInput {
-  "What is directory information; none: nothing is."
-  categories: [DirectoryCategory!]!
-  "How it was made public, such as an address."
-  where: String!
-  "The day from which it holds; today unless said."
-  effectiveOn: Date
-}
-
-"The notice."
-type DesignateDirectoryInformationPayload {
-  "The notice; null when nothing was done."
-  directoryNotice: DirectoryNotice
-  "What was wrong with the input; empty when it was done."
-  userErrors: [UserError!]!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/course.graphqls", Input: `extend type Query {
@@ -12154,8 +12417,10 @@ type Learner implements Node {
     "The endCursor of the page before; the beginning unless said."
     after: String
   ): AssertionConnection!
-  "The versions of the learner's record, newest first."
+  "The versions of the learner's records, newest first."
   records(
+    "The key of a record type, to see only these; all unless said."
+    type: ID
     "How many, from 1 to 100; 50 unless said."
     first: Int
     "The endCursor of the page before; the beginning unless said."
@@ -13298,18 +13563,98 @@ type ProgramEdge {
     "The opaque id."
     id: ID!
   ): Record
+  "The types of records in their latest versions: those that come with the service first. Everybody who reads learners."
+  recordTypes: [RecordType!]!
 }
 
 """
-A version of a learner's comprehensive record. It never changes.
+A type of record: what such a record holds, in which order, and under which headings. A revision adds a version; records that were made stay as they are.
+"""
+type RecordType {
+  "By which it is named, such as full, transcript, skills, program or co_curricular."
+  key: ID!
+  "The version; 1 as it came."
+  version: Int!
+  "What this version says."
+  content: RecordTypeContent!
+  "When this version was recorded; null for one that came with the service."
+  recordedAt: DateTime
+  "The id of who recorded it; null for one that came with the service."
+  recordedBy: String
+}
+
+"""
+What a version of a record type says.
+"""
+type RecordTypeContent {
+  "What such a record is called."
+  title: String!
+  "What it is, in a sentence."
+  description: String!
+  "The types of achievements that are in it, as Open Badges names them; empty for all."
+  achievementTypes: [String!]
+  "The types of achievements that are not in it."
+  without: [String!]
+  "Only what counts toward one program is in it."
+  program: Boolean!
+  "Competencies that were concluded, not awarded, are in it as well."
+  conclusions: Boolean!
+  "What the learner brought from other issuers is in it as well."
+  deposited: Boolean!
+  "What of the learner's programs is in progress or open is shown."
+  requirements: Boolean!
+  "Credits are added up, and the grade point average where a policy says how."
+  summary: Boolean!
+  "What the grades mean is printed."
+  legend: Boolean!
+  "Under which headings the lines stand."
+  headings: RecordHeadings!
+  "In which order the lines stand under a heading."
+  order: RecordOrder!
+}
+
+"""
+Under which headings the lines of a record stand.
+"""
+enum RecordHeadings {
+  "By term."
+  TERM
+  "By the competencies that they speak for."
+  COMPETENCY
+  "By the type of achievement."
+  TYPE
+}
+
+"""
+In which order the lines of a record stand under a heading.
+"""
+enum RecordOrder {
+  "The oldest first."
+  OLDEST
+  "The newest first."
+  NEWEST
+  "By title."
+  TITLE
+}
+
+"""
+A version of a learner's record. It never changes.
 """
 type Record implements Node {
   "The opaque id."
   id: ID!
   "Whose record it is."
   learner: Learner!
-  "1 for the learner's first."
+  "The key of the record type."
+  type: ID!
+  "The version of the record type."
+  typeVersion: Int!
+  "The versions are counted in it: the type, with the program and the choice where there is one."
+  series: ID!
+  "1 for the first of its series."
   version: Int!
+  "The record as it is shown and printed."
+  contents: RecordContents!
   "The signed CLR."
   credential: Credential!
   "The signed credentials in it, in their order."
@@ -13353,7 +13698,12 @@ type RecordEdge {
 }
 
 extend type Mutation {
-  "Make a learner's signed record of everything earned so far; when nothing changed, the latest version is the answer. Registrars."
+  "Add a version of a record type, or a type of your own when the key is new. Registrars."
+  reviseRecordType(
+    "What the version is to say."
+    input: ReviseRecordTypeInput!
+  ): ReviseRecordTypePayload!
+  "Make a learner's signed record of everything earned so far that belongs into its type; when nothing changed, the latest version is the answer. Registrars."
   assembleRecord(
     "What the change is to be."
     input: AssembleRecordInput!
@@ -13366,6 +13716,68 @@ input AssembleRecordInput {
   idempotencyKey: String
   "Id or ref:SYSTEM:VALUE."
   learnerId: ID!
+  "The key of a record type; full unless said."
+  type: ID
+  "Id or code of the program, for a type that is about one."
+  programId: ID
+  "What the institution holds back. The record is a series of its own."
+  held: RecordWithoutInput
+  "What the learner chose to leave out. The record is a series of its own."
+  chosen: RecordWithoutInput
+}
+
+"What a record is made without."
+input RecordWithoutInput {
+  "All that was earned in these terms."
+  terms: [String!]
+  "These credentials, by id."
+  credentialIds: [ID!]
+}
+
+"What a version of a record type is to say."
+input ReviseRecordTypeInput {
+  "The key: small letters, digits and _, at most 40, beginning with a letter."
+  key: ID!
+  "The version that you read; a Conflict when it is not the latest. 0 expects that there is none."
+  expectedVersion: Int
+  "What it is to say."
+  content: RecordTypeContentInput!
+}
+
+"What a record type says."
+input RecordTypeContentInput {
+  "What such a record is called, at most 200 characters."
+  title: String!
+  "What it is, in a sentence."
+  description: String! = ""
+  "The types of achievements that are in it, as Open Badges names them; all unless said."
+  achievementTypes: [String!]
+  "The types of achievements that are not in it."
+  without: [String!]
+  "Only what counts toward one program is in it."
+  program: Boolean! = false
+  "Competencies that were concluded, not awarded, are in it as well."
+  conclusions: Boolean! = false
+  "What the learner brought from other issuers is in it as well."
+  deposited: Boolean! = false
+  "What of the learner's programs is in progress or open is shown."
+  requirements: Boolean! = false
+  "Credits are added up, and the grade point average where a policy says how."
+  summary: Boolean! = false
+  "What the grades mean is printed."
+  legend: Boolean! = false
+  "Under which headings the lines stand."
+  headings: RecordHeadings! = TYPE
+  "In which order the lines stand under a heading."
+  order: RecordOrder! = OLDEST
+}
+
+"The type in its new version."
+type ReviseRecordTypePayload {
+  "The record type; null when nothing was done."
+  recordType: RecordType
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
 }
 
 "The record."
@@ -13374,6 +13786,318 @@ type AssembleRecordPayload {
   record: Record
   "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../../schema/record_contents.graphqls", Input: `"""
+A record as it is shown: the page, the print and the export tell these values. They are read from the signed document and from what was kept with it, and never change.
+"""
+type RecordContents {
+  "The address of the signed record."
+  credentialId: String!
+  "What the signed record is called."
+  name: String!
+  "What a record of its type is called."
+  title: String!
+  "What it is, in a sentence."
+  description: String!
+  "Under which headings the lines stand."
+  headings: RecordHeadings!
+  "The learner as the signed record names them."
+  learner: RecordPerson!
+  "Who issued the record."
+  issuer: RecordParty!
+  "The program that the record is about, if it is about one."
+  program: RecordProgramName
+  "The headings with their lines."
+  sections: [RecordSection!]!
+  "How far the learner was with their programs when the record was made."
+  programs: [RecordProgram!]
+  "Competency units with what they count as, and the rule that says so."
+  equivalencies: [RecordEquivalency!]
+  "What the record adds up to; null where its type adds nothing up."
+  summary: RecordSummary
+  "What the grades mean; null where its type does not say, or no policy does."
+  legend: GradingLegend
+  "Whether the institution holds more of this learner than this."
+  partial: Boolean!
+  "What was left out, and why."
+  omissions: [Omission!]!
+}
+
+"Somebody, as a signed record names them."
+type RecordPerson {
+  "The name."
+  name: String!
+  "The id of the credential subject."
+  subject: String!
+  "What else they are known by."
+  identifiers: [RecordIdentifier!]
+}
+
+"A number or name of somebody."
+type RecordIdentifier {
+  "The kind, as Open Badges 3.0 names it."
+  type: String!
+  "The value."
+  value: String!
+}
+
+"An issuer, as a signed credential names it."
+type RecordParty {
+  "The id: a DID or an address."
+  id: String!
+  "The name."
+  name: String!
+  "The website."
+  url: String!
+}
+
+"A program in the version that a record tells of."
+type RecordProgramName {
+  "The opaque id."
+  id: ID!
+  "The code."
+  code: String!
+  "The title."
+  title: String!
+  "The version."
+  version: Int!
+}
+
+"A heading with its lines."
+type RecordSection {
+  "What kind of heading it is."
+  kind: RecordSectionKind!
+  "The heading; empty for lines without a term, or that speak for no competency."
+  title: String!
+  "The lines."
+  lines: [RecordLine!]!
+  "The credits of the lines, each counted once in the record."
+  credits: Float!
+  "The grade point average of a term, where the summary has one."
+  average: GradePointAverage
+}
+
+"""
+What kind of heading a section has.
+"""
+enum RecordSectionKind {
+  "A term."
+  TERM
+  "A competency."
+  COMPETENCY
+  "A type of achievement."
+  TYPE
+  "What the learner brought from other issuers."
+  OTHER_ISSUERS
+}
+
+"""
+How far something in a record is.
+"""
+enum RecordStatus {
+  "It was earned."
+  EARNED
+  "It was begun."
+  IN_PROGRESS
+  "Nothing speaks for it yet."
+  OPEN
+  "Something has to be met before."
+  BLOCKED
+}
+
+"One credential of a record."
+type RecordLine {
+  "The address of the credential."
+  credentialId: String!
+  "What was earned."
+  title: String!
+  "Its code, or empty."
+  code: String!
+  "The type of achievement, as Open Badges names it."
+  type: String!
+  "The term, or empty."
+  term: String!
+  "The credits; null where it brings none."
+  credits: Float
+  "The letter grade, or empty."
+  grade: String!
+  "The rubric level that was reached, or empty."
+  level: String!
+  "All results."
+  results: [RecordResult!]
+  "Whether it was earned or is in progress."
+  status: RecordStatus!
+  "When it was earned, YYYY-MM-DD."
+  awardedOn: String!
+  "When it ends, YYYY-MM-DD, or empty."
+  validUntil: String!
+  "Who issued it."
+  issuer: RecordParty!
+  "Whether somebody else than the record's issuer issued it."
+  other: Boolean!
+  "The competencies that it speaks for."
+  competencies: [RecordAlignment!]
+  "What shows that it was earned."
+  evidence: [RecordEvidence!]
+  "Whether it stands under a heading before as well."
+  repeated: Boolean!
+}
+
+"A result in words."
+type RecordResult {
+  "What kind of result it is."
+  name: String!
+  "The type of result, as Open Badges names it."
+  type: String!
+  "The value, the level or the status."
+  value: String!
+}
+
+"A competency that a line speaks for."
+type RecordAlignment {
+  "Its address."
+  uri: String!
+  "Its code, or empty."
+  code: String!
+  "Its name."
+  name: String!
+}
+
+"What shows that something was earned."
+type RecordEvidence {
+  "Where it is, or empty."
+  url: String!
+  "What it is called, or empty."
+  name: String!
+  "What it says, or empty."
+  text: String!
+}
+
+"How far a learner was with a program when a record was made."
+type RecordProgram {
+  "The program."
+  program: RecordProgramName!
+  "How far the whole was."
+  status: RecordStatus!
+  "The credits that counted."
+  credits: Float!
+  "Its requirements, groups before their parts."
+  lines: [RecordRequirement!]!
+}
+
+"One requirement of a program."
+type RecordRequirement {
+  "By which it is named in the program."
+  key: ID!
+  "What it is called."
+  title: String!
+  "What it asks for."
+  kind: ProgramRequirementKind!
+  "How deep it stands; 0 is the whole program."
+  depth: Int!
+  "How far it was."
+  status: RecordStatus!
+  "Why, in a sentence."
+  reason: String!
+}
+
+"A competency unit with what it counts as, and the rule that says so."
+type RecordEquivalency {
+  "The id of the rule."
+  rule: ID!
+  "What was shown."
+  given: String!
+  "Its code, or empty."
+  code: String!
+  "The level that the rule asks for, or empty."
+  level: String!
+  "Since when it is shown, YYYY-MM-DD, or empty."
+  on: String!
+  "What it counts as."
+  as: String!
+  "The code of that, or empty."
+  asCode: String!
+  "The grade that it counts as, or empty."
+  grade: String!
+  "The credits that it counts as."
+  credits: Float!
+  "The clock hours that it counts as."
+  clockHours: Float!
+  "The ground of the rule: transfer, prior_learning, unit, substitution or waiver."
+  ground: String!
+  "Why it is equivalent."
+  reason: String!
+  "Who approved the rule."
+  approvedBy: String!
+  "The first day on which the rule holds, YYYY-MM-DD."
+  inForce: String!
+  "Whether its credits are in the summary."
+  counted: Boolean!
+}
+
+"What a record adds up to."
+type RecordSummary {
+  "The credits that were earned."
+  creditsEarned: Float!
+  "The credits that were attempted."
+  creditsAttempted: Float!
+  "The grade point average; null where no policy says how it is reckoned."
+  average: GradePointAverage
+  "The terms, in their order."
+  terms: [RecordTerm!]
+  "The rule of the average, in sentences; empty where there is none."
+  policy: String!
+  "The version of the grading policy; 0 where there is none."
+  policyVersion: Int!
+}
+
+"What a term adds up to."
+type RecordTerm {
+  "The term."
+  term: String!
+  "The credits that were earned in it."
+  creditsEarned: Float!
+  "Its grade point average; null where nothing counts in it."
+  average: GradePointAverage
+}
+
+"A grade point average with what it was reckoned from."
+type GradePointAverage {
+  "The value, with the decimals that the policy says."
+  value: String!
+  "The credits that count in it."
+  credits: Float!
+  "Grade points times credits."
+  points: Float!
+  "How many lines count in it."
+  attempts: Int!
+}
+
+"What the grades mean."
+type GradingLegend {
+  "What the scale is called."
+  name: String!
+  "The version of the grading policy."
+  version: Int!
+  "The grades."
+  grades: [GradingLegendLine!]!
+  "The rule of the average, in sentences; empty where there is none."
+  policy: String!
+}
+
+"One grade with what it means."
+type GradingLegendLine {
+  "The mark."
+  mark: String!
+  "Its grade points, or empty."
+  points: String!
+  "Whether it counts in the average."
+  counts: Boolean!
+  "Whether it earns the credits."
+  earns: Boolean!
+  "What it means, or empty."
+  meaning: String!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/trust.graphqls", Input: `extend type Query {
@@ -14325,70 +15049,6 @@ func (ec *executionContext) childFields_CompetencyStateEdge(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type CompetencyStateEdge", field.Name)
 }
 
-func (ec *executionContext) childFields_Consent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "id":
-		return ec.fieldContext_Consent_id(ctx, field)
-	case "learner":
-		return ec.fieldContext_Consent_learner(ctx, field)
-	case "scope":
-		return ec.fieldContext_Consent_scope(ctx, field)
-	case "items":
-		return ec.fieldContext_Consent_items(ctx, field)
-	case "purpose":
-		return ec.fieldContext_Consent_purpose(ctx, field)
-	case "party":
-		return ec.fieldContext_Consent_party(ctx, field)
-	case "open":
-		return ec.fieldContext_Consent_open(ctx, field)
-	case "language":
-		return ec.fieldContext_Consent_language(ctx, field)
-	case "textVersion":
-		return ec.fieldContext_Consent_textVersion(ctx, field)
-	case "statement":
-		return ec.fieldContext_Consent_statement(ctx, field)
-	case "method":
-		return ec.fieldContext_Consent_method(ctx, field)
-	case "signedAt":
-		return ec.fieldContext_Consent_signedAt(ctx, field)
-	case "expiresAt":
-		return ec.fieldContext_Consent_expiresAt(ctx, field)
-	case "recordedAt":
-		return ec.fieldContext_Consent_recordedAt(ctx, field)
-	case "recordedBy":
-		return ec.fieldContext_Consent_recordedBy(ctx, field)
-	case "withdrawnAt":
-		return ec.fieldContext_Consent_withdrawnAt(ctx, field)
-	case "withdrawnBy":
-		return ec.fieldContext_Consent_withdrawnBy(ctx, field)
-	case "withdrawal":
-		return ec.fieldContext_Consent_withdrawal(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type Consent", field.Name)
-}
-
-func (ec *executionContext) childFields_ConsentConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "edges":
-		return ec.fieldContext_ConsentConnection_edges(ctx, field)
-	case "nodes":
-		return ec.fieldContext_ConsentConnection_nodes(ctx, field)
-	case "pageInfo":
-		return ec.fieldContext_ConsentConnection_pageInfo(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type ConsentConnection", field.Name)
-}
-
-func (ec *executionContext) childFields_ConsentEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "cursor":
-		return ec.fieldContext_ConsentEdge_cursor(ctx, field)
-	case "node":
-		return ec.fieldContext_ConsentEdge_node(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type ConsentEdge", field.Name)
-}
-
 func (ec *executionContext) childFields_CorrectAssertionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "assertion":
@@ -14753,48 +15413,6 @@ func (ec *executionContext) childFields_DefinitionAlignment(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type DefinitionAlignment", field.Name)
 }
 
-func (ec *executionContext) childFields_DesignateDirectoryInformationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "directoryNotice":
-		return ec.fieldContext_DesignateDirectoryInformationPayload_directoryNotice(ctx, field)
-	case "userErrors":
-		return ec.fieldContext_DesignateDirectoryInformationPayload_userErrors(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type DesignateDirectoryInformationPayload", field.Name)
-}
-
-func (ec *executionContext) childFields_DirectoryChoice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "blocked":
-		return ec.fieldContext_DirectoryChoice_blocked(ctx, field)
-	case "at":
-		return ec.fieldContext_DirectoryChoice_at(ctx, field)
-	case "byId":
-		return ec.fieldContext_DirectoryChoice_byId(ctx, field)
-	case "reason":
-		return ec.fieldContext_DirectoryChoice_reason(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type DirectoryChoice", field.Name)
-}
-
-func (ec *executionContext) childFields_DirectoryNotice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "version":
-		return ec.fieldContext_DirectoryNotice_version(ctx, field)
-	case "categories":
-		return ec.fieldContext_DirectoryNotice_categories(ctx, field)
-	case "where":
-		return ec.fieldContext_DirectoryNotice_where(ctx, field)
-	case "effectiveOn":
-		return ec.fieldContext_DirectoryNotice_effectiveOn(ctx, field)
-	case "publishedAt":
-		return ec.fieldContext_DirectoryNotice_publishedAt(ctx, field)
-	case "publishedBy":
-		return ec.fieldContext_DirectoryNotice_publishedBy(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type DirectoryNotice", field.Name)
-}
-
 func (ec *executionContext) childFields_DissociateCompetenciesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "framework":
@@ -15027,14 +15645,48 @@ func (ec *executionContext) childFields_FrameworkVersionEdge(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type FrameworkVersionEdge", field.Name)
 }
 
-func (ec *executionContext) childFields_GiveConsentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func (ec *executionContext) childFields_GradePointAverage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
-	case "consent":
-		return ec.fieldContext_GiveConsentPayload_consent(ctx, field)
-	case "userErrors":
-		return ec.fieldContext_GiveConsentPayload_userErrors(ctx, field)
+	case "value":
+		return ec.fieldContext_GradePointAverage_value(ctx, field)
+	case "credits":
+		return ec.fieldContext_GradePointAverage_credits(ctx, field)
+	case "points":
+		return ec.fieldContext_GradePointAverage_points(ctx, field)
+	case "attempts":
+		return ec.fieldContext_GradePointAverage_attempts(ctx, field)
 	}
-	return nil, fmt.Errorf("no field named %q was found under type GiveConsentPayload", field.Name)
+	return nil, fmt.Errorf("no field named %q was found under type GradePointAverage", field.Name)
+}
+
+func (ec *executionContext) childFields_GradingLegend(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_GradingLegend_name(ctx, field)
+	case "version":
+		return ec.fieldContext_GradingLegend_version(ctx, field)
+	case "grades":
+		return ec.fieldContext_GradingLegend_grades(ctx, field)
+	case "policy":
+		return ec.fieldContext_GradingLegend_policy(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GradingLegend", field.Name)
+}
+
+func (ec *executionContext) childFields_GradingLegendLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "mark":
+		return ec.fieldContext_GradingLegendLine_mark(ctx, field)
+	case "points":
+		return ec.fieldContext_GradingLegendLine_points(ctx, field)
+	case "counts":
+		return ec.fieldContext_GradingLegendLine_counts(ctx, field)
+	case "earns":
+		return ec.fieldContext_GradingLegendLine_earns(ctx, field)
+	case "meaning":
+		return ec.fieldContext_GradingLegendLine_meaning(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GradingLegendLine", field.Name)
 }
 
 func (ec *executionContext) childFields_IdentifierEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -15287,12 +15939,6 @@ func (ec *executionContext) childFields_Learner(ctx context.Context, field graph
 		return ec.fieldContext_Learner_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Learner_updatedAt(ctx, field)
-	case "consents":
-		return ec.fieldContext_Learner_consents(ctx, field)
-	case "release":
-		return ec.fieldContext_Learner_release(ctx, field)
-	case "consentStatement":
-		return ec.fieldContext_Learner_consentStatement(ctx, field)
 	case "competencies":
 		return ec.fieldContext_Learner_competencies(ctx, field)
 	case "programs":
@@ -15745,8 +16391,16 @@ func (ec *executionContext) childFields_Record(ctx context.Context, field graphq
 		return ec.fieldContext_Record_id(ctx, field)
 	case "learner":
 		return ec.fieldContext_Record_learner(ctx, field)
+	case "type":
+		return ec.fieldContext_Record_type(ctx, field)
+	case "typeVersion":
+		return ec.fieldContext_Record_typeVersion(ctx, field)
+	case "series":
+		return ec.fieldContext_Record_series(ctx, field)
 	case "version":
 		return ec.fieldContext_Record_version(ctx, field)
+	case "contents":
+		return ec.fieldContext_Record_contents(ctx, field)
 	case "credential":
 		return ec.fieldContext_Record_credential(ctx, field)
 	case "items":
@@ -15765,6 +16419,18 @@ func (ec *executionContext) childFields_Record(ctx context.Context, field graphq
 	return nil, fmt.Errorf("no field named %q was found under type Record", field.Name)
 }
 
+func (ec *executionContext) childFields_RecordAlignment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "uri":
+		return ec.fieldContext_RecordAlignment_uri(ctx, field)
+	case "code":
+		return ec.fieldContext_RecordAlignment_code(ctx, field)
+	case "name":
+		return ec.fieldContext_RecordAlignment_name(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordAlignment", field.Name)
+}
+
 func (ec *executionContext) childFields_RecordConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -15777,6 +16443,42 @@ func (ec *executionContext) childFields_RecordConnection(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type RecordConnection", field.Name)
 }
 
+func (ec *executionContext) childFields_RecordContents(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "credentialId":
+		return ec.fieldContext_RecordContents_credentialId(ctx, field)
+	case "name":
+		return ec.fieldContext_RecordContents_name(ctx, field)
+	case "title":
+		return ec.fieldContext_RecordContents_title(ctx, field)
+	case "description":
+		return ec.fieldContext_RecordContents_description(ctx, field)
+	case "headings":
+		return ec.fieldContext_RecordContents_headings(ctx, field)
+	case "learner":
+		return ec.fieldContext_RecordContents_learner(ctx, field)
+	case "issuer":
+		return ec.fieldContext_RecordContents_issuer(ctx, field)
+	case "program":
+		return ec.fieldContext_RecordContents_program(ctx, field)
+	case "sections":
+		return ec.fieldContext_RecordContents_sections(ctx, field)
+	case "programs":
+		return ec.fieldContext_RecordContents_programs(ctx, field)
+	case "equivalencies":
+		return ec.fieldContext_RecordContents_equivalencies(ctx, field)
+	case "summary":
+		return ec.fieldContext_RecordContents_summary(ctx, field)
+	case "legend":
+		return ec.fieldContext_RecordContents_legend(ctx, field)
+	case "partial":
+		return ec.fieldContext_RecordContents_partial(ctx, field)
+	case "omissions":
+		return ec.fieldContext_RecordContents_omissions(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordContents", field.Name)
+}
+
 func (ec *executionContext) childFields_RecordEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cursor":
@@ -15785,6 +16487,278 @@ func (ec *executionContext) childFields_RecordEdge(ctx context.Context, field gr
 		return ec.fieldContext_RecordEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RecordEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordEquivalency(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rule":
+		return ec.fieldContext_RecordEquivalency_rule(ctx, field)
+	case "given":
+		return ec.fieldContext_RecordEquivalency_given(ctx, field)
+	case "code":
+		return ec.fieldContext_RecordEquivalency_code(ctx, field)
+	case "level":
+		return ec.fieldContext_RecordEquivalency_level(ctx, field)
+	case "on":
+		return ec.fieldContext_RecordEquivalency_on(ctx, field)
+	case "as":
+		return ec.fieldContext_RecordEquivalency_as(ctx, field)
+	case "asCode":
+		return ec.fieldContext_RecordEquivalency_asCode(ctx, field)
+	case "grade":
+		return ec.fieldContext_RecordEquivalency_grade(ctx, field)
+	case "credits":
+		return ec.fieldContext_RecordEquivalency_credits(ctx, field)
+	case "clockHours":
+		return ec.fieldContext_RecordEquivalency_clockHours(ctx, field)
+	case "ground":
+		return ec.fieldContext_RecordEquivalency_ground(ctx, field)
+	case "reason":
+		return ec.fieldContext_RecordEquivalency_reason(ctx, field)
+	case "approvedBy":
+		return ec.fieldContext_RecordEquivalency_approvedBy(ctx, field)
+	case "inForce":
+		return ec.fieldContext_RecordEquivalency_inForce(ctx, field)
+	case "counted":
+		return ec.fieldContext_RecordEquivalency_counted(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordEquivalency", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordEvidence(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "url":
+		return ec.fieldContext_RecordEvidence_url(ctx, field)
+	case "name":
+		return ec.fieldContext_RecordEvidence_name(ctx, field)
+	case "text":
+		return ec.fieldContext_RecordEvidence_text(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordEvidence", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordIdentifier(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "type":
+		return ec.fieldContext_RecordIdentifier_type(ctx, field)
+	case "value":
+		return ec.fieldContext_RecordIdentifier_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordIdentifier", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "credentialId":
+		return ec.fieldContext_RecordLine_credentialId(ctx, field)
+	case "title":
+		return ec.fieldContext_RecordLine_title(ctx, field)
+	case "code":
+		return ec.fieldContext_RecordLine_code(ctx, field)
+	case "type":
+		return ec.fieldContext_RecordLine_type(ctx, field)
+	case "term":
+		return ec.fieldContext_RecordLine_term(ctx, field)
+	case "credits":
+		return ec.fieldContext_RecordLine_credits(ctx, field)
+	case "grade":
+		return ec.fieldContext_RecordLine_grade(ctx, field)
+	case "level":
+		return ec.fieldContext_RecordLine_level(ctx, field)
+	case "results":
+		return ec.fieldContext_RecordLine_results(ctx, field)
+	case "status":
+		return ec.fieldContext_RecordLine_status(ctx, field)
+	case "awardedOn":
+		return ec.fieldContext_RecordLine_awardedOn(ctx, field)
+	case "validUntil":
+		return ec.fieldContext_RecordLine_validUntil(ctx, field)
+	case "issuer":
+		return ec.fieldContext_RecordLine_issuer(ctx, field)
+	case "other":
+		return ec.fieldContext_RecordLine_other(ctx, field)
+	case "competencies":
+		return ec.fieldContext_RecordLine_competencies(ctx, field)
+	case "evidence":
+		return ec.fieldContext_RecordLine_evidence(ctx, field)
+	case "repeated":
+		return ec.fieldContext_RecordLine_repeated(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordLine", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordParty(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_RecordParty_id(ctx, field)
+	case "name":
+		return ec.fieldContext_RecordParty_name(ctx, field)
+	case "url":
+		return ec.fieldContext_RecordParty_url(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordParty", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordPerson(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_RecordPerson_name(ctx, field)
+	case "subject":
+		return ec.fieldContext_RecordPerson_subject(ctx, field)
+	case "identifiers":
+		return ec.fieldContext_RecordPerson_identifiers(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordPerson", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordProgram(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "program":
+		return ec.fieldContext_RecordProgram_program(ctx, field)
+	case "status":
+		return ec.fieldContext_RecordProgram_status(ctx, field)
+	case "credits":
+		return ec.fieldContext_RecordProgram_credits(ctx, field)
+	case "lines":
+		return ec.fieldContext_RecordProgram_lines(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordProgram", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordProgramName(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_RecordProgramName_id(ctx, field)
+	case "code":
+		return ec.fieldContext_RecordProgramName_code(ctx, field)
+	case "title":
+		return ec.fieldContext_RecordProgramName_title(ctx, field)
+	case "version":
+		return ec.fieldContext_RecordProgramName_version(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordProgramName", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordRequirement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return ec.fieldContext_RecordRequirement_key(ctx, field)
+	case "title":
+		return ec.fieldContext_RecordRequirement_title(ctx, field)
+	case "kind":
+		return ec.fieldContext_RecordRequirement_kind(ctx, field)
+	case "depth":
+		return ec.fieldContext_RecordRequirement_depth(ctx, field)
+	case "status":
+		return ec.fieldContext_RecordRequirement_status(ctx, field)
+	case "reason":
+		return ec.fieldContext_RecordRequirement_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordRequirement", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_RecordResult_name(ctx, field)
+	case "type":
+		return ec.fieldContext_RecordResult_type(ctx, field)
+	case "value":
+		return ec.fieldContext_RecordResult_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordResult", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordSection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_RecordSection_kind(ctx, field)
+	case "title":
+		return ec.fieldContext_RecordSection_title(ctx, field)
+	case "lines":
+		return ec.fieldContext_RecordSection_lines(ctx, field)
+	case "credits":
+		return ec.fieldContext_RecordSection_credits(ctx, field)
+	case "average":
+		return ec.fieldContext_RecordSection_average(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordSection", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordSummary(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "creditsEarned":
+		return ec.fieldContext_RecordSummary_creditsEarned(ctx, field)
+	case "creditsAttempted":
+		return ec.fieldContext_RecordSummary_creditsAttempted(ctx, field)
+	case "average":
+		return ec.fieldContext_RecordSummary_average(ctx, field)
+	case "terms":
+		return ec.fieldContext_RecordSummary_terms(ctx, field)
+	case "policy":
+		return ec.fieldContext_RecordSummary_policy(ctx, field)
+	case "policyVersion":
+		return ec.fieldContext_RecordSummary_policyVersion(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordSummary", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordTerm(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "term":
+		return ec.fieldContext_RecordTerm_term(ctx, field)
+	case "creditsEarned":
+		return ec.fieldContext_RecordTerm_creditsEarned(ctx, field)
+	case "average":
+		return ec.fieldContext_RecordTerm_average(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordTerm", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordType(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return ec.fieldContext_RecordType_key(ctx, field)
+	case "version":
+		return ec.fieldContext_RecordType_version(ctx, field)
+	case "content":
+		return ec.fieldContext_RecordType_content(ctx, field)
+	case "recordedAt":
+		return ec.fieldContext_RecordType_recordedAt(ctx, field)
+	case "recordedBy":
+		return ec.fieldContext_RecordType_recordedBy(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordType", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordTypeContent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "title":
+		return ec.fieldContext_RecordTypeContent_title(ctx, field)
+	case "description":
+		return ec.fieldContext_RecordTypeContent_description(ctx, field)
+	case "achievementTypes":
+		return ec.fieldContext_RecordTypeContent_achievementTypes(ctx, field)
+	case "without":
+		return ec.fieldContext_RecordTypeContent_without(ctx, field)
+	case "program":
+		return ec.fieldContext_RecordTypeContent_program(ctx, field)
+	case "conclusions":
+		return ec.fieldContext_RecordTypeContent_conclusions(ctx, field)
+	case "deposited":
+		return ec.fieldContext_RecordTypeContent_deposited(ctx, field)
+	case "requirements":
+		return ec.fieldContext_RecordTypeContent_requirements(ctx, field)
+	case "summary":
+		return ec.fieldContext_RecordTypeContent_summary(ctx, field)
+	case "legend":
+		return ec.fieldContext_RecordTypeContent_legend(ctx, field)
+	case "headings":
+		return ec.fieldContext_RecordTypeContent_headings(ctx, field)
+	case "order":
+		return ec.fieldContext_RecordTypeContent_order(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordTypeContent", field.Name)
 }
 
 func (ec *executionContext) childFields_ReissueCredentialPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -15807,18 +16781,6 @@ func (ec *executionContext) childFields_Related(ctx context.Context, field graph
 		return ec.fieldContext_Related_version(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Related", field.Name)
-}
-
-func (ec *executionContext) childFields_ReleaseStanding(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "directoryBlocked":
-		return ec.fieldContext_ReleaseStanding_directoryBlocked(ctx, field)
-	case "searchConsent":
-		return ec.fieldContext_ReleaseStanding_searchConsent(ctx, field)
-	case "directoryChoices":
-		return ec.fieldContext_ReleaseStanding_directoryChoices(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type ReleaseStanding", field.Name)
 }
 
 func (ec *executionContext) childFields_RemoveKnownIssuerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -16061,6 +17023,16 @@ func (ec *executionContext) childFields_ReviseProgramPayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type ReviseProgramPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ReviseRecordTypePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "recordType":
+		return ec.fieldContext_ReviseRecordTypePayload_recordType(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReviseRecordTypePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReviseRecordTypePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ReviseStaffPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "staff":
@@ -16229,16 +17201,6 @@ func (ec *executionContext) childFields_RubricLevel(ctx context.Context, field g
 		return ec.fieldContext_RubricLevel_score(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RubricLevel", field.Name)
-}
-
-func (ec *executionContext) childFields_SetDirectoryBlockPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "learner":
-		return ec.fieldContext_SetDirectoryBlockPayload_learner(ctx, field)
-	case "userErrors":
-		return ec.fieldContext_SetDirectoryBlockPayload_userErrors(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type SetDirectoryBlockPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SetIssuingPolicyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -16439,16 +17401,6 @@ func (ec *executionContext) childFields_WithdrawAssertionPayload(ctx context.Con
 		return ec.fieldContext_WithdrawAssertionPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type WithdrawAssertionPayload", field.Name)
-}
-
-func (ec *executionContext) childFields_WithdrawConsentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "consent":
-		return ec.fieldContext_WithdrawConsentPayload_consent(ctx, field)
-	case "userErrors":
-		return ec.fieldContext_WithdrawConsentPayload_userErrors(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type WithdrawConsentPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_WithdrawCrosswalkPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

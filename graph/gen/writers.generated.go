@@ -14,7 +14,6 @@ import (
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/audit"
-	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/day"
@@ -104,9 +103,6 @@ var tables = plan.Tables{
 	"CompetencyState":             {Satisfies: competencyStateImplementors, Fields: map[string]int{"learner": 0, "competency": 1, "status": 2, "level": 3, "value": 4, "achievedOn": 5, "lapsesOn": 6, "byCrosswalk": 7, "rule": 8, "asOf": 9, "knownAt": 10, "explanation": 11}},
 	"CompetencyStateConnection":   {Satisfies: competencyStateConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"CompetencyStateEdge":         {Satisfies: competencyStateEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Consent":                     {Satisfies: consentImplementors, Fields: map[string]int{"id": 0, "learner": 1, "scope": 2, "items": 3, "purpose": 4, "party": 5, "open": 6, "language": 7, "textVersion": 8, "statement": 9, "method": 10, "signedAt": 11, "expiresAt": 12, "recordedAt": 13, "recordedBy": 14, "withdrawnAt": 15, "withdrawnBy": 16, "withdrawal": 17}},
-	"ConsentConnection":           {Satisfies: consentConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"ConsentEdge":                 {Satisfies: consentEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"Course":                      {Satisfies: courseImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "code": 2, "title": 3, "description": 4, "credits": 5, "level": 6, "fieldOfStudy": 7, "language": 8, "version": 9, "createdAt": 10, "updatedAt": 11, "retiredAt": 12, "competencies": 13, "achievements": 14}},
 	"CourseConnection":            {Satisfies: courseConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"CourseEdge":                  {Satisfies: courseEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
@@ -121,8 +117,6 @@ var tables = plan.Tables{
 	"CrosswalkConnection":         {Satisfies: crosswalkConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"CrosswalkEdge":               {Satisfies: crosswalkEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"DefinitionAlignment":         {Satisfies: definitionAlignmentImplementors, Fields: map[string]int{"targetCode": 0, "targetDescription": 1, "targetName": 2, "targetFramework": 3, "targetType": 4, "targetUrl": 5}},
-	"DirectoryChoice":             {Satisfies: directoryChoiceImplementors, Fields: map[string]int{"blocked": 0, "at": 1, "byId": 2, "reason": 3}},
-	"DirectoryNotice":             {Satisfies: directoryNoticeImplementors, Fields: map[string]int{"version": 0, "categories": 1, "where": 2, "effectiveOn": 3, "publishedAt": 4, "publishedBy": 5}},
 	"Evidence":                    {Satisfies: evidenceImplementors, Fields: map[string]int{"url": 0, "name": 1, "description": 2, "narrative": 3, "genre": 4}},
 	"ExternalRef":                 {Satisfies: externalRefImplementors, Fields: map[string]int{"system": 0, "value": 1}},
 	"Framework":                   {Satisfies: frameworkImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "identifier": 2, "uri": 3, "caseVersion": 4, "title": 5, "creator": 6, "publisher": 7, "description": 8, "language": 9, "frameworkVersion": 10, "adoptionStatus": 11, "statusStartOn": 12, "statusEndOn": 13, "changedAt": 14, "items": 15, "rubrics": 16, "licenseUri": 17, "publication": 18, "versions": 19, "comparison": 20, "problems": 21, "coverage": 22, "version": 23, "createdAt": 24, "updatedAt": 25}},
@@ -134,6 +128,9 @@ var tables = plan.Tables{
 	"FrameworkVersion":            {Satisfies: frameworkVersionImplementors, Fields: map[string]int{"version": 0, "label": 1, "reason": 2, "added": 3, "changed": 4, "retired": 5, "recordedAt": 6, "recordedBy": 7}},
 	"FrameworkVersionConnection":  {Satisfies: frameworkVersionConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"FrameworkVersionEdge":        {Satisfies: frameworkVersionEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"GradePointAverage":           {Satisfies: gradePointAverageImplementors, Fields: map[string]int{"value": 0, "credits": 1, "points": 2, "attempts": 3}},
+	"GradingLegend":               {Satisfies: gradingLegendImplementors, Fields: map[string]int{"name": 0, "version": 1, "grades": 2, "policy": 3}},
+	"GradingLegendLine":           {Satisfies: gradingLegendLineImplementors, Fields: map[string]int{"mark": 0, "points": 1, "counts": 2, "earns": 3, "meaning": 4}},
 	"IdentifierEntry":             {Satisfies: identifierEntryImplementors, Fields: map[string]int{"identifier": 0, "identifierType": 1}},
 	"Image":                       {Satisfies: imageImplementors, Fields: map[string]int{"id": 0, "caption": 1}},
 	"Institution":                 {Satisfies: institutionImplementors, Fields: map[string]int{"id": 0, "slug": 1, "name": 2, "url": 3, "email": 4, "phone": 5, "description": 6, "imageUrl": 7, "official": 8, "address": 9, "otherIdentifiers": 10, "did": 11, "version": 12, "createdAt": 13, "updatedAt": 14, "staff": 15, "apiClients": 16, "signingKeys": 17, "issuingPolicy": 18}},
@@ -145,7 +142,7 @@ var tables = plan.Tables{
 	"KnownIssuer":                 {Satisfies: knownIssuerImplementors, Fields: map[string]int{"id": 0, "name": 1, "issuer": 2, "since": 3, "until": 4, "source": 5, "version": 6, "createdAt": 7, "updatedAt": 8, "updatedBy": 9}},
 	"KnownIssuerConnection":       {Satisfies: knownIssuerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"KnownIssuerEdge":             {Satisfies: knownIssuerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Learner":                     {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "consents": 16, "release": 17, "consentStatement": 18, "competencies": 19, "programs": 20}},
+	"Learner":                     {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "competencies": 16, "programs": 17}},
 	"LearnerConnection":           {Satisfies: learnerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"LearnerEdge":                 {Satisfies: learnerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"LearnerIdentifier":           {Satisfies: learnerIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
@@ -169,12 +166,28 @@ var tables = plan.Tables{
 	"ProgramEdge":                 {Satisfies: programEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"ProgramProgress":             {Satisfies: programProgressImplementors, Fields: map[string]int{"program": 0, "version": 1, "asOf": 2, "knownAt": 3, "status": 4, "share": 5, "credits": 6, "clockHours": 7, "met": 8, "inProgress": 9, "missing": 10, "blocked": 11, "requirements": 12, "changed": 13}},
 	"ProgramRequirement":          {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
-	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "course": 9, "courses": 10, "credential": 11, "job": 12, "jobs": 13, "framework": 14, "frameworks": 15, "previewFramework": 16, "crosswalks": 17, "competency": 18, "institution": 19, "learner": 20, "learners": 21, "masteryRule": 22, "masteryRules": 23, "program": 24, "programs": 25, "record": 26, "knownIssuers": 27, "verifyCredential": 28, "verifyCredentials": 29}},
-	"Record":                      {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "version": 2, "credential": 3, "items": 4, "outdatedItems": 5, "partial": 6, "omissions": 7, "assembledAt": 8, "assembledBy": 9}},
+	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "course": 8, "courses": 9, "credential": 10, "job": 11, "jobs": 12, "framework": 13, "frameworks": 14, "previewFramework": 15, "crosswalks": 16, "competency": 17, "institution": 18, "learner": 19, "learners": 20, "masteryRule": 21, "masteryRules": 22, "program": 23, "programs": 24, "record": 25, "recordTypes": 26, "knownIssuers": 27, "verifyCredential": 28, "verifyCredentials": 29}},
+	"Record":                      {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "credential": 7, "items": 8, "outdatedItems": 9, "partial": 10, "omissions": 11, "assembledAt": 12, "assembledBy": 13}},
+	"RecordAlignment":             {Satisfies: recordAlignmentImplementors, Fields: map[string]int{"uri": 0, "code": 1, "name": 2}},
 	"RecordConnection":            {Satisfies: recordConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"RecordContents":              {Satisfies: recordContentsImplementors, Fields: map[string]int{"credentialId": 0, "name": 1, "title": 2, "description": 3, "headings": 4, "learner": 5, "issuer": 6, "program": 7, "sections": 8, "programs": 9, "equivalencies": 10, "summary": 11, "legend": 12, "partial": 13, "omissions": 14}},
 	"RecordEdge":                  {Satisfies: recordEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"RecordEquivalency":           {Satisfies: recordEquivalencyImplementors, Fields: map[string]int{"rule": 0, "given": 1, "code": 2, "level": 3, "on": 4, "as": 5, "asCode": 6, "grade": 7, "credits": 8, "clockHours": 9, "ground": 10, "reason": 11, "approvedBy": 12, "inForce": 13, "counted": 14}},
+	"RecordEvidence":              {Satisfies: recordEvidenceImplementors, Fields: map[string]int{"url": 0, "name": 1, "text": 2}},
+	"RecordIdentifier":            {Satisfies: recordIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
+	"RecordLine":                  {Satisfies: recordLineImplementors, Fields: map[string]int{"credentialId": 0, "title": 1, "code": 2, "type": 3, "term": 4, "credits": 5, "grade": 6, "level": 7, "results": 8, "status": 9, "awardedOn": 10, "validUntil": 11, "issuer": 12, "other": 13, "competencies": 14, "evidence": 15, "repeated": 16}},
+	"RecordParty":                 {Satisfies: recordPartyImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2}},
+	"RecordPerson":                {Satisfies: recordPersonImplementors, Fields: map[string]int{"name": 0, "subject": 1, "identifiers": 2}},
+	"RecordProgram":               {Satisfies: recordProgramImplementors, Fields: map[string]int{"program": 0, "status": 1, "credits": 2, "lines": 3}},
+	"RecordProgramName":           {Satisfies: recordProgramNameImplementors, Fields: map[string]int{"id": 0, "code": 1, "title": 2, "version": 3}},
+	"RecordRequirement":           {Satisfies: recordRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "status": 4, "reason": 5}},
+	"RecordResult":                {Satisfies: recordResultImplementors, Fields: map[string]int{"name": 0, "type": 1, "value": 2}},
+	"RecordSection":               {Satisfies: recordSectionImplementors, Fields: map[string]int{"kind": 0, "title": 1, "lines": 2, "credits": 3, "average": 4}},
+	"RecordSummary":               {Satisfies: recordSummaryImplementors, Fields: map[string]int{"creditsEarned": 0, "creditsAttempted": 1, "average": 2, "terms": 3, "policy": 4, "policyVersion": 5}},
+	"RecordTerm":                  {Satisfies: recordTermImplementors, Fields: map[string]int{"term": 0, "creditsEarned": 1, "average": 2}},
+	"RecordType":                  {Satisfies: recordTypeImplementors, Fields: map[string]int{"key": 0, "version": 1, "content": 2, "recordedAt": 3, "recordedBy": 4}},
+	"RecordTypeContent":           {Satisfies: recordTypeContentImplementors, Fields: map[string]int{"title": 0, "description": 1, "achievementTypes": 2, "without": 3, "program": 4, "conclusions": 5, "deposited": 6, "requirements": 7, "summary": 8, "legend": 9, "headings": 10, "order": 11}},
 	"Related":                     {Satisfies: relatedImplementors, Fields: map[string]int{"id": 0, "inLanguage": 1, "version": 2}},
-	"ReleaseStanding":             {Satisfies: releaseStandingImplementors, Fields: map[string]int{"directoryBlocked": 0, "searchConsent": 1, "directoryChoices": 2}},
 	"RequirementProgress":         {Satisfies: requirementProgressImplementors, Fields: map[string]int{"requirement": 0, "status": 1, "share": 2, "credits": 3, "clockHours": 4, "planned": 5, "reason": 6}},
 	"Result":                      {Satisfies: resultImplementors, Fields: map[string]int{"resultDescription": 0, "achievedLevel": 1, "value": 2, "status": 3}},
 	"ResultDescription":           {Satisfies: resultDescriptionImplementors, Fields: map[string]int{"id": 0, "name": 1, "resultType": 2, "alignment": 3, "allowedValue": 4, "requiredLevel": 5, "requiredValue": 6, "rubricCriterionLevel": 7, "valueMin": 8, "valueMax": 9}},
@@ -2728,257 +2741,6 @@ func (x *writing) field_CompetencyStateEdge_node(f *plan.Field, obj *page.Edge[m
 	return x.writeNCompetencyState2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStanding(f, obj.Node)
 }
 
-func (x *writing) write_Consent(fields []plan.Field, obj *consent.Consent) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Key(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("Consent")
-		case 0:
-			whole = x.field_Consent_id(f, obj) && whole
-		case 1:
-			whole = x.field_Consent_learner(f, obj) && whole
-		case 2:
-			whole = x.field_Consent_scope(f, obj) && whole
-		case 3:
-			whole = x.field_Consent_items(f, obj) && whole
-		case 4:
-			whole = x.field_Consent_purpose(f, obj) && whole
-		case 5:
-			whole = x.field_Consent_party(f, obj) && whole
-		case 6:
-			whole = x.field_Consent_open(f, obj) && whole
-		case 7:
-			whole = x.field_Consent_language(f, obj) && whole
-		case 8:
-			whole = x.field_Consent_textVersion(f, obj) && whole
-		case 9:
-			whole = x.field_Consent_statement(f, obj) && whole
-		case 10:
-			whole = x.field_Consent_method(f, obj) && whole
-		case 11:
-			whole = x.field_Consent_signedAt(f, obj) && whole
-		case 12:
-			if !x.field_Consent_expiresAt(f, obj) {
-				x.Null()
-			}
-		case 13:
-			whole = x.field_Consent_recordedAt(f, obj) && whole
-		case 14:
-			whole = x.field_Consent_recordedBy(f, obj) && whole
-		case 15:
-			if !x.field_Consent_withdrawnAt(f, obj) {
-				x.Null()
-			}
-		case 16:
-			if !x.field_Consent_withdrawnBy(f, obj) {
-				x.Null()
-			}
-		case 17:
-			if !x.field_Consent_withdrawal(f, obj) {
-				x.Null()
-			}
-		}
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
-}
-
-func (x *writing) field_Consent_id(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐID(f, obj.ID)
-}
-
-func (x *writing) field_Consent_learner(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	v, err := func() (v *learner.Learner, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.Consent().Learner(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
-}
-
-func (x *writing) field_Consent_scope(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNConsentScope2string(f, obj.Scope)
-}
-
-func (x *writing) field_Consent_items(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2ᚕstringᚄ(f, obj.Items)
-}
-
-func (x *writing) field_Consent_purpose(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Purpose)
-}
-
-func (x *writing) field_Consent_party(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Party)
-}
-
-func (x *writing) field_Consent_open(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Open)
-}
-
-func (x *writing) field_Consent_language(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Language)
-}
-
-func (x *writing) field_Consent_textVersion(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.TextVersion)
-}
-
-func (x *writing) field_Consent_statement(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Statement)
-}
-
-func (x *writing) field_Consent_method(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNConsentMethod2string(f, obj.Method)
-}
-
-func (x *writing) field_Consent_signedAt(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.SignedAt)
-}
-
-func (x *writing) field_Consent_expiresAt(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ExpiresAt)
-}
-
-func (x *writing) field_Consent_recordedAt(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
-}
-
-func (x *writing) field_Consent_recordedBy(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.RecordedBy)
-}
-
-func (x *writing) field_Consent_withdrawnAt(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt)
-}
-
-func (x *writing) field_Consent_withdrawnBy(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.WithdrawnBy)
-}
-
-func (x *writing) field_Consent_withdrawal(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Withdrawal)
-}
-
-func (x *writing) write_ConsentConnection(fields []plan.Field, obj *page.Connection[consent.Consent]) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Key(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("ConsentConnection")
-		case 0:
-			whole = x.field_ConsentConnection_edges(f, obj) && whole
-		case 1:
-			whole = x.field_ConsentConnection_nodes(f, obj) && whole
-		case 2:
-			whole = x.field_ConsentConnection_pageInfo(f, obj) && whole
-		}
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
-}
-
-func (x *writing) field_ConsentConnection_edges(f *plan.Field, obj *page.Connection[consent.Consent]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNConsentEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_ConsentConnection_nodes(f *plan.Field, obj *page.Connection[consent.Consent]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNConsent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsentᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_ConsentConnection_pageInfo(f *plan.Field, obj *page.Connection[consent.Consent]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
-}
-
-func (x *writing) write_ConsentEdge(fields []plan.Field, obj *page.Edge[consent.Consent]) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Key(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("ConsentEdge")
-		case 0:
-			whole = x.field_ConsentEdge_cursor(f, obj) && whole
-		case 1:
-			whole = x.field_ConsentEdge_node(f, obj) && whole
-		}
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
-}
-
-func (x *writing) field_ConsentEdge_cursor(f *plan.Field, obj *page.Edge[consent.Consent]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_ConsentEdge_node(f *plan.Field, obj *page.Edge[consent.Consent]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNConsent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, obj.Node)
-}
-
 func (x *writing) write_Course(fields []plan.Field, obj *course.Course) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -4113,120 +3875,6 @@ func (x *writing) field_DefinitionAlignment_targetUrl(f *plan.Field, obj *model.
 	return x.writeNString2string(f, obj.TargetURL)
 }
 
-func (x *writing) write_DirectoryChoice(fields []plan.Field, obj *consent.Choice) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Key(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("DirectoryChoice")
-		case 0:
-			whole = x.field_DirectoryChoice_blocked(f, obj) && whole
-		case 1:
-			whole = x.field_DirectoryChoice_at(f, obj) && whole
-		case 2:
-			whole = x.field_DirectoryChoice_byId(f, obj) && whole
-		case 3:
-			whole = x.field_DirectoryChoice_reason(f, obj) && whole
-		}
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
-}
-
-func (x *writing) field_DirectoryChoice_blocked(f *plan.Field, obj *consent.Choice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Blocked)
-}
-
-func (x *writing) field_DirectoryChoice_at(f *plan.Field, obj *consent.Choice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.At)
-}
-
-func (x *writing) field_DirectoryChoice_byId(f *plan.Field, obj *consent.Choice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ByID)
-}
-
-func (x *writing) field_DirectoryChoice_reason(f *plan.Field, obj *consent.Choice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Reason)
-}
-
-func (x *writing) write_DirectoryNotice(fields []plan.Field, obj *consent.Notice) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Key(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("DirectoryNotice")
-		case 0:
-			whole = x.field_DirectoryNotice_version(f, obj) && whole
-		case 1:
-			whole = x.field_DirectoryNotice_categories(f, obj) && whole
-		case 2:
-			whole = x.field_DirectoryNotice_where(f, obj) && whole
-		case 3:
-			whole = x.field_DirectoryNotice_effectiveOn(f, obj) && whole
-		case 4:
-			whole = x.field_DirectoryNotice_publishedAt(f, obj) && whole
-		case 5:
-			whole = x.field_DirectoryNotice_publishedBy(f, obj) && whole
-		}
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
-}
-
-func (x *writing) field_DirectoryNotice_version(f *plan.Field, obj *consent.Notice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_DirectoryNotice_categories(f *plan.Field, obj *consent.Notice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDirectoryCategory2ᚕstringᚄ(f, obj.Categories)
-}
-
-func (x *writing) field_DirectoryNotice_where(f *plan.Field, obj *consent.Notice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Where)
-}
-
-func (x *writing) field_DirectoryNotice_effectiveOn(f *plan.Field, obj *consent.Notice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn)
-}
-
-func (x *writing) field_DirectoryNotice_publishedAt(f *plan.Field, obj *consent.Notice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.PublishedAt)
-}
-
-func (x *writing) field_DirectoryNotice_publishedBy(f *plan.Field, obj *consent.Notice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.PublishedBy)
-}
-
 func (x *writing) write_Evidence(fields []plan.Field, obj *assertion.Evidence) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -5144,6 +4792,161 @@ func (x *writing) field_FrameworkVersionEdge_node(f *plan.Field, obj *page.Edge[
 	return x.writeNFrameworkVersion2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐVersion(f, obj.Node)
 }
 
+func (x *writing) write_GradePointAverage(fields []plan.Field, obj *record.Average) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("GradePointAverage")
+		case 0:
+			whole = x.field_GradePointAverage_value(f, obj) && whole
+		case 1:
+			whole = x.field_GradePointAverage_credits(f, obj) && whole
+		case 2:
+			whole = x.field_GradePointAverage_points(f, obj) && whole
+		case 3:
+			whole = x.field_GradePointAverage_attempts(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_GradePointAverage_value(f *plan.Field, obj *record.Average) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Value)
+}
+
+func (x *writing) field_GradePointAverage_credits(f *plan.Field, obj *record.Average) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) field_GradePointAverage_points(f *plan.Field, obj *record.Average) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Points)
+}
+
+func (x *writing) field_GradePointAverage_attempts(f *plan.Field, obj *record.Average) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Attempts)
+}
+
+func (x *writing) write_GradingLegend(fields []plan.Field, obj *record.Legend) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("GradingLegend")
+		case 0:
+			whole = x.field_GradingLegend_name(f, obj) && whole
+		case 1:
+			whole = x.field_GradingLegend_version(f, obj) && whole
+		case 2:
+			whole = x.field_GradingLegend_grades(f, obj) && whole
+		case 3:
+			whole = x.field_GradingLegend_policy(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_GradingLegend_name(f *plan.Field, obj *record.Legend) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_GradingLegend_version(f *plan.Field, obj *record.Legend) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_GradingLegend_grades(f *plan.Field, obj *record.Legend) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNGradingLegendLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLegendLineᚄ(f, obj.Grades)
+}
+
+func (x *writing) field_GradingLegend_policy(f *plan.Field, obj *record.Legend) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Policy)
+}
+
+func (x *writing) write_GradingLegendLine(fields []plan.Field, obj *record.LegendLine) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("GradingLegendLine")
+		case 0:
+			whole = x.field_GradingLegendLine_mark(f, obj) && whole
+		case 1:
+			whole = x.field_GradingLegendLine_points(f, obj) && whole
+		case 2:
+			whole = x.field_GradingLegendLine_counts(f, obj) && whole
+		case 3:
+			whole = x.field_GradingLegendLine_earns(f, obj) && whole
+		case 4:
+			whole = x.field_GradingLegendLine_meaning(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_GradingLegendLine_mark(f *plan.Field, obj *record.LegendLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Mark)
+}
+
+func (x *writing) field_GradingLegendLine_points(f *plan.Field, obj *record.LegendLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Points)
+}
+
+func (x *writing) field_GradingLegendLine_counts(f *plan.Field, obj *record.LegendLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Counts)
+}
+
+func (x *writing) field_GradingLegendLine_earns(f *plan.Field, obj *record.LegendLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Earns)
+}
+
+func (x *writing) field_GradingLegendLine_meaning(f *plan.Field, obj *record.LegendLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Meaning)
+}
+
 func (x *writing) write_IdentifierEntry(fields []plan.Field, obj *model.IdentifierEntry) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -6009,20 +5812,8 @@ func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool 
 		case 15:
 			whole = x.field_Learner_updatedAt(f, obj) && whole
 		case 16:
-			if !x.field_Learner_consents(f, obj) {
-				x.Null()
-			}
-		case 17:
-			if !x.field_Learner_release(f, obj) {
-				x.Null()
-			}
-		case 18:
-			if !x.field_Learner_consentStatement(f, obj) {
-				x.Null()
-			}
-		case 19:
 			whole = x.field_Learner_competencies(f, obj) && whole
-		case 20:
+		case 17:
 			whole = x.field_Learner_programs(f, obj) && whole
 		}
 	}
@@ -6142,7 +5933,7 @@ func (x *writing) field_Learner_records(f *plan.Field, obj *learner.Learner) boo
 	v, err := func() (v *page.Connection[record.Record], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Learner().Records(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Learner().Records(ctx, obj, fc.Args["type"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6166,56 +5957,6 @@ func (x *writing) field_Learner_updatedAt(f *plan.Field, obj *learner.Learner) b
 	x.Into(f)
 	defer x.Out()
 	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
-}
-
-func (x *writing) field_Learner_consents(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Learner_consents_args)
-	if !ok {
-		return false
-	}
-	v, err := func() (v *page.Connection[consent.Consent], err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.Learner().Consents(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeOConsentConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
-}
-
-func (x *writing) field_Learner_release(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	v, err := func() (v *consent.Standing, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.Learner().Release(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeOReleaseStanding2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐStanding(f, v)
-}
-
-func (x *writing) field_Learner_consentStatement(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Learner_consentStatement_args)
-	if !ok {
-		return false
-	}
-	v, err := func() (v *string, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.Learner().ConsentStatement(ctx, obj, fc.Args["scope"].(string), fc.Args["itemCount"].(*int), fc.Args["purpose"].(*string), fc.Args["party"].(*string), fc.Args["language"].(*string), fc.Args["expiresAt"].(*time.Time))
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeOString2ᚖstring(f, v)
 }
 
 func (x *writing) field_Learner_competencies(f *plan.Field, obj *learner.Learner) bool {
@@ -7781,67 +7522,67 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 				x.Null()
 			}
 		case 8:
-			whole = x.field_Query_directoryNotices(f) && whole
-		case 9:
 			if !x.field_Query_course(f) {
 				x.Null()
 			}
-		case 10:
+		case 9:
 			whole = x.field_Query_courses(f) && whole
-		case 11:
+		case 10:
 			if !x.field_Query_credential(f) {
 				x.Null()
 			}
-		case 12:
+		case 11:
 			if !x.field_Query_job(f) {
 				x.Null()
 			}
-		case 13:
+		case 12:
 			if !x.field_Query_jobs(f) {
 				x.Null()
 			}
-		case 14:
+		case 13:
 			if !x.field_Query_framework(f) {
 				x.Null()
 			}
-		case 15:
+		case 14:
 			whole = x.field_Query_frameworks(f) && whole
-		case 16:
+		case 15:
 			if !x.field_Query_previewFramework(f) {
 				x.Null()
 			}
-		case 17:
+		case 16:
 			whole = x.field_Query_crosswalks(f) && whole
-		case 18:
+		case 17:
 			if !x.field_Query_competency(f) {
 				x.Null()
 			}
-		case 19:
+		case 18:
 			if !x.field_Query_institution(f) {
 				x.Null()
 			}
-		case 20:
+		case 19:
 			if !x.field_Query_learner(f) {
 				x.Null()
 			}
-		case 21:
+		case 20:
 			whole = x.field_Query_learners(f) && whole
-		case 22:
+		case 21:
 			if !x.field_Query_masteryRule(f) {
 				x.Null()
 			}
-		case 23:
+		case 22:
 			whole = x.field_Query_masteryRules(f) && whole
-		case 24:
+		case 23:
 			if !x.field_Query_program(f) {
 				x.Null()
 			}
-		case 25:
+		case 24:
 			whole = x.field_Query_programs(f) && whole
-		case 26:
+		case 25:
 			if !x.field_Query_record(f) {
 				x.Null()
 			}
+		case 26:
+			whole = x.field_Query_recordTypes(f) && whole
 		case 27:
 			if !x.field_Query_knownIssuers(f) {
 				x.Null()
@@ -7996,20 +7737,6 @@ func (x *writing) field_Query_auditLog(f *plan.Field) bool {
 		return x.Fail(err)
 	}
 	return x.writeOAuditLineConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
-}
-
-func (x *writing) field_Query_directoryNotices(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	v, err := func() (v []consent.Notice, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.Query().DirectoryNotices(ctx)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNDirectoryNotice2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐNoticeᚄ(f, v)
 }
 
 func (x *writing) field_Query_course(f *plan.Field) bool {
@@ -8332,6 +8059,20 @@ func (x *writing) field_Query_record(f *plan.Field) bool {
 	return x.writeORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, v)
 }
 
+func (x *writing) field_Query_recordTypes(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []record.Type, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().RecordTypes(ctx)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNRecordType2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐTypeᚄ(f, v)
+}
+
 func (x *writing) field_Query_knownIssuers(f *plan.Field) bool {
 	x.Into(f)
 	defer x.Out()
@@ -8400,20 +8141,28 @@ func (x *writing) write_Record(fields []plan.Field, obj *record.Record) bool {
 		case 1:
 			whole = x.field_Record_learner(f, obj) && whole
 		case 2:
-			whole = x.field_Record_version(f, obj) && whole
+			whole = x.field_Record_type(f, obj) && whole
 		case 3:
-			whole = x.field_Record_credential(f, obj) && whole
+			whole = x.field_Record_typeVersion(f, obj) && whole
 		case 4:
-			whole = x.field_Record_items(f, obj) && whole
+			whole = x.field_Record_series(f, obj) && whole
 		case 5:
-			whole = x.field_Record_outdatedItems(f, obj) && whole
+			whole = x.field_Record_version(f, obj) && whole
 		case 6:
-			whole = x.field_Record_partial(f, obj) && whole
+			whole = x.field_Record_contents(f, obj) && whole
 		case 7:
-			whole = x.field_Record_omissions(f, obj) && whole
+			whole = x.field_Record_credential(f, obj) && whole
 		case 8:
-			whole = x.field_Record_assembledAt(f, obj) && whole
+			whole = x.field_Record_items(f, obj) && whole
 		case 9:
+			whole = x.field_Record_outdatedItems(f, obj) && whole
+		case 10:
+			whole = x.field_Record_partial(f, obj) && whole
+		case 11:
+			whole = x.field_Record_omissions(f, obj) && whole
+		case 12:
+			whole = x.field_Record_assembledAt(f, obj) && whole
+		case 13:
 			whole = x.field_Record_assembledBy(f, obj) && whole
 		}
 	}
@@ -8443,10 +8192,42 @@ func (x *writing) field_Record_learner(f *plan.Field, obj *record.Record) bool {
 	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
 }
 
+func (x *writing) field_Record_type(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.Type)
+}
+
+func (x *writing) field_Record_typeVersion(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.TypeVersion)
+}
+
+func (x *writing) field_Record_series(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.Series)
+}
+
 func (x *writing) field_Record_version(f *plan.Field, obj *record.Record) bool {
 	x.Into(f)
 	defer x.Out()
 	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_Record_contents(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *record.Model, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Record().Contents(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNRecordContents2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐModel(f, v)
 }
 
 func (x *writing) field_Record_credential(f *plan.Field, obj *record.Record) bool {
@@ -8515,6 +8296,47 @@ func (x *writing) field_Record_assembledBy(f *plan.Field, obj *record.Record) bo
 	return x.writeNString2string(f, obj.AssembledBy)
 }
 
+func (x *writing) write_RecordAlignment(fields []plan.Field, obj *record.Aligned) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordAlignment")
+		case 0:
+			whole = x.field_RecordAlignment_uri(f, obj) && whole
+		case 1:
+			whole = x.field_RecordAlignment_code(f, obj) && whole
+		case 2:
+			whole = x.field_RecordAlignment_name(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordAlignment_uri(f *plan.Field, obj *record.Aligned) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.URI)
+}
+
+func (x *writing) field_RecordAlignment_code(f *plan.Field, obj *record.Aligned) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Code)
+}
+
+func (x *writing) field_RecordAlignment_name(f *plan.Field, obj *record.Aligned) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
 func (x *writing) write_RecordConnection(fields []plan.Field, obj *page.Connection[record.Record]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -8556,6 +8378,153 @@ func (x *writing) field_RecordConnection_pageInfo(f *plan.Field, obj *page.Conne
 	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
+func (x *writing) write_RecordContents(fields []plan.Field, obj *record.Model) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordContents")
+		case 0:
+			whole = x.field_RecordContents_credentialId(f, obj) && whole
+		case 1:
+			whole = x.field_RecordContents_name(f, obj) && whole
+		case 2:
+			whole = x.field_RecordContents_title(f, obj) && whole
+		case 3:
+			whole = x.field_RecordContents_description(f, obj) && whole
+		case 4:
+			whole = x.field_RecordContents_headings(f, obj) && whole
+		case 5:
+			whole = x.field_RecordContents_learner(f, obj) && whole
+		case 6:
+			whole = x.field_RecordContents_issuer(f, obj) && whole
+		case 7:
+			if !x.field_RecordContents_program(f, obj) {
+				x.Null()
+			}
+		case 8:
+			whole = x.field_RecordContents_sections(f, obj) && whole
+		case 9:
+			if !x.field_RecordContents_programs(f, obj) {
+				x.Null()
+			}
+		case 10:
+			if !x.field_RecordContents_equivalencies(f, obj) {
+				x.Null()
+			}
+		case 11:
+			if !x.field_RecordContents_summary(f, obj) {
+				x.Null()
+			}
+		case 12:
+			if !x.field_RecordContents_legend(f, obj) {
+				x.Null()
+			}
+		case 13:
+			whole = x.field_RecordContents_partial(f, obj) && whole
+		case 14:
+			whole = x.field_RecordContents_omissions(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordContents_credentialId(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.CredentialID)
+}
+
+func (x *writing) field_RecordContents_name(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_RecordContents_title(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_RecordContents_description(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Description)
+}
+
+func (x *writing) field_RecordContents_headings(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordHeadings2string(f, obj.Headings)
+}
+
+func (x *writing) field_RecordContents_learner(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordPerson2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐPerson(f, obj.Learner)
+}
+
+func (x *writing) field_RecordContents_issuer(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordParty2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐParty(f, obj.Issuer)
+}
+
+func (x *writing) field_RecordContents_program(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordProgramName2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramName(f, obj.Program)
+}
+
+func (x *writing) field_RecordContents_sections(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordSection2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐSectionᚄ(f, obj.Sections)
+}
+
+func (x *writing) field_RecordContents_programs(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramProgressᚄ(f, obj.Programs)
+}
+
+func (x *writing) field_RecordContents_equivalencies(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordEquivalency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐEquivalentᚄ(f, obj.Equivalencies)
+}
+
+func (x *writing) field_RecordContents_summary(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordSummary2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐSummary(f, obj.Summary)
+}
+
+func (x *writing) field_RecordContents_legend(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOGradingLegend2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLegend(f, obj.Legend)
+}
+
+func (x *writing) field_RecordContents_partial(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Partial)
+}
+
+func (x *writing) field_RecordContents_omissions(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNOmission2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐOmissionᚄ(f, obj.Omissions)
+}
+
 func (x *writing) write_RecordEdge(fields []plan.Field, obj *page.Edge[record.Record]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -8587,6 +8556,1015 @@ func (x *writing) field_RecordEdge_node(f *plan.Field, obj *page.Edge[record.Rec
 	x.Into(f)
 	defer x.Out()
 	return x.writeNRecord2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, obj.Node)
+}
+
+func (x *writing) write_RecordEquivalency(fields []plan.Field, obj *record.Equivalent) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordEquivalency")
+		case 0:
+			whole = x.field_RecordEquivalency_rule(f, obj) && whole
+		case 1:
+			whole = x.field_RecordEquivalency_given(f, obj) && whole
+		case 2:
+			whole = x.field_RecordEquivalency_code(f, obj) && whole
+		case 3:
+			whole = x.field_RecordEquivalency_level(f, obj) && whole
+		case 4:
+			whole = x.field_RecordEquivalency_on(f, obj) && whole
+		case 5:
+			whole = x.field_RecordEquivalency_as(f, obj) && whole
+		case 6:
+			whole = x.field_RecordEquivalency_asCode(f, obj) && whole
+		case 7:
+			whole = x.field_RecordEquivalency_grade(f, obj) && whole
+		case 8:
+			whole = x.field_RecordEquivalency_credits(f, obj) && whole
+		case 9:
+			whole = x.field_RecordEquivalency_clockHours(f, obj) && whole
+		case 10:
+			whole = x.field_RecordEquivalency_ground(f, obj) && whole
+		case 11:
+			whole = x.field_RecordEquivalency_reason(f, obj) && whole
+		case 12:
+			whole = x.field_RecordEquivalency_approvedBy(f, obj) && whole
+		case 13:
+			whole = x.field_RecordEquivalency_inForce(f, obj) && whole
+		case 14:
+			whole = x.field_RecordEquivalency_counted(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordEquivalency_rule(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyID(f, obj.Rule)
+}
+
+func (x *writing) field_RecordEquivalency_given(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Given)
+}
+
+func (x *writing) field_RecordEquivalency_code(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Code)
+}
+
+func (x *writing) field_RecordEquivalency_level(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Level)
+}
+
+func (x *writing) field_RecordEquivalency_on(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.On)
+}
+
+func (x *writing) field_RecordEquivalency_as(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.As)
+}
+
+func (x *writing) field_RecordEquivalency_asCode(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.AsCode)
+}
+
+func (x *writing) field_RecordEquivalency_grade(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Grade)
+}
+
+func (x *writing) field_RecordEquivalency_credits(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) field_RecordEquivalency_clockHours(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.ClockHours)
+}
+
+func (x *writing) field_RecordEquivalency_ground(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Ground)
+}
+
+func (x *writing) field_RecordEquivalency_reason(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
+}
+
+func (x *writing) field_RecordEquivalency_approvedBy(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ApprovedBy)
+}
+
+func (x *writing) field_RecordEquivalency_inForce(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.InForce)
+}
+
+func (x *writing) field_RecordEquivalency_counted(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Counted)
+}
+
+func (x *writing) write_RecordEvidence(fields []plan.Field, obj *record.EvidenceLine) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordEvidence")
+		case 0:
+			whole = x.field_RecordEvidence_url(f, obj) && whole
+		case 1:
+			whole = x.field_RecordEvidence_name(f, obj) && whole
+		case 2:
+			whole = x.field_RecordEvidence_text(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordEvidence_url(f *plan.Field, obj *record.EvidenceLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.URL)
+}
+
+func (x *writing) field_RecordEvidence_name(f *plan.Field, obj *record.EvidenceLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_RecordEvidence_text(f *plan.Field, obj *record.EvidenceLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Text)
+}
+
+func (x *writing) write_RecordIdentifier(fields []plan.Field, obj *record.Identifier) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordIdentifier")
+		case 0:
+			whole = x.field_RecordIdentifier_type(f, obj) && whole
+		case 1:
+			whole = x.field_RecordIdentifier_value(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordIdentifier_type(f *plan.Field, obj *record.Identifier) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_RecordIdentifier_value(f *plan.Field, obj *record.Identifier) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Value)
+}
+
+func (x *writing) write_RecordLine(fields []plan.Field, obj *record.Line) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordLine")
+		case 0:
+			whole = x.field_RecordLine_credentialId(f, obj) && whole
+		case 1:
+			whole = x.field_RecordLine_title(f, obj) && whole
+		case 2:
+			whole = x.field_RecordLine_code(f, obj) && whole
+		case 3:
+			whole = x.field_RecordLine_type(f, obj) && whole
+		case 4:
+			whole = x.field_RecordLine_term(f, obj) && whole
+		case 5:
+			if !x.field_RecordLine_credits(f, obj) {
+				x.Null()
+			}
+		case 6:
+			whole = x.field_RecordLine_grade(f, obj) && whole
+		case 7:
+			whole = x.field_RecordLine_level(f, obj) && whole
+		case 8:
+			if !x.field_RecordLine_results(f, obj) {
+				x.Null()
+			}
+		case 9:
+			whole = x.field_RecordLine_status(f, obj) && whole
+		case 10:
+			whole = x.field_RecordLine_awardedOn(f, obj) && whole
+		case 11:
+			whole = x.field_RecordLine_validUntil(f, obj) && whole
+		case 12:
+			whole = x.field_RecordLine_issuer(f, obj) && whole
+		case 13:
+			whole = x.field_RecordLine_other(f, obj) && whole
+		case 14:
+			if !x.field_RecordLine_competencies(f, obj) {
+				x.Null()
+			}
+		case 15:
+			if !x.field_RecordLine_evidence(f, obj) {
+				x.Null()
+			}
+		case 16:
+			whole = x.field_RecordLine_repeated(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordLine_credentialId(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.CredentialID)
+}
+
+func (x *writing) field_RecordLine_title(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_RecordLine_code(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Code)
+}
+
+func (x *writing) field_RecordLine_type(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_RecordLine_term(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Term)
+}
+
+func (x *writing) field_RecordLine_credits(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOFloat2ᚖfloat64(f, obj.Credits)
+}
+
+func (x *writing) field_RecordLine_grade(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Grade)
+}
+
+func (x *writing) field_RecordLine_level(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Level)
+}
+
+func (x *writing) field_RecordLine_results(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordResult2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐResultLineᚄ(f, obj.Results)
+}
+
+func (x *writing) field_RecordLine_status(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordStatus2string(f, obj.Status)
+}
+
+func (x *writing) field_RecordLine_awardedOn(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.AwardedOn)
+}
+
+func (x *writing) field_RecordLine_validUntil(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ValidUntil)
+}
+
+func (x *writing) field_RecordLine_issuer(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordParty2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐParty(f, obj.Issuer)
+}
+
+func (x *writing) field_RecordLine_other(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Other)
+}
+
+func (x *writing) field_RecordLine_competencies(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAlignedᚄ(f, obj.Competencies)
+}
+
+func (x *writing) field_RecordLine_evidence(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordEvidence2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐEvidenceLineᚄ(f, obj.Evidence)
+}
+
+func (x *writing) field_RecordLine_repeated(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Repeated)
+}
+
+func (x *writing) write_RecordParty(fields []plan.Field, obj *record.Party) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordParty")
+		case 0:
+			whole = x.field_RecordParty_id(f, obj) && whole
+		case 1:
+			whole = x.field_RecordParty_name(f, obj) && whole
+		case 2:
+			whole = x.field_RecordParty_url(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordParty_id(f *plan.Field, obj *record.Party) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ID)
+}
+
+func (x *writing) field_RecordParty_name(f *plan.Field, obj *record.Party) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_RecordParty_url(f *plan.Field, obj *record.Party) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.URL)
+}
+
+func (x *writing) write_RecordPerson(fields []plan.Field, obj *record.Person) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordPerson")
+		case 0:
+			whole = x.field_RecordPerson_name(f, obj) && whole
+		case 1:
+			whole = x.field_RecordPerson_subject(f, obj) && whole
+		case 2:
+			if !x.field_RecordPerson_identifiers(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordPerson_name(f *plan.Field, obj *record.Person) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_RecordPerson_subject(f *plan.Field, obj *record.Person) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Subject)
+}
+
+func (x *writing) field_RecordPerson_identifiers(f *plan.Field, obj *record.Person) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐIdentifierᚄ(f, obj.Identifiers)
+}
+
+func (x *writing) write_RecordProgram(fields []plan.Field, obj *record.ProgramProgress) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordProgram")
+		case 0:
+			whole = x.field_RecordProgram_program(f, obj) && whole
+		case 1:
+			whole = x.field_RecordProgram_status(f, obj) && whole
+		case 2:
+			whole = x.field_RecordProgram_credits(f, obj) && whole
+		case 3:
+			whole = x.field_RecordProgram_lines(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordProgram_program(f *plan.Field, obj *record.ProgramProgress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordProgramName2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramName(f, obj.Program)
+}
+
+func (x *writing) field_RecordProgram_status(f *plan.Field, obj *record.ProgramProgress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordStatus2string(f, obj.Status)
+}
+
+func (x *writing) field_RecordProgram_credits(f *plan.Field, obj *record.ProgramProgress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) field_RecordProgram_lines(f *plan.Field, obj *record.ProgramProgress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordRequirement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRequirementLineᚄ(f, obj.Lines)
+}
+
+func (x *writing) write_RecordProgramName(fields []plan.Field, obj *record.ProgramName) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordProgramName")
+		case 0:
+			whole = x.field_RecordProgramName_id(f, obj) && whole
+		case 1:
+			whole = x.field_RecordProgramName_code(f, obj) && whole
+		case 2:
+			whole = x.field_RecordProgramName_title(f, obj) && whole
+		case 3:
+			whole = x.field_RecordProgramName_version(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordProgramName_id(f *plan.Field, obj *record.ProgramName) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐID(f, obj.ID)
+}
+
+func (x *writing) field_RecordProgramName_code(f *plan.Field, obj *record.ProgramName) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Code)
+}
+
+func (x *writing) field_RecordProgramName_title(f *plan.Field, obj *record.ProgramName) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_RecordProgramName_version(f *plan.Field, obj *record.ProgramName) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) write_RecordRequirement(fields []plan.Field, obj *record.RequirementLine) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordRequirement")
+		case 0:
+			whole = x.field_RecordRequirement_key(f, obj) && whole
+		case 1:
+			whole = x.field_RecordRequirement_title(f, obj) && whole
+		case 2:
+			whole = x.field_RecordRequirement_kind(f, obj) && whole
+		case 3:
+			whole = x.field_RecordRequirement_depth(f, obj) && whole
+		case 4:
+			whole = x.field_RecordRequirement_status(f, obj) && whole
+		case 5:
+			whole = x.field_RecordRequirement_reason(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordRequirement_key(f *plan.Field, obj *record.RequirementLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.Key)
+}
+
+func (x *writing) field_RecordRequirement_title(f *plan.Field, obj *record.RequirementLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_RecordRequirement_kind(f *plan.Field, obj *record.RequirementLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramRequirementKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_RecordRequirement_depth(f *plan.Field, obj *record.RequirementLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Depth)
+}
+
+func (x *writing) field_RecordRequirement_status(f *plan.Field, obj *record.RequirementLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordStatus2string(f, obj.Status)
+}
+
+func (x *writing) field_RecordRequirement_reason(f *plan.Field, obj *record.RequirementLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
+}
+
+func (x *writing) write_RecordResult(fields []plan.Field, obj *record.ResultLine) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordResult")
+		case 0:
+			whole = x.field_RecordResult_name(f, obj) && whole
+		case 1:
+			whole = x.field_RecordResult_type(f, obj) && whole
+		case 2:
+			whole = x.field_RecordResult_value(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordResult_name(f *plan.Field, obj *record.ResultLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_RecordResult_type(f *plan.Field, obj *record.ResultLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_RecordResult_value(f *plan.Field, obj *record.ResultLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Value)
+}
+
+func (x *writing) write_RecordSection(fields []plan.Field, obj *record.Section) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordSection")
+		case 0:
+			whole = x.field_RecordSection_kind(f, obj) && whole
+		case 1:
+			whole = x.field_RecordSection_title(f, obj) && whole
+		case 2:
+			whole = x.field_RecordSection_lines(f, obj) && whole
+		case 3:
+			whole = x.field_RecordSection_credits(f, obj) && whole
+		case 4:
+			if !x.field_RecordSection_average(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordSection_kind(f *plan.Field, obj *record.Section) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordSectionKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_RecordSection_title(f *plan.Field, obj *record.Section) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_RecordSection_lines(f *plan.Field, obj *record.Section) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLineᚄ(f, obj.Lines)
+}
+
+func (x *writing) field_RecordSection_credits(f *plan.Field, obj *record.Section) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) field_RecordSection_average(f *plan.Field, obj *record.Section) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOGradePointAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverage(f, obj.Average)
+}
+
+func (x *writing) write_RecordSummary(fields []plan.Field, obj *record.Summary) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordSummary")
+		case 0:
+			whole = x.field_RecordSummary_creditsEarned(f, obj) && whole
+		case 1:
+			whole = x.field_RecordSummary_creditsAttempted(f, obj) && whole
+		case 2:
+			if !x.field_RecordSummary_average(f, obj) {
+				x.Null()
+			}
+		case 3:
+			if !x.field_RecordSummary_terms(f, obj) {
+				x.Null()
+			}
+		case 4:
+			whole = x.field_RecordSummary_policy(f, obj) && whole
+		case 5:
+			whole = x.field_RecordSummary_policyVersion(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordSummary_creditsEarned(f *plan.Field, obj *record.Summary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.CreditsEarned)
+}
+
+func (x *writing) field_RecordSummary_creditsAttempted(f *plan.Field, obj *record.Summary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.CreditsAttempted)
+}
+
+func (x *writing) field_RecordSummary_average(f *plan.Field, obj *record.Summary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOGradePointAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverage(f, obj.Average)
+}
+
+func (x *writing) field_RecordSummary_terms(f *plan.Field, obj *record.Summary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordTerm2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐTermSummaryᚄ(f, obj.Terms)
+}
+
+func (x *writing) field_RecordSummary_policy(f *plan.Field, obj *record.Summary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Policy)
+}
+
+func (x *writing) field_RecordSummary_policyVersion(f *plan.Field, obj *record.Summary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.PolicyVersion)
+}
+
+func (x *writing) write_RecordTerm(fields []plan.Field, obj *record.TermSummary) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordTerm")
+		case 0:
+			whole = x.field_RecordTerm_term(f, obj) && whole
+		case 1:
+			whole = x.field_RecordTerm_creditsEarned(f, obj) && whole
+		case 2:
+			if !x.field_RecordTerm_average(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordTerm_term(f *plan.Field, obj *record.TermSummary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Term)
+}
+
+func (x *writing) field_RecordTerm_creditsEarned(f *plan.Field, obj *record.TermSummary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.CreditsEarned)
+}
+
+func (x *writing) field_RecordTerm_average(f *plan.Field, obj *record.TermSummary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOGradePointAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverage(f, obj.Average)
+}
+
+func (x *writing) write_RecordType(fields []plan.Field, obj *record.Type) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordType")
+		case 0:
+			whole = x.field_RecordType_key(f, obj) && whole
+		case 1:
+			whole = x.field_RecordType_version(f, obj) && whole
+		case 2:
+			whole = x.field_RecordType_content(f, obj) && whole
+		case 3:
+			if !x.field_RecordType_recordedAt(f, obj) {
+				x.Null()
+			}
+		case 4:
+			if !x.field_RecordType_recordedBy(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordType_key(f *plan.Field, obj *record.Type) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.Key)
+}
+
+func (x *writing) field_RecordType_version(f *plan.Field, obj *record.Type) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_RecordType_content(f *plan.Field, obj *record.Type) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordTypeContent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐContent(f, obj.Content)
+}
+
+func (x *writing) field_RecordType_recordedAt(f *plan.Field, obj *record.Type) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RecordedAt)
+}
+
+func (x *writing) field_RecordType_recordedBy(f *plan.Field, obj *record.Type) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.RecordedBy)
+}
+
+func (x *writing) write_RecordTypeContent(fields []plan.Field, obj *record.Content) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordTypeContent")
+		case 0:
+			whole = x.field_RecordTypeContent_title(f, obj) && whole
+		case 1:
+			whole = x.field_RecordTypeContent_description(f, obj) && whole
+		case 2:
+			if !x.field_RecordTypeContent_achievementTypes(f, obj) {
+				x.Null()
+			}
+		case 3:
+			if !x.field_RecordTypeContent_without(f, obj) {
+				x.Null()
+			}
+		case 4:
+			whole = x.field_RecordTypeContent_program(f, obj) && whole
+		case 5:
+			whole = x.field_RecordTypeContent_conclusions(f, obj) && whole
+		case 6:
+			whole = x.field_RecordTypeContent_deposited(f, obj) && whole
+		case 7:
+			whole = x.field_RecordTypeContent_requirements(f, obj) && whole
+		case 8:
+			whole = x.field_RecordTypeContent_summary(f, obj) && whole
+		case 9:
+			whole = x.field_RecordTypeContent_legend(f, obj) && whole
+		case 10:
+			whole = x.field_RecordTypeContent_headings(f, obj) && whole
+		case 11:
+			whole = x.field_RecordTypeContent_order(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordTypeContent_title(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_RecordTypeContent_description(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Description)
+}
+
+func (x *writing) field_RecordTypeContent_achievementTypes(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚕstringᚄ(f, obj.AchievementTypes)
+}
+
+func (x *writing) field_RecordTypeContent_without(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚕstringᚄ(f, obj.Without)
+}
+
+func (x *writing) field_RecordTypeContent_program(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Program)
+}
+
+func (x *writing) field_RecordTypeContent_conclusions(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Conclusions)
+}
+
+func (x *writing) field_RecordTypeContent_deposited(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Deposited)
+}
+
+func (x *writing) field_RecordTypeContent_requirements(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Requirements)
+}
+
+func (x *writing) field_RecordTypeContent_summary(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Summary)
+}
+
+func (x *writing) field_RecordTypeContent_legend(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Legend)
+}
+
+func (x *writing) field_RecordTypeContent_headings(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordHeadings2string(f, obj.Headings)
+}
+
+func (x *writing) field_RecordTypeContent_order(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordOrder2string(f, obj.Order)
 }
 
 func (x *writing) write_Related(fields []plan.Field, obj *model.Related) bool {
@@ -8632,65 +9610,6 @@ func (x *writing) field_Related_version(f *plan.Field, obj *model.Related) bool 
 	x.Into(f)
 	defer x.Out()
 	return x.writeOString2ᚖstring(f, obj.Version)
-}
-
-func (x *writing) write_ReleaseStanding(fields []plan.Field, obj *consent.Standing) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Key(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("ReleaseStanding")
-		case 0:
-			whole = x.field_ReleaseStanding_directoryBlocked(f, obj) && whole
-		case 1:
-			if !x.field_ReleaseStanding_searchConsent(f, obj) {
-				x.Null()
-			}
-		case 2:
-			whole = x.field_ReleaseStanding_directoryChoices(f, obj) && whole
-		}
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
-}
-
-func (x *writing) field_ReleaseStanding_directoryBlocked(f *plan.Field, obj *consent.Standing) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Blocked)
-}
-
-func (x *writing) field_ReleaseStanding_searchConsent(f *plan.Field, obj *consent.Standing) bool {
-	x.Into(f)
-	defer x.Out()
-	v, err := func() (v *consent.Consent, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.ReleaseStanding().SearchConsent(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeOConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, v)
-}
-
-func (x *writing) field_ReleaseStanding_directoryChoices(f *plan.Field, obj *consent.Standing) bool {
-	x.Into(f)
-	defer x.Out()
-	v, err := func() (v []consent.Choice, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.ReleaseStanding().DirectoryChoices(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNDirectoryChoice2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐChoiceᚄ(f, v)
 }
 
 func (x *writing) write_RequirementProgress(fields []plan.Field, obj *program.Progress) bool {
@@ -9951,13 +10870,6 @@ func (x *writing) write_Node(sub plan.Selections, obj model.Node) bool {
 			return false
 		}
 		return x.write_Course(sub.Of("Course"), obj)
-	case consent.Consent:
-		return x.write_Consent(sub.Of("Consent"), &obj)
-	case *consent.Consent:
-		if obj == nil {
-			return false
-		}
-		return x.write_Consent(sub.Of("Consent"), obj)
 	case framework.Item:
 		return x.write_Competency(sub.Of("Competency"), &obj)
 	case *framework.Item:
@@ -10458,54 +11370,6 @@ func (x *writing) writeNCompetencyStateEdge2ᚕgithubᚗcomᚋtestamurᚋtestamu
 	return x.End()
 }
 
-func (x *writing) writeNConsent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f *plan.Field, v consent.Consent) bool {
-	return x.write_Consent(f.Sub.Of("Consent"), &v)
-}
-
-func (x *writing) writeNConsent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsentᚄ(f *plan.Field, v []consent.Consent) bool {
-	fields := f.Sub.Of("Consent")
-	mark, whole := x.Mark(), true
-	x.Begin()
-	for i := range v {
-		x.Item(i)
-		x.At(i)
-		whole = x.write_Consent(fields, &v[i]) && whole
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.End()
-}
-
-func (x *writing) writeNConsentEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[consent.Consent]) bool {
-	return x.write_ConsentEdge(f.Sub.Of("ConsentEdge"), &v)
-}
-
-func (x *writing) writeNConsentEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[consent.Consent]) bool {
-	fields := f.Sub.Of("ConsentEdge")
-	mark, whole := x.Mark(), true
-	x.Begin()
-	for i := range v {
-		x.Item(i)
-		x.At(i)
-		whole = x.write_ConsentEdge(fields, &v[i]) && whole
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.End()
-}
-
-func (x *writing) writeNConsentMethod2string(f *plan.Field, v string) bool {
-	return x.Leaf(model.MarshalLower(v), true, "ConsentMethod!")
-}
-
-func (x *writing) writeNConsentScope2string(f *plan.Field, v string) bool {
-	return x.Leaf(model.MarshalLower(v), true, "ConsentScope!")
-}
-
 func (x *writing) writeNCourse2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f *plan.Field, v course.Course) bool {
 	return x.write_Course(f.Sub.Of("Course"), &v)
 }
@@ -10757,65 +11621,6 @@ func (x *writing) writeNDefinitionAlignment2githubᚗcomᚋtestamurᚋtestamur�
 	return x.write_DefinitionAlignment(f.Sub.Of("DefinitionAlignment"), &v)
 }
 
-func (x *writing) writeNDirectoryCategory2string(f *plan.Field, v string) bool {
-	return x.Leaf(model.MarshalLower(v), true, "DirectoryCategory!")
-}
-
-func (x *writing) writeNDirectoryCategory2ᚕstringᚄ(f *plan.Field, v []string) bool {
-	mark, whole := x.Mark(), true
-	x.Begin()
-	for i := range v {
-		x.Item(i)
-		x.At(i)
-		whole = x.writeNDirectoryCategory2string(f, v[i]) && whole
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.End()
-}
-
-func (x *writing) writeNDirectoryChoice2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐChoice(f *plan.Field, v consent.Choice) bool {
-	return x.write_DirectoryChoice(f.Sub.Of("DirectoryChoice"), &v)
-}
-
-func (x *writing) writeNDirectoryChoice2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐChoiceᚄ(f *plan.Field, v []consent.Choice) bool {
-	fields := f.Sub.Of("DirectoryChoice")
-	mark, whole := x.Mark(), true
-	x.Begin()
-	for i := range v {
-		x.Item(i)
-		x.At(i)
-		whole = x.write_DirectoryChoice(fields, &v[i]) && whole
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.End()
-}
-
-func (x *writing) writeNDirectoryNotice2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐNotice(f *plan.Field, v consent.Notice) bool {
-	return x.write_DirectoryNotice(f.Sub.Of("DirectoryNotice"), &v)
-}
-
-func (x *writing) writeNDirectoryNotice2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐNoticeᚄ(f *plan.Field, v []consent.Notice) bool {
-	fields := f.Sub.Of("DirectoryNotice")
-	mark, whole := x.Mark(), true
-	x.Begin()
-	for i := range v {
-		x.Item(i)
-		x.At(i)
-		whole = x.write_DirectoryNotice(fields, &v[i]) && whole
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.End()
-}
-
 func (x *writing) writeNEvidence2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐEvidence(f *plan.Field, v assertion.Evidence) bool {
 	return x.write_Evidence(f.Sub.Of("Evidence"), &v)
 }
@@ -10969,15 +11774,31 @@ func (x *writing) writeNFrameworkVersionEdge2ᚕgithubᚗcomᚋtestamurᚋtestam
 	return x.End()
 }
 
+func (x *writing) writeNGradingLegendLine2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLegendLine(f *plan.Field, v record.LegendLine) bool {
+	return x.write_GradingLegendLine(f.Sub.Of("GradingLegendLine"), &v)
+}
+
+func (x *writing) writeNGradingLegendLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLegendLineᚄ(f *plan.Field, v []record.LegendLine) bool {
+	fields := f.Sub.Of("GradingLegendLine")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_GradingLegendLine(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
 func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐID(f *plan.Field, v achievement.ID) bool {
 	return x.String(string(v))
 }
 
 func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐID(f *plan.Field, v assertion.ID) bool {
-	return x.String(string(v))
-}
-
-func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐID(f *plan.Field, v consent.ID) bool {
 	return x.String(string(v))
 }
 
@@ -11009,6 +11830,10 @@ func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmaste
 	return x.String(string(v))
 }
 
+func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyID(f *plan.Field, v program.EquivalencyID) bool {
+	return x.String(string(v))
+}
+
 func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐID(f *plan.Field, v program.ID) bool {
 	return x.String(string(v))
 }
@@ -11019,21 +11844,6 @@ func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecor
 
 func (x *writing) writeNID2string(f *plan.Field, v string) bool {
 	return x.String(string(v))
-}
-
-func (x *writing) writeNID2ᚕstringᚄ(f *plan.Field, v []string) bool {
-	mark, whole := x.Mark(), true
-	x.Begin()
-	for i := range v {
-		x.Item(i)
-		x.At(i)
-		whole = x.writeNID2string(f, v[i]) && whole
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.End()
 }
 
 func (x *writing) writeNIdentifierEntry2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐIdentifierEntry(f *plan.Field, v model.IdentifierEntry) bool {
@@ -11575,11 +12385,22 @@ func (x *writing) writeNRecord2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	return x.End()
 }
 
+func (x *writing) writeNRecordAlignment2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAligned(f *plan.Field, v record.Aligned) bool {
+	return x.write_RecordAlignment(f.Sub.Of("RecordAlignment"), &v)
+}
+
 func (x *writing) writeNRecordConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[record.Record]) bool {
 	if v == nil {
 		return x.Missing("RecordConnection!")
 	}
 	return x.write_RecordConnection(f.Sub.Of("RecordConnection"), v)
+}
+
+func (x *writing) writeNRecordContents2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐModel(f *plan.Field, v *record.Model) bool {
+	if v == nil {
+		return x.Missing("RecordContents!")
+	}
+	return x.write_RecordContents(f.Sub.Of("RecordContents"), v)
 }
 
 func (x *writing) writeNRecordEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[record.Record]) bool {
@@ -11600,6 +12421,142 @@ func (x *writing) writeNRecordEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 		return x.Back(mark)
 	}
 	return x.End()
+}
+
+func (x *writing) writeNRecordEquivalency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐEquivalent(f *plan.Field, v record.Equivalent) bool {
+	return x.write_RecordEquivalency(f.Sub.Of("RecordEquivalency"), &v)
+}
+
+func (x *writing) writeNRecordEvidence2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐEvidenceLine(f *plan.Field, v record.EvidenceLine) bool {
+	return x.write_RecordEvidence(f.Sub.Of("RecordEvidence"), &v)
+}
+
+func (x *writing) writeNRecordHeadings2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "RecordHeadings!")
+}
+
+func (x *writing) writeNRecordIdentifier2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐIdentifier(f *plan.Field, v record.Identifier) bool {
+	return x.write_RecordIdentifier(f.Sub.Of("RecordIdentifier"), &v)
+}
+
+func (x *writing) writeNRecordLine2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLine(f *plan.Field, v record.Line) bool {
+	return x.write_RecordLine(f.Sub.Of("RecordLine"), &v)
+}
+
+func (x *writing) writeNRecordLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLineᚄ(f *plan.Field, v []record.Line) bool {
+	fields := f.Sub.Of("RecordLine")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_RecordLine(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNRecordOrder2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "RecordOrder!")
+}
+
+func (x *writing) writeNRecordParty2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐParty(f *plan.Field, v record.Party) bool {
+	return x.write_RecordParty(f.Sub.Of("RecordParty"), &v)
+}
+
+func (x *writing) writeNRecordPerson2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐPerson(f *plan.Field, v record.Person) bool {
+	return x.write_RecordPerson(f.Sub.Of("RecordPerson"), &v)
+}
+
+func (x *writing) writeNRecordProgram2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramProgress(f *plan.Field, v record.ProgramProgress) bool {
+	return x.write_RecordProgram(f.Sub.Of("RecordProgram"), &v)
+}
+
+func (x *writing) writeNRecordProgramName2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramName(f *plan.Field, v record.ProgramName) bool {
+	return x.write_RecordProgramName(f.Sub.Of("RecordProgramName"), &v)
+}
+
+func (x *writing) writeNRecordRequirement2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRequirementLine(f *plan.Field, v record.RequirementLine) bool {
+	return x.write_RecordRequirement(f.Sub.Of("RecordRequirement"), &v)
+}
+
+func (x *writing) writeNRecordRequirement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRequirementLineᚄ(f *plan.Field, v []record.RequirementLine) bool {
+	fields := f.Sub.Of("RecordRequirement")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_RecordRequirement(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNRecordResult2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐResultLine(f *plan.Field, v record.ResultLine) bool {
+	return x.write_RecordResult(f.Sub.Of("RecordResult"), &v)
+}
+
+func (x *writing) writeNRecordSection2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐSection(f *plan.Field, v record.Section) bool {
+	return x.write_RecordSection(f.Sub.Of("RecordSection"), &v)
+}
+
+func (x *writing) writeNRecordSection2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐSectionᚄ(f *plan.Field, v []record.Section) bool {
+	fields := f.Sub.Of("RecordSection")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_RecordSection(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNRecordSectionKind2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "RecordSectionKind!")
+}
+
+func (x *writing) writeNRecordStatus2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "RecordStatus!")
+}
+
+func (x *writing) writeNRecordTerm2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐTermSummary(f *plan.Field, v record.TermSummary) bool {
+	return x.write_RecordTerm(f.Sub.Of("RecordTerm"), &v)
+}
+
+func (x *writing) writeNRecordType2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐType(f *plan.Field, v record.Type) bool {
+	return x.write_RecordType(f.Sub.Of("RecordType"), &v)
+}
+
+func (x *writing) writeNRecordType2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐTypeᚄ(f *plan.Field, v []record.Type) bool {
+	fields := f.Sub.Of("RecordType")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_RecordType(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNRecordTypeContent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐContent(f *plan.Field, v record.Content) bool {
+	return x.write_RecordTypeContent(f.Sub.Of("RecordTypeContent"), &v)
 }
 
 func (x *writing) writeNRelated2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRelated(f *plan.Field, v model.Related) bool {
@@ -12019,20 +12976,6 @@ func (x *writing) writeOCompetencyStateConnection2ᚖgithubᚗcomᚋtestamurᚋt
 	return x.write_CompetencyStateConnection(f.Sub.Of("CompetencyStateConnection"), v)
 }
 
-func (x *writing) writeOConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f *plan.Field, v *consent.Consent) bool {
-	if v == nil {
-		return false
-	}
-	return x.write_Consent(f.Sub.Of("Consent"), v)
-}
-
-func (x *writing) writeOConsentConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[consent.Consent]) bool {
-	if v == nil {
-		return false
-	}
-	return x.write_ConsentConnection(f.Sub.Of("ConsentConnection"), v)
-}
-
 func (x *writing) writeOCourse2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f *plan.Field, v *course.Course) bool {
 	if v == nil {
 		return false
@@ -12127,6 +13070,20 @@ func (x *writing) writeOFrameworkCoverage2ᚖgithubᚗcomᚋtestamurᚋtestamur�
 		return false
 	}
 	return x.write_FrameworkCoverage(f.Sub.Of("FrameworkCoverage"), v)
+}
+
+func (x *writing) writeOGradePointAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverage(f *plan.Field, v *record.Average) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_GradePointAverage(f.Sub.Of("GradePointAverage"), v)
+}
+
+func (x *writing) writeOGradingLegend2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLegend(f *plan.Field, v *record.Legend) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_GradingLegend(f.Sub.Of("GradingLegend"), v)
 }
 
 func (x *writing) writeOID2ᚕstringᚄ(f *plan.Field, v []string) bool {
@@ -12278,6 +13235,153 @@ func (x *writing) writeORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	return x.write_Record(f.Sub.Of("Record"), v)
 }
 
+func (x *writing) writeORecordAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAlignedᚄ(f *plan.Field, v []record.Aligned) bool {
+	if v == nil {
+		return false
+	}
+	fields := f.Sub.Of("RecordAlignment")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_RecordAlignment(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeORecordEquivalency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐEquivalentᚄ(f *plan.Field, v []record.Equivalent) bool {
+	if v == nil {
+		return false
+	}
+	fields := f.Sub.Of("RecordEquivalency")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_RecordEquivalency(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeORecordEvidence2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐEvidenceLineᚄ(f *plan.Field, v []record.EvidenceLine) bool {
+	if v == nil {
+		return false
+	}
+	fields := f.Sub.Of("RecordEvidence")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_RecordEvidence(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeORecordIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐIdentifierᚄ(f *plan.Field, v []record.Identifier) bool {
+	if v == nil {
+		return false
+	}
+	fields := f.Sub.Of("RecordIdentifier")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_RecordIdentifier(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeORecordProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramProgressᚄ(f *plan.Field, v []record.ProgramProgress) bool {
+	if v == nil {
+		return false
+	}
+	fields := f.Sub.Of("RecordProgram")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_RecordProgram(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeORecordProgramName2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramName(f *plan.Field, v *record.ProgramName) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_RecordProgramName(f.Sub.Of("RecordProgramName"), v)
+}
+
+func (x *writing) writeORecordResult2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐResultLineᚄ(f *plan.Field, v []record.ResultLine) bool {
+	if v == nil {
+		return false
+	}
+	fields := f.Sub.Of("RecordResult")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_RecordResult(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeORecordSummary2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐSummary(f *plan.Field, v *record.Summary) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_RecordSummary(f.Sub.Of("RecordSummary"), v)
+}
+
+func (x *writing) writeORecordTerm2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐTermSummaryᚄ(f *plan.Field, v []record.TermSummary) bool {
+	if v == nil {
+		return false
+	}
+	fields := f.Sub.Of("RecordTerm")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_RecordTerm(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
 func (x *writing) writeORelated2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRelatedᚄ(f *plan.Field, v []model.Related) bool {
 	if v == nil {
 		return false
@@ -12295,13 +13399,6 @@ func (x *writing) writeORelated2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋ
 		return x.Back(mark)
 	}
 	return x.End()
-}
-
-func (x *writing) writeOReleaseStanding2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐStanding(f *plan.Field, v *consent.Standing) bool {
-	if v == nil {
-		return false
-	}
-	return x.write_ReleaseStanding(f.Sub.Of("ReleaseStanding"), v)
 }
 
 func (x *writing) writeOResultDescription2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐResultDescriptionᚄ(f *plan.Field, v []model.ResultDescription) bool {

@@ -256,6 +256,14 @@ type AssembleRecordInput struct {
 	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 	// Id or ref:SYSTEM:VALUE.
 	LearnerID string `json:"learnerId"`
+	// The key of a record type; full unless said.
+	Type *string `json:"type,omitempty"`
+	// Id or code of the program, for a type that is about one.
+	ProgramID *string `json:"programId,omitempty"`
+	// What the institution holds back. The record is a series of its own.
+	Held *RecordWithoutInput `json:"held,omitempty"`
+	// What the learner chose to leave out. The record is a series of its own.
+	Chosen *RecordWithoutInput `json:"chosen,omitempty"`
 }
 
 // The record.
@@ -1154,6 +1162,14 @@ type PublishFrameworkPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// What a record is made without.
+type RecordWithoutInput struct {
+	// All that was earned in these terms.
+	Terms []string `json:"terms,omitempty"`
+	// These credentials, by id.
+	CredentialIds []string `json:"credentialIds,omitempty"`
+}
+
 // Which credential to replace.
 type ReissueCredentialInput struct {
 	// A second request with the same key answers as the first; 1 to 255 bytes.
@@ -1602,6 +1618,24 @@ type ReviseProgramInput struct {
 type ReviseProgramPayload struct {
 	// The program as it is now; null when nothing was done.
 	Program *program.Program `json:"program,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// What a version of a record type is to say.
+type ReviseRecordTypeInput struct {
+	// The key: small letters, digits and _, at most 40, beginning with a letter.
+	Key string `json:"key"`
+	// The version that you read; a Conflict when it is not the latest. 0 expects that there is none.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// What it is to say.
+	Content *record.Content `json:"content"`
+}
+
+// The type in its new version.
+type ReviseRecordTypePayload struct {
+	// The record type; null when nothing was done.
+	RecordType *record.Type `json:"recordType,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }

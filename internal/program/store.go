@@ -233,3 +233,9 @@ func completions(ctx context.Context, tx pgx.Tx, who access.Actor) (map[achievem
 	}
 	return all, err
 }
+
+// InTx is one program by id or code, in its latest version, in another noun's
+// transaction.
+func InTx(ctx context.Context, tx pgx.Tx, who access.Actor, program string) (Program, error) {
+	return find(ctx, tx, who, program, "")
+}

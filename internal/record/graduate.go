@@ -15,12 +15,20 @@ import (
 // documents, and few enough for the locks to be short.
 const together = 16
 
-// Graduate assembles the records of many learners, such as a whole year, with
-// as many workers. told hears of each, from one goroutine at a time and in no
+// Graduate assembles the full records of many learners, such as a whole year,
+// with as many workers. told hears of each, from one goroutine at a time and in no
 // order; an error of it ends the run. What was committed stays: a second run
 // finds it and goes on.
 func (s *Service) Graduate(ctx context.Context, who access.Actor, learners []learner.ID, workers int, told func(Assembled) error) error {
+	return s.GraduateAs(ctx, who, Want{}, learners, workers, told)
+}
+
+// GraduateAs is Graduate for records of any type.
+func (s *Service) GraduateAs(ctx context.Context, who access.Actor, w Want, learners []learner.ID, workers int, told func(Assembled) error) error {
 	if err := access.Check(who, access.Assemble); err != nil {
+		return err
+	}
+	if err := w.check(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -31,7 +39,7 @@ func (s *Service) Graduate(ctx context.Context, who access.Actor, learners []lea
 	for range max(1, workers) {
 		all.Go(func() {
 			for ids := range work {
-				out, err := s.batch(ctx, who, ids)
+				out, err := s.batch(ctx, who, w, ids)
 				mu.Lock()
 				for i := 0; err == nil && i < len(out); i++ {
 					err = told(out[i])
@@ -58,10 +66,14 @@ func (s *Service) Graduate(ctx context.Context, who access.Actor, learners []lea
 
 // batch assembles the records of some learners together, and each alone when
 // one of them is in the way of the others.
-func (s *Service) batch(ctx context.Context, who access.Actor, ids []learner.ID) ([]Assembled, error) {
+func (s *Service) batch(ctx context.Context, who access.Actor, w Want, ids []learner.ID) ([]Assembled, error) {
 	var found map[learner.ID]learner.Learner
+	var o order
 	err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) (err error) {
-		found, err = learner.ByIDsInTx(ctx, tx, who, ids)
+		if found, err = learner.ByIDsInTx(ctx, tx, who, ids); err != nil {
+			return err
+		}
+		o, err = s.ordered(ctx, tx, who, w)
 		return err
 	})
 	if err != nil {
@@ -76,14 +88,14 @@ func (s *Service) batch(ctx context.Context, who access.Actor, ids []learner.ID)
 		}
 		out = append(out, Assembled{LearnerID: id, Err: fault.Missing("learner")})
 	}
-	made, err := s.make(ctx, who, people, nil)
+	made, err := s.make(ctx, who, o, people, nil)
 	f, ok := fault.Of(err)
 	if err == nil || !ok || f.Kind == fault.Unavailable || f.Kind == fault.Forbidden {
 		return append(out, made...), err
 	}
 	for _, l := range people {
 		a := Assembled{LearnerID: l.ID}
-		r, err := s.Assemble(ctx, who, nil, string(l.ID))
+		r, err := s.AssembleAs(ctx, who, nil, string(l.ID), w)
 		if err == nil {
 			a.Record = &r
 		} else if a.Err, ok = fault.Of(err); !ok || a.Err.Kind == fault.Unavailable {

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/audit"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/fault"
@@ -16,6 +18,7 @@ import (
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/pg"
+	"github.com/testamur/testamur/internal/program"
 )
 
 // Assembled is what became of one learner's record.
@@ -29,10 +32,51 @@ type Assembled struct {
 // one is a record on its way.
 type one struct {
 	Facts
-	omissions []Omission
-	latest    latest
-	content   []byte
-	out       *Assembled
+	frame   Frame
+	left    tally
+	counts  counting // toward the program that it is about
+	latest  latest
+	content []byte
+	framed  []byte // the frame as it is kept
+	out     *Assembled
+}
+
+// order is a kind of record that is made for one or many learners.
+type order struct {
+	Want
+	of      Type
+	program *program.Program // of the want
+}
+
+// ordered finds what a want asks for.
+func (s *Service) ordered(ctx context.Context, tx pgx.Tx, who access.Actor, w Want) (order, error) {
+	w = w.whole()
+	t, err := typeOf(ctx, tx, who, w.Type)
+	if err != nil {
+		return order{}, err
+	}
+	o := order{Want: w, of: t}
+	if t.Content.Program != (w.Program != "") {
+		if t.Content.Program {
+			return o, fault.At("programId", "required", "A record of the type %q is about one program: say which.", t.Content.Title)
+		}
+		return o, fault.At("programId", "no-program", "A record of the type %q is about no program.", t.Content.Title)
+	}
+	if w.Program == "" {
+		return o, nil
+	}
+	p, err := program.InTx(ctx, tx, who, string(w.Program))
+	if err != nil {
+		if f, ok := fault.Of(err); ok {
+			return o, f.Within("programId")
+		}
+		return o, err
+	}
+	if s.Programs == nil {
+		return o, fault.At("programId", "no-program", "This service knows no programs.")
+	}
+	o.program, o.Program = &p, p.ID
+	return o, nil
 }
 
 // latest is a learner's newest version, with what its credential is worth.
@@ -44,20 +88,37 @@ type latest struct {
 // make assembles the records of learners together, in the same few statements
 // for any number of them. A learner for whom there is nothing to assemble holds
 // up no other. then runs in the transaction that keeps a new version.
-func (s *Service) make(ctx context.Context, who access.Actor, learners []learner.Learner, then func(pgx.Tx, Record) error) ([]Assembled, error) {
+func (s *Service) make(ctx context.Context, who access.Actor, w order, learners []learner.Learner, then func(pgx.Tx, Record) error) ([]Assembled, error) {
 	earned, err := s.Credentials.IssueEarned(ctx, who, learners...)
+	if err != nil {
+		return nil, err
+	}
+	progress, err := s.standings(ctx, who, w, learners)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]Assembled, len(learners))
 	var open []*one
+	known := aligned{}
 	for i, l := range learners {
 		out[i].LearnerID = l.ID
-		o := &one{out: &out[i]}
-		o.Facts, o.omissions = s.standing(l, earned[l.ID])
+		o := &one{out: &out[i], frame: w.of.frame()}
+		o.Facts = Facts{Learner: l, Title: w.of.Content.Title, known: known}
+		if w.program != nil {
+			name := nameOf(*w.program)
+			o.frame.Program, o.counts = &name, progress.counting(l.ID)
+		}
+		if w.of.Content.Requirements {
+			o.frame.Programs = progress.told(l.ID)
+		}
+		if err := s.standing(o, w, earned[l.ID]); err != nil {
+			return nil, err
+		}
 		switch {
 		case len(earned[l.ID].Credentials) == 0:
 			out[i].Err = nothing("Nothing has been recorded for this learner yet, so there is nothing to put into a record. Award something first.")
+		case len(o.Credentials) == 0 && o.left.partial:
+			out[i].Err = nothing("Nothing that this learner has earned is part of such a record: " + o.left.said())
 		case len(o.Credentials) == 0:
 			out[i].Err = nothing("None of this learner's credentials stands: each was suspended or revoked, or has expired. There is nothing to put into a record.")
 		default:
@@ -67,10 +128,10 @@ func (s *Service) make(ctx context.Context, who access.Actor, learners []learner
 	if len(open) == 0 {
 		return out, nil
 	}
-	if err := s.complete(ctx, who, open); err != nil {
+	if err := s.complete(ctx, who, w, open); err != nil {
 		return nil, err
 	}
-	fresh, err := s.changed(who, open)
+	fresh, err := s.changed(who, w, open)
 	if err != nil || len(fresh) == 0 {
 		return out, err
 	}
@@ -81,44 +142,80 @@ func nothing(message string) *fault.Error {
 	return &fault.Error{Kind: fault.State, Field: "learnerId", Rule: "something-earned", Message: message}
 }
 
-// standing are the credentials that the institution stands by, and what is left
-// out because it does not. A record without what is on hold, or has ended, is a
-// partial one; what was revoked was not earned.
-func (s *Service) standing(l learner.Learner, all credential.Earned) (Facts, []Omission) {
-	f, omissions := Facts{Learner: l}, []Omission{}
-	var suspended, revoked, expired int
+// standing are the credentials that the institution stands by and that belong
+// into such a record, and what is left out because it does not. A record without
+// what is on hold, has ended, or is held back is a partial one; what was revoked
+// was not earned.
+func (s *Service) standing(o *one, w order, all credential.Earned) error {
 	for i, c := range all.Credentials {
 		switch {
 		case c.Status == credential.Suspended:
-			suspended++
+			o.left.leave(suspendedOmitted, true)
+			continue
 		case c.Status == credential.Revoked:
-			revoked++
+			o.left.leave(revokedOmitted, false)
+			continue
 		case c.Expired(s.Now()):
-			expired++
-		default:
-			f.Credentials, f.Pins = append(f.Credentials, c), append(f.Pins, all.Pins[i])
+			o.left.leave(expiredOmitted, true)
+			continue
 		}
-	}
-	f.Partial = suspended+expired > 0
-	for _, o := range []Omission{{"Credentials that are suspended are not part of a record.", suspended},
-		{"Credentials that were revoked are not part of a record.", revoked}, {"Credentials that have expired are not part of a record.", expired}} {
-		if o.Count > 0 {
-			omissions = append(omissions, o)
+		reason, err := o.unwanted(w, c, all.Pins[i])
+		if err != nil {
+			return err
 		}
+		if reason != "" {
+			o.left.leave(reason, true)
+			continue
+		}
+		o.Credentials, o.Pins = append(o.Credentials, c), append(o.Pins, all.Pins[i])
 	}
-	return f, omissions
+	return nil
+}
+
+// unwanted is why a credential that stands is not part of such a record; empty
+// when it is.
+func (o *one) unwanted(w order, c credential.Credential, pin achievement.Pin) (string, error) {
+	a, err := o.known.of(pin, *c.Document)
+	if err != nil {
+		return "", err
+	}
+	term := func() string { return termOf(*c.Document) }
+	switch {
+	case !w.of.Content.holds(a.kind):
+		return byPolicy(w.of.Content, a.kind), nil
+	case w.program != nil && !o.counts.has(c, a):
+		return elsewhere(w.program.Title()), nil
+	case w.Held.names(c, term):
+		return heldOmitted, nil
+	case w.Chosen.names(c, term):
+		return chosenOmitted, nil
+	}
+	return "", nil
+}
+
+// termOf is the term of a signed award.
+func termOf(document string) string {
+	var d struct {
+		CredentialSubject struct {
+			Term string `json:"term"`
+		} `json:"credentialSubject"`
+	}
+	if json.Unmarshal([]byte(document), &d) != nil {
+		return ""
+	}
+	return d.CredentialSubject.Term
 }
 
 // complete reads what records tell besides their credentials, in one moment,
 // and the versions before them.
-func (s *Service) complete(ctx context.Context, who access.Actor, all []*one) error {
-	known, ids := aligned{}, make([]learner.ID, len(all))
+func (s *Service) complete(ctx context.Context, who access.Actor, w order, all []*one) error {
+	ids := make([]learner.ID, len(all))
 	targets := make([][]string, len(all))
 	for i, o := range all {
-		o.known, ids[i] = known, o.Learner.ID
+		ids[i] = o.Learner.ID
 		seen := map[string]bool{}
 		for n, c := range o.Credentials {
-			a, err := known.of(o.pin(n), *c.Document)
+			a, err := o.known.of(o.pin(n), *c.Document)
 			if err != nil {
 				return err
 			}
@@ -143,7 +240,7 @@ func (s *Service) complete(ctx context.Context, who access.Actor, all []*one) er
 		if err != nil {
 			return err
 		}
-		versions, err := newest(ctx, tx, who, ids)
+		versions, err := newest(ctx, tx, who, w.series(), ids)
 		if err != nil {
 			return err
 		}
@@ -151,8 +248,9 @@ func (s *Service) complete(ctx context.Context, who access.Actor, all []*one) er
 		for i, o := range all {
 			o.Issuer, o.latest = in.Issuer(did), versions[o.Learner.ID]
 			if n := gone[o.Learner.ID]; n > 0 {
-				o.omissions = append(o.omissions, Omission{Reason: "Awards that were withdrawn are not part of a record.", Count: n})
+				o.left.all = append(o.left.all, Omission{Reason: withdrawnOmitted, Count: n})
 			}
+			o.Partial = o.left.partial
 			key := strings.Join(targets[i], "\n")
 			if like := around[key]; like != nil {
 				o.Items, o.Links = like.Items, like.Links
@@ -169,7 +267,7 @@ func (s *Service) complete(ctx context.Context, who access.Actor, all []*one) er
 
 // changed are those of the records that tell something else than the version
 // before, or whose version before does not stand.
-func (s *Service) changed(who access.Actor, all []*one) ([]*one, error) {
+func (s *Service) changed(who access.Actor, w order, all []*one) ([]*one, error) {
 	var fresh []*one
 	for _, o := range all {
 		if o.latest.Status == credential.Suspended { // another version would go around the hold
@@ -181,19 +279,38 @@ func (s *Service) changed(who access.Actor, all []*one) ([]*one, error) {
 		if err != nil {
 			return nil, err
 		}
-		hash := sha256.Sum256(content)
-		if o.latest.Status == credential.Active && bytes.Equal(hash[:], o.latest.ContentHash) {
+		frame, err := json.Marshal(o.frame)
+		if err != nil {
+			return nil, err
+		}
+		hash := hashed(content, frame)
+		if o.latest.Status == credential.Active && bytes.Equal(hash, o.latest.ContentHash) {
 			o.out.Record = &o.latest.Record
 			continue
 		}
-		o.out.Record = &Record{ID: ID(s.NewID("rec")), LearnerID: o.Learner.ID, Version: o.latest.Version + 1, ContentHash: hash[:], Partial: o.Partial,
-			Omissions: o.omissions, AssembledAt: pg.Instant(s.Now()), AssembledBy: who.ID}
+		o.out.Record = &Record{ID: ID(s.NewID("rec")), LearnerID: o.Learner.ID, Type: w.Type, TypeVersion: w.of.Version, Series: w.series(),
+			Version: o.latest.Version + 1, ContentHash: hash, Partial: o.Partial, Omissions: o.left.whole(), AssembledAt: pg.Instant(s.Now()), AssembledBy: who.ID}
 		o.out.New = true
-		o.content = content
+		o.content, o.framed = content, frame
 		fresh = append(fresh, o)
 	}
 	return fresh, nil
 }
+
+// hashed is the hash of everything that makes a version another one. A full
+// record in the frame that comes with the service is its content alone, as it
+// was before there were types.
+func hashed(content, frame []byte) []byte {
+	h := sha256.New()
+	h.Write(content)
+	if !bytes.Equal(frame, plainFrame) {
+		h.Write(frame)
+	}
+	return h.Sum(nil)
+}
+
+// plainFrame is the frame of a full record that shows nothing besides.
+var plainFrame, _ = json.Marshal(unframed())
 
 // seal signs records and keeps each as its learner's next version. A learner
 // for whom somebody else made one meanwhile is a Conflict of all.
@@ -212,7 +329,7 @@ func (s *Service) seal(ctx context.Context, who access.Actor, all []*one, then f
 		if err := lock(ctx, tx, who, learners); err != nil {
 			return err
 		}
-		now, err := newest(ctx, tx, who, learners)
+		now, err := newest(ctx, tx, who, all[0].out.Record.Series, learners)
 		if err != nil {
 			return err
 		}
@@ -241,7 +358,7 @@ func (s *Service) seal(ctx context.Context, who access.Actor, all []*one, then f
 // account is what the audit says of records that were assembled together.
 func account(all []*one) map[string]any {
 	if r := all[0].out.Record; len(all) == 1 {
-		return map[string]any{"learner": r.LearnerID, "version": r.Version, "credential": r.CredentialID, "credentials": len(all[0].Credentials)}
+		return map[string]any{"learner": r.LearnerID, "series": r.Series, "version": r.Version, "credential": r.CredentialID, "credentials": len(all[0].Credentials)}
 	}
 	records := make([]ID, len(all))
 	for i, o := range all {

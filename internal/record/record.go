@@ -9,6 +9,7 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,7 +39,10 @@ type Omission struct {
 type Record struct {
 	ID           ID
 	LearnerID    learner.ID
-	Version      int // 1 for the learner's first
+	Type         string // key of the record type
+	TypeVersion  int
+	Series       string // versions are counted in it: the type, with the program and the choice if there is one
+	Version      int    // 1 for the first of its series
 	CredentialID credential.ID
 	ContentHash  []byte
 	Partial      bool // the institution holds more of this learner than this
@@ -56,6 +60,7 @@ type Facts struct {
 	Items       []framework.Item        // that the awards are aligned to, and those above
 	Links       []framework.Link        // among the items
 	Partial     bool
+	Title       string // what such a record is called; empty: a Comprehensive Learner Record
 	known       aligned
 }
 
@@ -69,7 +74,7 @@ func (f Facts) pin(i int) achievement.Pin {
 
 // Compose is the record's document before its proofs.
 func (f Facts) Compose(id, validFrom string) ([]byte, error) {
-	c := clr.Credential{ID: id, Name: "Comprehensive Learner Record of " + f.Learner.DisplayName, Issuer: f.Issuer, ValidFrom: validFrom,
+	c := clr.Credential{ID: id, Name: cmp.Or(f.Title, builtIn[0].Content.Title) + " of " + f.Learner.DisplayName, Issuer: f.Issuer, ValidFrom: validFrom,
 		Partial: f.Partial, CredentialSubject: clr.Subject{ID: f.Learner.SubjectID(), Identifier: f.identifiers()}}
 	known := map[string]bool{}
 	aligned, err := f.embed(&c, known)
@@ -168,6 +173,7 @@ type aligned map[achievement.Pin]alignment
 
 type alignment struct {
 	uri     string
+	kind    string // the type of the achievement
 	targets []string
 }
 
@@ -176,24 +182,25 @@ func (a aligned) of(pin achievement.Pin, document string) (alignment, error) {
 	if known, ok := a[pin]; ok {
 		return known, nil
 	}
-	uri, targets, err := alignments(document)
+	out, err := alignments(document)
 	if err == nil && a != nil && pin.Version > 0 {
-		a[pin] = alignment{uri, targets}
+		a[pin] = out
 	}
-	return alignment{uri, targets}, err
+	return out, err
 }
 
 // alignments are the achievement of an embedded credential, and the addresses
 // it is aligned to, those of its results and their levels as well.
-func alignments(document string) (uri string, targets []string, err error) {
+func alignments(document string) (alignment, error) {
 	var d struct {
 		CredentialSubject struct {
 			Achievement openbadges.Achievement `json:"achievement"`
 		} `json:"credentialSubject"`
 	}
 	if err := json.Unmarshal([]byte(document), &d); err != nil {
-		return "", nil, err
+		return alignment{}, err
 	}
+	var targets []string
 	add := func(all openbadges.List[openbadges.Alignment]) {
 		for _, a := range all {
 			if !slices.Contains(targets, a.TargetURL) {
@@ -209,7 +216,7 @@ func alignments(document string) (uri string, targets []string, err error) {
 			add(l.Alignment)
 		}
 	}
-	return a.ID, targets, nil
+	return alignment{a.ID, a.AchievementType, targets}, nil
 }
 
 // identifiers are how people and systems know the learner.

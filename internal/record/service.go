@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,6 +15,7 @@ import (
 	"github.com/testamur/testamur/internal/once"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/pg"
+	"github.com/testamur/testamur/internal/program"
 )
 
 // Service assembles and keeps records.
@@ -22,6 +24,7 @@ type Service struct {
 	Now         func() time.Time
 	NewID       id.Source
 	Credentials *credential.Service
+	Programs    *program.Service // tells progress; nil: no record shows any
 }
 
 // attempts is how often two registrars who assemble the same record at one
@@ -32,14 +35,28 @@ const attempts = 3
 // the credentials in it that are not there yet. When nothing changed since the
 // latest version, that is the answer. State when nothing has been earned.
 func (s *Service) Assemble(ctx context.Context, who access.Actor, key *string, name string) (Record, error) {
+	return s.AssembleAs(ctx, who, key, name, Want{})
+}
+
+// AssembleAs is Assemble for a record of any type. It has versions of its own:
+// those of other types, and of the same with nothing left out, stay as they are.
+// State when nothing that was earned is part of such a record.
+func (s *Service) AssembleAs(ctx context.Context, who access.Actor, key *string, name string, w Want) (Record, error) {
 	if err := access.Check(who, access.Assemble); err != nil {
 		return Record{}, err
 	}
-	request := once.Request{Key: key, Operation: "assembleRecord", Input: name}
+	if err := w.check(); err != nil {
+		return Record{}, err
+	}
+	w = w.whole()
+	request := once.Request{Key: key, Operation: "assembleRecord", Input: []any{name, w}}
+	if w.series() == Full {
+		request.Input = name // as before there were types
+	}
 	var r Record
 	var err error
 	for range attempts {
-		if r, err = s.assemble(ctx, who, request, name); fault.KindOf(err) != fault.Conflict {
+		if r, err = s.assemble(ctx, who, request, name, w); fault.KindOf(err) != fault.Conflict {
 			break
 		}
 		if f, ok := fault.Of(err); ok && f.Rule != "issued-at-once" {
@@ -49,8 +66,9 @@ func (s *Service) Assemble(ctx context.Context, who access.Actor, key *string, n
 	return r, err
 }
 
-func (s *Service) assemble(ctx context.Context, who access.Actor, request once.Request, name string) (Record, error) {
+func (s *Service) assemble(ctx context.Context, who access.Actor, request once.Request, name string, w Want) (Record, error) {
 	var l learner.Learner
+	var o order
 	var replayed []Record
 	err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) error {
 		target, replay, err := once.Find(ctx, tx, who, request)
@@ -61,7 +79,10 @@ func (s *Service) assemble(ctx context.Context, who access.Actor, request once.R
 			replayed, err = byIDs(ctx, tx, who, []ID{ID(target)})
 			return err
 		}
-		l, err = learner.InTx(ctx, tx, who, name)
+		if l, err = learner.InTx(ctx, tx, who, name); err != nil {
+			return err
+		}
+		o, err = s.ordered(ctx, tx, who, w)
 		return err
 	})
 	if err != nil {
@@ -71,7 +92,7 @@ func (s *Service) assemble(ctx context.Context, who access.Actor, request once.R
 		return replayed[0], nil
 	}
 	keep := func(tx pgx.Tx, r Record) error { return once.Keep(ctx, tx, s.Now(), who, request, string(r.ID)) }
-	all, err := s.make(ctx, who, []learner.Learner{l}, keep)
+	all, err := s.make(ctx, who, o, []learner.Learner{l}, keep)
 	if err != nil {
 		return Record{}, err
 	}
@@ -132,12 +153,18 @@ func (s *Service) ByIDs(ctx context.Context, who access.Actor, ids []ID) (map[ID
 }
 
 type cursor struct {
-	Version int `json:"v"`
+	At time.Time `json:"t"`
+	ID ID        `json:"i"`
 }
 
-// OfLearners are the versions of each learner's record, newest first, one page
+// Filter narrows a list of records.
+type Filter struct {
+	Type *string // only of this type
+}
+
+// OfLearners are the versions of each learner's records, newest first, one page
 // of each.
-func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learner.ID, a page.Args) (map[learner.ID]page.Connection[Record], error) {
+func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learner.ID, f Filter, a page.Args) (map[learner.ID]page.Connection[Record], error) {
 	limit, err := a.Limit()
 	if err != nil {
 		return nil, err
@@ -148,17 +175,64 @@ func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learne
 	}
 	out := make(map[learner.ID]page.Connection[Record], len(ids))
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
-		rows, err := ofLearners(ctx, tx, who, ids, after.Version, limit+1)
+		rows, err := ofLearners(ctx, tx, who, ids, f, after, limit+1)
 		byLearner := map[learner.ID][]Record{}
 		for _, r := range rows {
 			byLearner[r.LearnerID] = append(byLearner[r.LearnerID], r)
 		}
 		for _, l := range ids {
-			out[l] = page.Of(byLearner[l], limit, a, func(r Record) cursor { return cursor{r.Version} })
+			out[l] = page.Of(byLearner[l], limit, a, func(r Record) cursor { return cursor{r.AssembledAt, r.ID} })
 		}
 		return err
 	})
 	return out, err
+}
+
+// Model is a record as it is shown.
+func (s *Service) Model(ctx context.Context, who access.Actor, record string) (Model, error) {
+	all, err := s.Models(ctx, who, []ID{ID(record)})
+	if err != nil {
+		return Model{}, err
+	}
+	if m, ok := all[ID(record)]; ok {
+		return m, nil
+	}
+	return Model{}, fault.Missing("record")
+}
+
+// Models are records as they are shown, by id.
+func (s *Service) Models(ctx context.Context, who access.Actor, ids []ID) (map[ID]Model, error) {
+	var rows []shown
+	err := s.read(ctx, who, func(tx pgx.Tx) (err error) {
+		rows, err = shownOf(ctx, tx, who, ids)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[ID]Model, len(rows))
+	for _, r := range rows {
+		m, err := r.model()
+		if err != nil {
+			return nil, fmt.Errorf("record %s: %w", r.ID, err)
+		}
+		all[r.ID] = m
+	}
+	return all, nil
+}
+
+// model is the record as it is shown.
+func (r shown) model() (Model, error) {
+	f := unframed()
+	if r.Frame != nil {
+		f = *r.Frame
+	}
+	m, err := Read([]byte(r.Document), f)
+	m.RecordID, m.Version, m.AssembledAt, m.Omissions = r.ID, r.Version, r.AssembledAt, append(m.Omissions, r.Omissions...)
+	if r.Before != nil {
+		m.Supersedes = &Other{RecordID: *r.Before, Version: r.Version - 1, At: *r.BeforeAt}
+	}
+	return m, err
 }
 
 // ItemsOf are the credentials that each record embeds, in its order.

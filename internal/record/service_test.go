@@ -199,7 +199,7 @@ func TestUnchangedDataMakesNoNewVersion(t *testing.T) {
 	if fourth.Version != 4 || bytes.Contains(b.document(t, fourth), []byte("Byron")) {
 		t.Errorf("version %d still prints the former name", fourth.Version)
 	}
-	all := must(b.OfLearners(t.Context(), b.registrar, []learner.ID{b.ada.ID}, page.Args{}))[b.ada.ID]
+	all := must(b.OfLearners(t.Context(), b.registrar, []learner.ID{b.ada.ID}, record.Filter{}, page.Args{}))[b.ada.ID]
 	if len(all.Nodes) != 4 || all.Nodes[0].ID != fourth.ID {
 		t.Errorf("%d versions, newest %s", len(all.Nodes), all.Nodes[0].ID)
 	}

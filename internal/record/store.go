@@ -3,15 +3,18 @@ package record
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/pg"
 )
 
-const columns = `r.id, r.learner_id, r.version, r.credential_id, r.content_hash, r.partial, r.omissions, r.assembled_at, r.assembled_by`
+const columns = `r.id, r.learner_id, r.type, r.type_version, r.series, r.version, r.credential_id, r.content_hash, r.partial, r.omissions, r.assembled_at, r.assembled_by`
 
 func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Record, error) {
 	rows, _ := tx.Query(ctx, `
@@ -22,18 +25,18 @@ func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Record
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Record])
 }
 
-// newest are the latest versions of learners who have one.
-func newest(ctx context.Context, tx pgx.Tx, who access.Actor, learners []learner.ID) (map[learner.ID]latest, error) {
+// newest are the latest versions of a series, of learners who have one.
+func newest(ctx context.Context, tx pgx.Tx, who access.Actor, series string, learners []learner.ID) (map[learner.ID]latest, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`, c.status
 		from unnest(@learners::text[]) as k (id)
 		cross join lateral (
 			select * from record
-			where institution_id = @institution and learner_id = k.id
+			where institution_id = @institution and learner_id = k.id and series = @series
 			order by version desc
 			limit 1) as r
 		join credential c on c.institution_id = @institution and c.id = r.credential_id`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "learners": learners})
+		pgx.NamedArgs{"institution": who.InstitutionID, "series": series, "learners": learners})
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[latest])
 	all := make(map[learner.ID]latest, len(found))
 	for _, l := range found {
@@ -42,18 +45,19 @@ func newest(ctx context.Context, tx pgx.Tx, who access.Actor, learners []learner
 	return all, err
 }
 
-func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.ID, before, limit int) ([]Record, error) {
+func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.ID, f Filter, before cursor, limit int) ([]Record, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
 		from unnest(@ids::text[]) as k (id)
 		cross join lateral (
 			select * from record
-			where institution_id = @institution and learner_id = k.id and (@before = 0 or version < @before)
+			where institution_id = @institution and learner_id = k.id and (@before::text = '' or (assembled_at, id) < (@at, @before))
+			  and (@type::text is null or type = @type)
 			  and (@only::text is null or learner_id = @only)
-			order by version desc
+			order by assembled_at desc, id desc
 			limit @limit) as r
-		order by k.id, r.version desc`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "before": before, "limit": limit, "only": who.OnlyLearner()})
+		order by k.id, r.assembled_at desc, r.id desc`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "type": f.Type, "before": before.ID, "at": before.At, "limit": limit, "only": who.OnlyLearner()})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Record])
 }
 
@@ -107,9 +111,9 @@ func containing(ctx context.Context, tx pgx.Tx, who access.Actor, ids []credenti
 			from record_item i
 			join record on record.institution_id = i.institution_id and record.id = i.record_id
 			where i.institution_id = @institution and i.credential_id = k.id and (@only::text is null or i.learner_id = @only)
-			order by record.version desc
+			order by record.assembled_at desc, record.id desc
 			limit @limit) as r
-		order by k.id, r.version desc`,
+		order by k.id, r.assembled_at desc, r.id desc`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "limit": limit, "only": who.OnlyLearner()})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[containingRow])
 }
@@ -133,7 +137,7 @@ func withdrawn(ctx context.Context, tx pgx.Tx, who access.Actor, learners []lear
 
 // insert writes versions with what they embed, in two statements.
 func insert(ctx context.Context, tx pgx.Tx, who access.Actor, all []*one) error {
-	var ids, learners, credentials, omissions, of, itemLearners, items []string
+	var ids, learners, credentials, omissions, frames, of, itemLearners, items []string
 	var versions, positions []int
 	var hashes [][]byte
 	var partial []bool
@@ -145,17 +149,19 @@ func insert(ctx context.Context, tx pgx.Tx, who access.Actor, all []*one) error 
 		}
 		ids, learners, credentials = append(ids, string(r.ID)), append(learners, string(r.LearnerID)), append(credentials, string(r.CredentialID))
 		versions, hashes, partial, omissions = append(versions, r.Version), append(hashes, r.ContentHash), append(partial, r.Partial), append(omissions, string(left))
+		frames = append(frames, string(o.framed))
 		for n, c := range o.Credentials {
 			of, itemLearners, items, positions = append(of, string(r.ID)), append(itemLearners, string(r.LearnerID)), append(items, string(c.ID)), append(positions, n+1)
 		}
 	}
+	first := all[0].out.Record
 	_, err := tx.Exec(ctx, `
-		insert into record (institution_id, id, learner_id, version, content_hash, credential_id, partial, omissions, assembled_at, assembled_by)
-		select @institution, id, learner, version, hash, credential, partial, omissions::jsonb, @at, @by
-		from unnest(@ids::text[], @learners::text[], @versions::int[], @hashes::bytea[], @credentials::text[], @partial::bool[], @omissions::text[])
-			as r (id, learner, version, hash, credential, partial, omissions)`,
+		insert into record (institution_id, id, learner_id, type, type_version, series, version, content_hash, credential_id, partial, omissions, frame, assembled_at, assembled_by)
+		select @institution, id, learner, @type, @type_version, @series, version, hash, credential, partial, omissions::jsonb, frame::jsonb, @at, @by
+		from unnest(@ids::text[], @learners::text[], @versions::int[], @hashes::bytea[], @credentials::text[], @partial::bool[], @omissions::text[], @frames::text[])
+			as r (id, learner, version, hash, credential, partial, omissions, frame)`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "learners": learners, "versions": versions, "hashes": hashes, "credentials": credentials,
-			"partial": partial, "omissions": omissions, "at": all[0].out.Record.AssembledAt, "by": who.ID})
+			"partial": partial, "omissions": omissions, "frames": frames, "type": first.Type, "type_version": first.TypeVersion, "series": first.Series, "at": first.AssembledAt, "by": who.ID})
 	if err != nil {
 		return err
 	}
@@ -173,4 +179,46 @@ func lock(ctx context.Context, tx pgx.Tx, who access.Actor, learners []learner.I
 	_, err := tx.Exec(ctx, `select from learner where institution_id = @institution and id = any(@learners) order by id for update`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "learners": learners})
 	return err
+}
+
+// ownTypes are the record types that the institution has versions of, each in
+// its latest.
+func ownTypes(ctx context.Context, tx pgx.Tx, who access.Actor) ([]Type, error) {
+	rows, _ := tx.Query(ctx, `
+		select distinct on (key) key, version, definition as content, recorded_at, recorded_by
+		from record_type
+		where institution_id = @institution
+		order by key, version desc`, pgx.NamedArgs{"institution": who.InstitutionID})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Type])
+}
+
+func insertType(ctx context.Context, tx pgx.Tx, who access.Actor, t Type) error {
+	_, err := tx.Exec(ctx, `
+		insert into record_type (institution_id, key, version, definition, recorded_at, recorded_by)
+		values (@institution, @key, @version, @definition, @at, @by)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "key": t.Key, "version": t.Version, "definition": t.Content, "at": t.RecordedAt, "by": t.RecordedBy})
+	if pg.Constraint(err) == "record_type_pkey" {
+		return &fault.Error{Kind: fault.Conflict, Rule: "version", Message: "Somebody else changed this record type at this moment. Read it again and decide."}
+	}
+	return err
+}
+
+// shown is a record with what its model is made of.
+type shown struct {
+	Record
+	Frame    *Frame
+	Document string
+	Before   *ID
+	BeforeAt *time.Time
+}
+
+func shownOf(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]shown, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`, r.frame, c.document, b.id as before, b.assembled_at as before_at
+		from record r
+		join credential c on c.institution_id = r.institution_id and c.id = r.credential_id
+		left join record b on b.institution_id = r.institution_id and b.learner_id = r.learner_id and b.series = r.series and b.version = r.version - 1
+		where r.institution_id = @institution and r.id = any(@ids) and (@only::text is null or r.learner_id = @only)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[shown])
 }

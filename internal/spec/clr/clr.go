@@ -153,6 +153,16 @@ func opened(e jsonld.Value) jsonld.Value {
 	return v
 }
 
+// Opened is what an embedded credential says: the document in an envelope, whose
+// signature is another's to check, and any other credential as it is.
+func Opened(embedded json.RawMessage) (json.RawMessage, error) {
+	v, err := jsonld.Read(embedded)
+	if err != nil {
+		return nil, err
+	}
+	return opened(v).Raw(), nil
+}
+
 // payload is what a compact JWS says; nothing tells that it is true.
 func payload(token string) (jsonld.Value, error) {
 	parts := strings.Split(token, ".")

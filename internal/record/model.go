@@ -1,0 +1,432 @@
+package record
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/testamur/testamur/internal/program"
+	"github.com/testamur/testamur/internal/spec/clr"
+	"github.com/testamur/testamur/internal/spec/openbadges"
+)
+
+// Model is a record as it is shown: the page, the print, the export and the
+// verify page all tell these values and no others. It is made of the signed
+// document and the frame that was kept with it, so the same record always gives
+// the same model.
+type Model struct {
+	RecordID      ID        // empty for a document that is not on file
+	Version       int       // of its series
+	AssembledAt   time.Time // zero for a document that is not on file
+	CredentialID  string    // the address of the signed record
+	Name          string    // of the signed record
+	ValidFrom     string    // as signed
+	Type          string    // key of the record type
+	TypeVersion   int
+	Title         string
+	Description   string
+	Headings      string // term, competency or type
+	Learner       Person
+	Issuer        Party
+	Program       *ProgramName // of a record that is about one
+	Sections      []Section
+	Programs      []ProgramProgress // what is in progress or open
+	Equivalencies []Equivalent      // competency units with what they count as
+	Summary       *Summary          // nil: the type has none
+	Legend        *Legend           // nil: the type has none, or no policy says it
+	Partial       bool
+	Omissions     []Omission
+	Supersedes    *Other // the version before
+}
+
+// Person is the learner as the signed record names them.
+type Person struct {
+	Name        string
+	Subject     string // the id of the subject
+	Identifiers []Identifier
+}
+
+// Identifier is a number or name of the learner, with its kind.
+type Identifier struct{ Type, Value string }
+
+// Party is an issuer.
+type Party struct {
+	ID, Name, URL, Email, Phone, Image string
+	Address                            []string // lines
+	Official                           string   // the person who signs for it
+}
+
+// ProgramName names a program.
+type ProgramName struct {
+	ID      program.ID `json:"id"`
+	Code    string     `json:"code"`
+	Title   string     `json:"title"`
+	Version int        `json:"version"`
+}
+
+// The kinds of sections.
+const (
+	TermSection       = "term"
+	CompetencySection = "competency"
+	TypeSection       = "type"
+	OtherIssuers      = "other_issuers" // what the learner brought, whatever the headings
+)
+
+// Section is a heading with its lines.
+type Section struct {
+	Kind    string
+	Title   string // empty: lines without a term, or aligned to no competency
+	Lines   []Line
+	Credits float64  // of the lines that bring credits here and are not repeated
+	Average *Average // of a term, where the summary has one
+}
+
+// The states of a line.
+const (
+	Earned     = "earned"
+	InProgress = "in_progress"
+	Open       = "open" // nothing speaks for it yet
+	Blocked    = "blocked"
+)
+
+// Line is one credential of the record.
+type Line struct {
+	CredentialID string // its address
+	Title        string
+	Code         string
+	Type         string // of the achievement, as Open Badges names it
+	Term         string
+	Credits      *float64
+	Grade        string
+	Level        string // the rubric level that was reached
+	Results      []ResultLine
+	Status       string // earned, or in_progress where a result says so
+	AwardedOn    string // YYYY-MM-DD
+	StartedOn    string
+	EndedOn      string
+	ValidUntil   string
+	Issuer       Party
+	Other        bool // issued by somebody else than this record's issuer
+	Competencies []Aligned
+	Evidence     []EvidenceLine
+	Narrative    string
+	Role         string
+	License      string
+	Repeated     bool // it stands under a heading before; do not count it twice
+}
+
+// ResultLine is one result in words.
+type ResultLine struct{ Name, Type, Value string }
+
+// Aligned is a competency that a line speaks for.
+type Aligned struct{ URI, Code, Name string }
+
+// EvidenceLine is what shows that it was earned.
+type EvidenceLine struct{ URL, Name, Text string }
+
+// Other is another version of a record.
+type Other struct {
+	RecordID ID
+	Version  int
+	At       time.Time
+}
+
+// ProgramProgress is how far the learner was with a program when the record was made.
+type ProgramProgress struct {
+	Program ProgramName       `json:"program"`
+	Status  string            `json:"status"` // earned, in_progress, open or blocked
+	Credits float64           `json:"credits"`
+	Lines   []RequirementLine `json:"lines"`
+}
+
+// RequirementLine is one requirement of a program.
+type RequirementLine struct {
+	Key    string `json:"key"`
+	Title  string `json:"title"`
+	Kind   string `json:"kind"`
+	Depth  int    `json:"depth"` // 0: the whole program
+	Status string `json:"status"`
+	Reason string `json:"reason"` // a sentence
+}
+
+// Equivalent is a competency or course with what it counts as, and the rule that
+// says so.
+type Equivalent struct {
+	Rule       program.EquivalencyID `json:"rule"`
+	Given      string                `json:"given"` // what was shown, by its name
+	Code       string                `json:"code,omitempty"`
+	Level      string                `json:"level,omitempty"`
+	On         string                `json:"on,omitempty"` // since when, YYYY-MM-DD
+	As         string                `json:"as"`           // what it counts as, by its name
+	AsCode     string                `json:"asCode,omitempty"`
+	Grade      string                `json:"grade,omitempty"`
+	Credits    float64               `json:"credits,omitempty"`
+	ClockHours float64               `json:"clockHours,omitempty"`
+	Ground     string                `json:"ground"`
+	Reason     string                `json:"reason"` // a sentence
+	ApprovedBy string                `json:"approvedBy"`
+	InForce    string                `json:"inForce"` // from this day on, YYYY-MM-DD
+	Counted    bool                  `json:"counted"` // its credits are in the summary; not where the course itself is
+}
+
+// Frame is what a record is shown with beside what was signed. It is kept with
+// the record and never changes.
+type Frame struct {
+	Type          string            `json:"type"`
+	TypeVersion   int               `json:"typeVersion"`
+	Title         string            `json:"title"`
+	Description   string            `json:"description,omitempty"`
+	Headings      string            `json:"headings"`
+	Order         string            `json:"order"`
+	Program       *ProgramName      `json:"program,omitempty"`
+	Programs      []ProgramProgress `json:"programs,omitempty"`
+	Equivalencies []Equivalent      `json:"equivalencies,omitempty"`
+	Summary       *Summary          `json:"summary,omitempty"`
+	Legend        *Legend           `json:"legend,omitempty"`
+}
+
+// frame is the frame of a type with nothing in it.
+func (t Type) frame() Frame {
+	return Frame{Type: t.Key, TypeVersion: t.Version, Title: t.Content.Title, Description: t.Content.Description, Headings: t.Content.Headings, Order: t.Content.Order}
+}
+
+// unframed is the frame of records that have none.
+func unframed() Frame { return builtIn[0].frame() }
+
+// SummaryType is the type of the achievement in a record's summary.
+const SummaryType = "ext:RecordSummary"
+
+// Read is the model of a signed record in a frame. It takes what the document
+// says as it is: verifying it is another's task. Invalid JSON, and what is no
+// ClrCredential, is an error.
+func Read(document []byte, f Frame) (Model, error) {
+	var d struct {
+		ID                string             `json:"id"`
+		Name              string             `json:"name"`
+		Issuer            openbadges.Profile `json:"issuer"`
+		ValidFrom         string             `json:"validFrom"`
+		Partial           bool               `json:"partial"`
+		CredentialSubject struct {
+			ID          string                                     `json:"id"`
+			Identifier  openbadges.List[openbadges.IdentityObject] `json:"identifier"`
+			Achievement openbadges.List[openbadges.Achievement]    `json:"achievement"`
+		} `json:"credentialSubject"`
+	}
+	if err := json.Unmarshal(document, &d); err != nil {
+		return Model{}, fmt.Errorf("read record: %w", err)
+	}
+	embedded, err := clr.Embedded(document)
+	if err != nil {
+		return Model{}, fmt.Errorf("read record: %w", err)
+	}
+	if len(embedded) == 0 {
+		return Model{}, errors.New("read record: it holds no credential")
+	}
+	m := Model{CredentialID: d.ID, Name: d.Name, ValidFrom: d.ValidFrom, Partial: d.Partial, Type: f.Type, TypeVersion: f.TypeVersion, Title: f.Title,
+		Description: f.Description, Headings: f.Headings, Program: f.Program, Programs: f.Programs, Equivalencies: f.Equivalencies, Summary: f.Summary, Legend: f.Legend,
+		Learner: person(d.CredentialSubject.ID, d.CredentialSubject.Identifier), Issuer: party(d.Issuer), Omissions: []Omission{}}
+	names := map[string]Aligned{}
+	for _, a := range d.CredentialSubject.Achievement {
+		names[a.ID] = Aligned{URI: a.ID, Code: a.HumanCode, Name: a.Name}
+	}
+	var lines []Line
+	for _, raw := range embedded {
+		l, err := lineOf(raw, m.Issuer.ID, names)
+		if err != nil {
+			return Model{}, fmt.Errorf("read record: %w", err)
+		}
+		if l.Type != SummaryType || l.Other {
+			lines = append(lines, l)
+		}
+	}
+	m.Sections = sections(lines, f)
+	return m, nil
+}
+
+func person(subject string, all openbadges.List[openbadges.IdentityObject]) Person {
+	p := Person{Subject: subject}
+	for _, i := range all {
+		switch {
+		case i.Hashed:
+		case i.IdentityType == "name" && p.Name == "":
+			p.Name = i.IdentityHash
+		default:
+			p.Identifiers = append(p.Identifiers, Identifier{i.IdentityType, i.IdentityHash})
+		}
+	}
+	return p
+}
+
+func party(p openbadges.Profile) Party {
+	out := Party{ID: p.ID, Name: p.Name, URL: p.URL, Email: p.Email, Phone: p.Phone, Official: p.Official}
+	if p.Image != nil {
+		out.Image = p.Image.ID
+	}
+	if a := p.Address; a != nil {
+		for _, line := range []string{a.StreetAddress, strings.Join(strings.Fields(a.AddressLocality+" "+a.AddressRegion+" "+a.PostalCode), " "), cmp.Or(a.AddressCountry, a.AddressCountryCode)} {
+			if line != "" {
+				out.Address = append(out.Address, line)
+			}
+		}
+	}
+	return out
+}
+
+// lineOf is an embedded credential as a line.
+func lineOf(raw json.RawMessage, issuer string, names map[string]Aligned) (Line, error) {
+	plain, err := clr.Opened(raw)
+	if err != nil {
+		return Line{}, err
+	}
+	var c openbadges.Credential
+	if err := json.Unmarshal(plain, &c); err != nil {
+		return Line{}, err
+	}
+	s, a := c.CredentialSubject, c.CredentialSubject.Achievement
+	l := Line{CredentialID: c.ID, Title: cmp.Or(a.Name, c.Name), Code: a.HumanCode, Type: cmp.Or(a.AchievementType, "Achievement"), Term: s.Term, Credits: s.CreditsEarned,
+		Status: Earned, AwardedOn: dayOf(cmp.Or(c.AwardedDate, c.ValidFrom)), StartedOn: dayOf(s.ActivityStartDate), EndedOn: dayOf(s.ActivityEndDate),
+		ValidUntil: dayOf(c.ValidUntil), Issuer: party(c.Issuer), Other: c.Issuer.ID != issuer, Narrative: s.Narrative, Role: s.Role, License: s.LicenseNumber}
+	kinds := map[string]openbadges.ResultDescription{}
+	levels := map[string]string{}
+	add := func(all openbadges.List[openbadges.Alignment]) {
+		for _, x := range all {
+			n := Aligned{URI: x.TargetURL, Code: x.TargetCode, Name: x.TargetName}
+			if known, ok := names[x.TargetURL]; ok {
+				n = known
+			}
+			if !slices.ContainsFunc(l.Competencies, func(o Aligned) bool { return o.URI == n.URI }) {
+				l.Competencies = append(l.Competencies, n)
+			}
+		}
+	}
+	add(a.Alignment)
+	for _, rd := range a.ResultDescription {
+		kinds[rd.ID] = rd
+		for _, level := range rd.RubricCriterionLevel {
+			levels[level.ID] = cmp.Or(level.Level, level.Name)
+		}
+	}
+	for _, r := range s.Result {
+		l.result(r, kinds[r.ResultDescription], levels)
+	}
+	for _, e := range c.Evidence {
+		l.Evidence = append(l.Evidence, EvidenceLine{URL: e.ID, Name: e.Name, Text: cmp.Or(e.Narrative, e.Description)})
+	}
+	return l, nil
+}
+
+// result puts a result on a line.
+func (l *Line) result(r openbadges.Result, rd openbadges.ResultDescription, levels map[string]string) {
+	value := cmp.Or(r.Value, levels[r.AchievedLevel], r.Status)
+	switch {
+	case rd.ResultType == "LetterGrade" && l.Grade == "":
+		l.Grade = value
+	case r.AchievedLevel != "" && l.Level == "":
+		l.Level = cmp.Or(levels[r.AchievedLevel], r.AchievedLevel)
+	}
+	if r.Status == "InProgress" || r.Status == "Enrolled" {
+		l.Status = InProgress
+	}
+	l.Results = append(l.Results, ResultLine{Name: rd.Name, Type: rd.ResultType, Value: value})
+}
+
+// dayOf is the day of an instant as credentials write it.
+func dayOf(instant string) string {
+	if len(instant) < len("2006-01-02") {
+		return instant
+	}
+	return instant[:len("2006-01-02")]
+}
+
+// sections puts lines under the headings of a frame.
+func sections(lines []Line, f Frame) []Section {
+	slices.SortStableFunc(lines, before(f.Order))
+	var all []Section
+	under := func(kind, title string, l Line) {
+		i := slices.IndexFunc(all, func(s Section) bool { return s.Kind == kind && s.Title == title })
+		if i < 0 {
+			i, all = len(all), append(all, Section{Kind: kind, Title: title})
+		}
+		all[i].Lines = append(all[i].Lines, l)
+		if l.Credits != nil && !l.Repeated && l.Status == Earned {
+			all[i].Credits += *l.Credits
+		}
+	}
+	for _, l := range lines {
+		switch {
+		case l.Other:
+			under(OtherIssuers, "", l)
+		case f.Headings == ByTerm:
+			under(TermSection, l.Term, l)
+		case f.Headings == ByCompetency:
+			if len(l.Competencies) == 0 {
+				under(CompetencySection, "", l)
+			}
+			for _, c := range l.Competencies {
+				under(CompetencySection, c.Name, l)
+				l.Repeated = true
+			}
+		default:
+			under(TypeSection, l.Type, l)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Section) int { return cmp.Or(rank(a)-rank(b), chronology(a, b, f.Order)) })
+	for i := range all {
+		all[i].Average = f.Summary.ofTerm(all[i])
+	}
+	return all
+}
+
+// typesInOrder is how sections by type stand: what was conferred first.
+var typesInOrder = []string{"DoctoralDegree", "ProfessionalDoctorate", "ResearchDoctorate", "MasterDegree", "BachelorDegree", "AssociateDegree", "Degree", "Diploma",
+	"SecondarySchoolDiploma", "Certificate", "CertificateOfCompletion", "Certification", "License", "LearningProgram", "Course", "ext:CompetencyUnit", "Assessment",
+	"Competency", "MicroCredential", "Badge"}
+
+// rank is where a section stands among others; those of the same rank keep the
+// order in which their first line came.
+func rank(s Section) int {
+	switch {
+	case s.Kind == OtherIssuers:
+		return 1000
+	case s.Title == "":
+		return 999
+	case s.Kind == TypeSection:
+		if i := slices.Index(typesInOrder, s.Title); i >= 0 {
+			return i
+		}
+		return len(typesInOrder)
+	}
+	return 0
+}
+
+// chronology is the order of terms: that of the first day in each.
+func chronology(a, b Section, order string) int {
+	if a.Kind != TermSection || b.Kind != TermSection {
+		return 0
+	}
+	first := func(s Section) string {
+		return slices.MinFunc(s.Lines, func(a, b Line) int { return cmp.Compare(a.AwardedOn, b.AwardedOn) }).AwardedOn
+	}
+	if order == NewestFirst {
+		a, b = b, a
+	}
+	return cmp.Compare(first(a), first(b))
+}
+
+// before is the order of lines.
+func before(order string) func(a, b Line) int {
+	return func(a, b Line) int {
+		byDay := cmp.Compare(a.AwardedOn, b.AwardedOn)
+		switch order {
+		case NewestFirst:
+			byDay = -byDay
+		case ByTitle:
+			byDay = 0
+		}
+		return cmp.Or(byDay, cmp.Compare(a.Title, b.Title), cmp.Compare(a.Code, b.Code))
+	}
+}
