@@ -22,7 +22,7 @@ func (r *mutationResolver) ReviseRecordType(ctx context.Context, input model.Rev
 }
 
 func (r *mutationResolver) AssembleRecord(ctx context.Context, input model.AssembleRecordInput) (*model.AssembleRecordPayload, error) {
-	v, err := r.Resolver.Records.AssembleAs(ctx, actor(ctx), input.IdempotencyKey, input.LearnerID, wanted(input))
+	v, err := r.Resolver.Records.AssembleAs(ctx, actor(ctx), input.IdempotencyKey, input.LearnerID, recordWanted(input))
 	out, problems, err := changed(ctx, v, err)
 	return &model.AssembleRecordPayload{Record: out, UserErrors: problems}, err
 }

@@ -302,8 +302,8 @@ func another(ctx context.Context, id *credential.ID) (*credential.Credential, er
 	return load(ctx).credential.Load(ctx, *id)
 }
 
-// wanted is the record that is to be assembled.
-func wanted(in model.AssembleRecordInput) record.Want {
+// recordWanted is the record that is to be assembled.
+func recordWanted(in model.AssembleRecordInput) record.Want {
 	return record.Want{Type: value(in.Type), Program: program.ID(value(in.ProgramID)), Held: leftOut(in.Held), Chosen: leftOut(in.Chosen)}
 }
 

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -160,7 +161,7 @@ var steps = map[string]step{
 	"Mutation.suspendCredential": {`mutation($id: ID!) { suspendCredential(input: {id: $id, reason: "hold"}) { credential { id } userErrors { code } } }`, "suspendCredential.credential", "registrar", (*world).newCredential},
 	"Mutation.liftSuspension":    {`mutation($id: ID!) { liftSuspension(input: {id: $id, reason: "paid"}) { credential { id } userErrors { code } } }`, "liftSuspension.credential", "registrar", (*world).newSuspended},
 	"Mutation.setIssuingPolicy":  {`mutation { setIssuingPolicy(input: {issueOnAward: true}) { issuingPolicy { issueOnAward } userErrors { code } } }`, "setIssuingPolicy.issuingPolicy", "administrator", (*world).oldPolicy},
-	"Mutation.reviseRecordType":  {`mutation { reviseRecordType(input: {key: "mine", content: {title: "Mine"}}) { recordType { version } userErrors { code } } }`, "reviseRecordType.recordType", "registrar", nothing},
+	"Mutation.reviseRecordType":  {`mutation($n: String!) { reviseRecordType(input: {key: "mine", content: {title: $n}}) { recordType { version } userErrors { code } } }`, "reviseRecordType.recordType", "registrar", (*world).newName},
 	"Mutation.assembleRecord":    {`mutation($learner: ID!) { assembleRecord(input: {learnerId: $learner}) { record { id } userErrors { code } } }`, "assembleRecord.record", "registrar", (*world).newAssertion},
 	"Mutation.startImport":       {`mutation($id: ID!) { startImport(input: {kind: COURSES, uploadId: $id}) { job { id } userErrors { code } } }`, "startImport.job", catalogue, (*world).newUpload},
 	"Mutation.cancelJob":         {`mutation($id: ID!) { cancelJob(input: {id: $id}) { job { id } userErrors { code } } }`, "cancelJob.job", catalogue, (*world).newJob},
@@ -274,8 +275,8 @@ func (w *world) judge(t *testing.T, field, caller string, s step, a answer, line
 	name, may := field+" as "+caller, slices.Contains(strings.Fields(s.by), caller)
 	var path []any
 	for part := range strings.SplitSeq(s.got, ".") {
-		if part == "0" {
-			path = append(path, 0)
+		if n, err := strconv.Atoi(part); err == nil {
+			path = append(path, n)
 			continue
 		}
 		path = append(path, part)

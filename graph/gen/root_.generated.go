@@ -11,6 +11,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/testamur/testamur/graph/model"
+	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
@@ -38,6 +39,7 @@ type ResolverRoot interface {
 	Competency() CompetencyResolver
 	CompetencyChange() CompetencyChangeResolver
 	CompetencyState() CompetencyStateResolver
+	Consent() ConsentResolver
 	Course() CourseResolver
 	CourseMapping() CourseMappingResolver
 	CoverageRow() CoverageRowResolver
@@ -57,6 +59,7 @@ type ResolverRoot interface {
 	ProgramRequirement() ProgramRequirementResolver
 	Query() QueryResolver
 	Record() RecordResolver
+	ReleaseStanding() ReleaseStandingResolver
 	Rubric() RubricResolver
 	RubricCriterion() RubricCriterionResolver
 	Subscription() SubscriptionResolver
@@ -421,6 +424,38 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	Consent struct {
+		ExpiresAt   func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Items       func(childComplexity int) int
+		Language    func(childComplexity int) int
+		Learner     func(childComplexity int) int
+		Method      func(childComplexity int) int
+		Open        func(childComplexity int) int
+		Party       func(childComplexity int) int
+		Purpose     func(childComplexity int) int
+		RecordedAt  func(childComplexity int) int
+		RecordedBy  func(childComplexity int) int
+		Scope       func(childComplexity int) int
+		SignedAt    func(childComplexity int) int
+		Statement   func(childComplexity int) int
+		TextVersion func(childComplexity int) int
+		Withdrawal  func(childComplexity int) int
+		WithdrawnAt func(childComplexity int) int
+		WithdrawnBy func(childComplexity int) int
+	}
+
+	ConsentConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	ConsentEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	CorrectAssertionPayload struct {
 		Assertion  func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -603,6 +638,27 @@ type ComplexityRoot struct {
 		TargetURL         func(childComplexity int) int
 	}
 
+	DesignateDirectoryInformationPayload struct {
+		DirectoryNotice func(childComplexity int) int
+		UserErrors      func(childComplexity int) int
+	}
+
+	DirectoryChoice struct {
+		At      func(childComplexity int) int
+		Blocked func(childComplexity int) int
+		ByID    func(childComplexity int) int
+		Reason  func(childComplexity int) int
+	}
+
+	DirectoryNotice struct {
+		Categories  func(childComplexity int) int
+		EffectiveOn func(childComplexity int) int
+		PublishedAt func(childComplexity int) int
+		PublishedBy func(childComplexity int) int
+		Version     func(childComplexity int) int
+		Where       func(childComplexity int) int
+	}
+
 	DissociateCompetenciesPayload struct {
 		Framework  func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -717,6 +773,11 @@ type ComplexityRoot struct {
 	FrameworkVersionEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	GiveConsentPayload struct {
+		Consent    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	GradePointAverage struct {
@@ -850,24 +911,27 @@ type ComplexityRoot struct {
 	}
 
 	Learner struct {
-		AdditionalName func(childComplexity int) int
-		Assertions     func(childComplexity int, filter *model.AssertionFilter, first *int, after *string) int
-		BirthOn        func(childComplexity int) int
-		Competencies   func(childComplexity int, filter *model.CompetencyStateFilter, asOf *day.Date, knownAt *time.Time, first *int, after *string) int
-		CreatedAt      func(childComplexity int) int
-		DID            func(childComplexity int) int
-		DisplayName    func(childComplexity int) int
-		Email          func(childComplexity int) int
-		ExternalRef    func(childComplexity int) int
-		FamilyName     func(childComplexity int) int
-		GivenName      func(childComplexity int) int
-		ID             func(childComplexity int) int
-		Identifiers    func(childComplexity int) int
-		Names          func(childComplexity int) int
-		Programs       func(childComplexity int, programID *string, version *int, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) int
-		Records        func(childComplexity int, typeArg *string, first *int, after *string) int
-		UpdatedAt      func(childComplexity int) int
-		Version        func(childComplexity int) int
+		AdditionalName   func(childComplexity int) int
+		Assertions       func(childComplexity int, filter *model.AssertionFilter, first *int, after *string) int
+		BirthOn          func(childComplexity int) int
+		Competencies     func(childComplexity int, filter *model.CompetencyStateFilter, asOf *day.Date, knownAt *time.Time, first *int, after *string) int
+		ConsentStatement func(childComplexity int, scope string, itemCount *int, purpose *string, party *string, language *string, expiresAt *time.Time) int
+		Consents         func(childComplexity int, first *int, after *string) int
+		CreatedAt        func(childComplexity int) int
+		DID              func(childComplexity int) int
+		DisplayName      func(childComplexity int) int
+		Email            func(childComplexity int) int
+		ExternalRef      func(childComplexity int) int
+		FamilyName       func(childComplexity int) int
+		GivenName        func(childComplexity int) int
+		ID               func(childComplexity int) int
+		Identifiers      func(childComplexity int) int
+		Names            func(childComplexity int) int
+		Programs         func(childComplexity int, programID *string, version *int, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) int
+		Records          func(childComplexity int, typeArg *string, first *int, after *string) int
+		Release          func(childComplexity int) int
+		UpdatedAt        func(childComplexity int) int
+		Version          func(childComplexity int) int
 	}
 
 	LearnerConnection struct {
@@ -1001,71 +1065,75 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		AddCompetency            func(childComplexity int, input model.AddCompetencyInput) int
-		AddKnownIssuer           func(childComplexity int, input model.AddKnownIssuerInput) int
-		AddLearnerIdentifier     func(childComplexity int, input model.AddLearnerIdentifierInput) int
-		AddStaff                 func(childComplexity int, input institution.NewStaff) int
-		AlignAchievement         func(childComplexity int, input model.AlignAchievementInput) int
-		AlignAchievementToCourse func(childComplexity int, input model.AlignAchievementToCourseInput) int
-		ApplyFrameworkUpdate     func(childComplexity int, input model.ApplyFrameworkUpdateInput) int
-		ApproveCrosswalk         func(childComplexity int, input model.ApproveCrosswalkInput) int
-		AssembleRecord           func(childComplexity int, input model.AssembleRecordInput) int
-		AssociateCompetencies    func(childComplexity int, input model.AssociateCompetenciesInput) int
-		AwardAchievement         func(childComplexity int, input model.AwardAchievementInput) int
-		AwardAchievements        func(childComplexity int, input model.AwardAchievementsInput) int
-		CancelJob                func(childComplexity int, input model.CancelJobInput) int
-		CorrectAssertion         func(childComplexity int, input model.CorrectAssertionInput) int
-		CreateAPIClient          func(childComplexity int, input model.CreateAPIClientInput) int
-		CreateFramework          func(childComplexity int, input model.CreateFrameworkInput) int
-		DeactivateStaff          func(childComplexity int, input model.DeactivateStaffInput) int
-		DefineAchievement        func(childComplexity int, input model.DefineAchievementInput) int
-		DefineCourse             func(childComplexity int, input model.DefineCourseInput) int
-		DefineLearner            func(childComplexity int, input model.DefineLearnerInput) int
-		DefineMasteryRule        func(childComplexity int, input model.DefineMasteryRuleInput) int
-		DefineProgram            func(childComplexity int, input model.DefineProgramInput) int
-		DissociateCompetencies   func(childComplexity int, input model.DissociateCompetenciesInput) int
-		EnrollLearner            func(childComplexity int, input model.EnrollLearnerInput) int
-		IssueCredential          func(childComplexity int, input model.IssueCredentialInput) int
-		IssueCredentials         func(childComplexity int, input model.IssueCredentialsInput) int
-		LiftSuspension           func(childComplexity int, input model.LiftSuspensionInput) int
-		MapCompetency            func(childComplexity int, input model.MapCompetencyInput) int
-		MoveCompetency           func(childComplexity int, input model.MoveCompetencyInput) int
-		OrderCompetencies        func(childComplexity int, input model.OrderCompetenciesInput) int
-		ProposeCrosswalk         func(childComplexity int, input framework.Proposal) int
-		PublishFramework         func(childComplexity int, input model.PublishFrameworkInput) int
-		ReissueCredential        func(childComplexity int, input model.ReissueCredentialInput) int
-		RemoveKnownIssuer        func(childComplexity int, input model.RemoveKnownIssuerInput) int
-		RemoveLearnerIdentifier  func(childComplexity int, input model.RemoveLearnerIdentifierInput) int
-		RenameLearner            func(childComplexity int, input model.RenameLearnerInput) int
-		ReplaceCompetency        func(childComplexity int, input model.ReplaceCompetencyInput) int
-		RetireAchievement        func(childComplexity int, input model.RetireAchievementInput) int
-		RetireCompetency         func(childComplexity int, input model.RetireCompetencyInput) int
-		RetireCourse             func(childComplexity int, input model.RetireCourseInput) int
-		RetireMasteryRule        func(childComplexity int, input model.RetireMasteryRuleInput) int
-		RetireProgram            func(childComplexity int, input model.RetireProgramInput) int
-		ReviseAchievement        func(childComplexity int, input model.ReviseAchievementInput) int
-		ReviseCompetency         func(childComplexity int, input model.ReviseCompetencyInput) int
-		ReviseCourse             func(childComplexity int, input model.ReviseCourseInput) int
-		ReviseFramework          func(childComplexity int, input model.ReviseFrameworkInput) int
-		ReviseInstitution        func(childComplexity int, input model.ReviseInstitutionInput) int
-		ReviseKnownIssuer        func(childComplexity int, input model.ReviseKnownIssuerInput) int
-		ReviseLearner            func(childComplexity int, input model.ReviseLearnerInput) int
-		ReviseMasteryRule        func(childComplexity int, input model.ReviseMasteryRuleInput) int
-		ReviseProgram            func(childComplexity int, input model.ReviseProgramInput) int
-		ReviseRecordType         func(childComplexity int, input model.ReviseRecordTypeInput) int
-		ReviseStaff              func(childComplexity int, input model.ReviseStaffInput) int
-		RevokeAPIClient          func(childComplexity int, input model.RevokeAPIClientInput) int
-		RevokeCredential         func(childComplexity int, input model.RevokeCredentialInput) int
-		RevokeCredentials        func(childComplexity int, input model.RevokeCredentialsInput) int
-		RotateSigningKey         func(childComplexity int, input model.RotateSigningKeyInput) int
-		SetIssuingPolicy         func(childComplexity int, input model.SetIssuingPolicyInput) int
-		StartImport              func(childComplexity int, input model.StartImportInput) int
-		SuspendCredential        func(childComplexity int, input model.SuspendCredentialInput) int
-		UnalignAchievement       func(childComplexity int, input model.UnalignAchievementInput) int
-		UnmapCompetency          func(childComplexity int, input model.UnmapCompetencyInput) int
-		WithdrawAssertion        func(childComplexity int, input model.WithdrawAssertionInput) int
-		WithdrawCrosswalk        func(childComplexity int, input model.WithdrawCrosswalkInput) int
-		WithdrawSigningKey       func(childComplexity int, input model.WithdrawSigningKeyInput) int
+		AddCompetency                 func(childComplexity int, input model.AddCompetencyInput) int
+		AddKnownIssuer                func(childComplexity int, input model.AddKnownIssuerInput) int
+		AddLearnerIdentifier          func(childComplexity int, input model.AddLearnerIdentifierInput) int
+		AddStaff                      func(childComplexity int, input institution.NewStaff) int
+		AlignAchievement              func(childComplexity int, input model.AlignAchievementInput) int
+		AlignAchievementToCourse      func(childComplexity int, input model.AlignAchievementToCourseInput) int
+		ApplyFrameworkUpdate          func(childComplexity int, input model.ApplyFrameworkUpdateInput) int
+		ApproveCrosswalk              func(childComplexity int, input model.ApproveCrosswalkInput) int
+		AssembleRecord                func(childComplexity int, input model.AssembleRecordInput) int
+		AssociateCompetencies         func(childComplexity int, input model.AssociateCompetenciesInput) int
+		AwardAchievement              func(childComplexity int, input model.AwardAchievementInput) int
+		AwardAchievements             func(childComplexity int, input model.AwardAchievementsInput) int
+		CancelJob                     func(childComplexity int, input model.CancelJobInput) int
+		CorrectAssertion              func(childComplexity int, input model.CorrectAssertionInput) int
+		CreateAPIClient               func(childComplexity int, input model.CreateAPIClientInput) int
+		CreateFramework               func(childComplexity int, input model.CreateFrameworkInput) int
+		DeactivateStaff               func(childComplexity int, input model.DeactivateStaffInput) int
+		DefineAchievement             func(childComplexity int, input model.DefineAchievementInput) int
+		DefineCourse                  func(childComplexity int, input model.DefineCourseInput) int
+		DefineLearner                 func(childComplexity int, input model.DefineLearnerInput) int
+		DefineMasteryRule             func(childComplexity int, input model.DefineMasteryRuleInput) int
+		DefineProgram                 func(childComplexity int, input model.DefineProgramInput) int
+		DesignateDirectoryInformation func(childComplexity int, input consent.Designation) int
+		DissociateCompetencies        func(childComplexity int, input model.DissociateCompetenciesInput) int
+		EnrollLearner                 func(childComplexity int, input model.EnrollLearnerInput) int
+		GiveConsent                   func(childComplexity int, input model.GiveConsentInput) int
+		IssueCredential               func(childComplexity int, input model.IssueCredentialInput) int
+		IssueCredentials              func(childComplexity int, input model.IssueCredentialsInput) int
+		LiftSuspension                func(childComplexity int, input model.LiftSuspensionInput) int
+		MapCompetency                 func(childComplexity int, input model.MapCompetencyInput) int
+		MoveCompetency                func(childComplexity int, input model.MoveCompetencyInput) int
+		OrderCompetencies             func(childComplexity int, input model.OrderCompetenciesInput) int
+		ProposeCrosswalk              func(childComplexity int, input framework.Proposal) int
+		PublishFramework              func(childComplexity int, input model.PublishFrameworkInput) int
+		ReissueCredential             func(childComplexity int, input model.ReissueCredentialInput) int
+		RemoveKnownIssuer             func(childComplexity int, input model.RemoveKnownIssuerInput) int
+		RemoveLearnerIdentifier       func(childComplexity int, input model.RemoveLearnerIdentifierInput) int
+		RenameLearner                 func(childComplexity int, input model.RenameLearnerInput) int
+		ReplaceCompetency             func(childComplexity int, input model.ReplaceCompetencyInput) int
+		RetireAchievement             func(childComplexity int, input model.RetireAchievementInput) int
+		RetireCompetency              func(childComplexity int, input model.RetireCompetencyInput) int
+		RetireCourse                  func(childComplexity int, input model.RetireCourseInput) int
+		RetireMasteryRule             func(childComplexity int, input model.RetireMasteryRuleInput) int
+		RetireProgram                 func(childComplexity int, input model.RetireProgramInput) int
+		ReviseAchievement             func(childComplexity int, input model.ReviseAchievementInput) int
+		ReviseCompetency              func(childComplexity int, input model.ReviseCompetencyInput) int
+		ReviseCourse                  func(childComplexity int, input model.ReviseCourseInput) int
+		ReviseFramework               func(childComplexity int, input model.ReviseFrameworkInput) int
+		ReviseInstitution             func(childComplexity int, input model.ReviseInstitutionInput) int
+		ReviseKnownIssuer             func(childComplexity int, input model.ReviseKnownIssuerInput) int
+		ReviseLearner                 func(childComplexity int, input model.ReviseLearnerInput) int
+		ReviseMasteryRule             func(childComplexity int, input model.ReviseMasteryRuleInput) int
+		ReviseProgram                 func(childComplexity int, input model.ReviseProgramInput) int
+		ReviseRecordType              func(childComplexity int, input model.ReviseRecordTypeInput) int
+		ReviseStaff                   func(childComplexity int, input model.ReviseStaffInput) int
+		RevokeAPIClient               func(childComplexity int, input model.RevokeAPIClientInput) int
+		RevokeCredential              func(childComplexity int, input model.RevokeCredentialInput) int
+		RevokeCredentials             func(childComplexity int, input model.RevokeCredentialsInput) int
+		RotateSigningKey              func(childComplexity int, input model.RotateSigningKeyInput) int
+		SetDirectoryBlock             func(childComplexity int, input model.SetDirectoryBlockInput) int
+		SetIssuingPolicy              func(childComplexity int, input model.SetIssuingPolicyInput) int
+		StartImport                   func(childComplexity int, input model.StartImportInput) int
+		SuspendCredential             func(childComplexity int, input model.SuspendCredentialInput) int
+		UnalignAchievement            func(childComplexity int, input model.UnalignAchievementInput) int
+		UnmapCompetency               func(childComplexity int, input model.UnmapCompetencyInput) int
+		WithdrawAssertion             func(childComplexity int, input model.WithdrawAssertionInput) int
+		WithdrawConsent               func(childComplexity int, input model.WithdrawConsentInput) int
+		WithdrawCrosswalk             func(childComplexity int, input model.WithdrawCrosswalkInput) int
+		WithdrawSigningKey            func(childComplexity int, input model.WithdrawSigningKeyInput) int
 	}
 
 	Omission struct {
@@ -1168,6 +1236,7 @@ type ComplexityRoot struct {
 		Courses           func(childComplexity int, filter *model.CourseFilter, first *int, after *string) int
 		Credential        func(childComplexity int, id string) int
 		Crosswalks        func(childComplexity int, filter *framework.CrosswalkFilter, first *int, after *string) int
+		DirectoryNotices  func(childComplexity int) int
 		Framework         func(childComplexity int, id string) int
 		Frameworks        func(childComplexity int, filter *framework.Filter, first *int, after *string) int
 		Institution       func(childComplexity int) int
@@ -1389,6 +1458,12 @@ type ComplexityRoot struct {
 		Version    func(childComplexity int) int
 	}
 
+	ReleaseStanding struct {
+		Blocked          func(childComplexity int) int
+		DirectoryChoices func(childComplexity int) int
+		SearchConsent    func(childComplexity int) int
+	}
+
 	RemoveKnownIssuerPayload struct {
 		KnownIssuer func(childComplexity int) int
 		UserErrors  func(childComplexity int) int
@@ -1599,6 +1674,11 @@ type ComplexityRoot struct {
 		URI         func(childComplexity int) int
 	}
 
+	SetDirectoryBlockPayload struct {
+		Learner    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	SetIssuingPolicyPayload struct {
 		IssuingPolicy func(childComplexity int) int
 		UserErrors    func(childComplexity int) int
@@ -1700,6 +1780,11 @@ type ComplexityRoot struct {
 
 	WithdrawAssertionPayload struct {
 		Assertion  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	WithdrawConsentPayload struct {
+		Consent    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -3130,6 +3215,147 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CompetencyStateEdge.Node(childComplexity), true
 
+	case "Consent.expiresAt":
+		if e.ComplexityRoot.Consent.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.ExpiresAt(childComplexity), true
+	case "Consent.id":
+		if e.ComplexityRoot.Consent.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.ID(childComplexity), true
+	case "Consent.items":
+		if e.ComplexityRoot.Consent.Items == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.Items(childComplexity), true
+	case "Consent.language":
+		if e.ComplexityRoot.Consent.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.Language(childComplexity), true
+	case "Consent.learner":
+		if e.ComplexityRoot.Consent.Learner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.Learner(childComplexity), true
+	case "Consent.method":
+		if e.ComplexityRoot.Consent.Method == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.Method(childComplexity), true
+	case "Consent.open":
+		if e.ComplexityRoot.Consent.Open == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.Open(childComplexity), true
+	case "Consent.party":
+		if e.ComplexityRoot.Consent.Party == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.Party(childComplexity), true
+	case "Consent.purpose":
+		if e.ComplexityRoot.Consent.Purpose == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.Purpose(childComplexity), true
+	case "Consent.recordedAt":
+		if e.ComplexityRoot.Consent.RecordedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.RecordedAt(childComplexity), true
+	case "Consent.recordedBy":
+		if e.ComplexityRoot.Consent.RecordedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.RecordedBy(childComplexity), true
+	case "Consent.scope":
+		if e.ComplexityRoot.Consent.Scope == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.Scope(childComplexity), true
+	case "Consent.signedAt":
+		if e.ComplexityRoot.Consent.SignedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.SignedAt(childComplexity), true
+	case "Consent.statement":
+		if e.ComplexityRoot.Consent.Statement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.Statement(childComplexity), true
+	case "Consent.textVersion":
+		if e.ComplexityRoot.Consent.TextVersion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.TextVersion(childComplexity), true
+	case "Consent.withdrawal":
+		if e.ComplexityRoot.Consent.Withdrawal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.Withdrawal(childComplexity), true
+	case "Consent.withdrawnAt":
+		if e.ComplexityRoot.Consent.WithdrawnAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.WithdrawnAt(childComplexity), true
+	case "Consent.withdrawnBy":
+		if e.ComplexityRoot.Consent.WithdrawnBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Consent.WithdrawnBy(childComplexity), true
+
+	case "ConsentConnection.edges":
+		if e.ComplexityRoot.ConsentConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConsentConnection.Edges(childComplexity), true
+	case "ConsentConnection.nodes":
+		if e.ComplexityRoot.ConsentConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConsentConnection.Nodes(childComplexity), true
+	case "ConsentConnection.pageInfo":
+		if e.ComplexityRoot.ConsentConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConsentConnection.PageInfo(childComplexity), true
+
+	case "ConsentEdge.cursor":
+		if e.ComplexityRoot.ConsentEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConsentEdge.Cursor(childComplexity), true
+	case "ConsentEdge.node":
+		if e.ComplexityRoot.ConsentEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConsentEdge.Node(childComplexity), true
+
 	case "CorrectAssertionPayload.assertion":
 		if e.ComplexityRoot.CorrectAssertionPayload.Assertion == nil {
 			break
@@ -3814,6 +4040,81 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DefinitionAlignment.TargetURL(childComplexity), true
 
+	case "DesignateDirectoryInformationPayload.directoryNotice":
+		if e.ComplexityRoot.DesignateDirectoryInformationPayload.DirectoryNotice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DesignateDirectoryInformationPayload.DirectoryNotice(childComplexity), true
+	case "DesignateDirectoryInformationPayload.userErrors":
+		if e.ComplexityRoot.DesignateDirectoryInformationPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DesignateDirectoryInformationPayload.UserErrors(childComplexity), true
+
+	case "DirectoryChoice.at":
+		if e.ComplexityRoot.DirectoryChoice.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DirectoryChoice.At(childComplexity), true
+	case "DirectoryChoice.blocked":
+		if e.ComplexityRoot.DirectoryChoice.Blocked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DirectoryChoice.Blocked(childComplexity), true
+	case "DirectoryChoice.byId":
+		if e.ComplexityRoot.DirectoryChoice.ByID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DirectoryChoice.ByID(childComplexity), true
+	case "DirectoryChoice.reason":
+		if e.ComplexityRoot.DirectoryChoice.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DirectoryChoice.Reason(childComplexity), true
+
+	case "DirectoryNotice.categories":
+		if e.ComplexityRoot.DirectoryNotice.Categories == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DirectoryNotice.Categories(childComplexity), true
+	case "DirectoryNotice.effectiveOn":
+		if e.ComplexityRoot.DirectoryNotice.EffectiveOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DirectoryNotice.EffectiveOn(childComplexity), true
+	case "DirectoryNotice.publishedAt":
+		if e.ComplexityRoot.DirectoryNotice.PublishedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DirectoryNotice.PublishedAt(childComplexity), true
+	case "DirectoryNotice.publishedBy":
+		if e.ComplexityRoot.DirectoryNotice.PublishedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DirectoryNotice.PublishedBy(childComplexity), true
+	case "DirectoryNotice.version":
+		if e.ComplexityRoot.DirectoryNotice.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DirectoryNotice.Version(childComplexity), true
+	case "DirectoryNotice.where":
+		if e.ComplexityRoot.DirectoryNotice.Where == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DirectoryNotice.Where(childComplexity), true
+
 	case "DissociateCompetenciesPayload.framework":
 		if e.ComplexityRoot.DissociateCompetenciesPayload.Framework == nil {
 			break
@@ -4318,6 +4619,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FrameworkVersionEdge.Node(childComplexity), true
+
+	case "GiveConsentPayload.consent":
+		if e.ComplexityRoot.GiveConsentPayload.Consent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GiveConsentPayload.Consent(childComplexity), true
+	case "GiveConsentPayload.userErrors":
+		if e.ComplexityRoot.GiveConsentPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GiveConsentPayload.UserErrors(childComplexity), true
 
 	case "GradePointAverage.attempts":
 		if e.ComplexityRoot.GradePointAverage.Attempts == nil {
@@ -4876,6 +5190,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Learner.Competencies(childComplexity, args["filter"].(*model.CompetencyStateFilter), args["asOf"].(*day.Date), args["knownAt"].(*time.Time), args["first"].(*int), args["after"].(*string)), true
+	case "Learner.consentStatement":
+		if e.ComplexityRoot.Learner.ConsentStatement == nil {
+			break
+		}
+
+		args, err := ec.field_Learner_consentStatement_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Learner.ConsentStatement(childComplexity, args["scope"].(string), args["itemCount"].(*int), args["purpose"].(*string), args["party"].(*string), args["language"].(*string), args["expiresAt"].(*time.Time)), true
+	case "Learner.consents":
+		if e.ComplexityRoot.Learner.Consents == nil {
+			break
+		}
+
+		args, err := ec.field_Learner_consents_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Learner.Consents(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Learner.createdAt":
 		if e.ComplexityRoot.Learner.CreatedAt == nil {
 			break
@@ -4958,6 +5294,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Learner.Records(childComplexity, args["type"].(*string), args["first"].(*int), args["after"].(*string)), true
+	case "Learner.release":
+		if e.ComplexityRoot.Learner.Release == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Learner.Release(childComplexity), true
 	case "Learner.updatedAt":
 		if e.ComplexityRoot.Learner.UpdatedAt == nil {
 			break
@@ -5687,6 +6029,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DefineProgram(childComplexity, args["input"].(model.DefineProgramInput)), true
+	case "Mutation.designateDirectoryInformation":
+		if e.ComplexityRoot.Mutation.DesignateDirectoryInformation == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_designateDirectoryInformation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DesignateDirectoryInformation(childComplexity, args["input"].(consent.Designation)), true
 	case "Mutation.dissociateCompetencies":
 		if e.ComplexityRoot.Mutation.DissociateCompetencies == nil {
 			break
@@ -5709,6 +6062,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.EnrollLearner(childComplexity, args["input"].(model.EnrollLearnerInput)), true
+	case "Mutation.giveConsent":
+		if e.ComplexityRoot.Mutation.GiveConsent == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_giveConsent_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.GiveConsent(childComplexity, args["input"].(model.GiveConsentInput)), true
 	case "Mutation.issueCredential":
 		if e.ComplexityRoot.Mutation.IssueCredential == nil {
 			break
@@ -6072,6 +6436,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RotateSigningKey(childComplexity, args["input"].(model.RotateSigningKeyInput)), true
+	case "Mutation.setDirectoryBlock":
+		if e.ComplexityRoot.Mutation.SetDirectoryBlock == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setDirectoryBlock_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetDirectoryBlock(childComplexity, args["input"].(model.SetDirectoryBlockInput)), true
 	case "Mutation.setIssuingPolicy":
 		if e.ComplexityRoot.Mutation.SetIssuingPolicy == nil {
 			break
@@ -6138,6 +6513,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.WithdrawAssertion(childComplexity, args["input"].(model.WithdrawAssertionInput)), true
+	case "Mutation.withdrawConsent":
+		if e.ComplexityRoot.Mutation.WithdrawConsent == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_withdrawConsent_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WithdrawConsent(childComplexity, args["input"].(model.WithdrawConsentInput)), true
 	case "Mutation.withdrawCrosswalk":
 		if e.ComplexityRoot.Mutation.WithdrawCrosswalk == nil {
 			break
@@ -6618,6 +7004,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Crosswalks(childComplexity, args["filter"].(*framework.CrosswalkFilter), args["first"].(*int), args["after"].(*string)), true
+	case "Query.directoryNotices":
+		if e.ComplexityRoot.Query.DirectoryNotices == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.DirectoryNotices(childComplexity), true
 	case "Query.framework":
 		if e.ComplexityRoot.Query.Framework == nil {
 			break
@@ -7645,6 +8037,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Related.Version(childComplexity), true
 
+	case "ReleaseStanding.directoryBlocked":
+		if e.ComplexityRoot.ReleaseStanding.Blocked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReleaseStanding.Blocked(childComplexity), true
+	case "ReleaseStanding.directoryChoices":
+		if e.ComplexityRoot.ReleaseStanding.DirectoryChoices == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReleaseStanding.DirectoryChoices(childComplexity), true
+	case "ReleaseStanding.searchConsent":
+		if e.ComplexityRoot.ReleaseStanding.SearchConsent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReleaseStanding.SearchConsent(childComplexity), true
+
 	case "RemoveKnownIssuerPayload.knownIssuer":
 		if e.ComplexityRoot.RemoveKnownIssuerPayload.KnownIssuer == nil {
 			break
@@ -8327,6 +8738,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RubricLevel.URI(childComplexity), true
 
+	case "SetDirectoryBlockPayload.learner":
+		if e.ComplexityRoot.SetDirectoryBlockPayload.Learner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetDirectoryBlockPayload.Learner(childComplexity), true
+	case "SetDirectoryBlockPayload.userErrors":
+		if e.ComplexityRoot.SetDirectoryBlockPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetDirectoryBlockPayload.UserErrors(childComplexity), true
+
 	case "SetIssuingPolicyPayload.issuingPolicy":
 		if e.ComplexityRoot.SetIssuingPolicyPayload.IssuingPolicy == nil {
 			break
@@ -8701,6 +9125,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.WithdrawAssertionPayload.UserErrors(childComplexity), true
 
+	case "WithdrawConsentPayload.consent":
+		if e.ComplexityRoot.WithdrawConsentPayload.Consent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WithdrawConsentPayload.Consent(childComplexity), true
+	case "WithdrawConsentPayload.userErrors":
+		if e.ComplexityRoot.WithdrawConsentPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WithdrawConsentPayload.UserErrors(childComplexity), true
+
 	case "WithdrawCrosswalkPayload.crosswalk":
 		if e.ComplexityRoot.WithdrawCrosswalkPayload.Crosswalk == nil {
 			break
@@ -8759,6 +9196,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CompetencyFilter", ec.unmarshalInputCompetencyFilter),
 			graphql.NewInputUnmarshaler("CompetencyInput", ec.unmarshalInputCompetencyInput),
 			graphql.NewInputUnmarshaler("CompetencyStateFilter", ec.unmarshalInputCompetencyStateFilter),
+			graphql.NewInputUnmarshaler("ConsentGrantInput", ec.unmarshalInputConsentGrantInput),
 			graphql.NewInputUnmarshaler("CorrectAssertionInput", ec.unmarshalInputCorrectAssertionInput),
 			graphql.NewInputUnmarshaler("CourseFilter", ec.unmarshalInputCourseFilter),
 			graphql.NewInputUnmarshaler("CreateApiClientInput", ec.unmarshalInputCreateApiClientInput),
@@ -8772,12 +9210,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DefineMasteryRuleInput", ec.unmarshalInputDefineMasteryRuleInput),
 			graphql.NewInputUnmarshaler("DefineProgramInput", ec.unmarshalInputDefineProgramInput),
 			graphql.NewInputUnmarshaler("DefinitionAlignmentInput", ec.unmarshalInputDefinitionAlignmentInput),
+			graphql.NewInputUnmarshaler("DesignateDirectoryInformationInput", ec.unmarshalInputDesignateDirectoryInformationInput),
 			graphql.NewInputUnmarshaler("DissociateCompetenciesInput", ec.unmarshalInputDissociateCompetenciesInput),
 			graphql.NewInputUnmarshaler("EnrollLearnerInput", ec.unmarshalInputEnrollLearnerInput),
 			graphql.NewInputUnmarshaler("EvidenceInput", ec.unmarshalInputEvidenceInput),
 			graphql.NewInputUnmarshaler("ExternalRefInput", ec.unmarshalInputExternalRefInput),
 			graphql.NewInputUnmarshaler("FrameworkFilter", ec.unmarshalInputFrameworkFilter),
 			graphql.NewInputUnmarshaler("FrameworkInput", ec.unmarshalInputFrameworkInput),
+			graphql.NewInputUnmarshaler("GiveConsentInput", ec.unmarshalInputGiveConsentInput),
 			graphql.NewInputUnmarshaler("HolderFilter", ec.unmarshalInputHolderFilter),
 			graphql.NewInputUnmarshaler("IdentifierEntryInput", ec.unmarshalInputIdentifierEntryInput),
 			graphql.NewInputUnmarshaler("ImageInput", ec.unmarshalInputImageInput),
@@ -8835,6 +9275,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RevokeCredentialsInput", ec.unmarshalInputRevokeCredentialsInput),
 			graphql.NewInputUnmarshaler("RotateSigningKeyInput", ec.unmarshalInputRotateSigningKeyInput),
 			graphql.NewInputUnmarshaler("RubricCriterionLevelInput", ec.unmarshalInputRubricCriterionLevelInput),
+			graphql.NewInputUnmarshaler("SetDirectoryBlockInput", ec.unmarshalInputSetDirectoryBlockInput),
 			graphql.NewInputUnmarshaler("SetIssuingPolicyInput", ec.unmarshalInputSetIssuingPolicyInput),
 			graphql.NewInputUnmarshaler("StartImportInput", ec.unmarshalInputStartImportInput),
 			graphql.NewInputUnmarshaler("SuspendCredentialInput", ec.unmarshalInputSuspendCredentialInput),
@@ -8843,6 +9284,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("VerificationFileInput", ec.unmarshalInputVerificationFileInput),
 			graphql.NewInputUnmarshaler("VerificationRecipientInput", ec.unmarshalInputVerificationRecipientInput),
 			graphql.NewInputUnmarshaler("WithdrawAssertionInput", ec.unmarshalInputWithdrawAssertionInput),
+			graphql.NewInputUnmarshaler("WithdrawConsentInput", ec.unmarshalInputWithdrawConsentInput),
 			graphql.NewInputUnmarshaler("WithdrawCrosswalkInput", ec.unmarshalInputWithdrawCrosswalkInput),
 			graphql.NewInputUnmarshaler("WithdrawSigningKeyInput", ec.unmarshalInputWithdrawSigningKeyInput),
 		)
@@ -9967,6 +10409,303 @@ enum Scope {
   IMPORT
   "Manage the institution and read its audit."
   ADMIN
+}
+`, BuiltIn: false},
+	{Name: "../../schema/consent.graphqls", Input: `extend type Query {
+  "What the institution designated as directory information, the newest notice first. Public."
+  directoryNotices: [DirectoryNotice!]!
+}
+
+extend type Learner {
+  "What the learner allowed to be told, newest first. Null for whoever may not know."
+  consents(
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): ConsentConnection
+  "What may be told of the learner now. Null for whoever may not know."
+  release: ReleaseStanding
+  "What the learner would agree to, word for word; nothing is kept. Null for whoever may not know."
+  consentStatement(
+    "What it would be to."
+    scope: ConsentScope!
+    "How many credentials may be shown, where they are chosen one by one."
+    itemCount: Int
+    "What for; for a search: recruiting, unless said."
+    purpose: String
+    "Who may see it; for a search: employers who search, unless said."
+    party: String
+    "en or es; en unless said."
+    language: String
+    "When it would end by itself; when it is withdrawn unless said."
+    expiresAt: DateTime
+  ): String
+}
+
+"What may be told of a learner now."
+type ReleaseStanding {
+  "The learner blocked directory information: without consent to a named party nothing is told."
+  directoryBlocked: Boolean!
+  "The consent by which employers who search find the learner; null: they do not."
+  searchConsent: Consent
+  "Each time that directory information was blocked or allowed again, newest first."
+  directoryChoices: [DirectoryChoice!]!
+}
+
+"One time that directory information was blocked, or allowed again."
+type DirectoryChoice {
+  "Whether it was blocked."
+  blocked: Boolean!
+  "When."
+  at: DateTime!
+  "The id of who recorded it."
+  byId: String!
+  "Why, in the words of who did it; may be empty."
+  reason: String!
+}
+
+"What a consent is to."
+enum ConsentScope {
+  "That employers who search by competency find the learner."
+  SEARCH
+  "That a whole record is shown."
+  RECORD
+  "That chosen credentials are shown."
+  ITEMS
+}
+
+"How the person who signed was known."
+enum ConsentMethod {
+  "By being signed in."
+  SIGN_IN
+  "By a signature on paper, which the registrar holds."
+  SIGNATURE
+  "By an electronic signature in another system."
+  ELECTRONIC_SIGNATURE
+}
+
+"""
+What a learner allowed: which records, to whom and what for (34 CFR 99.30). It never changes; its withdrawal is added.
+"""
+type Consent implements Node {
+  "The opaque id."
+  id: ID!
+  "Whose it is."
+  learner: Learner!
+  "What it is to."
+  scope: ConsentScope!
+  "The ids of the records and credentials that may be shown; none for a search."
+  items: [ID!]!
+  "What for."
+  purpose: String!
+  "Who may see it, or which class of parties."
+  party: String!
+  "Whether the party is a class, such as whoever has a link."
+  open: Boolean!
+  "The language of the statement."
+  language: String!
+  "The version of the wording."
+  textVersion: String!
+  "What was agreed to, word for word."
+  statement: String!
+  "How the person who signed was known."
+  method: ConsentMethod!
+  "When it was signed."
+  signedAt: DateTime!
+  "When it ends by itself; null: when it is withdrawn."
+  expiresAt: DateTime
+  "When it was recorded here."
+  recordedAt: DateTime!
+  "The id of who recorded it."
+  recordedBy: String!
+  "When it was withdrawn."
+  withdrawnAt: DateTime
+  "The id of who withdrew it."
+  withdrawnBy: String
+  "Why it was withdrawn, in the words of who did."
+  withdrawal: String
+}
+
+"A page of consents, newest first."
+type ConsentConnection {
+  "The entries of this page, each with its cursor."
+  edges: [ConsentEdge!]!
+  "The entries of this page."
+  nodes: [Consent!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of consents."
+type ConsentEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: Consent!
+}
+
+"What can be designated as directory information (34 CFR 99.3). Grades, averages and identity numbers cannot."
+enum DirectoryCategory {
+  "The name."
+  NAME
+  "The address."
+  ADDRESS
+  "The telephone number."
+  TELEPHONE
+  "The e-mail address."
+  EMAIL
+  "A photograph."
+  PHOTOGRAPH
+  "Date and place of birth."
+  BIRTH
+  "The major field of study."
+  FIELD_OF_STUDY
+  "The grade level."
+  GRADE_LEVEL
+  "Whether and how the learner is enrolled."
+  ENROLLMENT_STATUS
+  "Dates of attendance."
+  DATES_OF_ATTENDANCE
+  "Officially recognized activities and sports."
+  ACTIVITIES
+  "Weight and height of members of athletic teams."
+  ATHLETICS
+  "Degrees."
+  DEGREES
+  "Honors and awards."
+  HONORS
+  "The institution attended most recently before."
+  PREVIOUS_INSTITUTION
+}
+
+"What the institution designated as directory information by public notice. The newest that is effective counts; without one nothing is."
+type DirectoryNotice {
+  "Counts the notices."
+  version: Int!
+  "What is directory information."
+  categories: [DirectoryCategory!]!
+  "How it was made public, such as an address."
+  where: String!
+  "The day from which it holds."
+  effectiveOn: Date!
+  "When it was entered here."
+  publishedAt: DateTime!
+  "The id of who entered it."
+  publishedBy: String!
+}
+
+extend type Mutation {
+  "Record a consent: learners their own, registrars what was signed elsewhere."
+  giveConsent(
+    "What the change is to be."
+    input: GiveConsentInput!
+  ): GiveConsentPayload!
+  "End a consent from now on. Learners their own, and registrars."
+  withdrawConsent(
+    "What the change is to be."
+    input: WithdrawConsentInput!
+  ): WithdrawConsentPayload!
+  "Block directory information of a learner, or allow it again; it holds until it is said otherwise. Learners their own, and registrars."
+  setDirectoryBlock(
+    "What the change is to be."
+    input: SetDirectoryBlockInput!
+  ): SetDirectoryBlockPayload!
+  "Say what is directory information from a day on, as a public notice does. Registrars and administrators."
+  designateDirectoryInformation(
+    "What the change is to be."
+    input: DesignateDirectoryInformationInput!
+  ): DesignateDirectoryInformationPayload!
+}
+
+"What is to be allowed."
+input ConsentGrantInput {
+  "Whose consent it is: id or ref:SYSTEM:VALUE."
+  learnerId: ID!
+  "What it is to."
+  scope: ConsentScope!
+  "The ids of the records and credentials that may be shown; none for a search."
+  items: [ID!]
+  "What for; for a search: recruiting, unless said."
+  purpose: String
+  "Who may see it; for a search: employers who search, unless said."
+  party: String
+  "Whether the party is a class, such as whoever has a link."
+  open: Boolean
+  "The language of the statement, en or es; en unless said."
+  language: String
+  "How the learner signed, where a registrar records it; a learner signs by being signed in."
+  method: ConsentMethod
+  "The day of a signature that a registrar records; today unless said."
+  signedOn: Date
+  "When it is to end by itself; when it is withdrawn unless said."
+  expiresAt: DateTime
+}
+
+"A consent to record."
+input GiveConsentInput {
+  "What is to be allowed."
+  grant: ConsentGrantInput!
+}
+
+"The consent."
+type GiveConsentPayload {
+  "The consent; null when nothing was done."
+  consent: Consent
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A consent to end."
+input WithdrawConsentInput {
+  "Which consent."
+  id: ID!
+  "Why, in your own words; nobody has to say."
+  reason: String
+}
+
+"The consent."
+type WithdrawConsentPayload {
+  "The consent as it is now; null when nothing was done."
+  consent: Consent
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"Whether to block."
+input SetDirectoryBlockInput {
+  "Whose: id or ref:SYSTEM:VALUE."
+  learnerId: ID!
+  "Whether directory information is blocked from now on."
+  blocked: Boolean!
+  "Why, in your own words; nobody has to say."
+  reason: String
+}
+
+"The learner."
+type SetDirectoryBlockPayload {
+  "The learner; null when nothing was done."
+  learner: Learner
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A notice of directory information."
+input DesignateDirectoryInformationInput {
+  "What is directory information; none: nothing is."
+  categories: [DirectoryCategory!]!
+  "How it was made public, such as an address."
+  where: String!
+  "The day from which it holds; today unless said."
+  effectiveOn: Date
+}
+
+"The notice."
+type DesignateDirectoryInformationPayload {
+  "The notice; null when nothing was done."
+  directoryNotice: DirectoryNotice
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/course.graphqls", Input: `extend type Query {
@@ -15049,6 +15788,70 @@ func (ec *executionContext) childFields_CompetencyStateEdge(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type CompetencyStateEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_Consent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Consent_id(ctx, field)
+	case "learner":
+		return ec.fieldContext_Consent_learner(ctx, field)
+	case "scope":
+		return ec.fieldContext_Consent_scope(ctx, field)
+	case "items":
+		return ec.fieldContext_Consent_items(ctx, field)
+	case "purpose":
+		return ec.fieldContext_Consent_purpose(ctx, field)
+	case "party":
+		return ec.fieldContext_Consent_party(ctx, field)
+	case "open":
+		return ec.fieldContext_Consent_open(ctx, field)
+	case "language":
+		return ec.fieldContext_Consent_language(ctx, field)
+	case "textVersion":
+		return ec.fieldContext_Consent_textVersion(ctx, field)
+	case "statement":
+		return ec.fieldContext_Consent_statement(ctx, field)
+	case "method":
+		return ec.fieldContext_Consent_method(ctx, field)
+	case "signedAt":
+		return ec.fieldContext_Consent_signedAt(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_Consent_expiresAt(ctx, field)
+	case "recordedAt":
+		return ec.fieldContext_Consent_recordedAt(ctx, field)
+	case "recordedBy":
+		return ec.fieldContext_Consent_recordedBy(ctx, field)
+	case "withdrawnAt":
+		return ec.fieldContext_Consent_withdrawnAt(ctx, field)
+	case "withdrawnBy":
+		return ec.fieldContext_Consent_withdrawnBy(ctx, field)
+	case "withdrawal":
+		return ec.fieldContext_Consent_withdrawal(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Consent", field.Name)
+}
+
+func (ec *executionContext) childFields_ConsentConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ConsentConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_ConsentConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ConsentConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConsentConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ConsentEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ConsentEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ConsentEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConsentEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_CorrectAssertionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "assertion":
@@ -15413,6 +16216,48 @@ func (ec *executionContext) childFields_DefinitionAlignment(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type DefinitionAlignment", field.Name)
 }
 
+func (ec *executionContext) childFields_DesignateDirectoryInformationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "directoryNotice":
+		return ec.fieldContext_DesignateDirectoryInformationPayload_directoryNotice(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DesignateDirectoryInformationPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DesignateDirectoryInformationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DirectoryChoice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "blocked":
+		return ec.fieldContext_DirectoryChoice_blocked(ctx, field)
+	case "at":
+		return ec.fieldContext_DirectoryChoice_at(ctx, field)
+	case "byId":
+		return ec.fieldContext_DirectoryChoice_byId(ctx, field)
+	case "reason":
+		return ec.fieldContext_DirectoryChoice_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DirectoryChoice", field.Name)
+}
+
+func (ec *executionContext) childFields_DirectoryNotice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "version":
+		return ec.fieldContext_DirectoryNotice_version(ctx, field)
+	case "categories":
+		return ec.fieldContext_DirectoryNotice_categories(ctx, field)
+	case "where":
+		return ec.fieldContext_DirectoryNotice_where(ctx, field)
+	case "effectiveOn":
+		return ec.fieldContext_DirectoryNotice_effectiveOn(ctx, field)
+	case "publishedAt":
+		return ec.fieldContext_DirectoryNotice_publishedAt(ctx, field)
+	case "publishedBy":
+		return ec.fieldContext_DirectoryNotice_publishedBy(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DirectoryNotice", field.Name)
+}
+
 func (ec *executionContext) childFields_DissociateCompetenciesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "framework":
@@ -15643,6 +16488,16 @@ func (ec *executionContext) childFields_FrameworkVersionEdge(ctx context.Context
 		return ec.fieldContext_FrameworkVersionEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FrameworkVersionEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_GiveConsentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "consent":
+		return ec.fieldContext_GiveConsentPayload_consent(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_GiveConsentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GiveConsentPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_GradePointAverage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -15939,6 +16794,12 @@ func (ec *executionContext) childFields_Learner(ctx context.Context, field graph
 		return ec.fieldContext_Learner_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Learner_updatedAt(ctx, field)
+	case "consents":
+		return ec.fieldContext_Learner_consents(ctx, field)
+	case "release":
+		return ec.fieldContext_Learner_release(ctx, field)
+	case "consentStatement":
+		return ec.fieldContext_Learner_consentStatement(ctx, field)
 	case "competencies":
 		return ec.fieldContext_Learner_competencies(ctx, field)
 	case "programs":
@@ -16783,6 +17644,18 @@ func (ec *executionContext) childFields_Related(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Related", field.Name)
 }
 
+func (ec *executionContext) childFields_ReleaseStanding(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "directoryBlocked":
+		return ec.fieldContext_ReleaseStanding_directoryBlocked(ctx, field)
+	case "searchConsent":
+		return ec.fieldContext_ReleaseStanding_searchConsent(ctx, field)
+	case "directoryChoices":
+		return ec.fieldContext_ReleaseStanding_directoryChoices(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReleaseStanding", field.Name)
+}
+
 func (ec *executionContext) childFields_RemoveKnownIssuerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "knownIssuer":
@@ -17203,6 +18076,16 @@ func (ec *executionContext) childFields_RubricLevel(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type RubricLevel", field.Name)
 }
 
+func (ec *executionContext) childFields_SetDirectoryBlockPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "learner":
+		return ec.fieldContext_SetDirectoryBlockPayload_learner(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SetDirectoryBlockPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetDirectoryBlockPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SetIssuingPolicyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "issuingPolicy":
@@ -17401,6 +18284,16 @@ func (ec *executionContext) childFields_WithdrawAssertionPayload(ctx context.Con
 		return ec.fieldContext_WithdrawAssertionPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type WithdrawAssertionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_WithdrawConsentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "consent":
+		return ec.fieldContext_WithdrawConsentPayload_consent(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_WithdrawConsentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WithdrawConsentPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_WithdrawCrosswalkPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/day"
@@ -103,6 +104,9 @@ var tables = plan.Tables{
 	"CompetencyState":             {Satisfies: competencyStateImplementors, Fields: map[string]int{"learner": 0, "competency": 1, "status": 2, "level": 3, "value": 4, "achievedOn": 5, "lapsesOn": 6, "byCrosswalk": 7, "rule": 8, "asOf": 9, "knownAt": 10, "explanation": 11}},
 	"CompetencyStateConnection":   {Satisfies: competencyStateConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"CompetencyStateEdge":         {Satisfies: competencyStateEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Consent":                     {Satisfies: consentImplementors, Fields: map[string]int{"id": 0, "learner": 1, "scope": 2, "items": 3, "purpose": 4, "party": 5, "open": 6, "language": 7, "textVersion": 8, "statement": 9, "method": 10, "signedAt": 11, "expiresAt": 12, "recordedAt": 13, "recordedBy": 14, "withdrawnAt": 15, "withdrawnBy": 16, "withdrawal": 17}},
+	"ConsentConnection":           {Satisfies: consentConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"ConsentEdge":                 {Satisfies: consentEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"Course":                      {Satisfies: courseImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "code": 2, "title": 3, "description": 4, "credits": 5, "level": 6, "fieldOfStudy": 7, "language": 8, "version": 9, "createdAt": 10, "updatedAt": 11, "retiredAt": 12, "competencies": 13, "achievements": 14}},
 	"CourseConnection":            {Satisfies: courseConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"CourseEdge":                  {Satisfies: courseEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
@@ -117,6 +121,8 @@ var tables = plan.Tables{
 	"CrosswalkConnection":         {Satisfies: crosswalkConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"CrosswalkEdge":               {Satisfies: crosswalkEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"DefinitionAlignment":         {Satisfies: definitionAlignmentImplementors, Fields: map[string]int{"targetCode": 0, "targetDescription": 1, "targetName": 2, "targetFramework": 3, "targetType": 4, "targetUrl": 5}},
+	"DirectoryChoice":             {Satisfies: directoryChoiceImplementors, Fields: map[string]int{"blocked": 0, "at": 1, "byId": 2, "reason": 3}},
+	"DirectoryNotice":             {Satisfies: directoryNoticeImplementors, Fields: map[string]int{"version": 0, "categories": 1, "where": 2, "effectiveOn": 3, "publishedAt": 4, "publishedBy": 5}},
 	"Evidence":                    {Satisfies: evidenceImplementors, Fields: map[string]int{"url": 0, "name": 1, "description": 2, "narrative": 3, "genre": 4}},
 	"ExternalRef":                 {Satisfies: externalRefImplementors, Fields: map[string]int{"system": 0, "value": 1}},
 	"Framework":                   {Satisfies: frameworkImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "identifier": 2, "uri": 3, "caseVersion": 4, "title": 5, "creator": 6, "publisher": 7, "description": 8, "language": 9, "frameworkVersion": 10, "adoptionStatus": 11, "statusStartOn": 12, "statusEndOn": 13, "changedAt": 14, "items": 15, "rubrics": 16, "licenseUri": 17, "publication": 18, "versions": 19, "comparison": 20, "problems": 21, "coverage": 22, "version": 23, "createdAt": 24, "updatedAt": 25}},
@@ -142,7 +148,7 @@ var tables = plan.Tables{
 	"KnownIssuer":                 {Satisfies: knownIssuerImplementors, Fields: map[string]int{"id": 0, "name": 1, "issuer": 2, "since": 3, "until": 4, "source": 5, "version": 6, "createdAt": 7, "updatedAt": 8, "updatedBy": 9}},
 	"KnownIssuerConnection":       {Satisfies: knownIssuerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"KnownIssuerEdge":             {Satisfies: knownIssuerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Learner":                     {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "competencies": 16, "programs": 17}},
+	"Learner":                     {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "consents": 16, "release": 17, "consentStatement": 18, "competencies": 19, "programs": 20}},
 	"LearnerConnection":           {Satisfies: learnerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"LearnerEdge":                 {Satisfies: learnerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"LearnerIdentifier":           {Satisfies: learnerIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
@@ -166,7 +172,7 @@ var tables = plan.Tables{
 	"ProgramEdge":                 {Satisfies: programEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"ProgramProgress":             {Satisfies: programProgressImplementors, Fields: map[string]int{"program": 0, "version": 1, "asOf": 2, "knownAt": 3, "status": 4, "share": 5, "credits": 6, "clockHours": 7, "met": 8, "inProgress": 9, "missing": 10, "blocked": 11, "requirements": 12, "changed": 13}},
 	"ProgramRequirement":          {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
-	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "course": 8, "courses": 9, "credential": 10, "job": 11, "jobs": 12, "framework": 13, "frameworks": 14, "previewFramework": 15, "crosswalks": 16, "competency": 17, "institution": 18, "learner": 19, "learners": 20, "masteryRule": 21, "masteryRules": 22, "program": 23, "programs": 24, "record": 25, "recordTypes": 26, "knownIssuers": 27, "verifyCredential": 28, "verifyCredentials": 29}},
+	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "course": 9, "courses": 10, "credential": 11, "job": 12, "jobs": 13, "framework": 14, "frameworks": 15, "previewFramework": 16, "crosswalks": 17, "competency": 18, "institution": 19, "learner": 20, "learners": 21, "masteryRule": 22, "masteryRules": 23, "program": 24, "programs": 25, "record": 26, "recordTypes": 27, "knownIssuers": 28, "verifyCredential": 29, "verifyCredentials": 30}},
 	"Record":                      {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "credential": 7, "items": 8, "outdatedItems": 9, "partial": 10, "omissions": 11, "assembledAt": 12, "assembledBy": 13}},
 	"RecordAlignment":             {Satisfies: recordAlignmentImplementors, Fields: map[string]int{"uri": 0, "code": 1, "name": 2}},
 	"RecordConnection":            {Satisfies: recordConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
@@ -188,6 +194,7 @@ var tables = plan.Tables{
 	"RecordType":                  {Satisfies: recordTypeImplementors, Fields: map[string]int{"key": 0, "version": 1, "content": 2, "recordedAt": 3, "recordedBy": 4}},
 	"RecordTypeContent":           {Satisfies: recordTypeContentImplementors, Fields: map[string]int{"title": 0, "description": 1, "achievementTypes": 2, "without": 3, "program": 4, "conclusions": 5, "deposited": 6, "requirements": 7, "summary": 8, "legend": 9, "headings": 10, "order": 11}},
 	"Related":                     {Satisfies: relatedImplementors, Fields: map[string]int{"id": 0, "inLanguage": 1, "version": 2}},
+	"ReleaseStanding":             {Satisfies: releaseStandingImplementors, Fields: map[string]int{"directoryBlocked": 0, "searchConsent": 1, "directoryChoices": 2}},
 	"RequirementProgress":         {Satisfies: requirementProgressImplementors, Fields: map[string]int{"requirement": 0, "status": 1, "share": 2, "credits": 3, "clockHours": 4, "planned": 5, "reason": 6}},
 	"Result":                      {Satisfies: resultImplementors, Fields: map[string]int{"resultDescription": 0, "achievedLevel": 1, "value": 2, "status": 3}},
 	"ResultDescription":           {Satisfies: resultDescriptionImplementors, Fields: map[string]int{"id": 0, "name": 1, "resultType": 2, "alignment": 3, "allowedValue": 4, "requiredLevel": 5, "requiredValue": 6, "rubricCriterionLevel": 7, "valueMin": 8, "valueMax": 9}},
@@ -2741,6 +2748,257 @@ func (x *writing) field_CompetencyStateEdge_node(f *plan.Field, obj *page.Edge[m
 	return x.writeNCompetencyState2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStanding(f, obj.Node)
 }
 
+func (x *writing) write_Consent(fields []plan.Field, obj *consent.Consent) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("Consent")
+		case 0:
+			whole = x.field_Consent_id(f, obj) && whole
+		case 1:
+			whole = x.field_Consent_learner(f, obj) && whole
+		case 2:
+			whole = x.field_Consent_scope(f, obj) && whole
+		case 3:
+			whole = x.field_Consent_items(f, obj) && whole
+		case 4:
+			whole = x.field_Consent_purpose(f, obj) && whole
+		case 5:
+			whole = x.field_Consent_party(f, obj) && whole
+		case 6:
+			whole = x.field_Consent_open(f, obj) && whole
+		case 7:
+			whole = x.field_Consent_language(f, obj) && whole
+		case 8:
+			whole = x.field_Consent_textVersion(f, obj) && whole
+		case 9:
+			whole = x.field_Consent_statement(f, obj) && whole
+		case 10:
+			whole = x.field_Consent_method(f, obj) && whole
+		case 11:
+			whole = x.field_Consent_signedAt(f, obj) && whole
+		case 12:
+			if !x.field_Consent_expiresAt(f, obj) {
+				x.Null()
+			}
+		case 13:
+			whole = x.field_Consent_recordedAt(f, obj) && whole
+		case 14:
+			whole = x.field_Consent_recordedBy(f, obj) && whole
+		case 15:
+			if !x.field_Consent_withdrawnAt(f, obj) {
+				x.Null()
+			}
+		case 16:
+			if !x.field_Consent_withdrawnBy(f, obj) {
+				x.Null()
+			}
+		case 17:
+			if !x.field_Consent_withdrawal(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_Consent_id(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐID(f, obj.ID)
+}
+
+func (x *writing) field_Consent_learner(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *learner.Learner, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Consent().Learner(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
+}
+
+func (x *writing) field_Consent_scope(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNConsentScope2string(f, obj.Scope)
+}
+
+func (x *writing) field_Consent_items(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2ᚕstringᚄ(f, obj.Items)
+}
+
+func (x *writing) field_Consent_purpose(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Purpose)
+}
+
+func (x *writing) field_Consent_party(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Party)
+}
+
+func (x *writing) field_Consent_open(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Open)
+}
+
+func (x *writing) field_Consent_language(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Language)
+}
+
+func (x *writing) field_Consent_textVersion(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.TextVersion)
+}
+
+func (x *writing) field_Consent_statement(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Statement)
+}
+
+func (x *writing) field_Consent_method(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNConsentMethod2string(f, obj.Method)
+}
+
+func (x *writing) field_Consent_signedAt(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.SignedAt)
+}
+
+func (x *writing) field_Consent_expiresAt(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ExpiresAt)
+}
+
+func (x *writing) field_Consent_recordedAt(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
+}
+
+func (x *writing) field_Consent_recordedBy(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.RecordedBy)
+}
+
+func (x *writing) field_Consent_withdrawnAt(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt)
+}
+
+func (x *writing) field_Consent_withdrawnBy(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.WithdrawnBy)
+}
+
+func (x *writing) field_Consent_withdrawal(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Withdrawal)
+}
+
+func (x *writing) write_ConsentConnection(fields []plan.Field, obj *page.Connection[consent.Consent]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ConsentConnection")
+		case 0:
+			whole = x.field_ConsentConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_ConsentConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_ConsentConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ConsentConnection_edges(f *plan.Field, obj *page.Connection[consent.Consent]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNConsentEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_ConsentConnection_nodes(f *plan.Field, obj *page.Connection[consent.Consent]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNConsent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsentᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_ConsentConnection_pageInfo(f *plan.Field, obj *page.Connection[consent.Consent]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_ConsentEdge(fields []plan.Field, obj *page.Edge[consent.Consent]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ConsentEdge")
+		case 0:
+			whole = x.field_ConsentEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_ConsentEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ConsentEdge_cursor(f *plan.Field, obj *page.Edge[consent.Consent]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_ConsentEdge_node(f *plan.Field, obj *page.Edge[consent.Consent]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNConsent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, obj.Node)
+}
+
 func (x *writing) write_Course(fields []plan.Field, obj *course.Course) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -3873,6 +4131,120 @@ func (x *writing) field_DefinitionAlignment_targetUrl(f *plan.Field, obj *model.
 	x.Into(f)
 	defer x.Out()
 	return x.writeNString2string(f, obj.TargetURL)
+}
+
+func (x *writing) write_DirectoryChoice(fields []plan.Field, obj *consent.Choice) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("DirectoryChoice")
+		case 0:
+			whole = x.field_DirectoryChoice_blocked(f, obj) && whole
+		case 1:
+			whole = x.field_DirectoryChoice_at(f, obj) && whole
+		case 2:
+			whole = x.field_DirectoryChoice_byId(f, obj) && whole
+		case 3:
+			whole = x.field_DirectoryChoice_reason(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_DirectoryChoice_blocked(f *plan.Field, obj *consent.Choice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Blocked)
+}
+
+func (x *writing) field_DirectoryChoice_at(f *plan.Field, obj *consent.Choice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.At)
+}
+
+func (x *writing) field_DirectoryChoice_byId(f *plan.Field, obj *consent.Choice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ByID)
+}
+
+func (x *writing) field_DirectoryChoice_reason(f *plan.Field, obj *consent.Choice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
+}
+
+func (x *writing) write_DirectoryNotice(fields []plan.Field, obj *consent.Notice) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("DirectoryNotice")
+		case 0:
+			whole = x.field_DirectoryNotice_version(f, obj) && whole
+		case 1:
+			whole = x.field_DirectoryNotice_categories(f, obj) && whole
+		case 2:
+			whole = x.field_DirectoryNotice_where(f, obj) && whole
+		case 3:
+			whole = x.field_DirectoryNotice_effectiveOn(f, obj) && whole
+		case 4:
+			whole = x.field_DirectoryNotice_publishedAt(f, obj) && whole
+		case 5:
+			whole = x.field_DirectoryNotice_publishedBy(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_DirectoryNotice_version(f *plan.Field, obj *consent.Notice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_DirectoryNotice_categories(f *plan.Field, obj *consent.Notice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDirectoryCategory2ᚕstringᚄ(f, obj.Categories)
+}
+
+func (x *writing) field_DirectoryNotice_where(f *plan.Field, obj *consent.Notice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Where)
+}
+
+func (x *writing) field_DirectoryNotice_effectiveOn(f *plan.Field, obj *consent.Notice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn)
+}
+
+func (x *writing) field_DirectoryNotice_publishedAt(f *plan.Field, obj *consent.Notice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.PublishedAt)
+}
+
+func (x *writing) field_DirectoryNotice_publishedBy(f *plan.Field, obj *consent.Notice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.PublishedBy)
 }
 
 func (x *writing) write_Evidence(fields []plan.Field, obj *assertion.Evidence) bool {
@@ -5812,8 +6184,20 @@ func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool 
 		case 15:
 			whole = x.field_Learner_updatedAt(f, obj) && whole
 		case 16:
-			whole = x.field_Learner_competencies(f, obj) && whole
+			if !x.field_Learner_consents(f, obj) {
+				x.Null()
+			}
 		case 17:
+			if !x.field_Learner_release(f, obj) {
+				x.Null()
+			}
+		case 18:
+			if !x.field_Learner_consentStatement(f, obj) {
+				x.Null()
+			}
+		case 19:
+			whole = x.field_Learner_competencies(f, obj) && whole
+		case 20:
 			whole = x.field_Learner_programs(f, obj) && whole
 		}
 	}
@@ -5957,6 +6341,56 @@ func (x *writing) field_Learner_updatedAt(f *plan.Field, obj *learner.Learner) b
 	x.Into(f)
 	defer x.Out()
 	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
+}
+
+func (x *writing) field_Learner_consents(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_consents_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[consent.Consent], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Learner().Consents(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOConsentConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) field_Learner_release(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *consent.Standing, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Learner().Release(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOReleaseStanding2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐStanding(f, v)
+}
+
+func (x *writing) field_Learner_consentStatement(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_consentStatement_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *string, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Learner().ConsentStatement(ctx, obj, fc.Args["scope"].(string), fc.Args["itemCount"].(*int), fc.Args["purpose"].(*string), fc.Args["party"].(*string), fc.Args["language"].(*string), fc.Args["expiresAt"].(*time.Time))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOString2ᚖstring(f, v)
 }
 
 func (x *writing) field_Learner_competencies(f *plan.Field, obj *learner.Learner) bool {
@@ -7522,74 +7956,76 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 				x.Null()
 			}
 		case 8:
+			whole = x.field_Query_directoryNotices(f) && whole
+		case 9:
 			if !x.field_Query_course(f) {
 				x.Null()
 			}
-		case 9:
-			whole = x.field_Query_courses(f) && whole
 		case 10:
+			whole = x.field_Query_courses(f) && whole
+		case 11:
 			if !x.field_Query_credential(f) {
 				x.Null()
 			}
-		case 11:
+		case 12:
 			if !x.field_Query_job(f) {
 				x.Null()
 			}
-		case 12:
+		case 13:
 			if !x.field_Query_jobs(f) {
 				x.Null()
 			}
-		case 13:
+		case 14:
 			if !x.field_Query_framework(f) {
 				x.Null()
 			}
-		case 14:
-			whole = x.field_Query_frameworks(f) && whole
 		case 15:
+			whole = x.field_Query_frameworks(f) && whole
+		case 16:
 			if !x.field_Query_previewFramework(f) {
 				x.Null()
 			}
-		case 16:
-			whole = x.field_Query_crosswalks(f) && whole
 		case 17:
+			whole = x.field_Query_crosswalks(f) && whole
+		case 18:
 			if !x.field_Query_competency(f) {
 				x.Null()
 			}
-		case 18:
+		case 19:
 			if !x.field_Query_institution(f) {
 				x.Null()
 			}
-		case 19:
+		case 20:
 			if !x.field_Query_learner(f) {
 				x.Null()
 			}
-		case 20:
-			whole = x.field_Query_learners(f) && whole
 		case 21:
+			whole = x.field_Query_learners(f) && whole
+		case 22:
 			if !x.field_Query_masteryRule(f) {
 				x.Null()
 			}
-		case 22:
-			whole = x.field_Query_masteryRules(f) && whole
 		case 23:
+			whole = x.field_Query_masteryRules(f) && whole
+		case 24:
 			if !x.field_Query_program(f) {
 				x.Null()
 			}
-		case 24:
-			whole = x.field_Query_programs(f) && whole
 		case 25:
+			whole = x.field_Query_programs(f) && whole
+		case 26:
 			if !x.field_Query_record(f) {
 				x.Null()
 			}
-		case 26:
-			whole = x.field_Query_recordTypes(f) && whole
 		case 27:
+			whole = x.field_Query_recordTypes(f) && whole
+		case 28:
 			if !x.field_Query_knownIssuers(f) {
 				x.Null()
 			}
-		case 28:
-			whole = x.field_Query_verifyCredential(f) && whole
 		case 29:
+			whole = x.field_Query_verifyCredential(f) && whole
+		case 30:
 			whole = x.field_Query_verifyCredentials(f) && whole
 		}
 	}
@@ -7737,6 +8173,20 @@ func (x *writing) field_Query_auditLog(f *plan.Field) bool {
 		return x.Fail(err)
 	}
 	return x.writeOAuditLineConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) field_Query_directoryNotices(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []consent.Notice, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().DirectoryNotices(ctx)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNDirectoryNotice2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐNoticeᚄ(f, v)
 }
 
 func (x *writing) field_Query_course(f *plan.Field) bool {
@@ -9612,6 +10062,65 @@ func (x *writing) field_Related_version(f *plan.Field, obj *model.Related) bool 
 	return x.writeOString2ᚖstring(f, obj.Version)
 }
 
+func (x *writing) write_ReleaseStanding(fields []plan.Field, obj *consent.Standing) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ReleaseStanding")
+		case 0:
+			whole = x.field_ReleaseStanding_directoryBlocked(f, obj) && whole
+		case 1:
+			if !x.field_ReleaseStanding_searchConsent(f, obj) {
+				x.Null()
+			}
+		case 2:
+			whole = x.field_ReleaseStanding_directoryChoices(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ReleaseStanding_directoryBlocked(f *plan.Field, obj *consent.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Blocked)
+}
+
+func (x *writing) field_ReleaseStanding_searchConsent(f *plan.Field, obj *consent.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *consent.Consent, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.ReleaseStanding().SearchConsent(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, v)
+}
+
+func (x *writing) field_ReleaseStanding_directoryChoices(f *plan.Field, obj *consent.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []consent.Choice, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.ReleaseStanding().DirectoryChoices(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNDirectoryChoice2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐChoiceᚄ(f, v)
+}
+
 func (x *writing) write_RequirementProgress(fields []plan.Field, obj *program.Progress) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -10870,6 +11379,13 @@ func (x *writing) write_Node(sub plan.Selections, obj model.Node) bool {
 			return false
 		}
 		return x.write_Course(sub.Of("Course"), obj)
+	case consent.Consent:
+		return x.write_Consent(sub.Of("Consent"), &obj)
+	case *consent.Consent:
+		if obj == nil {
+			return false
+		}
+		return x.write_Consent(sub.Of("Consent"), obj)
 	case framework.Item:
 		return x.write_Competency(sub.Of("Competency"), &obj)
 	case *framework.Item:
@@ -11370,6 +11886,54 @@ func (x *writing) writeNCompetencyStateEdge2ᚕgithubᚗcomᚋtestamurᚋtestamu
 	return x.End()
 }
 
+func (x *writing) writeNConsent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f *plan.Field, v consent.Consent) bool {
+	return x.write_Consent(f.Sub.Of("Consent"), &v)
+}
+
+func (x *writing) writeNConsent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsentᚄ(f *plan.Field, v []consent.Consent) bool {
+	fields := f.Sub.Of("Consent")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_Consent(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNConsentEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[consent.Consent]) bool {
+	return x.write_ConsentEdge(f.Sub.Of("ConsentEdge"), &v)
+}
+
+func (x *writing) writeNConsentEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[consent.Consent]) bool {
+	fields := f.Sub.Of("ConsentEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_ConsentEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNConsentMethod2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "ConsentMethod!")
+}
+
+func (x *writing) writeNConsentScope2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "ConsentScope!")
+}
+
 func (x *writing) writeNCourse2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f *plan.Field, v course.Course) bool {
 	return x.write_Course(f.Sub.Of("Course"), &v)
 }
@@ -11621,6 +12185,65 @@ func (x *writing) writeNDefinitionAlignment2githubᚗcomᚋtestamurᚋtestamur�
 	return x.write_DefinitionAlignment(f.Sub.Of("DefinitionAlignment"), &v)
 }
 
+func (x *writing) writeNDirectoryCategory2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "DirectoryCategory!")
+}
+
+func (x *writing) writeNDirectoryCategory2ᚕstringᚄ(f *plan.Field, v []string) bool {
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.writeNDirectoryCategory2string(f, v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNDirectoryChoice2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐChoice(f *plan.Field, v consent.Choice) bool {
+	return x.write_DirectoryChoice(f.Sub.Of("DirectoryChoice"), &v)
+}
+
+func (x *writing) writeNDirectoryChoice2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐChoiceᚄ(f *plan.Field, v []consent.Choice) bool {
+	fields := f.Sub.Of("DirectoryChoice")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_DirectoryChoice(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNDirectoryNotice2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐNotice(f *plan.Field, v consent.Notice) bool {
+	return x.write_DirectoryNotice(f.Sub.Of("DirectoryNotice"), &v)
+}
+
+func (x *writing) writeNDirectoryNotice2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐNoticeᚄ(f *plan.Field, v []consent.Notice) bool {
+	fields := f.Sub.Of("DirectoryNotice")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_DirectoryNotice(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
 func (x *writing) writeNEvidence2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐEvidence(f *plan.Field, v assertion.Evidence) bool {
 	return x.write_Evidence(f.Sub.Of("Evidence"), &v)
 }
@@ -11802,6 +12425,10 @@ func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋasser
 	return x.String(string(v))
 }
 
+func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐID(f *plan.Field, v consent.ID) bool {
+	return x.String(string(v))
+}
+
 func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐID(f *plan.Field, v course.ID) bool {
 	return x.String(string(v))
 }
@@ -11844,6 +12471,21 @@ func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecor
 
 func (x *writing) writeNID2string(f *plan.Field, v string) bool {
 	return x.String(string(v))
+}
+
+func (x *writing) writeNID2ᚕstringᚄ(f *plan.Field, v []string) bool {
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.writeNID2string(f, v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
 }
 
 func (x *writing) writeNIdentifierEntry2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐIdentifierEntry(f *plan.Field, v model.IdentifierEntry) bool {
@@ -12976,6 +13618,20 @@ func (x *writing) writeOCompetencyStateConnection2ᚖgithubᚗcomᚋtestamurᚋt
 	return x.write_CompetencyStateConnection(f.Sub.Of("CompetencyStateConnection"), v)
 }
 
+func (x *writing) writeOConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f *plan.Field, v *consent.Consent) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_Consent(f.Sub.Of("Consent"), v)
+}
+
+func (x *writing) writeOConsentConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[consent.Consent]) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_ConsentConnection(f.Sub.Of("ConsentConnection"), v)
+}
+
 func (x *writing) writeOCourse2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f *plan.Field, v *course.Course) bool {
 	if v == nil {
 		return false
@@ -13399,6 +14055,13 @@ func (x *writing) writeORelated2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋ
 		return x.Back(mark)
 	}
 	return x.End()
+}
+
+func (x *writing) writeOReleaseStanding2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐStanding(f *plan.Field, v *consent.Standing) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_ReleaseStanding(f.Sub.Of("ReleaseStanding"), v)
 }
 
 func (x *writing) writeOResultDescription2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐResultDescriptionᚄ(f *plan.Field, v []model.ResultDescription) bool {
