@@ -14,6 +14,7 @@ import (
 	"github.com/testamur/testamur/graph/model"
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
@@ -215,6 +216,7 @@ func cost(c *gen.ComplexityRoot) {
 	c.Query.RecordTypes = few
 	c.Record.Contents = func(child int) int { return 50 + 10*child } // one document, made whole
 	c.Learner.Names, c.Learner.Identifiers = few, few
+	c.Learner.Holds, c.Learner.Disclosures, c.Query.Disclosures = plain, plain, filtered[*disclosure.Filter]
 	c.Learner.Consents, c.ReleaseStanding.DirectoryChoices = plain, few
 	c.Framework.Items, c.Framework.Rubrics = filtered[*model.CompetencyFilter], long
 	c.Framework.Versions, c.Framework.Problems = plain, long

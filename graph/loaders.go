@@ -14,6 +14,7 @@ import (
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/institution"
@@ -22,6 +23,7 @@ import (
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/release"
 )
 
 // loaders fetch what many resolvers ask for with one statement each. They live
@@ -85,6 +87,10 @@ type loaders struct {
 	consentsOf        *loader[paged[learner.ID], *page.Connection[consent.Consent]]
 	release           *loader[learner.ID, *consent.Standing]
 	choices           *loader[learner.ID, []consent.Choice]
+	hold              *loader[release.ID, *release.Hold]
+	holdsOf           *loader[paged[learner.ID], *page.Connection[release.Hold]]
+	disclosure        *loader[disclosure.ID, *disclosure.Line]
+	disclosuresOf     *loader[paged[learner.ID], *page.Connection[disclosure.Line]]
 }
 
 // kinds are the ids that were seen together, by kind of thing; part is rubrics,
@@ -103,6 +109,8 @@ type kinds struct {
 	credential  seen[credential.ID]
 	record      seen[record.ID]
 	consent     seen[consent.ID]
+	hold        seen[release.ID]
+	disclosure  seen[disclosure.ID]
 	part        seen[string]
 }
 
@@ -122,6 +130,10 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.release = one(l, &k.learner, r.Consents.StandingsOf)
 	l.choices = many(l, &k.learner, r.Consents.ChoicesOf)
 	l.recordsOf = pages(l, &k.learner, r.Records.OfLearners)
+	l.hold = one(l, &k.hold, r.Holds.ByIDs)
+	l.holdsOf = pages(l, &k.learner, unfiltered(r.Holds.OfLearners))
+	l.disclosure = one(l, &k.disclosure, r.Disclosures.ByIDs)
+	l.disclosuresOf = pages(l, &k.learner, unfiltered(r.Disclosures.OfLearners))
 	l.framework = one(l, &k.framework, r.Frameworks.ByIDs)
 	l.rubrics = many(l, &k.framework, r.Frameworks.RubricsOf)
 	l.items = pages(l, &k.framework, r.Frameworks.ItemsOf)

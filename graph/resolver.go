@@ -9,6 +9,7 @@ import (
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/institution"
@@ -17,6 +18,7 @@ import (
 	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 )
@@ -26,6 +28,8 @@ type Resolver struct {
 	Institutions *institution.Service
 	Learners     *learner.Service
 	Consents     *consent.Service
+	Disclosures  *disclosure.Service
+	Holds        *release.Service
 	Frameworks   *framework.Service
 	Courses      *course.Service
 	Achievements *achievement.Service

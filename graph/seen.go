@@ -8,6 +8,7 @@ import (
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
@@ -16,6 +17,7 @@ import (
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/release"
 )
 
 // listed notes what a list holds, so that what hangs on its entries is loaded
@@ -119,6 +121,11 @@ func (k *kinds) noteEarned(list any) {
 	case []consent.Consent:
 		k.consent.add(each(all, func(x consent.Consent) consent.ID { return x.ID }))
 		k.learner.add(each(all, func(x consent.Consent) learner.ID { return x.LearnerID }))
+	case []release.Hold:
+		k.learner.add(each(all, func(x release.Hold) learner.ID { return x.LearnerID }))
+	case []disclosure.Line:
+		k.learner.add(each(all, func(x disclosure.Line) learner.ID { return x.LearnerID }))
+		k.consent.add(given(all, func(x disclosure.Line) *consent.ID { return x.ConsentID }))
 	case []consent.Standing:
 		k.learner.add(each(all, func(x consent.Standing) learner.ID { return x.LearnerID }))
 		k.consent.add(given(all, func(x consent.Standing) *consent.ID { return x.SearchID }))

@@ -16,6 +16,7 @@ import (
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
@@ -26,6 +27,7 @@ import (
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/verify"
 )
 
@@ -210,6 +212,10 @@ func (r *Resolver) node(ctx context.Context, name string) (model.Node, error) {
 		return asNode(l.job.Load(ctx, name))
 	case "prg":
 		return asNode(l.program.Load(ctx, program.ID(name)))
+	case "hld":
+		return asNode(l.hold.Load(ctx, release.ID(name)))
+	case "dsc":
+		return asNode(l.disclosure.Load(ctx, disclosure.ID(name)))
 	case "cns":
 		return asNode(l.consent.Load(ctx, consent.ID(name)))
 	case "iss":

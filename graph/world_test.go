@@ -15,6 +15,7 @@ import (
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/demo"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
@@ -26,6 +27,7 @@ import (
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 	"github.com/testamur/testamur/internal/testbed"
 	"github.com/testamur/testamur/internal/trust"
@@ -41,6 +43,7 @@ type world struct {
 	item      framework.ItemID
 	count     int
 	rowsAlone bool
+	disclosed bool
 	spare     map[string]any // a framework that may be as it was made
 }
 
@@ -89,6 +92,23 @@ func (w *world) newNotice() map[string]any {
 func (w *world) newConsent() map[string]any {
 	c, err := w.Consents.Give(context.Background(), w.Registrar(), consent.Grant{LearnerID: w.ids["learner"], Scope: consent.ToSearch, Method: consent.BySignature})
 	return map[string]any{"id": string(testbed.Must(w.t, c, err).ID)}
+}
+
+// newHold is a hold of the walked learner's records.
+func (w *world) newHold() map[string]any {
+	h, err := w.Holds.Place(context.Background(), w.Registrar(), release.Placement{LearnerID: w.ids["learner"], Reason: release.Other})
+	return map[string]any{"id": string(testbed.Must(w.t, h, err).ID)}
+}
+
+// newDisclosure is something that was told of the walked learner.
+func (w *world) newDisclosure() map[string]any {
+	if w.disclosed {
+		return nil
+	}
+	w.disclosed = true
+	l, err := w.Disclosures.Record(context.Background(), w.Registrar(), disclosure.Manual{LearnerID: w.ids["learner"], Party: "State auditor", Purpose: "Audit", Basis: disclosure.ToAuthorities, Items: []string{"record"}})
+	testbed.Must(w.t, l, err)
+	return nil
 }
 
 // otherChoice is what the walked learner has not said about the directory.

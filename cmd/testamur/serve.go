@@ -262,7 +262,7 @@ func (s *services) handler(p queryPage) (http.Handler, error) {
 
 // resolver is what GraphQL translates to.
 func (s *services) resolver() *graph.Resolver {
-	return &graph.Resolver{Institutions: s.institutions, Learners: s.learners, Consents: s.consents, Frameworks: s.frameworks, Courses: s.courses,
+	return &graph.Resolver{Institutions: s.institutions, Learners: s.learners, Consents: s.consents, Disclosures: s.disclosures, Holds: s.holds, Frameworks: s.frameworks, Courses: s.courses,
 		Achievements: s.achievements, Assertions: s.assertions, Mastery: s.mastery, Programs: s.programs, Keys: s.keys, Credentials: s.credentials, Records: s.records,
 		Trust: s.trust, Verifier: s.verifier, Exchange: s.exchange, Audit: s.audit, Log: s.log}
 }
@@ -270,7 +270,7 @@ func (s *services) resolver() *graph.Resolver {
 // rest is what the plain endpoints ask.
 func (s *services) rest() rest.Services {
 	return rest.Services{Institutions: s.institutions, Learners: s.learners, Achievements: s.achievements, Keys: s.keys,
-		Credentials: s.credentials, Exchange: s.exchange, Frameworks: s.frameworks, VCAPI: s.vcapi, Origin: s.origin, Version: version(), Now: s.now,
+		Credentials: s.credentials, Exchange: s.exchange, Disclosures: s.disclosures, Frameworks: s.frameworks, VCAPI: s.vcapi, Origin: s.origin, Version: version(), Now: s.now,
 		Ready: s.db.Pool.Ping, Actor: s.actor, Log: s.log}
 }
 

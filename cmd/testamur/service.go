@@ -17,6 +17,7 @@ import (
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/fault"
@@ -30,6 +31,7 @@ import (
 	"github.com/testamur/testamur/internal/postgres"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/vcapi"
 	"github.com/testamur/testamur/internal/verify"
@@ -42,6 +44,8 @@ type services struct {
 	institutions *institution.Service
 	learners     *learner.Service
 	consents     *consent.Service
+	disclosures  *disclosure.Service
+	holds        *release.Service
 	frameworks   *framework.Service
 	courses      *course.Service
 	achievements *achievement.Service
@@ -86,6 +90,8 @@ func wire(p parts) (*services, error) {
 	s.institutions = &institution.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.learners = &learner.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.consents = &consent.Service{DB: p.db, Now: p.now, NewID: p.newID}
+	s.disclosures = &disclosure.Service{DB: p.db, Now: p.now, NewID: p.newID}
+	s.holds = &release.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox}
 	s.frameworks = &framework.Service{DB: p.db, Now: p.now, NewID: p.newID, Origin: p.origin}
 	s.courses = &course.Service{DB: p.db, Now: p.now, NewID: p.newID, Frameworks: s.frameworks}
 	s.achievements = &achievement.Service{DB: p.db, Now: p.now, NewID: p.newID}

@@ -15,12 +15,14 @@ import (
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/release"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -1650,6 +1652,21 @@ func (ec *executionContext) marshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinte
 	return res
 }
 
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐID(ctx context.Context, v any) (disclosure.ID, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := disclosure.ID(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐID(ctx context.Context, sel ast.SelectionSet, v disclosure.ID) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ID!")
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐID(ctx context.Context, v any) (framework.ID, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := framework.ID(tmp)
@@ -1762,6 +1779,21 @@ func (ec *executionContext) unmarshalNID2githubᚗcomᚋtestamurᚋtestamurᚋin
 }
 
 func (ec *executionContext) marshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐID(ctx context.Context, sel ast.SelectionSet, v record.ID) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ID!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐID(ctx context.Context, v any) (release.ID, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := release.ID(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐID(ctx context.Context, sel ast.SelectionSet, v release.ID) graphql.Marshaler {
 	_ = sel
 	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {
@@ -2106,6 +2138,25 @@ func (ec *executionContext) marshalOID2ᚕstringᚄ(ctx context.Context, sel ast
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalOID2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐID(ctx context.Context, v any) (*consent.ID, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := consent.ID(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOID2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐID(ctx context.Context, sel ast.SelectionSet, v *consent.ID) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
 }
 
 func (ec *executionContext) unmarshalOID2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐID(ctx context.Context, v any) (*framework.ID, error) {

@@ -13,10 +13,12 @@ import (
 	"github.com/testamur/testamur/graph/model"
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/release"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -45,10 +47,12 @@ type ResolverRoot interface {
 	CoverageRow() CoverageRowResolver
 	Credential() CredentialResolver
 	Crosswalk() CrosswalkResolver
+	Disclosure() DisclosureResolver
 	Framework() FrameworkResolver
 	FrameworkComparison() FrameworkComparisonResolver
 	FrameworkCoverage() FrameworkCoverageResolver
 	FrameworkProblem() FrameworkProblemResolver
+	Hold() HoldResolver
 	Institution() InstitutionResolver
 	Job() JobResolver
 	Learner() LearnerResolver
@@ -659,6 +663,35 @@ type ComplexityRoot struct {
 		Where       func(childComplexity int) int
 	}
 
+	Disclosure struct {
+		ActorID  func(childComplexity int) int
+		At       func(childComplexity int) int
+		Basis    func(childComplexity int) int
+		Channel  func(childComplexity int) int
+		Consent  func(childComplexity int) int
+		ID       func(childComplexity int) int
+		Items    func(childComplexity int) int
+		Learner  func(childComplexity int) int
+		Network  func(childComplexity int) int
+		Note     func(childComplexity int) int
+		Outcome  func(childComplexity int) int
+		Party    func(childComplexity int) int
+		Purpose  func(childComplexity int) int
+		Refusal  func(childComplexity int) int
+		SourceID func(childComplexity int) int
+	}
+
+	DisclosureConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	DisclosureEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	DissociateCompetenciesPayload struct {
 		Framework  func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -802,6 +835,31 @@ type ComplexityRoot struct {
 		Points  func(childComplexity int) int
 	}
 
+	Hold struct {
+		ID        func(childComplexity int) int
+		Learner   func(childComplexity int) int
+		Lift      func(childComplexity int) int
+		LiftedAt  func(childComplexity int) int
+		LiftedBy  func(childComplexity int) int
+		Note      func(childComplexity int) int
+		PlacedAt  func(childComplexity int) int
+		PlacedBy  func(childComplexity int) int
+		PlannedOn func(childComplexity int) int
+		Reason    func(childComplexity int) int
+		Terms     func(childComplexity int) int
+	}
+
+	HoldConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	HoldEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	IdentifierEntry struct {
 		Identifier     func(childComplexity int) int
 		IdentifierType func(childComplexity int) int
@@ -919,11 +977,13 @@ type ComplexityRoot struct {
 		Consents         func(childComplexity int, first *int, after *string) int
 		CreatedAt        func(childComplexity int) int
 		DID              func(childComplexity int) int
+		Disclosures      func(childComplexity int, first *int, after *string) int
 		DisplayName      func(childComplexity int) int
 		Email            func(childComplexity int) int
 		ExternalRef      func(childComplexity int) int
 		FamilyName       func(childComplexity int) int
 		GivenName        func(childComplexity int) int
+		Holds            func(childComplexity int, first *int, after *string) int
 		ID               func(childComplexity int) int
 		Identifiers      func(childComplexity int) int
 		Names            func(childComplexity int) int
@@ -959,6 +1019,11 @@ type ComplexityRoot struct {
 		Reason         func(childComplexity int) int
 		RecordedAt     func(childComplexity int) int
 		RecordedBy     func(childComplexity int) int
+	}
+
+	LiftHoldPayload struct {
+		Hold       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	LiftSuspensionPayload struct {
@@ -1093,12 +1158,15 @@ type ComplexityRoot struct {
 		GiveConsent                   func(childComplexity int, input model.GiveConsentInput) int
 		IssueCredential               func(childComplexity int, input model.IssueCredentialInput) int
 		IssueCredentials              func(childComplexity int, input model.IssueCredentialsInput) int
+		LiftHold                      func(childComplexity int, input model.LiftHoldInput) int
 		LiftSuspension                func(childComplexity int, input model.LiftSuspensionInput) int
 		MapCompetency                 func(childComplexity int, input model.MapCompetencyInput) int
 		MoveCompetency                func(childComplexity int, input model.MoveCompetencyInput) int
 		OrderCompetencies             func(childComplexity int, input model.OrderCompetenciesInput) int
+		PlaceHold                     func(childComplexity int, input release.Placement) int
 		ProposeCrosswalk              func(childComplexity int, input framework.Proposal) int
 		PublishFramework              func(childComplexity int, input model.PublishFrameworkInput) int
+		RecordDisclosure              func(childComplexity int, input disclosure.Manual) int
 		ReissueCredential             func(childComplexity int, input model.ReissueCredentialInput) int
 		RemoveKnownIssuer             func(childComplexity int, input model.RemoveKnownIssuerInput) int
 		RemoveLearnerIdentifier       func(childComplexity int, input model.RemoveLearnerIdentifierInput) int
@@ -1149,6 +1217,11 @@ type ComplexityRoot struct {
 	PageInfo struct {
 		EndCursor   func(childComplexity int) int
 		HasNextPage func(childComplexity int) int
+	}
+
+	PlaceHoldPayload struct {
+		Hold       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	Profile struct {
@@ -1237,6 +1310,7 @@ type ComplexityRoot struct {
 		Credential        func(childComplexity int, id string) int
 		Crosswalks        func(childComplexity int, filter *framework.CrosswalkFilter, first *int, after *string) int
 		DirectoryNotices  func(childComplexity int) int
+		Disclosures       func(childComplexity int, filter *disclosure.Filter, first *int, after *string) int
 		Framework         func(childComplexity int, id string) int
 		Frameworks        func(childComplexity int, filter *framework.Filter, first *int, after *string) int
 		Institution       func(childComplexity int) int
@@ -1304,6 +1378,11 @@ type ComplexityRoot struct {
 		Sections      func(childComplexity int) int
 		Summary       func(childComplexity int) int
 		Title         func(childComplexity int) int
+	}
+
+	RecordDisclosurePayload struct {
+		Disclosure func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	RecordEdge struct {
@@ -4115,6 +4194,129 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DirectoryNotice.Where(childComplexity), true
 
+	case "Disclosure.actorId":
+		if e.ComplexityRoot.Disclosure.ActorID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Disclosure.ActorID(childComplexity), true
+	case "Disclosure.at":
+		if e.ComplexityRoot.Disclosure.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Disclosure.At(childComplexity), true
+	case "Disclosure.basis":
+		if e.ComplexityRoot.Disclosure.Basis == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Disclosure.Basis(childComplexity), true
+	case "Disclosure.channel":
+		if e.ComplexityRoot.Disclosure.Channel == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Disclosure.Channel(childComplexity), true
+	case "Disclosure.consent":
+		if e.ComplexityRoot.Disclosure.Consent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Disclosure.Consent(childComplexity), true
+	case "Disclosure.id":
+		if e.ComplexityRoot.Disclosure.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Disclosure.ID(childComplexity), true
+	case "Disclosure.items":
+		if e.ComplexityRoot.Disclosure.Items == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Disclosure.Items(childComplexity), true
+	case "Disclosure.learner":
+		if e.ComplexityRoot.Disclosure.Learner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Disclosure.Learner(childComplexity), true
+	case "Disclosure.network":
+		if e.ComplexityRoot.Disclosure.Network == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Disclosure.Network(childComplexity), true
+	case "Disclosure.note":
+		if e.ComplexityRoot.Disclosure.Note == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Disclosure.Note(childComplexity), true
+	case "Disclosure.outcome":
+		if e.ComplexityRoot.Disclosure.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Disclosure.Outcome(childComplexity), true
+	case "Disclosure.party":
+		if e.ComplexityRoot.Disclosure.Party == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Disclosure.Party(childComplexity), true
+	case "Disclosure.purpose":
+		if e.ComplexityRoot.Disclosure.Purpose == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Disclosure.Purpose(childComplexity), true
+	case "Disclosure.refusal":
+		if e.ComplexityRoot.Disclosure.Refusal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Disclosure.Refusal(childComplexity), true
+	case "Disclosure.sourceId":
+		if e.ComplexityRoot.Disclosure.SourceID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Disclosure.SourceID(childComplexity), true
+
+	case "DisclosureConnection.edges":
+		if e.ComplexityRoot.DisclosureConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DisclosureConnection.Edges(childComplexity), true
+	case "DisclosureConnection.nodes":
+		if e.ComplexityRoot.DisclosureConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DisclosureConnection.Nodes(childComplexity), true
+	case "DisclosureConnection.pageInfo":
+		if e.ComplexityRoot.DisclosureConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DisclosureConnection.PageInfo(childComplexity), true
+
+	case "DisclosureEdge.cursor":
+		if e.ComplexityRoot.DisclosureEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DisclosureEdge.Cursor(childComplexity), true
+	case "DisclosureEdge.node":
+		if e.ComplexityRoot.DisclosureEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DisclosureEdge.Node(childComplexity), true
+
 	case "DissociateCompetenciesPayload.framework":
 		if e.ComplexityRoot.DissociateCompetenciesPayload.Framework == nil {
 			break
@@ -4714,6 +4916,105 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.GradingLegendLine.Points(childComplexity), true
 
+	case "Hold.id":
+		if e.ComplexityRoot.Hold.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.ID(childComplexity), true
+	case "Hold.learner":
+		if e.ComplexityRoot.Hold.Learner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.Learner(childComplexity), true
+	case "Hold.lift":
+		if e.ComplexityRoot.Hold.Lift == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.Lift(childComplexity), true
+	case "Hold.liftedAt":
+		if e.ComplexityRoot.Hold.LiftedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.LiftedAt(childComplexity), true
+	case "Hold.liftedBy":
+		if e.ComplexityRoot.Hold.LiftedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.LiftedBy(childComplexity), true
+	case "Hold.note":
+		if e.ComplexityRoot.Hold.Note == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.Note(childComplexity), true
+	case "Hold.placedAt":
+		if e.ComplexityRoot.Hold.PlacedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.PlacedAt(childComplexity), true
+	case "Hold.placedBy":
+		if e.ComplexityRoot.Hold.PlacedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.PlacedBy(childComplexity), true
+	case "Hold.plannedOn":
+		if e.ComplexityRoot.Hold.PlannedOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.PlannedOn(childComplexity), true
+	case "Hold.reason":
+		if e.ComplexityRoot.Hold.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.Reason(childComplexity), true
+	case "Hold.terms":
+		if e.ComplexityRoot.Hold.Terms == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.Terms(childComplexity), true
+
+	case "HoldConnection.edges":
+		if e.ComplexityRoot.HoldConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldConnection.Edges(childComplexity), true
+	case "HoldConnection.nodes":
+		if e.ComplexityRoot.HoldConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldConnection.Nodes(childComplexity), true
+	case "HoldConnection.pageInfo":
+		if e.ComplexityRoot.HoldConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldConnection.PageInfo(childComplexity), true
+
+	case "HoldEdge.cursor":
+		if e.ComplexityRoot.HoldEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldEdge.Cursor(childComplexity), true
+	case "HoldEdge.node":
+		if e.ComplexityRoot.HoldEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldEdge.Node(childComplexity), true
+
 	case "IdentifierEntry.identifier":
 		if e.ComplexityRoot.IdentifierEntry.Identifier == nil {
 			break
@@ -5224,6 +5525,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Learner.DID(childComplexity), true
+	case "Learner.disclosures":
+		if e.ComplexityRoot.Learner.Disclosures == nil {
+			break
+		}
+
+		args, err := ec.field_Learner_disclosures_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Learner.Disclosures(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Learner.displayName":
 		if e.ComplexityRoot.Learner.DisplayName == nil {
 			break
@@ -5254,6 +5566,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Learner.GivenName(childComplexity), true
+	case "Learner.holds":
+		if e.ComplexityRoot.Learner.Holds == nil {
+			break
+		}
+
+		args, err := ec.field_Learner_holds_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Learner.Holds(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Learner.id":
 		if e.ComplexityRoot.Learner.ID == nil {
 			break
@@ -5406,6 +5729,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LearnerName.RecordedBy(childComplexity), true
+
+	case "LiftHoldPayload.hold":
+		if e.ComplexityRoot.LiftHoldPayload.Hold == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LiftHoldPayload.Hold(childComplexity), true
+	case "LiftHoldPayload.userErrors":
+		if e.ComplexityRoot.LiftHoldPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LiftHoldPayload.UserErrors(childComplexity), true
 
 	case "LiftSuspensionPayload.credential":
 		if e.ComplexityRoot.LiftSuspensionPayload.Credential == nil {
@@ -6095,6 +6431,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.IssueCredentials(childComplexity, args["input"].(model.IssueCredentialsInput)), true
+	case "Mutation.liftHold":
+		if e.ComplexityRoot.Mutation.LiftHold == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_liftHold_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.LiftHold(childComplexity, args["input"].(model.LiftHoldInput)), true
 	case "Mutation.liftSuspension":
 		if e.ComplexityRoot.Mutation.LiftSuspension == nil {
 			break
@@ -6139,6 +6486,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.OrderCompetencies(childComplexity, args["input"].(model.OrderCompetenciesInput)), true
+	case "Mutation.placeHold":
+		if e.ComplexityRoot.Mutation.PlaceHold == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_placeHold_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.PlaceHold(childComplexity, args["input"].(release.Placement)), true
 	case "Mutation.proposeCrosswalk":
 		if e.ComplexityRoot.Mutation.ProposeCrosswalk == nil {
 			break
@@ -6161,6 +6519,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.PublishFramework(childComplexity, args["input"].(model.PublishFrameworkInput)), true
+	case "Mutation.recordDisclosure":
+		if e.ComplexityRoot.Mutation.RecordDisclosure == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_recordDisclosure_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RecordDisclosure(childComplexity, args["input"].(disclosure.Manual)), true
 	case "Mutation.reissueCredential":
 		if e.ComplexityRoot.Mutation.ReissueCredential == nil {
 			break
@@ -6586,6 +6955,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PageInfo.HasNextPage(childComplexity), true
 
+	case "PlaceHoldPayload.hold":
+		if e.ComplexityRoot.PlaceHoldPayload.Hold == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlaceHoldPayload.Hold(childComplexity), true
+	case "PlaceHoldPayload.userErrors":
+		if e.ComplexityRoot.PlaceHoldPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlaceHoldPayload.UserErrors(childComplexity), true
+
 	case "Profile.email":
 		if e.ComplexityRoot.Profile.Email == nil {
 			break
@@ -7010,6 +7392,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.DirectoryNotices(childComplexity), true
+	case "Query.disclosures":
+		if e.ComplexityRoot.Query.Disclosures == nil {
+			break
+		}
+
+		args, err := ec.field_Query_disclosures_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Disclosures(childComplexity, args["filter"].(*disclosure.Filter), args["first"].(*int), args["after"].(*string)), true
 	case "Query.framework":
 		if e.ComplexityRoot.Query.Framework == nil {
 			break
@@ -7430,6 +7823,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RecordContents.Title(childComplexity), true
+
+	case "RecordDisclosurePayload.disclosure":
+		if e.ComplexityRoot.RecordDisclosurePayload.Disclosure == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordDisclosurePayload.Disclosure(childComplexity), true
+	case "RecordDisclosurePayload.userErrors":
+		if e.ComplexityRoot.RecordDisclosurePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordDisclosurePayload.UserErrors(childComplexity), true
 
 	case "RecordEdge.cursor":
 		if e.ComplexityRoot.RecordEdge.Cursor == nil {
@@ -9211,6 +9617,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DefineProgramInput", ec.unmarshalInputDefineProgramInput),
 			graphql.NewInputUnmarshaler("DefinitionAlignmentInput", ec.unmarshalInputDefinitionAlignmentInput),
 			graphql.NewInputUnmarshaler("DesignateDirectoryInformationInput", ec.unmarshalInputDesignateDirectoryInformationInput),
+			graphql.NewInputUnmarshaler("DisclosureFilter", ec.unmarshalInputDisclosureFilter),
 			graphql.NewInputUnmarshaler("DissociateCompetenciesInput", ec.unmarshalInputDissociateCompetenciesInput),
 			graphql.NewInputUnmarshaler("EnrollLearnerInput", ec.unmarshalInputEnrollLearnerInput),
 			graphql.NewInputUnmarshaler("EvidenceInput", ec.unmarshalInputEvidenceInput),
@@ -9228,6 +9635,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("KnownIssuerEntryInput", ec.unmarshalInputKnownIssuerEntryInput),
 			graphql.NewInputUnmarshaler("LearnerFilter", ec.unmarshalInputLearnerFilter),
 			graphql.NewInputUnmarshaler("LearnerIdentifierInput", ec.unmarshalInputLearnerIdentifierInput),
+			graphql.NewInputUnmarshaler("LiftHoldInput", ec.unmarshalInputLiftHoldInput),
 			graphql.NewInputUnmarshaler("LiftSuspensionInput", ec.unmarshalInputLiftSuspensionInput),
 			graphql.NewInputUnmarshaler("MapCompetencyInput", ec.unmarshalInputMapCompetencyInput),
 			graphql.NewInputUnmarshaler("MasteryDefinitionInput", ec.unmarshalInputMasteryDefinitionInput),
@@ -9238,12 +9646,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("MasteryWeightInput", ec.unmarshalInputMasteryWeightInput),
 			graphql.NewInputUnmarshaler("MoveCompetencyInput", ec.unmarshalInputMoveCompetencyInput),
 			graphql.NewInputUnmarshaler("OrderCompetenciesInput", ec.unmarshalInputOrderCompetenciesInput),
+			graphql.NewInputUnmarshaler("PlaceHoldInput", ec.unmarshalInputPlaceHoldInput),
 			graphql.NewInputUnmarshaler("ProgramDefinitionInput", ec.unmarshalInputProgramDefinitionInput),
 			graphql.NewInputUnmarshaler("ProgramFilter", ec.unmarshalInputProgramFilter),
 			graphql.NewInputUnmarshaler("ProgramPlanInput", ec.unmarshalInputProgramPlanInput),
 			graphql.NewInputUnmarshaler("ProgramRequirementInput", ec.unmarshalInputProgramRequirementInput),
 			graphql.NewInputUnmarshaler("ProposeCrosswalkInput", ec.unmarshalInputProposeCrosswalkInput),
 			graphql.NewInputUnmarshaler("PublishFrameworkInput", ec.unmarshalInputPublishFrameworkInput),
+			graphql.NewInputUnmarshaler("RecordDisclosureInput", ec.unmarshalInputRecordDisclosureInput),
 			graphql.NewInputUnmarshaler("RecordTypeContentInput", ec.unmarshalInputRecordTypeContentInput),
 			graphql.NewInputUnmarshaler("RecordWithoutInput", ec.unmarshalInputRecordWithoutInput),
 			graphql.NewInputUnmarshaler("ReissueCredentialInput", ec.unmarshalInputReissueCredentialInput),
@@ -11278,6 +11688,194 @@ type CredentialResult {
   "The credential; null when nothing was done for this row."
   credential: Credential
   "What was wrong with this row; empty when it was done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../../schema/disclosure.graphqls", Input: `extend type Query {
+  "Every time that something of a learner was asked for, newest first: registrars and administrators see all, a learner their own. Export a period as a file from /disclosures."
+  disclosures(
+    "Which of them; all unless said."
+    filter: DisclosureFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): DisclosureConnection!
+}
+
+extend type Learner {
+  "Every time that something of the learner was asked for, newest first. Null for whoever may not know."
+  disclosures(
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): DisclosureConnection
+}
+
+"What came of a request."
+enum DisclosureOutcome {
+  "Something was told."
+  GRANTED
+  "Nothing was told."
+  REFUSED
+}
+
+"The way in which something was told."
+enum DisclosureChannel {
+  "A link that the learner shared."
+  SHARE
+  "An order of a record."
+  ORDER
+  "A message that something in a share was changed."
+  WATCH
+  "The Open Badges and CLR APIs."
+  API
+  "A signed document by its address."
+  DOCUMENT
+  "A search by employers."
+  SEARCH
+  "An export."
+  EXPORT
+  "Outside of this service, entered by a registrar."
+  MANUAL
+}
+
+"What a disclosure rests on: consent, or an exception of 34 CFR 99.31."
+enum DisclosureBasis {
+  "The learner's consent."
+  CONSENT
+  "It was told to the learner."
+  SUBJECT
+  "A school official with a legitimate educational interest."
+  SCHOOL_OFFICIAL
+  "Directory information."
+  DIRECTORY
+  "Another school where the learner enrols."
+  TRANSFER
+  "Authorities that audit or evaluate."
+  AUTHORITIES
+  "Financial aid."
+  FINANCIAL_AID
+  "Studies on behalf of the institution."
+  STUDIES
+  "An accrediting organization."
+  ACCREDITOR
+  "Parents of a dependent student."
+  PARENTS
+  "A court order or subpoena."
+  JUDICIAL_ORDER
+  "A health or safety emergency."
+  EMERGENCY
+  "Nothing, because it was refused."
+  NONE
+}
+
+"""
+One time that something of a learner was asked for (34 CFR 99.32). It never changes and is never removed.
+"""
+type Disclosure implements Node {
+  "The opaque id."
+  id: ID!
+  "Of whom."
+  learner: Learner!
+  "When."
+  at: DateTime!
+  "What came of it."
+  outcome: DisclosureOutcome!
+  "Why it was refused: consent, ended, expired, used_up, wrong_pin, locked, hold, directory, superseded, gone, or a registrar's words."
+  refusal: String
+  "In which way."
+  channel: DisclosureChannel!
+  "Who asked, as they are known."
+  party: String!
+  "What they wanted it for."
+  purpose: String!
+  "What it rests on."
+  basis: DisclosureBasis!
+  "The consent that it rests on."
+  consent: Consent
+  "The ids of what was told, or words for it."
+  items: [String!]!
+  "The id of the share or order."
+  sourceId: ID
+  "The id of who made the request; visitor without an account."
+  actorId: String!
+  "The network that it was asked from, without the host; may be empty."
+  network: String!
+  "More that the law asks to be recorded; may be empty."
+  note: String!
+}
+
+"Which disclosures."
+input DisclosureFilter {
+  "Not before this instant."
+  from: DateTime
+  "Before this instant."
+  until: DateTime
+  "Of this learner, by id."
+  learnerId: ID
+  "With this outcome."
+  outcome: DisclosureOutcome
+  "Resting on this."
+  basis: DisclosureBasis
+}
+
+"A page of disclosures, newest first."
+type DisclosureConnection {
+  "The entries of this page, each with its cursor."
+  edges: [DisclosureEdge!]!
+  "The entries of this page."
+  nodes: [Disclosure!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of disclosures."
+type DisclosureEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: Disclosure!
+}
+
+extend type Mutation {
+  "Enter what was disclosed outside of this service, or asked for and refused. Registrars."
+  recordDisclosure(
+    "What the change is to be."
+    input: RecordDisclosureInput!
+  ): RecordDisclosurePayload!
+}
+
+"What was disclosed, or refused."
+input RecordDisclosureInput {
+  "Of whom: id or ref:SYSTEM:VALUE."
+  learnerId: ID!
+  "When; now unless said."
+  at: DateTime
+  "Who asked, and their legitimate interest where they have one."
+  party: String!
+  "What they wanted it for."
+  purpose: String!
+  "What it rests on; NONE for what was refused."
+  basis: DisclosureBasis!
+  "The consent, where that is the basis."
+  consentId: ID
+  "What was disclosed, in words or ids."
+  items: [String!]
+  "Which categories, where directory information is the basis."
+  categories: [DirectoryCategory!]
+  "Why it was refused; left out: it was disclosed."
+  refusal: String
+  "More that the law asks for; for an emergency: the threat, and whom else this was told."
+  note: String
+}
+
+"The entry."
+type RecordDisclosurePayload {
+  "The entry; null when nothing was done."
+  disclosure: Disclosure
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
@@ -14839,6 +15437,125 @@ type GradingLegendLine {
   meaning: String!
 }
 `, BuiltIn: false},
+	{Name: "../../schema/release.graphqls", Input: `extend type Learner {
+  "What the institution holds back, newest first, with what was lifted. Null for whoever may not know."
+  holds(
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): HoldConnection
+}
+
+"Why records are held back, as PESC names it."
+enum HoldReason {
+  "Money is owed."
+  FINANCIAL
+  "A fee for the transcript is owed."
+  TRANSCRIPT_FEE
+  "The learner has to do something first."
+  REQUESTED_ACTION
+  "Something else."
+  OTHER
+}
+
+"""
+Something that keeps a learner's records from being handed out. It never changes; that it was lifted is added.
+"""
+type Hold implements Node {
+  "The opaque id."
+  id: ID!
+  "Whose records are held back."
+  learner: Learner!
+  "Why."
+  reason: HoldReason!
+  "The payment periods, by the names of their terms, that are held back; none: everything is."
+  terms: [String!]!
+  "What the learner can do about it."
+  note: String!
+  "The day on which it is meant to be lifted."
+  plannedOn: Date
+  "When it was placed."
+  placedAt: DateTime!
+  "The id of who placed it."
+  placedBy: String!
+  "When it was lifted; null: it is open."
+  liftedAt: DateTime
+  "The id of who lifted it."
+  liftedBy: String
+  "Why it was lifted."
+  lift: String
+}
+
+"A page of holds, newest first."
+type HoldConnection {
+  "The entries of this page, each with its cursor."
+  edges: [HoldEdge!]!
+  "The entries of this page."
+  nodes: [Hold!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of holds."
+type HoldEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: Hold!
+}
+
+extend type Mutation {
+  "Hold a learner's records back from now on. Registrars."
+  placeHold(
+    "What the change is to be."
+    input: PlaceHoldInput!
+  ): PlaceHoldPayload!
+  "Lift a hold; orders that waited for it go out. Registrars."
+  liftHold(
+    "What the change is to be."
+    input: LiftHoldInput!
+  ): LiftHoldPayload!
+}
+
+"A hold to place."
+input PlaceHoldInput {
+  "Whose records: id or ref:SYSTEM:VALUE."
+  learnerId: ID!
+  "Why."
+  reason: HoldReason!
+  "The payment periods, by the names of their terms; none: everything. A FINANCIAL hold names them, or says in the note that none was paid for."
+  terms: [String!]
+  "What the learner can do about it."
+  note: String
+  "The day on which it is meant to be lifted."
+  plannedOn: Date
+}
+
+"The hold."
+type PlaceHoldPayload {
+  "The hold; null when nothing was done."
+  hold: Hold
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A hold to lift."
+input LiftHoldInput {
+  "Which hold."
+  id: ID!
+  "Why."
+  reason: String!
+}
+
+"The hold."
+type LiftHoldPayload {
+  "The hold as it is now; null when nothing was done."
+  hold: Hold
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
 	{Name: "../../schema/trust.graphqls", Input: `extend type Query {
   "The issuers that the institution knows, by name. Staff."
   knownIssuers(
@@ -16258,6 +16975,64 @@ func (ec *executionContext) childFields_DirectoryNotice(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type DirectoryNotice", field.Name)
 }
 
+func (ec *executionContext) childFields_Disclosure(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Disclosure_id(ctx, field)
+	case "learner":
+		return ec.fieldContext_Disclosure_learner(ctx, field)
+	case "at":
+		return ec.fieldContext_Disclosure_at(ctx, field)
+	case "outcome":
+		return ec.fieldContext_Disclosure_outcome(ctx, field)
+	case "refusal":
+		return ec.fieldContext_Disclosure_refusal(ctx, field)
+	case "channel":
+		return ec.fieldContext_Disclosure_channel(ctx, field)
+	case "party":
+		return ec.fieldContext_Disclosure_party(ctx, field)
+	case "purpose":
+		return ec.fieldContext_Disclosure_purpose(ctx, field)
+	case "basis":
+		return ec.fieldContext_Disclosure_basis(ctx, field)
+	case "consent":
+		return ec.fieldContext_Disclosure_consent(ctx, field)
+	case "items":
+		return ec.fieldContext_Disclosure_items(ctx, field)
+	case "sourceId":
+		return ec.fieldContext_Disclosure_sourceId(ctx, field)
+	case "actorId":
+		return ec.fieldContext_Disclosure_actorId(ctx, field)
+	case "network":
+		return ec.fieldContext_Disclosure_network(ctx, field)
+	case "note":
+		return ec.fieldContext_Disclosure_note(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Disclosure", field.Name)
+}
+
+func (ec *executionContext) childFields_DisclosureConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_DisclosureConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_DisclosureConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_DisclosureConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DisclosureConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_DisclosureEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_DisclosureEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_DisclosureEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DisclosureEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_DissociateCompetenciesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "framework":
@@ -16544,6 +17319,56 @@ func (ec *executionContext) childFields_GradingLegendLine(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type GradingLegendLine", field.Name)
 }
 
+func (ec *executionContext) childFields_Hold(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Hold_id(ctx, field)
+	case "learner":
+		return ec.fieldContext_Hold_learner(ctx, field)
+	case "reason":
+		return ec.fieldContext_Hold_reason(ctx, field)
+	case "terms":
+		return ec.fieldContext_Hold_terms(ctx, field)
+	case "note":
+		return ec.fieldContext_Hold_note(ctx, field)
+	case "plannedOn":
+		return ec.fieldContext_Hold_plannedOn(ctx, field)
+	case "placedAt":
+		return ec.fieldContext_Hold_placedAt(ctx, field)
+	case "placedBy":
+		return ec.fieldContext_Hold_placedBy(ctx, field)
+	case "liftedAt":
+		return ec.fieldContext_Hold_liftedAt(ctx, field)
+	case "liftedBy":
+		return ec.fieldContext_Hold_liftedBy(ctx, field)
+	case "lift":
+		return ec.fieldContext_Hold_lift(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Hold", field.Name)
+}
+
+func (ec *executionContext) childFields_HoldConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_HoldConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_HoldConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_HoldConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HoldConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_HoldEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_HoldEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_HoldEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HoldEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_IdentifierEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "identifier":
@@ -16800,10 +17625,14 @@ func (ec *executionContext) childFields_Learner(ctx context.Context, field graph
 		return ec.fieldContext_Learner_release(ctx, field)
 	case "consentStatement":
 		return ec.fieldContext_Learner_consentStatement(ctx, field)
+	case "disclosures":
+		return ec.fieldContext_Learner_disclosures(ctx, field)
 	case "competencies":
 		return ec.fieldContext_Learner_competencies(ctx, field)
 	case "programs":
 		return ec.fieldContext_Learner_programs(ctx, field)
+	case "holds":
+		return ec.fieldContext_Learner_holds(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Learner", field.Name)
 }
@@ -16860,6 +17689,16 @@ func (ec *executionContext) childFields_LearnerName(ctx context.Context, field g
 		return ec.fieldContext_LearnerName_reason(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LearnerName", field.Name)
+}
+
+func (ec *executionContext) childFields_LiftHoldPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "hold":
+		return ec.fieldContext_LiftHoldPayload_hold(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_LiftHoldPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LiftHoldPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_LiftSuspensionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -17096,6 +17935,16 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_PlaceHoldPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "hold":
+		return ec.fieldContext_PlaceHoldPayload_hold(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_PlaceHoldPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlaceHoldPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Profile(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -17338,6 +18187,16 @@ func (ec *executionContext) childFields_RecordContents(ctx context.Context, fiel
 		return ec.fieldContext_RecordContents_omissions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RecordContents", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordDisclosurePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "disclosure":
+		return ec.fieldContext_RecordDisclosurePayload_disclosure(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RecordDisclosurePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordDisclosurePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_RecordEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

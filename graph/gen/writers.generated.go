@@ -18,6 +18,7 @@ import (
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
@@ -28,6 +29,7 @@ import (
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -123,6 +125,9 @@ var tables = plan.Tables{
 	"DefinitionAlignment":         {Satisfies: definitionAlignmentImplementors, Fields: map[string]int{"targetCode": 0, "targetDescription": 1, "targetName": 2, "targetFramework": 3, "targetType": 4, "targetUrl": 5}},
 	"DirectoryChoice":             {Satisfies: directoryChoiceImplementors, Fields: map[string]int{"blocked": 0, "at": 1, "byId": 2, "reason": 3}},
 	"DirectoryNotice":             {Satisfies: directoryNoticeImplementors, Fields: map[string]int{"version": 0, "categories": 1, "where": 2, "effectiveOn": 3, "publishedAt": 4, "publishedBy": 5}},
+	"Disclosure":                  {Satisfies: disclosureImplementors, Fields: map[string]int{"id": 0, "learner": 1, "at": 2, "outcome": 3, "refusal": 4, "channel": 5, "party": 6, "purpose": 7, "basis": 8, "consent": 9, "items": 10, "sourceId": 11, "actorId": 12, "network": 13, "note": 14}},
+	"DisclosureConnection":        {Satisfies: disclosureConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"DisclosureEdge":              {Satisfies: disclosureEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"Evidence":                    {Satisfies: evidenceImplementors, Fields: map[string]int{"url": 0, "name": 1, "description": 2, "narrative": 3, "genre": 4}},
 	"ExternalRef":                 {Satisfies: externalRefImplementors, Fields: map[string]int{"system": 0, "value": 1}},
 	"Framework":                   {Satisfies: frameworkImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "identifier": 2, "uri": 3, "caseVersion": 4, "title": 5, "creator": 6, "publisher": 7, "description": 8, "language": 9, "frameworkVersion": 10, "adoptionStatus": 11, "statusStartOn": 12, "statusEndOn": 13, "changedAt": 14, "items": 15, "rubrics": 16, "licenseUri": 17, "publication": 18, "versions": 19, "comparison": 20, "problems": 21, "coverage": 22, "version": 23, "createdAt": 24, "updatedAt": 25}},
@@ -137,6 +142,9 @@ var tables = plan.Tables{
 	"GradePointAverage":           {Satisfies: gradePointAverageImplementors, Fields: map[string]int{"value": 0, "credits": 1, "points": 2, "attempts": 3}},
 	"GradingLegend":               {Satisfies: gradingLegendImplementors, Fields: map[string]int{"name": 0, "version": 1, "grades": 2, "policy": 3}},
 	"GradingLegendLine":           {Satisfies: gradingLegendLineImplementors, Fields: map[string]int{"mark": 0, "points": 1, "counts": 2, "earns": 3, "meaning": 4}},
+	"Hold":                        {Satisfies: holdImplementors, Fields: map[string]int{"id": 0, "learner": 1, "reason": 2, "terms": 3, "note": 4, "plannedOn": 5, "placedAt": 6, "placedBy": 7, "liftedAt": 8, "liftedBy": 9, "lift": 10}},
+	"HoldConnection":              {Satisfies: holdConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"HoldEdge":                    {Satisfies: holdEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"IdentifierEntry":             {Satisfies: identifierEntryImplementors, Fields: map[string]int{"identifier": 0, "identifierType": 1}},
 	"Image":                       {Satisfies: imageImplementors, Fields: map[string]int{"id": 0, "caption": 1}},
 	"Institution":                 {Satisfies: institutionImplementors, Fields: map[string]int{"id": 0, "slug": 1, "name": 2, "url": 3, "email": 4, "phone": 5, "description": 6, "imageUrl": 7, "official": 8, "address": 9, "otherIdentifiers": 10, "did": 11, "version": 12, "createdAt": 13, "updatedAt": 14, "staff": 15, "apiClients": 16, "signingKeys": 17, "issuingPolicy": 18}},
@@ -148,7 +156,7 @@ var tables = plan.Tables{
 	"KnownIssuer":                 {Satisfies: knownIssuerImplementors, Fields: map[string]int{"id": 0, "name": 1, "issuer": 2, "since": 3, "until": 4, "source": 5, "version": 6, "createdAt": 7, "updatedAt": 8, "updatedBy": 9}},
 	"KnownIssuerConnection":       {Satisfies: knownIssuerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"KnownIssuerEdge":             {Satisfies: knownIssuerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Learner":                     {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "consents": 16, "release": 17, "consentStatement": 18, "competencies": 19, "programs": 20}},
+	"Learner":                     {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "consents": 16, "release": 17, "consentStatement": 18, "disclosures": 19, "competencies": 20, "programs": 21, "holds": 22}},
 	"LearnerConnection":           {Satisfies: learnerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"LearnerEdge":                 {Satisfies: learnerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"LearnerIdentifier":           {Satisfies: learnerIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
@@ -172,7 +180,7 @@ var tables = plan.Tables{
 	"ProgramEdge":                 {Satisfies: programEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"ProgramProgress":             {Satisfies: programProgressImplementors, Fields: map[string]int{"program": 0, "version": 1, "asOf": 2, "knownAt": 3, "status": 4, "share": 5, "credits": 6, "clockHours": 7, "met": 8, "inProgress": 9, "missing": 10, "blocked": 11, "requirements": 12, "changed": 13}},
 	"ProgramRequirement":          {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
-	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "course": 9, "courses": 10, "credential": 11, "job": 12, "jobs": 13, "framework": 14, "frameworks": 15, "previewFramework": 16, "crosswalks": 17, "competency": 18, "institution": 19, "learner": 20, "learners": 21, "masteryRule": 22, "masteryRules": 23, "program": 24, "programs": 25, "record": 26, "recordTypes": 27, "knownIssuers": 28, "verifyCredential": 29, "verifyCredentials": 30}},
+	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "course": 9, "courses": 10, "credential": 11, "disclosures": 12, "job": 13, "jobs": 14, "framework": 15, "frameworks": 16, "previewFramework": 17, "crosswalks": 18, "competency": 19, "institution": 20, "learner": 21, "learners": 22, "masteryRule": 23, "masteryRules": 24, "program": 25, "programs": 26, "record": 27, "recordTypes": 28, "knownIssuers": 29, "verifyCredential": 30, "verifyCredentials": 31}},
 	"Record":                      {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "credential": 7, "items": 8, "outdatedItems": 9, "partial": 10, "omissions": 11, "assembledAt": 12, "assembledBy": 13}},
 	"RecordAlignment":             {Satisfies: recordAlignmentImplementors, Fields: map[string]int{"uri": 0, "code": 1, "name": 2}},
 	"RecordConnection":            {Satisfies: recordConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
@@ -4247,6 +4255,239 @@ func (x *writing) field_DirectoryNotice_publishedBy(f *plan.Field, obj *consent.
 	return x.writeNString2string(f, obj.PublishedBy)
 }
 
+func (x *writing) write_Disclosure(fields []plan.Field, obj *disclosure.Line) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("Disclosure")
+		case 0:
+			whole = x.field_Disclosure_id(f, obj) && whole
+		case 1:
+			whole = x.field_Disclosure_learner(f, obj) && whole
+		case 2:
+			whole = x.field_Disclosure_at(f, obj) && whole
+		case 3:
+			whole = x.field_Disclosure_outcome(f, obj) && whole
+		case 4:
+			if !x.field_Disclosure_refusal(f, obj) {
+				x.Null()
+			}
+		case 5:
+			whole = x.field_Disclosure_channel(f, obj) && whole
+		case 6:
+			whole = x.field_Disclosure_party(f, obj) && whole
+		case 7:
+			whole = x.field_Disclosure_purpose(f, obj) && whole
+		case 8:
+			whole = x.field_Disclosure_basis(f, obj) && whole
+		case 9:
+			if !x.field_Disclosure_consent(f, obj) {
+				x.Null()
+			}
+		case 10:
+			whole = x.field_Disclosure_items(f, obj) && whole
+		case 11:
+			if !x.field_Disclosure_sourceId(f, obj) {
+				x.Null()
+			}
+		case 12:
+			whole = x.field_Disclosure_actorId(f, obj) && whole
+		case 13:
+			whole = x.field_Disclosure_network(f, obj) && whole
+		case 14:
+			whole = x.field_Disclosure_note(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_Disclosure_id(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐID(f, obj.ID)
+}
+
+func (x *writing) field_Disclosure_learner(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *learner.Learner, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Disclosure().Learner(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
+}
+
+func (x *writing) field_Disclosure_at(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.At)
+}
+
+func (x *writing) field_Disclosure_outcome(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDisclosureOutcome2string(f, obj.Outcome)
+}
+
+func (x *writing) field_Disclosure_refusal(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Refusal)
+}
+
+func (x *writing) field_Disclosure_channel(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDisclosureChannel2string(f, obj.Channel)
+}
+
+func (x *writing) field_Disclosure_party(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Party)
+}
+
+func (x *writing) field_Disclosure_purpose(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Purpose)
+}
+
+func (x *writing) field_Disclosure_basis(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDisclosureBasis2string(f, obj.Basis)
+}
+
+func (x *writing) field_Disclosure_consent(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *consent.Consent, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Disclosure().Consent(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, v)
+}
+
+func (x *writing) field_Disclosure_items(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2ᚕstringᚄ(f, obj.Items)
+}
+
+func (x *writing) field_Disclosure_sourceId(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOID2ᚖstring(f, obj.SourceID)
+}
+
+func (x *writing) field_Disclosure_actorId(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ActorID)
+}
+
+func (x *writing) field_Disclosure_network(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Network)
+}
+
+func (x *writing) field_Disclosure_note(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Note)
+}
+
+func (x *writing) write_DisclosureConnection(fields []plan.Field, obj *page.Connection[disclosure.Line]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("DisclosureConnection")
+		case 0:
+			whole = x.field_DisclosureConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_DisclosureConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_DisclosureConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_DisclosureConnection_edges(f *plan.Field, obj *page.Connection[disclosure.Line]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDisclosureEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_DisclosureConnection_nodes(f *plan.Field, obj *page.Connection[disclosure.Line]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDisclosure2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐLineᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_DisclosureConnection_pageInfo(f *plan.Field, obj *page.Connection[disclosure.Line]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_DisclosureEdge(fields []plan.Field, obj *page.Edge[disclosure.Line]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("DisclosureEdge")
+		case 0:
+			whole = x.field_DisclosureEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_DisclosureEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_DisclosureEdge_cursor(f *plan.Field, obj *page.Edge[disclosure.Line]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_DisclosureEdge_node(f *plan.Field, obj *page.Edge[disclosure.Line]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDisclosure2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐLine(f, obj.Node)
+}
+
 func (x *writing) write_Evidence(fields []plan.Field, obj *assertion.Evidence) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -5319,6 +5560,201 @@ func (x *writing) field_GradingLegendLine_meaning(f *plan.Field, obj *record.Leg
 	return x.writeNString2string(f, obj.Meaning)
 }
 
+func (x *writing) write_Hold(fields []plan.Field, obj *release.Hold) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("Hold")
+		case 0:
+			whole = x.field_Hold_id(f, obj) && whole
+		case 1:
+			whole = x.field_Hold_learner(f, obj) && whole
+		case 2:
+			whole = x.field_Hold_reason(f, obj) && whole
+		case 3:
+			whole = x.field_Hold_terms(f, obj) && whole
+		case 4:
+			whole = x.field_Hold_note(f, obj) && whole
+		case 5:
+			if !x.field_Hold_plannedOn(f, obj) {
+				x.Null()
+			}
+		case 6:
+			whole = x.field_Hold_placedAt(f, obj) && whole
+		case 7:
+			whole = x.field_Hold_placedBy(f, obj) && whole
+		case 8:
+			if !x.field_Hold_liftedAt(f, obj) {
+				x.Null()
+			}
+		case 9:
+			if !x.field_Hold_liftedBy(f, obj) {
+				x.Null()
+			}
+		case 10:
+			if !x.field_Hold_lift(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_Hold_id(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐID(f, obj.ID)
+}
+
+func (x *writing) field_Hold_learner(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *learner.Learner, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Hold().Learner(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
+}
+
+func (x *writing) field_Hold_reason(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNHoldReason2string(f, obj.Reason)
+}
+
+func (x *writing) field_Hold_terms(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2ᚕstringᚄ(f, obj.Terms)
+}
+
+func (x *writing) field_Hold_note(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Note)
+}
+
+func (x *writing) field_Hold_plannedOn(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.PlannedOn)
+}
+
+func (x *writing) field_Hold_placedAt(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.PlacedAt)
+}
+
+func (x *writing) field_Hold_placedBy(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.PlacedBy)
+}
+
+func (x *writing) field_Hold_liftedAt(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.LiftedAt)
+}
+
+func (x *writing) field_Hold_liftedBy(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.LiftedBy)
+}
+
+func (x *writing) field_Hold_lift(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Lift)
+}
+
+func (x *writing) write_HoldConnection(fields []plan.Field, obj *page.Connection[release.Hold]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("HoldConnection")
+		case 0:
+			whole = x.field_HoldConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_HoldConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_HoldConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_HoldConnection_edges(f *plan.Field, obj *page.Connection[release.Hold]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNHoldEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_HoldConnection_nodes(f *plan.Field, obj *page.Connection[release.Hold]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNHold2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHoldᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_HoldConnection_pageInfo(f *plan.Field, obj *page.Connection[release.Hold]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_HoldEdge(fields []plan.Field, obj *page.Edge[release.Hold]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("HoldEdge")
+		case 0:
+			whole = x.field_HoldEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_HoldEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_HoldEdge_cursor(f *plan.Field, obj *page.Edge[release.Hold]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_HoldEdge_node(f *plan.Field, obj *page.Edge[release.Hold]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNHold2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHold(f, obj.Node)
+}
+
 func (x *writing) write_IdentifierEntry(fields []plan.Field, obj *model.IdentifierEntry) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -6196,9 +6632,17 @@ func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool 
 				x.Null()
 			}
 		case 19:
-			whole = x.field_Learner_competencies(f, obj) && whole
+			if !x.field_Learner_disclosures(f, obj) {
+				x.Null()
+			}
 		case 20:
+			whole = x.field_Learner_competencies(f, obj) && whole
+		case 21:
 			whole = x.field_Learner_programs(f, obj) && whole
+		case 22:
+			if !x.field_Learner_holds(f, obj) {
+				x.Null()
+			}
 		}
 	}
 	if !whole {
@@ -6393,6 +6837,24 @@ func (x *writing) field_Learner_consentStatement(f *plan.Field, obj *learner.Lea
 	return x.writeOString2ᚖstring(f, v)
 }
 
+func (x *writing) field_Learner_disclosures(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_disclosures_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[disclosure.Line], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Learner().Disclosures(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeODisclosureConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
 func (x *writing) field_Learner_competencies(f *plan.Field, obj *learner.Learner) bool {
 	x.Into(f)
 	defer x.Out()
@@ -6427,6 +6889,24 @@ func (x *writing) field_Learner_programs(f *plan.Field, obj *learner.Learner) bo
 		return x.Fail(err)
 	}
 	return x.writeNProgramProgress2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐReportᚄ(f, v)
+}
+
+func (x *writing) field_Learner_holds(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_holds_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[release.Hold], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Learner().Holds(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOHoldConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
 func (x *writing) write_LearnerConnection(fields []plan.Field, obj *page.Connection[learner.Learner]) bool {
@@ -7968,64 +8448,66 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 				x.Null()
 			}
 		case 12:
+			whole = x.field_Query_disclosures(f) && whole
+		case 13:
 			if !x.field_Query_job(f) {
 				x.Null()
 			}
-		case 13:
+		case 14:
 			if !x.field_Query_jobs(f) {
 				x.Null()
 			}
-		case 14:
+		case 15:
 			if !x.field_Query_framework(f) {
 				x.Null()
 			}
-		case 15:
-			whole = x.field_Query_frameworks(f) && whole
 		case 16:
+			whole = x.field_Query_frameworks(f) && whole
+		case 17:
 			if !x.field_Query_previewFramework(f) {
 				x.Null()
 			}
-		case 17:
-			whole = x.field_Query_crosswalks(f) && whole
 		case 18:
+			whole = x.field_Query_crosswalks(f) && whole
+		case 19:
 			if !x.field_Query_competency(f) {
 				x.Null()
 			}
-		case 19:
+		case 20:
 			if !x.field_Query_institution(f) {
 				x.Null()
 			}
-		case 20:
+		case 21:
 			if !x.field_Query_learner(f) {
 				x.Null()
 			}
-		case 21:
-			whole = x.field_Query_learners(f) && whole
 		case 22:
+			whole = x.field_Query_learners(f) && whole
+		case 23:
 			if !x.field_Query_masteryRule(f) {
 				x.Null()
 			}
-		case 23:
-			whole = x.field_Query_masteryRules(f) && whole
 		case 24:
+			whole = x.field_Query_masteryRules(f) && whole
+		case 25:
 			if !x.field_Query_program(f) {
 				x.Null()
 			}
-		case 25:
-			whole = x.field_Query_programs(f) && whole
 		case 26:
+			whole = x.field_Query_programs(f) && whole
+		case 27:
 			if !x.field_Query_record(f) {
 				x.Null()
 			}
-		case 27:
-			whole = x.field_Query_recordTypes(f) && whole
 		case 28:
+			whole = x.field_Query_recordTypes(f) && whole
+		case 29:
 			if !x.field_Query_knownIssuers(f) {
 				x.Null()
 			}
-		case 29:
-			whole = x.field_Query_verifyCredential(f) && whole
 		case 30:
+			whole = x.field_Query_verifyCredential(f) && whole
+		case 31:
 			whole = x.field_Query_verifyCredentials(f) && whole
 		}
 	}
@@ -8241,6 +8723,24 @@ func (x *writing) field_Query_credential(f *plan.Field) bool {
 		return x.Fail(err)
 	}
 	return x.writeOCredential2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredential(f, v)
+}
+
+func (x *writing) field_Query_disclosures(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_disclosures_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[disclosure.Line], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().Disclosures(ctx, fc.Args["filter"].(*disclosure.Filter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNDisclosureConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
 func (x *writing) field_Query_job(f *plan.Field) bool {
@@ -11358,6 +11858,13 @@ func (x *writing) write_Node(sub plan.Selections, obj model.Node) bool {
 			return false
 		}
 		return x.write_Institution(sub.Of("Institution"), obj)
+	case release.Hold:
+		return x.write_Hold(sub.Of("Hold"), &obj)
+	case *release.Hold:
+		if obj == nil {
+			return false
+		}
+		return x.write_Hold(sub.Of("Hold"), obj)
 	case framework.Framework:
 		return x.write_Framework(sub.Of("Framework"), &obj)
 	case *framework.Framework:
@@ -11365,6 +11872,13 @@ func (x *writing) write_Node(sub plan.Selections, obj model.Node) bool {
 			return false
 		}
 		return x.write_Framework(sub.Of("Framework"), obj)
+	case disclosure.Line:
+		return x.write_Disclosure(sub.Of("Disclosure"), &obj)
+	case *disclosure.Line:
+		if obj == nil {
+			return false
+		}
+		return x.write_Disclosure(sub.Of("Disclosure"), obj)
 	case credential.Credential:
 		return x.write_Credential(sub.Of("Credential"), &obj)
 	case *credential.Credential:
@@ -12244,6 +12758,65 @@ func (x *writing) writeNDirectoryNotice2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	return x.End()
 }
 
+func (x *writing) writeNDisclosure2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐLine(f *plan.Field, v disclosure.Line) bool {
+	return x.write_Disclosure(f.Sub.Of("Disclosure"), &v)
+}
+
+func (x *writing) writeNDisclosure2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐLineᚄ(f *plan.Field, v []disclosure.Line) bool {
+	fields := f.Sub.Of("Disclosure")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_Disclosure(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNDisclosureBasis2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "DisclosureBasis!")
+}
+
+func (x *writing) writeNDisclosureChannel2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "DisclosureChannel!")
+}
+
+func (x *writing) writeNDisclosureConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[disclosure.Line]) bool {
+	if v == nil {
+		return x.Missing("DisclosureConnection!")
+	}
+	return x.write_DisclosureConnection(f.Sub.Of("DisclosureConnection"), v)
+}
+
+func (x *writing) writeNDisclosureEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[disclosure.Line]) bool {
+	return x.write_DisclosureEdge(f.Sub.Of("DisclosureEdge"), &v)
+}
+
+func (x *writing) writeNDisclosureEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[disclosure.Line]) bool {
+	fields := f.Sub.Of("DisclosureEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_DisclosureEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNDisclosureOutcome2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "DisclosureOutcome!")
+}
+
 func (x *writing) writeNEvidence2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐEvidence(f *plan.Field, v assertion.Evidence) bool {
 	return x.write_Evidence(f.Sub.Of("Evidence"), &v)
 }
@@ -12417,6 +12990,50 @@ func (x *writing) writeNGradingLegendLine2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	return x.End()
 }
 
+func (x *writing) writeNHold2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHold(f *plan.Field, v release.Hold) bool {
+	return x.write_Hold(f.Sub.Of("Hold"), &v)
+}
+
+func (x *writing) writeNHold2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHoldᚄ(f *plan.Field, v []release.Hold) bool {
+	fields := f.Sub.Of("Hold")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_Hold(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNHoldEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[release.Hold]) bool {
+	return x.write_HoldEdge(f.Sub.Of("HoldEdge"), &v)
+}
+
+func (x *writing) writeNHoldEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[release.Hold]) bool {
+	fields := f.Sub.Of("HoldEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_HoldEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNHoldReason2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "HoldReason!")
+}
+
 func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐID(f *plan.Field, v achievement.ID) bool {
 	return x.String(string(v))
 }
@@ -12434,6 +13051,10 @@ func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcours
 }
 
 func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐID(f *plan.Field, v credential.ID) bool {
+	return x.String(string(v))
+}
+
+func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐID(f *plan.Field, v disclosure.ID) bool {
 	return x.String(string(v))
 }
 
@@ -12466,6 +13087,10 @@ func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogr
 }
 
 func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐID(f *plan.Field, v record.ID) bool {
+	return x.String(string(v))
+}
+
+func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐID(f *plan.Field, v release.ID) bool {
 	return x.String(string(v))
 }
 
@@ -13686,6 +14311,13 @@ func (x *writing) writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamu
 	return x.End()
 }
 
+func (x *writing) writeODisclosureConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[disclosure.Line]) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_DisclosureConnection(f.Sub.Of("DisclosureConnection"), v)
+}
+
 func (x *writing) writeOEvidenceOutcome2ᚖstring(f *plan.Field, v *string) bool {
 	if v == nil {
 		return false
@@ -13740,6 +14372,13 @@ func (x *writing) writeOGradingLegend2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋin
 		return false
 	}
 	return x.write_GradingLegend(f.Sub.Of("GradingLegend"), v)
+}
+
+func (x *writing) writeOHoldConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[release.Hold]) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_HoldConnection(f.Sub.Of("HoldConnection"), v)
 }
 
 func (x *writing) writeOID2ᚕstringᚄ(f *plan.Field, v []string) bool {

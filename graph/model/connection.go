@@ -9,6 +9,7 @@ import (
 	"github.com/testamur/testamur/internal/audit"
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/institution"
@@ -17,6 +18,7 @@ import (
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/trust"
 )
 
@@ -59,6 +61,11 @@ type (
 
 	ConsentConnection = page.Connection[consent.Consent]
 	ConsentEdge       = page.Edge[consent.Consent]
+
+	HoldConnection       = page.Connection[release.Hold]
+	HoldEdge             = page.Edge[release.Hold]
+	DisclosureConnection = page.Connection[disclosure.Line]
+	DisclosureEdge       = page.Edge[disclosure.Line]
 
 	KnownIssuerConnection = page.Connection[trust.Issuer]
 	KnownIssuerEdge       = page.Edge[trust.Issuer]

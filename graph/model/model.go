@@ -17,6 +17,7 @@ import (
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
@@ -27,6 +28,7 @@ import (
 	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/trust"
 )
 
@@ -830,6 +832,22 @@ type IssueCredentialsPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// A hold to lift.
+type LiftHoldInput struct {
+	// Which hold.
+	ID string `json:"id"`
+	// Why.
+	Reason string `json:"reason"`
+}
+
+// The hold.
+type LiftHoldPayload struct {
+	// The hold as it is now; null when nothing was done.
+	Hold *release.Hold `json:"hold,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // Which credential to take off hold, and why.
 type LiftSuspensionInput struct {
 	// A second request with the same key answers as the first; 1 to 255 bytes.
@@ -1060,6 +1078,14 @@ type OrderCompetenciesPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// The hold.
+type PlaceHoldPayload struct {
+	// The hold; null when nothing was done.
+	Hold *release.Hold `json:"hold,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // Who made an achievement.
 type Profile struct {
 	// Their id, an address.
@@ -1158,6 +1184,14 @@ type PublishFrameworkInput struct {
 type PublishFrameworkPayload struct {
 	// The framework as it is now; null when nothing was done.
 	Framework *framework.Framework `json:"framework,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// The entry.
+type RecordDisclosurePayload struct {
+	// The entry; null when nothing was done.
+	Disclosure *disclosure.Line `json:"disclosure,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }

@@ -61,6 +61,9 @@ const (
 	ReadRelease        Action = "release.read" // consents, directory choices, holds, orders, shares
 	GiveConsent        Action = "consent.give" // withdraw it, and block directory information, as well
 	DesignateDirectory Action = "directory.designate"
+	ManageHolds        Action = "hold.manage"
+	RecordDisclosure   Action = "disclosure.record"
+	ExportDisclosures  Action = "disclosure.export"
 )
 
 // Scope limits an API client to a group of actions.
@@ -113,6 +116,9 @@ var table = map[Action]rule{
 	ReadRelease:        {roles: []Role{Administrator, Registrar, Learner, System}, scope: ScopeLearnerRead},
 	GiveConsent:        {roles: []Role{Registrar, Learner, System}, scope: ScopeLearnerWrite},
 	DesignateDirectory: {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
+	ManageHolds:        {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
+	RecordDisclosure:   {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
+	ExportDisclosures:  {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
 	Verify:             {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}},
 }
 

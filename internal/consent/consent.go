@@ -63,6 +63,11 @@ func (c Consent) InForce(now time.Time) bool {
 	return c.WithdrawnAt == nil && !now.Before(c.SignedAt) && (c.ExpiresAt == nil || now.Before(*c.ExpiresAt))
 }
 
+// Held reports whether the consent held at an instant of the past.
+func (c Consent) Held(at time.Time) bool {
+	return !at.Before(c.SignedAt) && (c.ExpiresAt == nil || at.Before(*c.ExpiresAt)) && (c.WithdrawnAt == nil || at.Before(*c.WithdrawnAt))
+}
+
 // Grant is a consent to be given.
 type Grant struct {
 	LearnerID string

@@ -55,6 +55,11 @@ func find(ctx context.Context, tx pgx.Tx, who access.Actor, consent ID) (Consent
 	return all[0], nil
 }
 
+// FindInTx is one consent in another noun's transaction.
+func FindInTx(ctx context.Context, tx pgx.Tx, who access.Actor, consent ID) (Consent, error) {
+	return find(ctx, tx, who, consent)
+}
+
 func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.ID, before cursor, limit int) ([]Consent, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`

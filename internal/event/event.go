@@ -42,6 +42,15 @@ type Withdrawn struct {
 // Kind names the event in the queue.
 func (Withdrawn) Kind() string { return "assertion.withdrawn" }
 
+// HoldLifted says that what waited for a learner's hold may go out.
+type HoldLifted struct {
+	InstitutionID string `json:"institution"`
+	LearnerID     string `json:"learner"`
+}
+
+// Kind names the event in the queue.
+func (HoldLifted) Kind() string { return "release.hold_lifted" }
+
 // Outbox writes events.
 type Outbox struct {
 	client *river.Client[pgx.Tx]

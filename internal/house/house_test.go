@@ -29,7 +29,7 @@ var house = strings.Fields(`
 	internal/fault internal/wording internal/id internal/day internal/access internal/page
 	migrations internal/pg internal/postgres internal/pgtest
 	internal/audit internal/shelves internal/once internal/event internal/bulk
-	internal/institution internal/learner internal/consent internal/framework internal/course
+	internal/institution internal/learner internal/consent internal/disclosure internal/release internal/framework internal/course
 	internal/achievement internal/assertion internal/mastery internal/program
 	internal/keyring internal/credential internal/record internal/trust internal/verify internal/vcapi
 	internal/exchange internal/jobs internal/demo internal/testbed

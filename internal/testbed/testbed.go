@@ -17,6 +17,7 @@ import (
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/demo"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
@@ -29,6 +30,7 @@ import (
 	"github.com/testamur/testamur/internal/pgtest"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 )
@@ -43,6 +45,8 @@ type Bed struct {
 	Institutions *institution.Service
 	Learners     *learner.Service
 	Consents     *consent.Service
+	Disclosures  *disclosure.Service
+	Holds        *release.Service
 	Frameworks   *framework.Service
 	Courses      *course.Service
 	Achievements *achievement.Service
@@ -109,6 +113,8 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Institutions = &institution.Service{DB: db, Now: now, NewID: id.New}
 	b.Learners = &learner.Service{DB: db, Now: now, NewID: id.New}
 	b.Consents = &consent.Service{DB: db, Now: now, NewID: id.New}
+	b.Disclosures = &disclosure.Service{DB: db, Now: now, NewID: id.New}
+	b.Holds = &release.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox}
 	b.Frameworks = &framework.Service{DB: db, Now: now, NewID: id.New, Origin: Origin}
 	b.Courses = &course.Service{DB: db, Now: now, NewID: id.New, Frameworks: b.Frameworks}
 	b.Achievements = &achievement.Service{DB: db, Now: now, NewID: id.New}

@@ -1,0 +1,123 @@
+package disclosure
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/learner"
+)
+
+const columns = `d.id, d.learner_id, d.at, d.outcome, d.refusal, d.channel, d.party, d.purpose, d.basis, d.consent_id, d.items, d.source_id,
+	d.actor_id, d.network, d.note`
+
+// Insert is the statement that adds one line, for a batch of the transaction
+// that gives the data out; Args are its arguments.
+const Insert = `
+	insert into disclosure (institution_id, id, learner_id, at, outcome, refusal, channel, party, purpose, basis, consent_id, items, source_id, actor_id,
+		network, note)
+	values (@institution, @id, @learner, @at, @outcome, @refusal, @channel, @party, @purpose, @basis, @consent, @items, @source, @actor, @network, @note)`
+
+// Args are the arguments of Insert.
+func (l Line) Args(institution string) pgx.NamedArgs {
+	if l.Items == nil {
+		l.Items = []string{}
+	}
+	return pgx.NamedArgs{"institution": institution, "id": l.ID, "learner": l.LearnerID, "at": l.At, "outcome": l.Outcome, "refusal": l.Refusal,
+		"channel": l.Channel, "party": l.Party, "purpose": l.Purpose, "basis": l.Basis, "consent": l.ConsentID, "items": l.Items, "source": l.SourceID,
+		"actor": l.ActorID, "network": l.Network, "note": l.Note}
+}
+
+// Write adds lines in the transaction that gives the data out.
+func Write(ctx context.Context, tx pgx.Tx, who access.Actor, lines ...Line) error {
+	var b pgx.Batch
+	for _, l := range lines {
+		b.Queue(Insert, l.Args(who.InstitutionID))
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return tx.SendBatch(ctx, &b).Close()
+}
+
+func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Line, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from disclosure d
+		where d.institution_id = @institution and d.id = any(@ids) and (@only::text is null or d.learner_id = @only)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Line])
+}
+
+func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.ID, before cursor, limit int) ([]Line, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from unnest(@ids::text[]) as k (id)
+		cross join lateral (
+			select * from disclosure
+			where institution_id = @institution and learner_id = k.id and (@only::text is null or learner_id = @only)
+			  and (@before::timestamptz is null or (at, id) < (@before, @id))
+			order by at desc, id desc
+			limit @limit) as d
+		order by k.id, d.at desc, d.id desc`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner(), "before": before.at(), "id": before.ID, "limit": limit})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Line])
+}
+
+func ofSources(ctx context.Context, tx pgx.Tx, who access.Actor, ids []string, before cursor, limit int) ([]Line, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from unnest(@ids::text[]) as k (id)
+		cross join lateral (
+			select * from disclosure
+			where institution_id = @institution and source_id = k.id and (@only::text is null or learner_id = @only)
+			  and (@before::timestamptz is null or (at, id) < (@before, @id))
+			order by at desc, id desc
+			limit @limit) as d
+		order by k.id, d.at desc, d.id desc`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner(), "before": before.at(), "id": before.ID, "limit": limit})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Line])
+}
+
+func list(ctx context.Context, tx pgx.Tx, who access.Actor, f Filter, before cursor, limit int) ([]Line, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from disclosure d
+		where d.institution_id = @institution and (@only::text is null or d.learner_id = @only)
+		  and (@before::timestamptz is null or (d.at, d.id) < (@before, @id))
+		  and (@from::timestamptz is null or d.at >= @from) and (@until::timestamptz is null or d.at < @until)
+		  and (@learner::text is null or d.learner_id = @learner)
+		  and (@outcome::text is null or d.outcome = @outcome) and (@basis::text is null or d.basis = @basis)
+		order by d.at desc, d.id desc
+		limit @limit`, f.args(who, before, limit))
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Line])
+}
+
+func (f Filter) args(who access.Actor, from cursor, limit int) pgx.NamedArgs {
+	return pgx.NamedArgs{"institution": who.InstitutionID, "only": who.OnlyLearner(), "before": from.at(), "id": from.ID, "from": f.From, "until": f.Until,
+		"learner": f.LearnerID, "outcome": f.Outcome, "basis": f.Basis, "limit": limit}
+}
+
+// Exported is a line with what somebody who audits it asks for besides.
+type Exported struct {
+	Line
+	ConsentSignedAt *time.Time // of the consent that it rests on
+}
+
+// forExport are lines in the order of time, behind one.
+func forExport(ctx context.Context, tx pgx.Tx, who access.Actor, f Filter, behind cursor, limit int) ([]Exported, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`, c.signed_at as consent_signed_at
+		from disclosure d
+		left join consent c on c.institution_id = d.institution_id and c.id = d.consent_id
+		where d.institution_id = @institution
+		  and (@before::timestamptz is null or (d.at, d.id) > (@before, @id))
+		  and (@from::timestamptz is null or d.at >= @from) and (@until::timestamptz is null or d.at < @until)
+		  and (@learner::text is null or d.learner_id = @learner)
+		  and (@outcome::text is null or d.outcome = @outcome) and (@basis::text is null or d.basis = @basis) and (@only::text is null or d.learner_id = @only)
+		order by d.at, d.id
+		limit @limit`, f.args(who, behind, limit))
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Exported])
+}

@@ -1,0 +1,311 @@
+// Package release is what the institution holds back of a learner's records,
+// and why: institutional holds, for the whole record or for payment periods.
+//
+// A hold says nothing about a credential, which stays valid; it says that the
+// institution does not hand it out. Every way out asks InTx in the transaction
+// that hands out. Holds are added and lifted, never changed. Law: 34 CFR
+// 668.14(b)(33) and (34): what was earned in payment periods that were paid for
+// is released on request, so a hold for money names the periods. Standard: PESC
+// TranscriptResponse, HoldReason.
+package release
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/event"
+	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/id"
+	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/pg"
+	"github.com/testamur/testamur/internal/wording"
+)
+
+// ID names a hold: hld_ and text.
+type ID string
+
+// The reasons of a hold, as PESC names them.
+const (
+	Financial       = "financial"
+	TranscriptFee   = "transcript_fee"
+	RequestedAction = "requested_action" // the learner has to do something first
+	Other           = "other"
+)
+
+// Hold is something that keeps records from being handed out.
+type Hold struct {
+	ID        ID
+	LearnerID learner.ID
+	Reason    string
+	Terms     []string // the payment periods that are held back; none: everything
+	Note      string   // what the learner can do about it
+	PlannedOn *day.Date
+	PlacedAt  time.Time
+	PlacedBy  string
+	LiftedAt  *time.Time
+	LiftedBy  *string
+	Lift      *string // why it was lifted
+}
+
+// Open reports whether the hold was not lifted.
+func (h Hold) Open() bool { return h.LiftedAt == nil }
+
+// Withholds reports whether what was earned in a term is held back.
+func (h Hold) Withholds(term string) bool {
+	return h.Open() && (len(h.Terms) == 0 || slices.Contains(h.Terms, term))
+}
+
+// Withheld is the first of the holds that keeps what was earned in a term, or
+// nil.
+func Withheld(holds []Hold, term string) *Hold {
+	for i := range holds {
+		if holds[i].Withholds(term) {
+			return &holds[i]
+		}
+	}
+	return nil
+}
+
+// Placement is a hold to be placed.
+type Placement struct {
+	LearnerID string
+	Reason    string
+	Terms     []string
+	Note      string
+	PlannedOn *day.Date
+}
+
+// The limits of a placement.
+const (
+	maxNote  = 500
+	maxTerms = 100
+	maxTerm  = 100
+)
+
+func (p *Placement) check() (no *fault.Error) {
+	if !slices.Contains([]string{Financial, TranscriptFee, RequestedAction, Other}, p.Reason) {
+		return fault.At("reason", "reason-known", "%q is not a reason for a hold.", p.Reason)
+	}
+	if p.Note, no = wording.Lines("note", p.Note, maxNote); no != nil {
+		return no
+	}
+	if len(p.Terms) > maxTerms {
+		return fault.At("terms", "too-many", "A hold names at most %d payment periods.", maxTerms)
+	}
+	p.Terms = slices.Clone(p.Terms)
+	for i, t := range p.Terms {
+		if p.Terms[i], no = wording.Line("terms", t, maxTerm); no != nil {
+			return no
+		}
+	}
+	if p.Reason == Financial && len(p.Terms) == 0 && p.Note == "" {
+		return fault.At("terms", "payment-periods", "Name the payment periods that are not paid for: what was earned in the others is released on request (34 CFR 668.14(b)(34)). If none was paid for, say so in the note.")
+	}
+	return nil
+}
+
+// Service keeps holds.
+type Service struct {
+	DB     *pg.DB
+	Now    func() time.Time
+	NewID  id.Source
+	Outbox *event.Outbox
+}
+
+// Place holds a learner's records back from now on. What has been handed out
+// stays where it is; links to it show nothing until the hold is lifted.
+func (s *Service) Place(ctx context.Context, who access.Actor, p Placement) (Hold, error) {
+	if err := access.Check(who, access.ManageHolds); err != nil {
+		return Hold{}, err
+	}
+	if no := p.check(); no != nil {
+		return Hold{}, no
+	}
+	now := pg.Instant(s.Now())
+	h := Hold{ID: ID(s.NewID("hld")), Reason: p.Reason, Terms: p.Terms, Note: p.Note, PlannedOn: p.PlannedOn, PlacedAt: now, PlacedBy: who.ID}
+	if h.Terms == nil {
+		h.Terms = []string{}
+	}
+	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
+		l, err := learner.InTx(ctx, tx, who, p.LearnerID)
+		if err != nil {
+			return err
+		}
+		h.LearnerID = l.ID
+		if err := insert(ctx, tx, who, h); err != nil {
+			return err
+		}
+		return audit.Write(ctx, tx, now, who, audit.Entry{Action: access.ManageHolds, Target: string(h.ID),
+			Detail: map[string]any{"learner": h.LearnerID, "placed": h.Reason, "terms": h.Terms}})
+	})
+	return h, err
+}
+
+// Lift ends a hold; orders that waited for it go out without being ordered
+// again. State when it was lifted before.
+func (s *Service) Lift(ctx context.Context, who access.Actor, hold, reason string) (Hold, error) {
+	if err := access.Check(who, access.ManageHolds); err != nil {
+		return Hold{}, err
+	}
+	reason, no := wording.Lines("reason", reason, maxNote)
+	if no == nil && strings.TrimSpace(reason) == "" {
+		no = fault.At("reason", "required", "Say why the hold is lifted: it is kept with it.")
+	}
+	if no != nil {
+		return Hold{}, no
+	}
+	var h Hold
+	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
+		all, err := byIDs(ctx, tx, who, []ID{ID(hold)})
+		if err == nil && len(all) == 0 {
+			err = fault.Missing("hold")
+		}
+		if err != nil {
+			return err
+		}
+		if h = all[0]; !h.Open() {
+			return lifted(nil)
+		}
+		now := pg.Instant(s.Now())
+		h.LiftedAt, h.LiftedBy, h.Lift = &now, &who.ID, &reason
+		if err := insertLift(ctx, tx, who, h); err != nil {
+			return err
+		}
+		if err := s.Outbox.Emit(ctx, tx, event.HoldLifted{InstitutionID: who.InstitutionID, LearnerID: string(h.LearnerID)}); err != nil {
+			return err
+		}
+		return audit.Write(ctx, tx, now, who, audit.Entry{Action: access.ManageHolds, Target: string(h.ID), Detail: map[string]any{"learner": h.LearnerID, "lifted": true}})
+	})
+	if pg.Constraint(err) == "release_hold_lift_pkey" {
+		err = lifted(err)
+	}
+	return h, err
+}
+
+func lifted(err error) *fault.Error {
+	return &fault.Error{Kind: fault.State, Field: "id", Rule: "open", Message: "This hold was lifted already.", Err: err}
+}
+
+// ByIDs are holds by id.
+func (s *Service) ByIDs(ctx context.Context, who access.Actor, ids []ID) (map[ID]Hold, error) {
+	all := make(map[ID]Hold, len(ids))
+	err := s.read(ctx, who, func(tx pgx.Tx) error {
+		rows, err := byIDs(ctx, tx, who, ids)
+		for _, h := range rows {
+			all[h.ID] = h
+		}
+		return err
+	})
+	return all, err
+}
+
+type cursor struct {
+	PlacedAt time.Time `json:"t"`
+	ID       ID        `json:"i"`
+}
+
+// at is nil at the beginning of a list.
+func (c cursor) at() *time.Time {
+	if c.ID == "" {
+		return nil
+	}
+	return &c.PlacedAt
+}
+
+// OfLearners are the holds of each learner, newest first, those that were lifted
+// too, one page of each.
+func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learner.ID, a page.Args) (map[learner.ID]page.Connection[Hold], error) {
+	limit, err := a.Limit()
+	if err != nil {
+		return nil, err
+	}
+	after, _, err := page.Key[cursor](a)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[learner.ID]page.Connection[Hold], len(ids))
+	err = s.read(ctx, who, func(tx pgx.Tx) error {
+		rows, err := ofLearners(ctx, tx, who, ids, after, limit+1)
+		of := map[learner.ID][]Hold{}
+		for _, h := range rows {
+			of[h.LearnerID] = append(of[h.LearnerID], h)
+		}
+		for _, l := range ids {
+			out[l] = page.Of(of[l], limit, a, func(h Hold) cursor { return cursor{h.PlacedAt, h.ID} })
+		}
+		return err
+	})
+	return out, err
+}
+
+func (s *Service) read(ctx context.Context, who access.Actor, fn func(pgx.Tx) error) error {
+	if err := access.Check(who, access.ReadRelease); err != nil {
+		return err
+	}
+	return s.DB.Snapshot(ctx, who, fn)
+}
+
+const columns = `h.id, h.learner_id, h.reason, h.terms, h.note, h.planned_on, h.placed_at, h.placed_by, f.lifted_at, f.lifted_by, f.reason as lift`
+
+func insert(ctx context.Context, tx pgx.Tx, who access.Actor, h Hold) error {
+	_, err := tx.Exec(ctx, `
+		insert into release_hold (institution_id, id, learner_id, reason, terms, note, planned_on, placed_at, placed_by)
+		values (@institution, @id, @learner, @reason, @terms, @note, @planned, @placed, @by)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "id": h.ID, "learner": h.LearnerID, "reason": h.Reason, "terms": h.Terms, "note": h.Note,
+			"planned": h.PlannedOn, "placed": h.PlacedAt, "by": h.PlacedBy})
+	return err
+}
+
+func insertLift(ctx context.Context, tx pgx.Tx, who access.Actor, h Hold) error {
+	_, err := tx.Exec(ctx, `
+		insert into release_hold_lift (institution_id, hold_id, learner_id, lifted_at, lifted_by, reason)
+		values (@institution, @hold, @learner, @at, @by, @reason)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "hold": h.ID, "learner": h.LearnerID, "at": h.LiftedAt, "by": h.LiftedBy, "reason": h.Lift})
+	return err
+}
+
+func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Hold, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from release_hold h
+		left join release_hold_lift f on f.institution_id = h.institution_id and f.hold_id = h.id
+		where h.institution_id = @institution and h.id = any(@ids) and (@only::text is null or h.learner_id = @only)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Hold])
+}
+
+func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.ID, before cursor, limit int) ([]Hold, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from unnest(@ids::text[]) as k (id)
+		cross join lateral (
+			select * from release_hold
+			where institution_id = @institution and learner_id = k.id and (@only::text is null or learner_id = @only)
+			  and (@before::timestamptz is null or (placed_at, id) < (@before, @id))
+			order by placed_at desc, id desc
+			limit @limit) as h
+		left join release_hold_lift f on f.institution_id = h.institution_id and f.hold_id = h.id
+		order by k.id, h.placed_at desc, h.id desc`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner(), "before": before.at(), "id": before.ID, "limit": limit})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Hold])
+}
+
+// InTx are a learner's open holds, oldest first, in the transaction that hands
+// something out.
+func InTx(ctx context.Context, tx pgx.Tx, who access.Actor, l learner.ID) ([]Hold, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from release_hold h
+		left join release_hold_lift f on f.institution_id = h.institution_id and f.hold_id = h.id
+		where h.institution_id = @institution and h.learner_id = @learner and f.hold_id is null
+		order by h.placed_at, h.id`, pgx.NamedArgs{"institution": who.InstitutionID, "learner": l})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Hold])
+}
