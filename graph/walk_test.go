@@ -165,6 +165,8 @@ var steps = map[string]step{
 	"Mutation.suspendCredential": {`mutation($id: ID!) { suspendCredential(input: {id: $id, reason: "hold"}) { credential { id } userErrors { code } } }`, "suspendCredential.credential", "registrar", (*world).newCredential},
 	"Mutation.liftSuspension":    {`mutation($id: ID!) { liftSuspension(input: {id: $id, reason: "paid"}) { credential { id } userErrors { code } } }`, "liftSuspension.credential", "registrar", (*world).newSuspended},
 	"Mutation.setIssuingPolicy":  {`mutation { setIssuingPolicy(input: {issueOnAward: true}) { issuingPolicy { issueOnAward } userErrors { code } } }`, "setIssuingPolicy.issuingPolicy", "administrator", (*world).oldPolicy},
+	"Query.gradingPolicy":          {`{ gradingPolicy { content { name } } }`, "gradingPolicy.content.name", everyone, (*world).ownGrading},
+	"Mutation.reviseGradingPolicy": {`mutation($n: String!) { reviseGradingPolicy(input: {content: {name: $n, grades: [{mark: "P", earns: true}]}}) { gradingPolicy { version } userErrors { code } } }`, "reviseGradingPolicy.gradingPolicy", "registrar", (*world).newName},
 	"Mutation.reviseRecordType":  {`mutation($n: String!) { reviseRecordType(input: {key: "mine", content: {title: $n}}) { recordType { version } userErrors { code } } }`, "reviseRecordType.recordType", "registrar", (*world).newName},
 	"Mutation.assembleRecord":    {`mutation($learner: ID!) { assembleRecord(input: {learnerId: $learner}) { record { id } userErrors { code } } }`, "assembleRecord.record", "registrar", (*world).newAssertion},
 	"Mutation.startImport":       {`mutation($id: ID!) { startImport(input: {kind: COURSES, uploadId: $id}) { job { id } userErrors { code } } }`, "startImport.job", catalogue, (*world).newUpload},

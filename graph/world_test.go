@@ -334,6 +334,13 @@ func (w *world) oldPolicy() map[string]any {
 	return nil
 }
 
+// ownGrading is a grading policy.
+func (w *world) ownGrading() map[string]any {
+	g, err := w.Records.ReviseGrading(context.Background(), w.Registrar(), nil, record.GradingContent{Name: "Marks", Grades: []record.Grade{{Mark: "P", Earns: true}}})
+	testbed.Must(w.t, g, err)
+	return nil
+}
+
 // ownType is a record type beside those that come with the service, which
 // everybody may know.
 func (w *world) ownType() map[string]any {

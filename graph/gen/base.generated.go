@@ -86,6 +86,7 @@ type MutationResolver interface {
 	ProposeCrosswalk(ctx context.Context, input framework.Proposal) (*model.ProposeCrosswalkPayload, error)
 	ApproveCrosswalk(ctx context.Context, input model.ApproveCrosswalkInput) (*model.ApproveCrosswalkPayload, error)
 	WithdrawCrosswalk(ctx context.Context, input model.WithdrawCrosswalkInput) (*model.WithdrawCrosswalkPayload, error)
+	ReviseGradingPolicy(ctx context.Context, input model.ReviseGradingPolicyInput) (*model.ReviseGradingPolicyPayload, error)
 	ReviseInstitution(ctx context.Context, input model.ReviseInstitutionInput) (*model.ReviseInstitutionPayload, error)
 	AddStaff(ctx context.Context, input institution.NewStaff) (*model.AddStaffPayload, error)
 	ReviseStaff(ctx context.Context, input model.ReviseStaffInput) (*model.ReviseStaffPayload, error)
@@ -135,6 +136,7 @@ type QueryResolver interface {
 	PreviewFramework(ctx context.Context, uploadID string, kind *exchange.Kind, frameworkID *string) (*framework.Comparison, error)
 	Crosswalks(ctx context.Context, filter *framework.CrosswalkFilter, first *int, after *string) (*page.Connection[framework.Crosswalk], error)
 	Competency(ctx context.Context, id string) (*framework.Item, error)
+	GradingPolicy(ctx context.Context) (*record.Grading, error)
 	Institution(ctx context.Context) (*institution.Institution, error)
 	Learner(ctx context.Context, id string) (*learner.Learner, error)
 	Learners(ctx context.Context, filter *learner.Filter, first *int, after *string) (*page.Connection[learner.Learner], error)
@@ -862,6 +864,20 @@ func (ec *executionContext) field_Mutation_reviseFramework_args(ctx context.Cont
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ReviseFrameworkInput, error) {
 			return ec.unmarshalNReviseFrameworkInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐReviseFrameworkInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_reviseGradingPolicy_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ReviseGradingPolicyInput, error) {
+			return ec.unmarshalNReviseGradingPolicyInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐReviseGradingPolicyInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -3830,6 +3846,50 @@ func (ec *executionContext) fieldContext_Mutation_withdrawCrosswalk(ctx context.
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_reviseGradingPolicy(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_reviseGradingPolicy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ReviseGradingPolicy(ctx, fc.Args["input"].(model.ReviseGradingPolicyInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ReviseGradingPolicyPayload) graphql.Marshaler {
+			return ec.marshalNReviseGradingPolicyPayload2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐReviseGradingPolicyPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_reviseGradingPolicy(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ReviseGradingPolicyPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_reviseGradingPolicy_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_reviseInstitution(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5920,6 +5980,38 @@ func (ec *executionContext) fieldContext_Query_competency(ctx context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_gradingPolicy(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_gradingPolicy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().GradingPolicy(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *record.Grading) graphql.Marshaler {
+			return ec.marshalOGradingPolicy2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐGrading(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_gradingPolicy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_GradingPolicy(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_institution(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7228,6 +7320,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "reviseGradingPolicy":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_reviseGradingPolicy(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "reviseInstitution":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_reviseInstitution(ctx, field)
@@ -7610,6 +7709,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_competency(ctx, field)
+				})
+		case "gradingPolicy":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_gradingPolicy(ctx, field)
 				})
 		case "institution":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,

@@ -1715,6 +1715,29 @@ func (ec *executionContext) fieldContext_RecordLine_repeated(_ context.Context, 
 	return graphql.NewScalarFieldContext("RecordLine", field, false, false, "Boolean")
 }
 
+func (ec *executionContext) _RecordLine_replaced(ctx context.Context, field graphql.CollectedField, obj *record.Line) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordLine_replaced(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Replaced, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecordLine_replaced(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordLine", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) _RecordParty_id(ctx context.Context, field graphql.CollectedField, obj *record.Party) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2447,6 +2470,29 @@ func (ec *executionContext) _RecordSummary_creditsAttempted(ctx context.Context,
 	)
 }
 func (ec *executionContext) fieldContext_RecordSummary_creditsAttempted(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecordSummary", field, false, false, "Float")
+}
+
+func (ec *executionContext) _RecordSummary_byEquivalency(ctx context.Context, field graphql.CollectedField, obj *record.Summary) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecordSummary_byEquivalency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ByEquivalency, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecordSummary_byEquivalency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("RecordSummary", field, false, false, "Float")
 }
 
@@ -3225,6 +3271,11 @@ func (ec *executionContext) _RecordLine(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "replaced":
+			out.Values[i] = ec._RecordLine_replaced(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -3596,6 +3647,11 @@ func (ec *executionContext) _RecordSummary(ctx context.Context, sel ast.Selectio
 			}
 		case "creditsAttempted":
 			out.Values[i] = ec._RecordSummary_creditsAttempted(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "byEquivalency":
+			out.Values[i] = ec._RecordSummary_byEquivalency(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

@@ -835,6 +835,36 @@ type ComplexityRoot struct {
 		Points  func(childComplexity int) int
 	}
 
+	GradingPolicy struct {
+		Content    func(childComplexity int) int
+		RecordedAt func(childComplexity int) int
+		RecordedBy func(childComplexity int) int
+		Version    func(childComplexity int) int
+	}
+
+	GradingPolicyAverage struct {
+		Decimals func(childComplexity int) int
+		Grounds  func(childComplexity int) int
+		Repeats  func(childComplexity int) int
+		Rounding func(childComplexity int) int
+		Types    func(childComplexity int) int
+	}
+
+	GradingPolicyContent struct {
+		Average  func(childComplexity int) int
+		Grades   func(childComplexity int) int
+		Name     func(childComplexity int) int
+		Sentence func(childComplexity int) int
+	}
+
+	GradingPolicyGrade struct {
+		Counts  func(childComplexity int) int
+		Earns   func(childComplexity int) int
+		Mark    func(childComplexity int) int
+		Meaning func(childComplexity int) int
+		Points  func(childComplexity int) int
+	}
+
 	Hold struct {
 		ID        func(childComplexity int) int
 		Learner   func(childComplexity int) int
@@ -1181,6 +1211,7 @@ type ComplexityRoot struct {
 		ReviseCompetency              func(childComplexity int, input model.ReviseCompetencyInput) int
 		ReviseCourse                  func(childComplexity int, input model.ReviseCourseInput) int
 		ReviseFramework               func(childComplexity int, input model.ReviseFrameworkInput) int
+		ReviseGradingPolicy           func(childComplexity int, input model.ReviseGradingPolicyInput) int
 		ReviseInstitution             func(childComplexity int, input model.ReviseInstitutionInput) int
 		ReviseKnownIssuer             func(childComplexity int, input model.ReviseKnownIssuerInput) int
 		ReviseLearner                 func(childComplexity int, input model.ReviseLearnerInput) int
@@ -1313,6 +1344,7 @@ type ComplexityRoot struct {
 		Disclosures       func(childComplexity int, filter *disclosure.Filter, first *int, after *string) int
 		Framework         func(childComplexity int, id string) int
 		Frameworks        func(childComplexity int, filter *framework.Filter, first *int, after *string) int
+		GradingPolicy     func(childComplexity int) int
 		Institution       func(childComplexity int) int
 		Job               func(childComplexity int, id string) int
 		Jobs              func(childComplexity int, first *int, after *string) int
@@ -1431,6 +1463,7 @@ type ComplexityRoot struct {
 		Level        func(childComplexity int) int
 		Other        func(childComplexity int) int
 		Repeated     func(childComplexity int) int
+		Replaced     func(childComplexity int) int
 		Results      func(childComplexity int) int
 		Status       func(childComplexity int) int
 		Term         func(childComplexity int) int
@@ -1490,6 +1523,7 @@ type ComplexityRoot struct {
 
 	RecordSummary struct {
 		Average          func(childComplexity int) int
+		ByEquivalency    func(childComplexity int) int
 		CreditsAttempted func(childComplexity int) int
 		CreditsEarned    func(childComplexity int) int
 		Policy           func(childComplexity int) int
@@ -1636,6 +1670,11 @@ type ComplexityRoot struct {
 	ReviseFrameworkPayload struct {
 		Framework  func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	ReviseGradingPolicyPayload struct {
+		GradingPolicy func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
 	}
 
 	ReviseInstitutionPayload struct {
@@ -4916,6 +4955,118 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.GradingLegendLine.Points(childComplexity), true
 
+	case "GradingPolicy.content":
+		if e.ComplexityRoot.GradingPolicy.Content == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicy.Content(childComplexity), true
+	case "GradingPolicy.recordedAt":
+		if e.ComplexityRoot.GradingPolicy.RecordedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicy.RecordedAt(childComplexity), true
+	case "GradingPolicy.recordedBy":
+		if e.ComplexityRoot.GradingPolicy.RecordedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicy.RecordedBy(childComplexity), true
+	case "GradingPolicy.version":
+		if e.ComplexityRoot.GradingPolicy.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicy.Version(childComplexity), true
+
+	case "GradingPolicyAverage.decimals":
+		if e.ComplexityRoot.GradingPolicyAverage.Decimals == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicyAverage.Decimals(childComplexity), true
+	case "GradingPolicyAverage.grounds":
+		if e.ComplexityRoot.GradingPolicyAverage.Grounds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicyAverage.Grounds(childComplexity), true
+	case "GradingPolicyAverage.repeats":
+		if e.ComplexityRoot.GradingPolicyAverage.Repeats == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicyAverage.Repeats(childComplexity), true
+	case "GradingPolicyAverage.rounding":
+		if e.ComplexityRoot.GradingPolicyAverage.Rounding == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicyAverage.Rounding(childComplexity), true
+	case "GradingPolicyAverage.types":
+		if e.ComplexityRoot.GradingPolicyAverage.Types == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicyAverage.Types(childComplexity), true
+
+	case "GradingPolicyContent.average":
+		if e.ComplexityRoot.GradingPolicyContent.Average == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicyContent.Average(childComplexity), true
+	case "GradingPolicyContent.grades":
+		if e.ComplexityRoot.GradingPolicyContent.Grades == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicyContent.Grades(childComplexity), true
+	case "GradingPolicyContent.name":
+		if e.ComplexityRoot.GradingPolicyContent.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicyContent.Name(childComplexity), true
+	case "GradingPolicyContent.sentence":
+		if e.ComplexityRoot.GradingPolicyContent.Sentence == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicyContent.Sentence(childComplexity), true
+
+	case "GradingPolicyGrade.counts":
+		if e.ComplexityRoot.GradingPolicyGrade.Counts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicyGrade.Counts(childComplexity), true
+	case "GradingPolicyGrade.earns":
+		if e.ComplexityRoot.GradingPolicyGrade.Earns == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicyGrade.Earns(childComplexity), true
+	case "GradingPolicyGrade.mark":
+		if e.ComplexityRoot.GradingPolicyGrade.Mark == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicyGrade.Mark(childComplexity), true
+	case "GradingPolicyGrade.meaning":
+		if e.ComplexityRoot.GradingPolicyGrade.Meaning == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicyGrade.Meaning(childComplexity), true
+	case "GradingPolicyGrade.points":
+		if e.ComplexityRoot.GradingPolicyGrade.Points == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GradingPolicyGrade.Points(childComplexity), true
+
 	case "Hold.id":
 		if e.ComplexityRoot.Hold.ID == nil {
 			break
@@ -6684,6 +6835,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReviseFramework(childComplexity, args["input"].(model.ReviseFrameworkInput)), true
+	case "Mutation.reviseGradingPolicy":
+		if e.ComplexityRoot.Mutation.ReviseGradingPolicy == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reviseGradingPolicy_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReviseGradingPolicy(childComplexity, args["input"].(model.ReviseGradingPolicyInput)), true
 	case "Mutation.reviseInstitution":
 		if e.ComplexityRoot.Mutation.ReviseInstitution == nil {
 			break
@@ -7425,6 +7587,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Frameworks(childComplexity, args["filter"].(*framework.Filter), args["first"].(*int), args["after"].(*string)), true
+	case "Query.gradingPolicy":
+		if e.ComplexityRoot.Query.GradingPolicy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.GradingPolicy(childComplexity), true
 	case "Query.institution":
 		if e.ComplexityRoot.Query.Institution == nil {
 			break
@@ -8039,6 +8207,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RecordLine.Repeated(childComplexity), true
+	case "RecordLine.replaced":
+		if e.ComplexityRoot.RecordLine.Replaced == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordLine.Replaced(childComplexity), true
 	case "RecordLine.results":
 		if e.ComplexityRoot.RecordLine.Results == nil {
 			break
@@ -8257,6 +8431,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RecordSummary.Average(childComplexity), true
+	case "RecordSummary.byEquivalency":
+		if e.ComplexityRoot.RecordSummary.ByEquivalency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordSummary.ByEquivalency(childComplexity), true
 	case "RecordSummary.creditsAttempted":
 		if e.ComplexityRoot.RecordSummary.CreditsAttempted == nil {
 			break
@@ -8759,6 +8939,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ReviseFrameworkPayload.UserErrors(childComplexity), true
+
+	case "ReviseGradingPolicyPayload.gradingPolicy":
+		if e.ComplexityRoot.ReviseGradingPolicyPayload.GradingPolicy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReviseGradingPolicyPayload.GradingPolicy(childComplexity), true
+	case "ReviseGradingPolicyPayload.userErrors":
+		if e.ComplexityRoot.ReviseGradingPolicyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReviseGradingPolicyPayload.UserErrors(childComplexity), true
 
 	case "ReviseInstitutionPayload.institution":
 		if e.ComplexityRoot.ReviseInstitutionPayload.Institution == nil {
@@ -9625,6 +9818,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("FrameworkFilter", ec.unmarshalInputFrameworkFilter),
 			graphql.NewInputUnmarshaler("FrameworkInput", ec.unmarshalInputFrameworkInput),
 			graphql.NewInputUnmarshaler("GiveConsentInput", ec.unmarshalInputGiveConsentInput),
+			graphql.NewInputUnmarshaler("GradingPolicyAverageInput", ec.unmarshalInputGradingPolicyAverageInput),
+			graphql.NewInputUnmarshaler("GradingPolicyContentInput", ec.unmarshalInputGradingPolicyContentInput),
+			graphql.NewInputUnmarshaler("GradingPolicyGradeInput", ec.unmarshalInputGradingPolicyGradeInput),
 			graphql.NewInputUnmarshaler("HolderFilter", ec.unmarshalInputHolderFilter),
 			graphql.NewInputUnmarshaler("IdentifierEntryInput", ec.unmarshalInputIdentifierEntryInput),
 			graphql.NewInputUnmarshaler("ImageInput", ec.unmarshalInputImageInput),
@@ -9673,6 +9869,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ReviseCompetencyInput", ec.unmarshalInputReviseCompetencyInput),
 			graphql.NewInputUnmarshaler("ReviseCourseInput", ec.unmarshalInputReviseCourseInput),
 			graphql.NewInputUnmarshaler("ReviseFrameworkInput", ec.unmarshalInputReviseFrameworkInput),
+			graphql.NewInputUnmarshaler("ReviseGradingPolicyInput", ec.unmarshalInputReviseGradingPolicyInput),
 			graphql.NewInputUnmarshaler("ReviseInstitutionInput", ec.unmarshalInputReviseInstitutionInput),
 			graphql.NewInputUnmarshaler("ReviseKnownIssuerInput", ec.unmarshalInputReviseKnownIssuerInput),
 			graphql.NewInputUnmarshaler("ReviseLearnerInput", ec.unmarshalInputReviseLearnerInput),
@@ -11419,6 +11616,8 @@ enum CredentialKind {
   ACHIEVEMENT
   "A learner's record."
   RECORD
+  "What a record adds up to: credits, grade point average, requirements. It is of no award."
+  SUMMARY
 }
 
 "How far a credential has come."
@@ -13280,6 +13479,149 @@ input WithdrawCrosswalkInput {
 type WithdrawCrosswalkPayload {
   "The crosswalk as it is now; null when nothing was done."
   crosswalk: Crosswalk
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../../schema/grading.graphqls", Input: `extend type Query {
+  "The institution's grading policy in its latest version; null where there is none. Everybody."
+  gradingPolicy: GradingPolicy
+}
+
+extend type Mutation {
+  "Add a version of the grading policy, or the first one. Records that were made keep what they say. Registrars."
+  reviseGradingPolicy(
+    "What the version is to say."
+    input: ReviseGradingPolicyInput!
+  ): ReviseGradingPolicyPayload!
+}
+
+"""
+What grades mean and are worth, and how a grade point average is reckoned from them. A record is reckoned by the version that holds when it is made, and names it.
+"""
+type GradingPolicy {
+  "The version; send it as expectedVersion."
+  version: Int!
+  "What this version says."
+  content: GradingPolicyContent!
+  "When this version was recorded."
+  recordedAt: DateTime!
+  "The id of who recorded it."
+  recordedBy: String!
+}
+
+"What a version of a grading policy says."
+type GradingPolicyContent {
+  "What the scale is called."
+  name: String!
+  "The grades, the best first."
+  grades: [GradingPolicyGrade!]!
+  "How an average is reckoned; null where none is printed."
+  average: GradingPolicyAverage
+  "The rule of the average in sentences; empty where there is none."
+  sentence: String!
+}
+
+"One grade of a scale."
+type GradingPolicyGrade {
+  "The mark, such as A or P."
+  mark: String!
+  "Its grade points; null where it has none."
+  points: Float
+  "Whether it counts in the average."
+  counts: Boolean!
+  "Whether it earns the credits."
+  earns: Boolean!
+  "What it means, or empty."
+  meaning: String!
+}
+
+"How a grade point average is reckoned: grade points times credits, over the credits."
+type GradingPolicyAverage {
+  "What counts of what was taken more than once."
+  repeats: GradingRepeats!
+  "How many decimals are printed."
+  decimals: Int!
+  "What becomes of the rest."
+  rounding: GradingRounding!
+  "The types of achievements whose grades count, as Open Badges names them; courses where there are none."
+  types: [String!]
+  "The grounds of equivalencies whose grades count as well: transfer, prior_learning, unit or substitution."
+  grounds: [String!]
+}
+
+"""
+What counts of what was taken more than once.
+"""
+enum GradingRepeats {
+  "The latest attempt."
+  LATEST
+  "The attempt with the most grade points."
+  BEST
+  "Every attempt."
+  EVERY
+}
+
+"""
+How an average is rounded.
+"""
+enum GradingRounding {
+  "To the nearest, a half up."
+  HALF_UP
+  "What lies behind the last decimal falls away."
+  CUT
+}
+
+"What a version of the grading policy is to say."
+input ReviseGradingPolicyInput {
+  "The version that you read; a Conflict when it is not the latest. 0 expects that there is none."
+  expectedVersion: Int
+  "What it is to say."
+  content: GradingPolicyContentInput!
+}
+
+"What a grading policy says."
+input GradingPolicyContentInput {
+  "What the scale is called, at most 200 characters."
+  name: String!
+  "The grades, the best first; 1 to 100."
+  grades: [GradingPolicyGradeInput!]!
+  "How an average is reckoned; none is printed unless said."
+  average: GradingPolicyAverageInput
+}
+
+"One grade of a scale."
+input GradingPolicyGradeInput {
+  "The mark, such as A or P."
+  mark: String!
+  "Its grade points; it has none unless said."
+  points: Float
+  "Whether it counts in the average."
+  counts: Boolean! = false
+  "Whether it earns the credits."
+  earns: Boolean! = false
+  "What it means."
+  meaning: String! = ""
+}
+
+"How a grade point average is reckoned."
+input GradingPolicyAverageInput {
+  "What counts of what was taken more than once."
+  repeats: GradingRepeats! = LATEST
+  "How many decimals are printed, 0 to 4."
+  decimals: Int! = 2
+  "What becomes of the rest."
+  rounding: GradingRounding! = HALF_UP
+  "The types of achievements whose grades count, as Open Badges names them; courses unless said."
+  types: [String!]
+  "The grounds of equivalencies whose grades count as well: transfer, prior_learning, unit or substitution."
+  grounds: [String!]
+}
+
+"The policy in its new version."
+type ReviseGradingPolicyPayload {
+  "The policy; null when nothing was done."
+  gradingPolicy: GradingPolicy
   "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
@@ -15279,6 +15621,8 @@ type RecordLine {
   evidence: [RecordEvidence!]
   "Whether it stands under a heading before as well."
   repeated: Boolean!
+  "Whether another attempt at the same counts in its place."
+  replaced: Boolean!
 }
 
 "A result in words."
@@ -15379,6 +15723,8 @@ type RecordSummary {
   creditsEarned: Float!
   "The credits that were attempted."
   creditsAttempted: Float!
+  "How many of the credits earned are by equivalency."
+  byEquivalency: Float!
   "The grade point average; null where no policy says how it is reckoned."
   average: GradePointAverage
   "The terms, in their order."
@@ -17319,6 +17665,66 @@ func (ec *executionContext) childFields_GradingLegendLine(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type GradingLegendLine", field.Name)
 }
 
+func (ec *executionContext) childFields_GradingPolicy(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "version":
+		return ec.fieldContext_GradingPolicy_version(ctx, field)
+	case "content":
+		return ec.fieldContext_GradingPolicy_content(ctx, field)
+	case "recordedAt":
+		return ec.fieldContext_GradingPolicy_recordedAt(ctx, field)
+	case "recordedBy":
+		return ec.fieldContext_GradingPolicy_recordedBy(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GradingPolicy", field.Name)
+}
+
+func (ec *executionContext) childFields_GradingPolicyAverage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "repeats":
+		return ec.fieldContext_GradingPolicyAverage_repeats(ctx, field)
+	case "decimals":
+		return ec.fieldContext_GradingPolicyAverage_decimals(ctx, field)
+	case "rounding":
+		return ec.fieldContext_GradingPolicyAverage_rounding(ctx, field)
+	case "types":
+		return ec.fieldContext_GradingPolicyAverage_types(ctx, field)
+	case "grounds":
+		return ec.fieldContext_GradingPolicyAverage_grounds(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GradingPolicyAverage", field.Name)
+}
+
+func (ec *executionContext) childFields_GradingPolicyContent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_GradingPolicyContent_name(ctx, field)
+	case "grades":
+		return ec.fieldContext_GradingPolicyContent_grades(ctx, field)
+	case "average":
+		return ec.fieldContext_GradingPolicyContent_average(ctx, field)
+	case "sentence":
+		return ec.fieldContext_GradingPolicyContent_sentence(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GradingPolicyContent", field.Name)
+}
+
+func (ec *executionContext) childFields_GradingPolicyGrade(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "mark":
+		return ec.fieldContext_GradingPolicyGrade_mark(ctx, field)
+	case "points":
+		return ec.fieldContext_GradingPolicyGrade_points(ctx, field)
+	case "counts":
+		return ec.fieldContext_GradingPolicyGrade_counts(ctx, field)
+	case "earns":
+		return ec.fieldContext_GradingPolicyGrade_earns(ctx, field)
+	case "meaning":
+		return ec.fieldContext_GradingPolicyGrade_meaning(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GradingPolicyGrade", field.Name)
+}
+
 func (ec *executionContext) childFields_Hold(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -18303,6 +18709,8 @@ func (ec *executionContext) childFields_RecordLine(ctx context.Context, field gr
 		return ec.fieldContext_RecordLine_evidence(ctx, field)
 	case "repeated":
 		return ec.fieldContext_RecordLine_repeated(ctx, field)
+	case "replaced":
+		return ec.fieldContext_RecordLine_replaced(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RecordLine", field.Name)
 }
@@ -18411,6 +18819,8 @@ func (ec *executionContext) childFields_RecordSummary(ctx context.Context, field
 		return ec.fieldContext_RecordSummary_creditsEarned(ctx, field)
 	case "creditsAttempted":
 		return ec.fieldContext_RecordSummary_creditsAttempted(ctx, field)
+	case "byEquivalency":
+		return ec.fieldContext_RecordSummary_byEquivalency(ctx, field)
 	case "average":
 		return ec.fieldContext_RecordSummary_average(ctx, field)
 	case "terms":
@@ -18703,6 +19113,16 @@ func (ec *executionContext) childFields_ReviseFrameworkPayload(ctx context.Conte
 		return ec.fieldContext_ReviseFrameworkPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReviseFrameworkPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReviseGradingPolicyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "gradingPolicy":
+		return ec.fieldContext_ReviseGradingPolicyPayload_gradingPolicy(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReviseGradingPolicyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReviseGradingPolicyPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ReviseInstitutionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

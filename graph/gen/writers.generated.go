@@ -142,6 +142,10 @@ var tables = plan.Tables{
 	"GradePointAverage":           {Satisfies: gradePointAverageImplementors, Fields: map[string]int{"value": 0, "credits": 1, "points": 2, "attempts": 3}},
 	"GradingLegend":               {Satisfies: gradingLegendImplementors, Fields: map[string]int{"name": 0, "version": 1, "grades": 2, "policy": 3}},
 	"GradingLegendLine":           {Satisfies: gradingLegendLineImplementors, Fields: map[string]int{"mark": 0, "points": 1, "counts": 2, "earns": 3, "meaning": 4}},
+	"GradingPolicy":               {Satisfies: gradingPolicyImplementors, Fields: map[string]int{"version": 0, "content": 1, "recordedAt": 2, "recordedBy": 3}},
+	"GradingPolicyAverage":        {Satisfies: gradingPolicyAverageImplementors, Fields: map[string]int{"repeats": 0, "decimals": 1, "rounding": 2, "types": 3, "grounds": 4}},
+	"GradingPolicyContent":        {Satisfies: gradingPolicyContentImplementors, Fields: map[string]int{"name": 0, "grades": 1, "average": 2, "sentence": 3}},
+	"GradingPolicyGrade":          {Satisfies: gradingPolicyGradeImplementors, Fields: map[string]int{"mark": 0, "points": 1, "counts": 2, "earns": 3, "meaning": 4}},
 	"Hold":                        {Satisfies: holdImplementors, Fields: map[string]int{"id": 0, "learner": 1, "reason": 2, "terms": 3, "note": 4, "plannedOn": 5, "placedAt": 6, "placedBy": 7, "liftedAt": 8, "liftedBy": 9, "lift": 10}},
 	"HoldConnection":              {Satisfies: holdConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"HoldEdge":                    {Satisfies: holdEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
@@ -180,7 +184,7 @@ var tables = plan.Tables{
 	"ProgramEdge":                 {Satisfies: programEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"ProgramProgress":             {Satisfies: programProgressImplementors, Fields: map[string]int{"program": 0, "version": 1, "asOf": 2, "knownAt": 3, "status": 4, "share": 5, "credits": 6, "clockHours": 7, "met": 8, "inProgress": 9, "missing": 10, "blocked": 11, "requirements": 12, "changed": 13}},
 	"ProgramRequirement":          {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
-	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "course": 9, "courses": 10, "credential": 11, "disclosures": 12, "job": 13, "jobs": 14, "framework": 15, "frameworks": 16, "previewFramework": 17, "crosswalks": 18, "competency": 19, "institution": 20, "learner": 21, "learners": 22, "masteryRule": 23, "masteryRules": 24, "program": 25, "programs": 26, "record": 27, "recordTypes": 28, "knownIssuers": 29, "verifyCredential": 30, "verifyCredentials": 31}},
+	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "course": 9, "courses": 10, "credential": 11, "disclosures": 12, "job": 13, "jobs": 14, "framework": 15, "frameworks": 16, "previewFramework": 17, "crosswalks": 18, "competency": 19, "gradingPolicy": 20, "institution": 21, "learner": 22, "learners": 23, "masteryRule": 24, "masteryRules": 25, "program": 26, "programs": 27, "record": 28, "recordTypes": 29, "knownIssuers": 30, "verifyCredential": 31, "verifyCredentials": 32}},
 	"Record":                      {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "credential": 7, "items": 8, "outdatedItems": 9, "partial": 10, "omissions": 11, "assembledAt": 12, "assembledBy": 13}},
 	"RecordAlignment":             {Satisfies: recordAlignmentImplementors, Fields: map[string]int{"uri": 0, "code": 1, "name": 2}},
 	"RecordConnection":            {Satisfies: recordConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
@@ -189,7 +193,7 @@ var tables = plan.Tables{
 	"RecordEquivalency":           {Satisfies: recordEquivalencyImplementors, Fields: map[string]int{"rule": 0, "given": 1, "code": 2, "level": 3, "on": 4, "as": 5, "asCode": 6, "grade": 7, "credits": 8, "clockHours": 9, "ground": 10, "reason": 11, "approvedBy": 12, "inForce": 13, "counted": 14}},
 	"RecordEvidence":              {Satisfies: recordEvidenceImplementors, Fields: map[string]int{"url": 0, "name": 1, "text": 2}},
 	"RecordIdentifier":            {Satisfies: recordIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
-	"RecordLine":                  {Satisfies: recordLineImplementors, Fields: map[string]int{"credentialId": 0, "title": 1, "code": 2, "type": 3, "term": 4, "credits": 5, "grade": 6, "level": 7, "results": 8, "status": 9, "awardedOn": 10, "validUntil": 11, "issuer": 12, "other": 13, "competencies": 14, "evidence": 15, "repeated": 16}},
+	"RecordLine":                  {Satisfies: recordLineImplementors, Fields: map[string]int{"credentialId": 0, "title": 1, "code": 2, "type": 3, "term": 4, "credits": 5, "grade": 6, "level": 7, "results": 8, "status": 9, "awardedOn": 10, "validUntil": 11, "issuer": 12, "other": 13, "competencies": 14, "evidence": 15, "repeated": 16, "replaced": 17}},
 	"RecordParty":                 {Satisfies: recordPartyImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2}},
 	"RecordPerson":                {Satisfies: recordPersonImplementors, Fields: map[string]int{"name": 0, "subject": 1, "identifiers": 2}},
 	"RecordProgram":               {Satisfies: recordProgramImplementors, Fields: map[string]int{"program": 0, "status": 1, "credits": 2, "lines": 3}},
@@ -197,7 +201,7 @@ var tables = plan.Tables{
 	"RecordRequirement":           {Satisfies: recordRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "status": 4, "reason": 5}},
 	"RecordResult":                {Satisfies: recordResultImplementors, Fields: map[string]int{"name": 0, "type": 1, "value": 2}},
 	"RecordSection":               {Satisfies: recordSectionImplementors, Fields: map[string]int{"kind": 0, "title": 1, "lines": 2, "credits": 3, "average": 4}},
-	"RecordSummary":               {Satisfies: recordSummaryImplementors, Fields: map[string]int{"creditsEarned": 0, "creditsAttempted": 1, "average": 2, "terms": 3, "policy": 4, "policyVersion": 5}},
+	"RecordSummary":               {Satisfies: recordSummaryImplementors, Fields: map[string]int{"creditsEarned": 0, "creditsAttempted": 1, "byEquivalency": 2, "average": 3, "terms": 4, "policy": 5, "policyVersion": 6}},
 	"RecordTerm":                  {Satisfies: recordTermImplementors, Fields: map[string]int{"term": 0, "creditsEarned": 1, "average": 2}},
 	"RecordType":                  {Satisfies: recordTypeImplementors, Fields: map[string]int{"key": 0, "version": 1, "content": 2, "recordedAt": 3, "recordedBy": 4}},
 	"RecordTypeContent":           {Satisfies: recordTypeContentImplementors, Fields: map[string]int{"title": 0, "description": 1, "achievementTypes": 2, "without": 3, "program": 4, "conclusions": 5, "deposited": 6, "requirements": 7, "summary": 8, "legend": 9, "headings": 10, "order": 11}},
@@ -5560,6 +5564,226 @@ func (x *writing) field_GradingLegendLine_meaning(f *plan.Field, obj *record.Leg
 	return x.writeNString2string(f, obj.Meaning)
 }
 
+func (x *writing) write_GradingPolicy(fields []plan.Field, obj *record.Grading) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("GradingPolicy")
+		case 0:
+			whole = x.field_GradingPolicy_version(f, obj) && whole
+		case 1:
+			whole = x.field_GradingPolicy_content(f, obj) && whole
+		case 2:
+			whole = x.field_GradingPolicy_recordedAt(f, obj) && whole
+		case 3:
+			whole = x.field_GradingPolicy_recordedBy(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_GradingPolicy_version(f *plan.Field, obj *record.Grading) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_GradingPolicy_content(f *plan.Field, obj *record.Grading) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNGradingPolicyContent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐGradingContent(f, obj.Content)
+}
+
+func (x *writing) field_GradingPolicy_recordedAt(f *plan.Field, obj *record.Grading) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
+}
+
+func (x *writing) field_GradingPolicy_recordedBy(f *plan.Field, obj *record.Grading) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.RecordedBy)
+}
+
+func (x *writing) write_GradingPolicyAverage(fields []plan.Field, obj *record.AverageRule) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("GradingPolicyAverage")
+		case 0:
+			whole = x.field_GradingPolicyAverage_repeats(f, obj) && whole
+		case 1:
+			whole = x.field_GradingPolicyAverage_decimals(f, obj) && whole
+		case 2:
+			whole = x.field_GradingPolicyAverage_rounding(f, obj) && whole
+		case 3:
+			if !x.field_GradingPolicyAverage_types(f, obj) {
+				x.Null()
+			}
+		case 4:
+			if !x.field_GradingPolicyAverage_grounds(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_GradingPolicyAverage_repeats(f *plan.Field, obj *record.AverageRule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNGradingRepeats2string(f, obj.Repeats)
+}
+
+func (x *writing) field_GradingPolicyAverage_decimals(f *plan.Field, obj *record.AverageRule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Decimals)
+}
+
+func (x *writing) field_GradingPolicyAverage_rounding(f *plan.Field, obj *record.AverageRule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNGradingRounding2string(f, obj.Rounding)
+}
+
+func (x *writing) field_GradingPolicyAverage_types(f *plan.Field, obj *record.AverageRule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚕstringᚄ(f, obj.Types)
+}
+
+func (x *writing) field_GradingPolicyAverage_grounds(f *plan.Field, obj *record.AverageRule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚕstringᚄ(f, obj.Grounds)
+}
+
+func (x *writing) write_GradingPolicyContent(fields []plan.Field, obj *record.GradingContent) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("GradingPolicyContent")
+		case 0:
+			whole = x.field_GradingPolicyContent_name(f, obj) && whole
+		case 1:
+			whole = x.field_GradingPolicyContent_grades(f, obj) && whole
+		case 2:
+			if !x.field_GradingPolicyContent_average(f, obj) {
+				x.Null()
+			}
+		case 3:
+			whole = x.field_GradingPolicyContent_sentence(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_GradingPolicyContent_name(f *plan.Field, obj *record.GradingContent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_GradingPolicyContent_grades(f *plan.Field, obj *record.GradingContent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNGradingPolicyGrade2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐGradeᚄ(f, obj.Grades)
+}
+
+func (x *writing) field_GradingPolicyContent_average(f *plan.Field, obj *record.GradingContent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOGradingPolicyAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverageRule(f, obj.Average)
+}
+
+func (x *writing) field_GradingPolicyContent_sentence(f *plan.Field, obj *record.GradingContent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Sentence())
+}
+
+func (x *writing) write_GradingPolicyGrade(fields []plan.Field, obj *record.Grade) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("GradingPolicyGrade")
+		case 0:
+			whole = x.field_GradingPolicyGrade_mark(f, obj) && whole
+		case 1:
+			if !x.field_GradingPolicyGrade_points(f, obj) {
+				x.Null()
+			}
+		case 2:
+			whole = x.field_GradingPolicyGrade_counts(f, obj) && whole
+		case 3:
+			whole = x.field_GradingPolicyGrade_earns(f, obj) && whole
+		case 4:
+			whole = x.field_GradingPolicyGrade_meaning(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_GradingPolicyGrade_mark(f *plan.Field, obj *record.Grade) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Mark)
+}
+
+func (x *writing) field_GradingPolicyGrade_points(f *plan.Field, obj *record.Grade) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOFloat2ᚖfloat64(f, obj.Points)
+}
+
+func (x *writing) field_GradingPolicyGrade_counts(f *plan.Field, obj *record.Grade) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Counts)
+}
+
+func (x *writing) field_GradingPolicyGrade_earns(f *plan.Field, obj *record.Grade) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Earns)
+}
+
+func (x *writing) field_GradingPolicyGrade_meaning(f *plan.Field, obj *record.Grade) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Meaning)
+}
+
 func (x *writing) write_Hold(fields []plan.Field, obj *release.Hold) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -8474,40 +8698,44 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 				x.Null()
 			}
 		case 20:
-			if !x.field_Query_institution(f) {
+			if !x.field_Query_gradingPolicy(f) {
 				x.Null()
 			}
 		case 21:
-			if !x.field_Query_learner(f) {
+			if !x.field_Query_institution(f) {
 				x.Null()
 			}
 		case 22:
-			whole = x.field_Query_learners(f) && whole
+			if !x.field_Query_learner(f) {
+				x.Null()
+			}
 		case 23:
+			whole = x.field_Query_learners(f) && whole
+		case 24:
 			if !x.field_Query_masteryRule(f) {
 				x.Null()
 			}
-		case 24:
-			whole = x.field_Query_masteryRules(f) && whole
 		case 25:
+			whole = x.field_Query_masteryRules(f) && whole
+		case 26:
 			if !x.field_Query_program(f) {
 				x.Null()
 			}
-		case 26:
-			whole = x.field_Query_programs(f) && whole
 		case 27:
+			whole = x.field_Query_programs(f) && whole
+		case 28:
 			if !x.field_Query_record(f) {
 				x.Null()
 			}
-		case 28:
-			whole = x.field_Query_recordTypes(f) && whole
 		case 29:
+			whole = x.field_Query_recordTypes(f) && whole
+		case 30:
 			if !x.field_Query_knownIssuers(f) {
 				x.Null()
 			}
-		case 30:
-			whole = x.field_Query_verifyCredential(f) && whole
 		case 31:
+			whole = x.field_Query_verifyCredential(f) && whole
+		case 32:
 			whole = x.field_Query_verifyCredentials(f) && whole
 		}
 	}
@@ -8867,6 +9095,20 @@ func (x *writing) field_Query_competency(f *plan.Field) bool {
 		return x.Fail(err)
 	}
 	return x.writeOCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
+}
+
+func (x *writing) field_Query_gradingPolicy(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *record.Grading, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().GradingPolicy(ctx)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOGradingPolicy2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐGrading(f, v)
 }
 
 func (x *writing) field_Query_institution(f *plan.Field) bool {
@@ -9770,6 +10012,8 @@ func (x *writing) write_RecordLine(fields []plan.Field, obj *record.Line) bool {
 			}
 		case 16:
 			whole = x.field_RecordLine_repeated(f, obj) && whole
+		case 17:
+			whole = x.field_RecordLine_replaced(f, obj) && whole
 		}
 	}
 	if !whole {
@@ -9878,6 +10122,12 @@ func (x *writing) field_RecordLine_repeated(f *plan.Field, obj *record.Line) boo
 	x.Into(f)
 	defer x.Out()
 	return x.writeNBoolean2bool(f, obj.Repeated)
+}
+
+func (x *writing) field_RecordLine_replaced(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Replaced)
 }
 
 func (x *writing) write_RecordParty(fields []plan.Field, obj *record.Party) bool {
@@ -10241,16 +10491,18 @@ func (x *writing) write_RecordSummary(fields []plan.Field, obj *record.Summary) 
 		case 1:
 			whole = x.field_RecordSummary_creditsAttempted(f, obj) && whole
 		case 2:
+			whole = x.field_RecordSummary_byEquivalency(f, obj) && whole
+		case 3:
 			if !x.field_RecordSummary_average(f, obj) {
 				x.Null()
 			}
-		case 3:
+		case 4:
 			if !x.field_RecordSummary_terms(f, obj) {
 				x.Null()
 			}
-		case 4:
-			whole = x.field_RecordSummary_policy(f, obj) && whole
 		case 5:
+			whole = x.field_RecordSummary_policy(f, obj) && whole
+		case 6:
 			whole = x.field_RecordSummary_policyVersion(f, obj) && whole
 		}
 	}
@@ -10270,6 +10522,12 @@ func (x *writing) field_RecordSummary_creditsAttempted(f *plan.Field, obj *recor
 	x.Into(f)
 	defer x.Out()
 	return x.writeNFloat2float64(f, obj.CreditsAttempted)
+}
+
+func (x *writing) field_RecordSummary_byEquivalency(f *plan.Field, obj *record.Summary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.ByEquivalency)
 }
 
 func (x *writing) field_RecordSummary_average(f *plan.Field, obj *record.Summary) bool {
@@ -12990,6 +13248,38 @@ func (x *writing) writeNGradingLegendLine2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	return x.End()
 }
 
+func (x *writing) writeNGradingPolicyContent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐGradingContent(f *plan.Field, v record.GradingContent) bool {
+	return x.write_GradingPolicyContent(f.Sub.Of("GradingPolicyContent"), &v)
+}
+
+func (x *writing) writeNGradingPolicyGrade2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐGrade(f *plan.Field, v record.Grade) bool {
+	return x.write_GradingPolicyGrade(f.Sub.Of("GradingPolicyGrade"), &v)
+}
+
+func (x *writing) writeNGradingPolicyGrade2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐGradeᚄ(f *plan.Field, v []record.Grade) bool {
+	fields := f.Sub.Of("GradingPolicyGrade")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_GradingPolicyGrade(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNGradingRepeats2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "GradingRepeats!")
+}
+
+func (x *writing) writeNGradingRounding2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "GradingRounding!")
+}
+
 func (x *writing) writeNHold2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHold(f *plan.Field, v release.Hold) bool {
 	return x.write_Hold(f.Sub.Of("Hold"), &v)
 }
@@ -14372,6 +14662,20 @@ func (x *writing) writeOGradingLegend2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋin
 		return false
 	}
 	return x.write_GradingLegend(f.Sub.Of("GradingLegend"), v)
+}
+
+func (x *writing) writeOGradingPolicy2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐGrading(f *plan.Field, v *record.Grading) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_GradingPolicy(f.Sub.Of("GradingPolicy"), v)
+}
+
+func (x *writing) writeOGradingPolicyAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverageRule(f *plan.Field, v *record.AverageRule) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_GradingPolicyAverage(f.Sub.Of("GradingPolicyAverage"), v)
 }
 
 func (x *writing) writeOHoldConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[release.Hold]) bool {

@@ -1540,6 +1540,22 @@ type ReviseFrameworkPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// What a version of the grading policy is to say.
+type ReviseGradingPolicyInput struct {
+	// The version that you read; a Conflict when it is not the latest. 0 expects that there is none.
+	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	// What it is to say.
+	Content *record.GradingContent `json:"content"`
+}
+
+// The policy in its new version.
+type ReviseGradingPolicyPayload struct {
+	// The policy; null when nothing was done.
+	GradingPolicy *record.Grading `json:"gradingPolicy,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // Fields of the issuer profile to change; those left out stay.
 type ReviseInstitutionInput struct {
 	// Refuse when the institution has another version by now.

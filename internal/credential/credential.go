@@ -37,6 +37,7 @@ type ID string
 const (
 	OfAchievement = "achievement" // an AchievementCredential, of one assertion
 	OfRecord      = "record"      // a ClrCredential
+	OfSummary     = "summary"     // an AchievementCredential that a record adds up to
 	Drafted       = "drafted"
 	Issued        = "issued"
 	Discarded     = "discarded" // a draft that was overtaken; it was never shown to anybody

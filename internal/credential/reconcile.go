@@ -161,11 +161,16 @@ func (s *Service) LeftRecords(ctx context.Context, who access.Actor) (map[learne
 	}
 	all := map[learner.ID][]ID{}
 	err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) error {
-		left, err := leftDrafts(ctx, tx, who, OfRecord, "", s.Now().Add(-leftAfter))
-		for _, c := range left {
-			all[c.LearnerID] = append(all[c.LearnerID], c.ID)
+		for _, kind := range []string{OfRecord, OfSummary} {
+			left, err := leftDrafts(ctx, tx, who, kind, "", s.Now().Add(-leftAfter))
+			if err != nil {
+				return err
+			}
+			for _, c := range left {
+				all[c.LearnerID] = append(all[c.LearnerID], c.ID)
+			}
 		}
-		return err
+		return nil
 	})
 	return all, err
 }

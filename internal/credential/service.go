@@ -165,6 +165,7 @@ func deref(c *Credential) Credential {
 type Earned struct {
 	Credentials []Credential
 	Pins        []achievement.Pin
+	Awards      []assertion.Assertion // what each is the credential of
 }
 
 // IssueEarned are the signed credentials of everything that learners have
@@ -199,6 +200,7 @@ func (s *Service) IssueEarned(ctx context.Context, who access.Actor, learners ..
 	for i, c := range sealed {
 		e := all[c.LearnerID]
 		e.Credentials, e.Pins = append(e.Credentials, c), append(e.Pins, earned[i].Pin())
+		e.Awards = append(e.Awards, earned[i])
 		all[c.LearnerID] = e
 	}
 	return all, nil

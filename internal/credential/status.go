@@ -276,7 +276,7 @@ func reissuable(c Credential) *fault.Error {
 		return &fault.Error{Kind: fault.State, Field: "id", Rule: rule, Message: message}
 	}
 	switch {
-	case c.Kind == OfRecord:
+	case c.Kind != OfAchievement:
 		return no("badge", "A record is not reissued: assemble it again, which gives its next version.")
 	case c.State != Issued:
 		return no("issued", "This credential was never issued.")

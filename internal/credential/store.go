@@ -86,12 +86,13 @@ func present(ctx context.Context, tx pgx.Tx, who access.Actor, assertions []asse
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
 }
 
-// recordDrafts are the drafts that attempts at records of these learners left.
+// recordDrafts are the drafts that attempts at records of these learners, and at
+// the summaries in them, left.
 func recordDrafts(ctx context.Context, tx pgx.Tx, who access.Actor, learners []learner.ID) ([]Credential, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
 		from credential c
-		where c.institution_id = @institution and c.kind = 'record' and c.state = 'drafted' and c.learner_id = any(@learners)`,
+		where c.institution_id = @institution and c.kind <> 'achievement' and c.state = 'drafted' and c.learner_id = any(@learners)`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "learners": learners})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
 }
@@ -175,4 +176,22 @@ func seal(ctx context.Context, tx pgx.Tx, who access.Actor, all []Credential) er
 func atOnce(err error) *fault.Error {
 	return &fault.Error{Kind: fault.Conflict, Rule: "issued-at-once", Err: err,
 		Message: "The same is being issued by somebody else at this moment. Try again: what they issued will be taken."}
+}
+
+// SummariesInTx are the summaries that stand at the end of the series of that
+// basis, of learners who have one, in another noun's transaction.
+func SummariesInTx(ctx context.Context, tx pgx.Tx, who access.Actor, basis string, learners []learner.ID) (map[learner.ID]Credential, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from credential c
+		where c.institution_id = @institution and c.kind = 'summary' and c.state = 'issued' and c.basis = @basis and c.learner_id = any(@learners)
+		  and not exists (
+			select from credential n where n.institution_id = @institution and n.supersedes = c.id and n.state = 'issued')`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "basis": basis, "learners": learners})
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
+	all := make(map[learner.ID]Credential, len(found))
+	for _, c := range found {
+		all[c.LearnerID] = c
+	}
+	return all, err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/audit"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/fault"
@@ -32,13 +33,15 @@ type Assembled struct {
 // one is a record on its way.
 type one struct {
 	Facts
-	frame   Frame
-	left    tally
-	counts  counting // toward the program that it is about
-	latest  latest
-	content []byte
-	framed  []byte // the frame as it is kept
-	out     *Assembled
+	frame    Frame
+	left     tally
+	counts   counting              // toward the program that it is about
+	awards   []assertion.Assertion // of the credentials, before the summary
+	greatest float64               // grade points that a grade has
+	latest   latest
+	content  []byte
+	framed   []byte // the frame as it is kept
+	out      *Assembled
 }
 
 // order is a kind of record that is made for one or many learners.
@@ -110,6 +113,7 @@ func (s *Service) make(ctx context.Context, who access.Actor, w order, learners 
 		}
 		if w.of.Content.Requirements {
 			o.frame.Programs = progress.told(l.ID)
+			o.Programs = o.frame.Programs
 		}
 		if err := s.standing(o, w, earned[l.ID]); err != nil {
 			return nil, err
@@ -129,6 +133,9 @@ func (s *Service) make(ctx context.Context, who access.Actor, w order, learners 
 		return out, nil
 	}
 	if err := s.complete(ctx, who, w, open); err != nil {
+		return nil, err
+	}
+	if err := s.reckon(ctx, who, w, open); err != nil {
 		return nil, err
 	}
 	fresh, err := s.changed(who, w, open)
@@ -167,7 +174,7 @@ func (s *Service) standing(o *one, w order, all credential.Earned) error {
 			o.left.leave(reason, true)
 			continue
 		}
-		o.Credentials, o.Pins = append(o.Credentials, c), append(o.Pins, all.Pins[i])
+		o.Credentials, o.Pins, o.awards = append(o.Credentials, c), append(o.Pins, all.Pins[i]), append(o.awards, all.Awards[i])
 	}
 	return nil
 }
@@ -246,7 +253,7 @@ func (s *Service) complete(ctx context.Context, who access.Actor, w order, all [
 		}
 		around := map[string]*one{} // those who reached the same competencies have the same around them
 		for i, o := range all {
-			o.Issuer, o.latest = in.Issuer(did), versions[o.Learner.ID]
+			o.Issuer, o.Base, o.latest = in.Issuer(did), in.Base(s.Credentials.Origin), versions[o.Learner.ID]
 			if n := gone[o.Learner.ID]; n > 0 {
 				o.left.all = append(o.left.all, Omission{Reason: withdrawnOmitted, Count: n})
 			}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/spec/clr"
 	"github.com/testamur/testamur/internal/spec/openbadges"
@@ -117,6 +118,7 @@ type Line struct {
 	Role         string
 	License      string
 	Repeated     bool // it stands under a heading before; do not count it twice
+	Replaced     bool // a later or better attempt counts in its place
 }
 
 // ResultLine is one result in words.
@@ -145,32 +147,13 @@ type ProgramProgress struct {
 
 // RequirementLine is one requirement of a program.
 type RequirementLine struct {
-	Key    string `json:"key"`
-	Title  string `json:"title"`
-	Kind   string `json:"kind"`
-	Depth  int    `json:"depth"` // 0: the whole program
-	Status string `json:"status"`
-	Reason string `json:"reason"` // a sentence
-}
-
-// Equivalent is a competency or course with what it counts as, and the rule that
-// says so.
-type Equivalent struct {
-	Rule       program.EquivalencyID `json:"rule"`
-	Given      string                `json:"given"` // what was shown, by its name
-	Code       string                `json:"code,omitempty"`
-	Level      string                `json:"level,omitempty"`
-	On         string                `json:"on,omitempty"` // since when, YYYY-MM-DD
-	As         string                `json:"as"`           // what it counts as, by its name
-	AsCode     string                `json:"asCode,omitempty"`
-	Grade      string                `json:"grade,omitempty"`
-	Credits    float64               `json:"credits,omitempty"`
-	ClockHours float64               `json:"clockHours,omitempty"`
-	Ground     string                `json:"ground"`
-	Reason     string                `json:"reason"` // a sentence
-	ApprovedBy string                `json:"approvedBy"`
-	InForce    string                `json:"inForce"` // from this day on, YYYY-MM-DD
-	Counted    bool                  `json:"counted"` // its credits are in the summary; not where the course itself is
+	Key    string         `json:"key"`
+	Title  string         `json:"title"`
+	Kind   string         `json:"kind"`
+	Depth  int            `json:"depth"` // 0: the whole program
+	Status string         `json:"status"`
+	Reason string         `json:"reason"`           // a sentence
+	Awards []assertion.ID `json:"awards,omitempty"` // what meets it, or comes nearest
 }
 
 // Frame is what a record is shown with beside what was signed. It is kept with
@@ -239,9 +222,11 @@ func Read(document []byte, f Frame) (Model, error) {
 		if err != nil {
 			return Model{}, fmt.Errorf("read record: %w", err)
 		}
-		if l.Type != SummaryType || l.Other {
-			lines = append(lines, l)
+		if l.Type == SummaryType && !l.Other {
+			continue
 		}
+		l.Replaced = f.Summary != nil && slices.Contains(f.Summary.Repeated, l.CredentialID)
+		lines = append(lines, l)
 	}
 	m.Sections = sections(lines, f)
 	return m, nil
@@ -352,7 +337,7 @@ func sections(lines []Line, f Frame) []Section {
 			i, all = len(all), append(all, Section{Kind: kind, Title: title})
 		}
 		all[i].Lines = append(all[i].Lines, l)
-		if l.Credits != nil && !l.Repeated && l.Status == Earned {
+		if l.Credits != nil && !l.Repeated && !l.Replaced && l.Status == Earned {
 			all[i].Credits += *l.Credits
 		}
 	}

@@ -118,7 +118,7 @@ func (st *standings) told(l learner.ID) []ProgramProgress {
 		one := ProgramProgress{Program: nameOf(p), Status: statusOf(r.Status), Credits: r.Credits}
 		for _, q := range r.Requirements {
 			one.Lines = append(one.Lines, RequirementLine{Key: q.Requirement.Key, Title: cmp.Or(q.Requirement.Title, q.Requirement.Key), Kind: q.Requirement.Kind,
-				Depth: q.Requirement.Depth, Status: statusOf(q.Status), Reason: q.Reason})
+				Depth: q.Requirement.Depth, Status: statusOf(q.Status), Reason: q.Reason, Awards: q.AssertionIDs})
 		}
 		out = append(out, one)
 	}

@@ -13,14 +13,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/spec/clr"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 	"github.com/testamur/testamur/internal/spec/vc"
@@ -60,7 +63,9 @@ type Facts struct {
 	Items       []framework.Item        // that the awards are aligned to, and those above
 	Links       []framework.Link        // among the items
 	Partial     bool
-	Title       string // what such a record is called; empty: a Comprehensive Learner Record
+	Title       string            // what such a record is called; empty: a Comprehensive Learner Record
+	Programs    []ProgramProgress // what is told of the learner's programs
+	Base        string            // address of the institution, below which its programs are
 	known       aligned
 }
 
@@ -87,6 +92,7 @@ func (f Facts) Compose(id, validFrom string) ([]byte, error) {
 			c.CredentialSubject.Achievement = append(c.CredentialSubject.Achievement, competency(i))
 		}
 	}
+	parts := f.structure(&c, known)
 	types, there := clr.AssociationTypes(), map[clr.Association]bool{}
 	add := func(kind, source, target string) {
 		a := clr.Association{Type: "Association", AssociationType: kind, SourceID: source, TargetID: target}
@@ -98,6 +104,9 @@ func (f Facts) Compose(id, validFrom string) ([]byte, error) {
 	for _, a := range aligned {
 		add("isRelatedTo", a[0], a[1])
 	}
+	for _, p := range parts {
+		add("isPartOf", p[0], p[1])
+	}
 	for _, l := range f.Links {
 		add(l.Type, l.Origin, l.Destination)
 	}
@@ -106,6 +115,49 @@ func (f Facts) Compose(id, validFrom string) ([]byte, error) {
 		return nil, err
 	}
 	return f.filled(document)
+}
+
+// structure puts the programs of a learner, with the requirements that are not
+// met, among the achievements that the record tells of and does not assert. It
+// gives what is part of what; what meets a requirement is part of the program.
+func (f Facts) structure(c *clr.Credential, known map[string]bool) (parts [][2]string) {
+	if len(f.Programs) == 0 {
+		return nil
+	}
+	tell := func(uri, kind, name, description string, code string) {
+		if !known[uri] {
+			known[uri] = true
+			c.CredentialSubject.Achievement = append(c.CredentialSubject.Achievement, openbadges.Achievement{ID: uri, Type: openbadges.List[string]{"Achievement"},
+				AchievementType: kind, Name: name, Description: description, HumanCode: code, Criteria: &openbadges.Criteria{ID: uri}})
+		}
+	}
+	awarded := map[assertion.ID]string{}
+	for i, e := range f.Credentials {
+		if a, err := f.known.of(f.pin(i), *e.Document); err == nil && e.AssertionID != nil { // it was read before
+			awarded[*e.AssertionID] = a.uri
+		}
+	}
+	for _, p := range f.Programs {
+		whole := f.Base + "/programs/" + string(p.Program.ID)
+		tell(whole, "LearningProgram", p.Program.Title, fmt.Sprintf("Version %d of the program.", p.Program.Version), p.Program.Code)
+		for _, l := range p.Lines {
+			kind, single := map[string]string{program.Course: "Course", program.Competency: "Competency", program.Achievement: "Achievement"}[l.Kind]
+			switch {
+			case !single:
+			case l.Status == Earned:
+				for _, a := range l.Awards {
+					if uri, ok := awarded[a]; ok {
+						parts = append(parts, [2]string{uri, whole})
+					}
+				}
+			default:
+				uri := whole + "#" + url.PathEscape(l.Key)
+				tell(uri, kind, l.Title, "Not earned yet. "+l.Reason, "")
+				parts = append(parts, [2]string{uri, whole})
+			}
+		}
+	}
+	return parts
 }
 
 // parts are the embedded credentials with their canonical forms.
@@ -173,7 +225,8 @@ type aligned map[achievement.Pin]alignment
 
 type alignment struct {
 	uri     string
-	kind    string // the type of the achievement
+	kind    string   // the type of the achievement
+	credits *float64 // it is worth
 	targets []string
 }
 
@@ -216,7 +269,7 @@ func alignments(document string) (alignment, error) {
 			add(l.Alignment)
 		}
 	}
-	return alignment{a.ID, a.AchievementType, targets}, nil
+	return alignment{a.ID, a.AchievementType, a.CreditsAvailable, targets}, nil
 }
 
 // identifiers are how people and systems know the learner.
