@@ -214,7 +214,8 @@ func cost(c *gen.ComplexityRoot) {
 	c.Institution.SigningKeys = few
 	c.Learner.Assertions, c.Learner.Records = filtered[*model.AssertionFilter], filtered[*string]
 	c.Query.RecordTypes = few
-	c.Record.Contents = func(child int) int { return 50 + 10*child } // one document, made whole
+	c.Record.Changes = func(child int, _ *string) int { return 100 + 5*child } // two documents, made whole
+	c.Record.Contents = func(child int) int { return 50 + 10*child }           // one document, made whole
 	c.Learner.Names, c.Learner.Identifiers = few, few
 	c.Learner.Holds, c.Learner.Disclosures, c.Query.Disclosures = plain, plain, filtered[*disclosure.Filter]
 	c.Learner.Consents, c.ReleaseStanding.DirectoryChoices = plain, few

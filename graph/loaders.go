@@ -74,6 +74,8 @@ type loaders struct {
 	embedded          *loader[record.ID, []credential.ID]
 	outdated          *loader[record.ID, []credential.ID]
 	contents          *loader[record.ID, *record.Model]
+	changes           *loader[record.Span, []record.Change]
+	around            *loader[record.ID, *record.Around]
 	eventsOf          *loader[credential.ID, []credential.Event]
 	recordsWith       *loader[credential.ID, []record.Record]
 	items             *loader[paged[framework.ID], *page.Connection[framework.Item]]
@@ -173,6 +175,10 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.record = one(l, &k.record, r.Records.ByIDs)
 	l.embedded = many(l, &k.record, r.Records.ItemsOf)
 	l.outdated = many(l, &k.record, r.Records.OutdatedItemsOf)
+	l.around = one(l, &k.record, r.Records.AroundOf)
+	l.changes = newLoader(spans(&k.record), func(ctx context.Context, keys []record.Span) (map[record.Span][]record.Change, error) {
+		return r.Records.ChangesOf(ctx, who, keys)
+	})
 	l.contents = one(l, &k.record, r.Records.Models)
 	l.eventsOf = many(l, &k.credential, r.Credentials.EventsOf)
 	l.recordsWith = many(l, &k.credential, r.Records.Containing)
@@ -289,6 +295,21 @@ func kin[K comparable](s *seen[K]) func(paged[K]) []paged[K] {
 		var all []paged[K]
 		for _, id := range s.with(k.key) {
 			all = append(all, paged[K]{id, k.args})
+		}
+		return all
+	}
+}
+
+// spans are the records that were seen together, each with the version before it;
+// a comparison with another one is made alone.
+func spans(s *seen[record.ID]) func(record.Span) []record.Span {
+	return func(k record.Span) []record.Span {
+		if k.Since != "" {
+			return []record.Span{k}
+		}
+		var all []record.Span
+		for _, id := range s.with(k.Of) {
+			all = append(all, record.Span{Of: id})
 		}
 		return all
 	}

@@ -43,6 +43,18 @@ func (r *recordResolver) Contents(ctx context.Context, obj *record.Record) (*rec
 	return load(ctx).contents.Load(ctx, obj.ID)
 }
 
+func (r *recordResolver) Changes(ctx context.Context, obj *record.Record, since *string) ([]record.Change, error) {
+	return load(ctx).changes.Load(ctx, record.Span{Of: obj.ID, Since: record.ID(value(since))})
+}
+
+func (r *recordResolver) Supersedes(ctx context.Context, obj *record.Record) (*record.Record, error) {
+	return neighbour(ctx, obj.ID, func(a record.Around) *record.ID { return a.Before })
+}
+
+func (r *recordResolver) SupersededBy(ctx context.Context, obj *record.Record) (*record.Record, error) {
+	return neighbour(ctx, obj.ID, func(a record.Around) *record.ID { return a.After })
+}
+
 func (r *recordResolver) Credential(ctx context.Context, obj *record.Record) (*credential.Credential, error) {
 	return load(ctx).credential.Load(ctx, obj.CredentialID)
 }

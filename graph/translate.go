@@ -324,6 +324,15 @@ func leftOut(in *model.RecordWithoutInput) record.LeftOut {
 	return out
 }
 
+// neighbour is the version before or after a record, or nil.
+func neighbour(ctx context.Context, of record.ID, which func(record.Around) *record.ID) (*record.Record, error) {
+	around, err := load(ctx).around.Load(ctx, of)
+	if err != nil || around == nil || which(*around) == nil {
+		return nil, err
+	}
+	return load(ctx).record.Load(ctx, *which(*around))
+}
+
 // inRecord are credentials of a record, by what lists them.
 func inRecord(ctx context.Context, from *loader[record.ID, []credential.ID], obj *record.Record) ([]credential.Credential, error) {
 	ids, err := from.Load(ctx, obj.ID)

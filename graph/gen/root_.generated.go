@@ -1368,6 +1368,7 @@ type ComplexityRoot struct {
 	Record struct {
 		AssembledAt   func(childComplexity int) int
 		AssembledBy   func(childComplexity int) int
+		Changes       func(childComplexity int, since *string) int
 		Contents      func(childComplexity int) int
 		Credential    func(childComplexity int) int
 		ID            func(childComplexity int) int
@@ -1377,6 +1378,8 @@ type ComplexityRoot struct {
 		OutdatedItems func(childComplexity int) int
 		Partial       func(childComplexity int) int
 		Series        func(childComplexity int) int
+		SupersededBy  func(childComplexity int) int
+		Supersedes    func(childComplexity int) int
 		Type          func(childComplexity int) int
 		TypeVersion   func(childComplexity int) int
 		Version       func(childComplexity int) int
@@ -1386,6 +1389,15 @@ type ComplexityRoot struct {
 		Code func(childComplexity int) int
 		Name func(childComplexity int) int
 		URI  func(childComplexity int) int
+	}
+
+	RecordChange struct {
+		Field    func(childComplexity int) int
+		Kind     func(childComplexity int) int
+		New      func(childComplexity int) int
+		Old      func(childComplexity int) int
+		Sentence func(childComplexity int) int
+		Subject  func(childComplexity int) int
 	}
 
 	RecordConnection struct {
@@ -7790,6 +7802,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Record.AssembledBy(childComplexity), true
+	case "Record.changes":
+		if e.ComplexityRoot.Record.Changes == nil {
+			break
+		}
+
+		args, err := ec.field_Record_changes_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Record.Changes(childComplexity, args["since"].(*string)), true
 	case "Record.contents":
 		if e.ComplexityRoot.Record.Contents == nil {
 			break
@@ -7844,6 +7867,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Record.Series(childComplexity), true
+	case "Record.supersededBy":
+		if e.ComplexityRoot.Record.SupersededBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Record.SupersededBy(childComplexity), true
+	case "Record.supersedes":
+		if e.ComplexityRoot.Record.Supersedes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Record.Supersedes(childComplexity), true
 	case "Record.type":
 		if e.ComplexityRoot.Record.Type == nil {
 			break
@@ -7881,6 +7916,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RecordAlignment.URI(childComplexity), true
+
+	case "RecordChange.field":
+		if e.ComplexityRoot.RecordChange.Field == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordChange.Field(childComplexity), true
+	case "RecordChange.kind":
+		if e.ComplexityRoot.RecordChange.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordChange.Kind(childComplexity), true
+	case "RecordChange.new":
+		if e.ComplexityRoot.RecordChange.New == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordChange.New(childComplexity), true
+	case "RecordChange.old":
+		if e.ComplexityRoot.RecordChange.Old == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordChange.Old(childComplexity), true
+	case "RecordChange.sentence":
+		if e.ComplexityRoot.RecordChange.Sentence == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordChange.Sentence(childComplexity), true
+	case "RecordChange.subject":
+		if e.ComplexityRoot.RecordChange.Subject == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordChange.Subject(childComplexity), true
 
 	case "RecordConnection.edges":
 		if e.ComplexityRoot.RecordConnection.Edges == nil {
@@ -15334,6 +15406,15 @@ type Record implements Node {
   version: Int!
   "The record as it is shown and printed."
   contents: RecordContents!
+  "How it differs from the version before, or from another record of the same learner and type; empty for a first version."
+  changes(
+    "The id of the record to compare with; the version before unless said."
+    since: ID
+  ): [RecordChange!]!
+  "The version that it replaced; null for a first one."
+  supersedes: Record
+  "The version that replaced it; null for the latest."
+  supersededBy: Record
   "The signed CLR."
   credential: Credential!
   "The signed credentials in it, in their order."
@@ -15348,6 +15429,34 @@ type Record implements Node {
   assembledAt: DateTime!
   "The id of who assembled it."
   assembledBy: String!
+}
+
+"One thing in which two versions of a record differ."
+type RecordChange {
+  "Whether it came, went or is another one."
+  kind: RecordChangeKind!
+  "What it is about: a line by its code and title, the learner, a total."
+  subject: String!
+  "What of it is another one, such as grade; empty when all of it came or went."
+  field: String!
+  "What it was, or empty."
+  old: String!
+  "What it is, or empty."
+  new: String!
+  "All of it in a sentence."
+  sentence: String!
+}
+
+"""
+What became of something between two versions of a record.
+"""
+enum RecordChangeKind {
+  "It was not there before."
+  ADDED
+  "It is not there any more."
+  REMOVED
+  "It is another one."
+  CHANGED
 }
 
 "What a record leaves out."
@@ -18517,6 +18626,12 @@ func (ec *executionContext) childFields_Record(ctx context.Context, field graphq
 		return ec.fieldContext_Record_version(ctx, field)
 	case "contents":
 		return ec.fieldContext_Record_contents(ctx, field)
+	case "changes":
+		return ec.fieldContext_Record_changes(ctx, field)
+	case "supersedes":
+		return ec.fieldContext_Record_supersedes(ctx, field)
+	case "supersededBy":
+		return ec.fieldContext_Record_supersededBy(ctx, field)
 	case "credential":
 		return ec.fieldContext_Record_credential(ctx, field)
 	case "items":
@@ -18545,6 +18660,24 @@ func (ec *executionContext) childFields_RecordAlignment(ctx context.Context, fie
 		return ec.fieldContext_RecordAlignment_name(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RecordAlignment", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_RecordChange_kind(ctx, field)
+	case "subject":
+		return ec.fieldContext_RecordChange_subject(ctx, field)
+	case "field":
+		return ec.fieldContext_RecordChange_field(ctx, field)
+	case "old":
+		return ec.fieldContext_RecordChange_old(ctx, field)
+	case "new":
+		return ec.fieldContext_RecordChange_new(ctx, field)
+	case "sentence":
+		return ec.fieldContext_RecordChange_sentence(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordChange", field.Name)
 }
 
 func (ec *executionContext) childFields_RecordConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -185,8 +185,9 @@ var tables = plan.Tables{
 	"ProgramProgress":             {Satisfies: programProgressImplementors, Fields: map[string]int{"program": 0, "version": 1, "asOf": 2, "knownAt": 3, "status": 4, "share": 5, "credits": 6, "clockHours": 7, "met": 8, "inProgress": 9, "missing": 10, "blocked": 11, "requirements": 12, "changed": 13}},
 	"ProgramRequirement":          {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
 	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "course": 9, "courses": 10, "credential": 11, "disclosures": 12, "job": 13, "jobs": 14, "framework": 15, "frameworks": 16, "previewFramework": 17, "crosswalks": 18, "competency": 19, "gradingPolicy": 20, "institution": 21, "learner": 22, "learners": 23, "masteryRule": 24, "masteryRules": 25, "program": 26, "programs": 27, "record": 28, "recordTypes": 29, "knownIssuers": 30, "verifyCredential": 31, "verifyCredentials": 32}},
-	"Record":                      {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "credential": 7, "items": 8, "outdatedItems": 9, "partial": 10, "omissions": 11, "assembledAt": 12, "assembledBy": 13}},
+	"Record":                      {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "changes": 7, "supersedes": 8, "supersededBy": 9, "credential": 10, "items": 11, "outdatedItems": 12, "partial": 13, "omissions": 14, "assembledAt": 15, "assembledBy": 16}},
 	"RecordAlignment":             {Satisfies: recordAlignmentImplementors, Fields: map[string]int{"uri": 0, "code": 1, "name": 2}},
+	"RecordChange":                {Satisfies: recordChangeImplementors, Fields: map[string]int{"kind": 0, "subject": 1, "field": 2, "old": 3, "new": 4, "sentence": 5}},
 	"RecordConnection":            {Satisfies: recordConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"RecordContents":              {Satisfies: recordContentsImplementors, Fields: map[string]int{"credentialId": 0, "name": 1, "title": 2, "description": 3, "headings": 4, "learner": 5, "issuer": 6, "program": 7, "sections": 8, "programs": 9, "equivalencies": 10, "summary": 11, "legend": 12, "partial": 13, "omissions": 14}},
 	"RecordEdge":                  {Satisfies: recordEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
@@ -9343,18 +9344,28 @@ func (x *writing) write_Record(fields []plan.Field, obj *record.Record) bool {
 		case 6:
 			whole = x.field_Record_contents(f, obj) && whole
 		case 7:
-			whole = x.field_Record_credential(f, obj) && whole
+			whole = x.field_Record_changes(f, obj) && whole
 		case 8:
-			whole = x.field_Record_items(f, obj) && whole
+			if !x.field_Record_supersedes(f, obj) {
+				x.Null()
+			}
 		case 9:
-			whole = x.field_Record_outdatedItems(f, obj) && whole
+			if !x.field_Record_supersededBy(f, obj) {
+				x.Null()
+			}
 		case 10:
-			whole = x.field_Record_partial(f, obj) && whole
+			whole = x.field_Record_credential(f, obj) && whole
 		case 11:
-			whole = x.field_Record_omissions(f, obj) && whole
+			whole = x.field_Record_items(f, obj) && whole
 		case 12:
-			whole = x.field_Record_assembledAt(f, obj) && whole
+			whole = x.field_Record_outdatedItems(f, obj) && whole
 		case 13:
+			whole = x.field_Record_partial(f, obj) && whole
+		case 14:
+			whole = x.field_Record_omissions(f, obj) && whole
+		case 15:
+			whole = x.field_Record_assembledAt(f, obj) && whole
+		case 16:
 			whole = x.field_Record_assembledBy(f, obj) && whole
 		}
 	}
@@ -9420,6 +9431,52 @@ func (x *writing) field_Record_contents(f *plan.Field, obj *record.Record) bool 
 		return x.Fail(err)
 	}
 	return x.writeNRecordContents2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐModel(f, v)
+}
+
+func (x *writing) field_Record_changes(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Record_changes_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v []record.Change, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Record().Changes(ctx, obj, fc.Args["since"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNRecordChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐChangeᚄ(f, v)
+}
+
+func (x *writing) field_Record_supersedes(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *record.Record, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Record().Supersedes(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, v)
+}
+
+func (x *writing) field_Record_supersededBy(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *record.Record, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Record().SupersededBy(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, v)
 }
 
 func (x *writing) field_Record_credential(f *plan.Field, obj *record.Record) bool {
@@ -9527,6 +9584,71 @@ func (x *writing) field_RecordAlignment_name(f *plan.Field, obj *record.Aligned)
 	x.Into(f)
 	defer x.Out()
 	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) write_RecordChange(fields []plan.Field, obj *record.Change) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("RecordChange")
+		case 0:
+			whole = x.field_RecordChange_kind(f, obj) && whole
+		case 1:
+			whole = x.field_RecordChange_subject(f, obj) && whole
+		case 2:
+			whole = x.field_RecordChange_field(f, obj) && whole
+		case 3:
+			whole = x.field_RecordChange_old(f, obj) && whole
+		case 4:
+			whole = x.field_RecordChange_new(f, obj) && whole
+		case 5:
+			whole = x.field_RecordChange_sentence(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_RecordChange_kind(f *plan.Field, obj *record.Change) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordChangeKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_RecordChange_subject(f *plan.Field, obj *record.Change) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Subject)
+}
+
+func (x *writing) field_RecordChange_field(f *plan.Field, obj *record.Change) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Field)
+}
+
+func (x *writing) field_RecordChange_old(f *plan.Field, obj *record.Change) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Old)
+}
+
+func (x *writing) field_RecordChange_new(f *plan.Field, obj *record.Change) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.New)
+}
+
+func (x *writing) field_RecordChange_sentence(f *plan.Field, obj *record.Change) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Sentence)
 }
 
 func (x *writing) write_RecordConnection(fields []plan.Field, obj *page.Connection[record.Record]) bool {
@@ -13944,6 +14066,30 @@ func (x *writing) writeNRecord2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 
 func (x *writing) writeNRecordAlignment2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAligned(f *plan.Field, v record.Aligned) bool {
 	return x.write_RecordAlignment(f.Sub.Of("RecordAlignment"), &v)
+}
+
+func (x *writing) writeNRecordChange2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐChange(f *plan.Field, v record.Change) bool {
+	return x.write_RecordChange(f.Sub.Of("RecordChange"), &v)
+}
+
+func (x *writing) writeNRecordChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐChangeᚄ(f *plan.Field, v []record.Change) bool {
+	fields := f.Sub.Of("RecordChange")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_RecordChange(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNRecordChangeKind2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "RecordChangeKind!")
 }
 
 func (x *writing) writeNRecordConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[record.Record]) bool {

@@ -235,6 +235,19 @@ func (r shown) model() (Model, error) {
 	return m, err
 }
 
+// AroundOf are the versions before and after each record, in its series.
+func (s *Service) AroundOf(ctx context.Context, who access.Actor, ids []ID) (map[ID]Around, error) {
+	all := make(map[ID]Around, len(ids))
+	err := s.read(ctx, who, func(tx pgx.Tx) error {
+		rows, err := around(ctx, tx, who, ids)
+		for _, r := range rows {
+			all[r.Of] = r
+		}
+		return err
+	})
+	return all, err
+}
+
 // ItemsOf are the credentials that each record embeds, in its order.
 func (s *Service) ItemsOf(ctx context.Context, who access.Actor, ids []ID) (map[ID][]credential.ID, error) {
 	var all map[ID][]credential.ID

@@ -203,6 +203,24 @@ func insertType(ctx context.Context, tx pgx.Tx, who access.Actor, t Type) error 
 	return err
 }
 
+// Around are the versions before and after a record; nil where there is none.
+type Around struct {
+	Of     ID
+	Before *ID
+	After  *ID
+}
+
+func around(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Around, error) {
+	rows, _ := tx.Query(ctx, `
+		select r.id as of, b.id as before, a.id as after
+		from record r
+		left join record b on b.institution_id = r.institution_id and b.learner_id = r.learner_id and b.series = r.series and b.version = r.version - 1
+		left join record a on a.institution_id = r.institution_id and a.learner_id = r.learner_id and a.series = r.series and a.version = r.version + 1
+		where r.institution_id = @institution and r.id = any(@ids) and (@only::text is null or r.learner_id = @only)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Around])
+}
+
 // shown is a record with what its model is made of.
 type shown struct {
 	Record

@@ -280,12 +280,12 @@ func (k *keys) ours(did string) (in institution.ID, ok bool, err error) {
 
 // standing is what is on file about a credential of ours.
 type standing struct {
-	State       string
-	Status      string
-	Cause       *string // of its revocation
-	ChangedAt   *time.Time
-	WithdrawnAt *time.Time
-	Superseded  bool
+	State        string
+	Status       string
+	Cause        *string // of its revocation
+	ChangedAt    *time.Time
+	WithdrawnAt  *time.Time
+	SupersededAt *time.Time // when a newer one was issued
 }
 
 // status is whether an institution of ours still stands by a credential: it is
@@ -310,8 +310,8 @@ func (k *keys) status(issuer, id string) (Check, bool) {
 	case s.WithdrawnAt != nil:
 		return Check{"status", Failed, "The issuer withdrew this award on " + s.WithdrawnAt.Format("2 January 2006") + ".", "VCDM 2.0 §4.10"}, true
 	}
-	if s.Superseded {
-		return Check{"status", Passed, "The issuer has it on file and stands by it; there is a newer one that replaces it.", "VCDM 2.0 §4.10"}, true
+	if s.SupersededAt != nil {
+		return Check{"status", Passed, "The issuer has it on file. A newer one superseded it" + on(s.SupersededAt) + ": ask the holder for the current one.", "VCDM 2.0 §4.10"}, true
 	}
 	return Check{"status", Passed, "The issuer has it on file and stands by it.", "VCDM 2.0 §4.10"}, true
 }
@@ -363,8 +363,8 @@ func (k *keys) onFile(in institution.ID, ids []string) (map[string]standing, err
 	who := access.SystemOf(string(in), "verify")
 	err := k.s.DB.Snapshot(k.ctx, who, func(tx pgx.Tx) error {
 		rows, err := tx.Query(k.ctx, `
-			select c.id, c.state, c.status, e.cause, e.at, a.withdrawn_at, exists (
-				select from credential n where n.institution_id = c.institution_id and n.supersedes = c.id and n.state = 'issued')
+			select c.id, c.state, c.status, e.cause, e.at, a.withdrawn_at, (
+				select n.issued_at from credential n where n.institution_id = c.institution_id and n.supersedes = c.id and n.state = 'issued')
 			from credential c
 			left join assertion a on a.institution_id = c.institution_id and a.id = c.assertion_id
 			left join lateral (
@@ -380,7 +380,7 @@ func (k *keys) onFile(in institution.ID, ids []string) (map[string]standing, err
 		}
 		var id string
 		var s standing
-		_, err = pgx.ForEachRow(rows, []any{&id, &s.State, &s.Status, &s.Cause, &s.ChangedAt, &s.WithdrawnAt, &s.Superseded}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&id, &s.State, &s.Status, &s.Cause, &s.ChangedAt, &s.WithdrawnAt, &s.SupersededAt}, func() error {
 			all[id] = s
 			s = standing{}
 			return nil
