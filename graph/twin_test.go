@@ -41,7 +41,7 @@ func TestWritersFailAsTheExecutorDoes(t *testing.T) {
 	}
 	defer owner.Close(t.Context())
 	if _, err := owner.Exec(t.Context(), `
-		revoke select on achievement_alignment, course, rubric_criterion, learner_name, achievement_version, record_item from testamur_app`); err != nil {
+		revoke select on achievement_alignment, course, rubric_criterion, learner_name, achievement_version from testamur_app`); err != nil {
 		t.Fatal(err)
 	}
 	c := newCorpus(w, 2)

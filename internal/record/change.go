@@ -332,10 +332,11 @@ func (o origin) why() string {
 func origins(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) (map[string]origin, error) {
 	rows, _ := tx.Query(ctx, `
 		select distinct on (c.id) c.id as credential, coalesce(c.assertion_id, '') as assertion, c.status, coalesce(a.withdrawn_reason, '') as withdrawn
-		from record_item i
-		join credential c on c.institution_id = i.institution_id and c.id = i.credential_id
+		from record r
+		cross join unnest(r.items) as i (id)
+		join credential c on c.institution_id = r.institution_id and c.id = i.id
 		left join assertion a on a.institution_id = c.institution_id and a.id = c.assertion_id
-		where i.institution_id = @institution and i.record_id = any(@ids) and (@only::text is null or i.learner_id = @only)
+		where r.institution_id = @institution and r.id = any(@ids) and (@only::text is null or r.learner_id = @only)
 		order by c.id`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[origin])

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -63,10 +64,11 @@ func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.
 
 func itemsOf(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) (map[ID][]credential.ID, error) {
 	rows, err := tx.Query(ctx, `
-		select record_id, credential_id
-		from record_item
-		where institution_id = @institution and record_id = any(@ids) and (@only::text is null or learner_id = @only)
-		order by record_id, position`,
+		select r.id, i.id
+		from record r
+		cross join unnest(r.items) with ordinality as i (id, position)
+		where r.institution_id = @institution and r.id = any(@ids) and (@only::text is null or r.learner_id = @only)
+		order by r.id, i.position`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
 	return grouped(rows, err)
 }
@@ -85,13 +87,14 @@ func grouped(rows pgx.Rows, err error) (map[ID][]credential.ID, error) {
 
 func outdatedOf(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) (map[ID][]credential.ID, error) {
 	rows, err := tx.Query(ctx, `
-		select i.record_id, i.credential_id
-		from record_item i
-		join credential c on c.institution_id = i.institution_id and c.id = i.credential_id
-		where i.institution_id = @institution and i.record_id = any(@ids) and (@only::text is null or i.learner_id = @only)
+		select r.id, i.id
+		from record r
+		cross join unnest(r.items) with ordinality as i (id, position)
+		join credential c on c.institution_id = r.institution_id and c.id = i.id
+		where r.institution_id = @institution and r.id = any(@ids) and (@only::text is null or r.learner_id = @only)
 		  and (c.status <> 'active' or exists (
 			select from credential n where n.institution_id = c.institution_id and n.supersedes = c.id and n.state = 'issued'))
-		order by i.record_id, i.position`,
+		order by r.id, i.position`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
 	return grouped(rows, err)
 }
@@ -102,16 +105,16 @@ type containingRow struct {
 	Record
 }
 
+// containing are records of the learner of each credential.
 func containing(ctx context.Context, tx pgx.Tx, who access.Actor, ids []credential.ID, limit int) ([]containingRow, error) {
 	rows, _ := tx.Query(ctx, `
 		select k.id as item, `+columns+`
 		from unnest(@ids::text[]) as k (id)
+		join credential c on c.institution_id = @institution and c.id = k.id and (@only::text is null or c.learner_id = @only)
 		cross join lateral (
-			select record.*
-			from record_item i
-			join record on record.institution_id = i.institution_id and record.id = i.record_id
-			where i.institution_id = @institution and i.credential_id = k.id and (@only::text is null or i.learner_id = @only)
-			order by record.assembled_at desc, record.id desc
+			select * from record
+			where institution_id = @institution and learner_id = c.learner_id and items @> array[c.id] and (@only::text is null or learner_id = @only)
+			order by assembled_at desc, id desc
 			limit @limit) as r
 		order by k.id, r.assembled_at desc, r.id desc`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "limit": limit, "only": who.OnlyLearner()})
@@ -135,10 +138,10 @@ func withdrawn(ctx context.Context, tx pgx.Tx, who access.Actor, learners []lear
 	return all, err
 }
 
-// insert writes versions with what they embed, in two statements.
+// insert writes versions with what they embed.
 func insert(ctx context.Context, tx pgx.Tx, who access.Actor, all []*one) error {
-	var ids, learners, credentials, omissions, frames, of, itemLearners, items []string
-	var versions, positions []int
+	var ids, learners, credentials, omissions, frames, items []string
+	var versions []int
 	var hashes [][]byte
 	var partial []bool
 	for _, o := range all {
@@ -149,28 +152,28 @@ func insert(ctx context.Context, tx pgx.Tx, who access.Actor, all []*one) error 
 		}
 		ids, learners, credentials = append(ids, string(r.ID)), append(learners, string(r.LearnerID)), append(credentials, string(r.CredentialID))
 		versions, hashes, partial, omissions = append(versions, r.Version), append(hashes, r.ContentHash), append(partial, r.Partial), append(omissions, string(left))
-		frames = append(frames, string(o.framed))
-		for n, c := range o.Credentials {
-			of, itemLearners, items, positions = append(of, string(r.ID)), append(itemLearners, string(r.LearnerID)), append(items, string(c.ID)), append(positions, n+1)
-		}
+		frames, items = append(frames, string(o.framed)), append(items, o.names())
 	}
 	first := all[0].out.Record
 	_, err := tx.Exec(ctx, `
-		insert into record (institution_id, id, learner_id, type, type_version, series, version, content_hash, credential_id, partial, omissions, frame, assembled_at, assembled_by)
-		select @institution, id, learner, @type, @type_version, @series, version, hash, credential, partial, omissions::jsonb, frame::jsonb, @at, @by
-		from unnest(@ids::text[], @learners::text[], @versions::int[], @hashes::bytea[], @credentials::text[], @partial::bool[], @omissions::text[], @frames::text[])
-			as r (id, learner, version, hash, credential, partial, omissions, frame)`,
+		insert into record (institution_id, id, learner_id, type, type_version, series, version, content_hash, credential_id, partial, omissions, frame, items,
+			assembled_at, assembled_by)
+		select @institution, id, learner, @type, @type_version, @series, version, hash, credential, partial, omissions::jsonb, frame::jsonb, string_to_array(items, ','),
+			@at, @by
+		from unnest(@ids::text[], @learners::text[], @versions::int[], @hashes::bytea[], @credentials::text[], @partial::bool[], @omissions::text[],
+			@frames::text[], @items::text[]) as r (id, learner, version, hash, credential, partial, omissions, frame, items)`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "learners": learners, "versions": versions, "hashes": hashes, "credentials": credentials,
-			"partial": partial, "omissions": omissions, "frames": frames, "type": first.Type, "type_version": first.TypeVersion, "series": first.Series, "at": first.AssembledAt, "by": who.ID})
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, `
-		insert into record_item (institution_id, record_id, position, learner_id, credential_id)
-		select @institution, record, position, learner, item
-		from unnest(@of::text[], @positions::int[], @learners::text[], @items::text[]) as i (record, position, learner, item)`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "of": of, "positions": positions, "learners": itemLearners, "items": items})
+			"partial": partial, "omissions": omissions, "frames": frames, "items": items, "type": first.Type, "type_version": first.TypeVersion, "series": first.Series, "at": first.AssembledAt, "by": who.ID})
 	return err
+}
+
+// names are the ids of what a record embeds, with commas between them.
+func (o *one) names() string {
+	all := make([]string, len(o.Credentials))
+	for i, c := range o.Credentials {
+		all[i] = string(c.ID)
+	}
+	return strings.Join(all, ",")
 }
 
 // lock takes the rows of learners, in the order of their ids, so that two
