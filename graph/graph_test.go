@@ -41,7 +41,7 @@ func (a *api) config() graph.Config {
 	return graph.Config{
 		Resolver: &graph.Resolver{Institutions: b.Institutions, Learners: b.Learners, Consents: b.Consents, Disclosures: b.Disclosures, Holds: b.Holds, Frameworks: b.Frameworks, Courses: b.Courses,
 			Achievements: b.Achievements, Assertions: b.Assertions, Mastery: b.Mastery, Programs: b.Programs, Keys: b.Keys, Credentials: b.Credentials, Records: b.Records,
-			Trust: b.Trust, Verifier: b.Verifier, Exchange: b.Exchange, Audit: b.Audit, Log: slog.New(slog.NewTextHandler(&a.log, nil))},
+			Trust: b.Trust, Verifier: b.Verifier, Deposits: b.Deposits, Exchange: b.Exchange, Audit: b.Audit, Log: slog.New(slog.NewTextHandler(&a.log, nil))},
 		Actor: func(*http.Request) (access.Actor, error) { return a.who, a.err },
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
@@ -91,6 +92,8 @@ type loaders struct {
 	choices           *loader[learner.ID, []consent.Choice]
 	hold              *loader[release.ID, *release.Hold]
 	holdsOf           *loader[paged[learner.ID], *page.Connection[release.Hold]]
+	deposit           *loader[deposit.ID, *deposit.Deposit]
+	depositsOf        *loader[paged[learner.ID], *page.Connection[deposit.Deposit]]
 	disclosure        *loader[disclosure.ID, *disclosure.Line]
 	disclosuresOf     *loader[paged[learner.ID], *page.Connection[disclosure.Line]]
 }
@@ -112,6 +115,7 @@ type kinds struct {
 	record      seen[record.ID]
 	consent     seen[consent.ID]
 	hold        seen[release.ID]
+	deposit     seen[deposit.ID]
 	disclosure  seen[disclosure.ID]
 	part        seen[string]
 }
@@ -134,6 +138,8 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.recordsOf = pages(l, &k.learner, r.Records.OfLearners)
 	l.hold = one(l, &k.hold, r.Holds.ByIDs)
 	l.holdsOf = pages(l, &k.learner, unfiltered(r.Holds.OfLearners))
+	l.deposit = one(l, &k.deposit, r.Deposits.ByIDs)
+	l.depositsOf = pages(l, &k.learner, unfiltered(r.Deposits.OfLearners))
 	l.disclosure = one(l, &k.disclosure, r.Disclosures.ByIDs)
 	l.disclosuresOf = pages(l, &k.learner, unfiltered(r.Disclosures.OfLearners))
 	l.framework = one(l, &k.framework, r.Frameworks.ByIDs)

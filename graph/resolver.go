@@ -9,6 +9,7 @@ import (
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
@@ -41,6 +42,7 @@ type Resolver struct {
 	Records      *record.Service
 	Trust        *trust.Service
 	Verifier     *verify.Service
+	Deposits     *deposit.Service
 	Exchange     *exchange.Service
 	Audit        *audit.Service
 	Log          *slog.Logger

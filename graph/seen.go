@@ -8,6 +8,7 @@ import (
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
@@ -123,6 +124,8 @@ func (k *kinds) noteEarned(list any) {
 		k.learner.add(each(all, func(x consent.Consent) learner.ID { return x.LearnerID }))
 	case []release.Hold:
 		k.learner.add(each(all, func(x release.Hold) learner.ID { return x.LearnerID }))
+	case []deposit.Deposit:
+		k.learner.add(each(all, func(x deposit.Deposit) learner.ID { return x.LearnerID }))
 	case []disclosure.Line:
 		k.learner.add(each(all, func(x disclosure.Line) learner.ID { return x.LearnerID }))
 		k.consent.add(given(all, func(x disclosure.Line) *consent.ID { return x.ConsentID }))

@@ -16,6 +16,7 @@ import (
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/fault"
@@ -214,6 +215,8 @@ func (r *Resolver) node(ctx context.Context, name string) (model.Node, error) {
 		return asNode(l.program.Load(ctx, program.ID(name)))
 	case "hld":
 		return asNode(l.hold.Load(ctx, release.ID(name)))
+	case "dep":
+		return asNode(l.deposit.Load(ctx, deposit.ID(name)))
 	case "dsc":
 		return asNode(l.disclosure.Load(ctx, disclosure.ID(name)))
 	case "cns":

@@ -94,6 +94,15 @@ func (w *world) newConsent() map[string]any {
 	return map[string]any{"id": string(testbed.Must(w.t, c, err).ID)}
 }
 
+// newBrought is a badge that another issued to the walked learner.
+func (w *world) newBrought() map[string]any {
+	w.count++
+	a := testbed.NewAbroad(1)
+	found, err := w.Learners.Find(context.Background(), w.Registrar(), w.ids["learner"])
+	c := a.Badge(w.count, testbed.Must(w.t, found, err).SubjectID())
+	return map[string]any{"id": w.ids["learner"], "c": string(a.Signed(w.t, c))}
+}
+
 // newHold is a hold of the walked learner's records.
 func (w *world) newHold() map[string]any {
 	h, err := w.Holds.Place(context.Background(), w.Registrar(), release.Placement{LearnerID: w.ids["learner"], Reason: release.Other})

@@ -264,13 +264,13 @@ func (s *services) handler(p queryPage) (http.Handler, error) {
 func (s *services) resolver() *graph.Resolver {
 	return &graph.Resolver{Institutions: s.institutions, Learners: s.learners, Consents: s.consents, Disclosures: s.disclosures, Holds: s.holds, Frameworks: s.frameworks, Courses: s.courses,
 		Achievements: s.achievements, Assertions: s.assertions, Mastery: s.mastery, Programs: s.programs, Keys: s.keys, Credentials: s.credentials, Records: s.records,
-		Trust: s.trust, Verifier: s.verifier, Exchange: s.exchange, Audit: s.audit, Log: s.log}
+		Trust: s.trust, Verifier: s.verifier, Deposits: s.deposits, Exchange: s.exchange, Audit: s.audit, Log: s.log}
 }
 
 // rest is what the plain endpoints ask.
 func (s *services) rest() rest.Services {
 	return rest.Services{Institutions: s.institutions, Learners: s.learners, Achievements: s.achievements, Keys: s.keys,
-		Credentials: s.credentials, Exchange: s.exchange, Disclosures: s.disclosures, Frameworks: s.frameworks, VCAPI: s.vcapi, Origin: s.origin, Version: version(), Now: s.now,
+		Credentials: s.credentials, Exchange: s.exchange, Disclosures: s.disclosures, Deposits: s.deposits, Frameworks: s.frameworks, VCAPI: s.vcapi, Origin: s.origin, Version: version(), Now: s.now,
 		Ready: s.db.Pool.Ping, Actor: s.actor, Log: s.log}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/exchange"
@@ -57,6 +58,7 @@ type services struct {
 	records      *record.Service
 	trust        *trust.Service
 	verifier     *verify.Service
+	deposits     *deposit.Service
 	exchange     *exchange.Service
 	vcapi        *vcapi.Service // nil: not served
 	audit        *audit.Service
@@ -103,6 +105,7 @@ func wire(p parts) (*services, error) {
 	s.records = &record.Service{DB: p.db, Now: p.now, NewID: p.newID, Credentials: s.credentials, Programs: s.programs}
 	s.trust = &trust.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.verifier = &verify.Service{Trust: s.trust, DB: p.db, Now: p.now, Institutions: s.institutions, Keys: s.keys, Origin: p.origin, Fetch: p.fetcher.Fetch, Getter: p.fetcher}
+	s.deposits = &deposit.Service{DB: p.db, Now: p.now, NewID: p.newID, Verifier: s.verifier, Origin: p.origin}
 	s.exchange = &exchange.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox, Frameworks: s.frameworks}
 	return s, nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
@@ -68,6 +69,7 @@ type MutationResolver interface {
 	SuspendCredential(ctx context.Context, input model.SuspendCredentialInput) (*model.SuspendCredentialPayload, error)
 	LiftSuspension(ctx context.Context, input model.LiftSuspensionInput) (*model.LiftSuspensionPayload, error)
 	SetIssuingPolicy(ctx context.Context, input model.SetIssuingPolicyInput) (*model.SetIssuingPolicyPayload, error)
+	DepositCredential(ctx context.Context, input model.DepositCredentialInput) (*model.DepositCredentialPayload, error)
 	RecordDisclosure(ctx context.Context, input disclosure.Manual) (*model.RecordDisclosurePayload, error)
 	StartImport(ctx context.Context, input model.StartImportInput) (*model.StartImportPayload, error)
 	CancelJob(ctx context.Context, input model.CancelJobInput) (*model.CancelJobPayload, error)
@@ -458,6 +460,20 @@ func (ec *executionContext) field_Mutation_defineProgram_args(ctx context.Contex
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.DefineProgramInput, error) {
 			return ec.unmarshalNDefineProgramInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDefineProgramInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_depositCredential_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DepositCredentialInput, error) {
+			return ec.unmarshalNDepositCredentialInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDepositCredentialInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -3048,6 +3064,50 @@ func (ec *executionContext) fieldContext_Mutation_setIssuingPolicy(ctx context.C
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_setIssuingPolicy_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_depositCredential(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_depositCredential(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DepositCredential(ctx, fc.Args["input"].(model.DepositCredentialInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.DepositCredentialPayload) graphql.Marshaler {
+			return ec.marshalNDepositCredentialPayload2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDepositCredentialPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_depositCredential(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DepositCredentialPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_depositCredential_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -6893,6 +6953,13 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Disclosure(ctx, sel, obj)
+	case deposit.Deposit:
+		return ec._DepositedCredential(ctx, sel, &obj)
+	case *deposit.Deposit:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._DepositedCredential(ctx, sel, obj)
 	case credential.Credential:
 		return ec._Credential(ctx, sel, &obj)
 	case *credential.Credential:
@@ -7190,6 +7257,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "setIssuingPolicy":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_setIssuingPolicy(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "depositCredential":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_depositCredential(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++

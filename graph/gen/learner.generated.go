@@ -15,6 +15,7 @@ import (
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/learner"
@@ -37,6 +38,7 @@ type LearnerResolver interface {
 	Consents(ctx context.Context, obj *learner.Learner, first *int, after *string) (*page.Connection[consent.Consent], error)
 	Release(ctx context.Context, obj *learner.Learner) (*consent.Standing, error)
 	ConsentStatement(ctx context.Context, obj *learner.Learner, scope string, itemCount *int, purpose *string, party *string, language *string, expiresAt *time.Time) (*string, error)
+	DepositedCredentials(ctx context.Context, obj *learner.Learner, first *int, after *string) (*page.Connection[deposit.Deposit], error)
 	Disclosures(ctx context.Context, obj *learner.Learner, first *int, after *string) (*page.Connection[disclosure.Line], error)
 	Competencies(ctx context.Context, obj *learner.Learner, filter *model.CompetencyStateFilter, asOf *day.Date, knownAt *time.Time, first *int, after *string) (*page.Connection[mastery.Standing], error)
 	Programs(ctx context.Context, obj *learner.Learner, programID *string, version *int, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) ([]program.Report, error)
@@ -178,6 +180,28 @@ func (ec *executionContext) field_Learner_consentStatement_args(ctx context.Cont
 }
 
 func (ec *executionContext) field_Learner_consents_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Learner_depositedCredentials_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
@@ -1002,6 +1026,50 @@ func (ec *executionContext) fieldContext_Learner_consentStatement(ctx context.Co
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Learner_consentStatement_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Learner_depositedCredentials(ctx context.Context, field graphql.CollectedField, obj *learner.Learner) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Learner_depositedCredentials(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Learner().DepositedCredentials(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *page.Connection[deposit.Deposit]) graphql.Marshaler {
+			return ec.marshalODepositedCredentialConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Learner_depositedCredentials(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Learner",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DepositedCredentialConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Learner_depositedCredentials_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -2419,6 +2487,12 @@ func (ec *executionContext) _Learner(ctx context.Context, sel ast.SelectionSet, 
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Learner_consentStatement(ctx, field, obj)
+				})
+		case "depositedCredentials":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Learner_depositedCredentials(ctx, field, obj)
 				})
 		case "disclosures":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,

@@ -15,6 +15,7 @@ import (
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/institution"
@@ -1644,6 +1645,21 @@ func (ec *executionContext) unmarshalNID2githubᚗcomᚋtestamurᚋtestamurᚋin
 }
 
 func (ec *executionContext) marshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐID(ctx context.Context, sel ast.SelectionSet, v credential.ID) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ID!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐID(ctx context.Context, v any) (deposit.ID, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := deposit.ID(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐID(ctx context.Context, sel ast.SelectionSet, v deposit.ID) graphql.Marshaler {
 	_ = sel
 	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {

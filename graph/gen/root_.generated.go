@@ -47,6 +47,7 @@ type ResolverRoot interface {
 	CoverageRow() CoverageRowResolver
 	Credential() CredentialResolver
 	Crosswalk() CrosswalkResolver
+	DepositedCredential() DepositedCredentialResolver
 	Disclosure() DisclosureResolver
 	Framework() FrameworkResolver
 	FrameworkComparison() FrameworkComparisonResolver
@@ -642,6 +643,46 @@ type ComplexityRoot struct {
 		TargetURL         func(childComplexity int) int
 	}
 
+	DepositCredentialPayload struct {
+		Created             func(childComplexity int) int
+		DepositedCredential func(childComplexity int) int
+		UserErrors          func(childComplexity int) int
+	}
+
+	DepositedCredential struct {
+		Checks       func(childComplexity int) int
+		CredentialID func(childComplexity int) int
+		DepositedAt  func(childComplexity int) int
+		DepositedBy  func(childComplexity int) int
+		Document     func(childComplexity int) int
+		Format       func(childComplexity int) int
+		ID           func(childComplexity int) int
+		Identity     func(childComplexity int) int
+		IssuerID     func(childComplexity int) int
+		IssuerKnown  func(childComplexity int) int
+		IssuerName   func(childComplexity int) int
+		Kind         func(childComplexity int) int
+		Learner      func(childComplexity int) int
+		Name         func(childComplexity int) int
+		Outcome      func(childComplexity int) int
+		ValidFrom    func(childComplexity int) int
+		ValidUntil   func(childComplexity int) int
+		VerifiedAt   func(childComplexity int) int
+		Version      func(childComplexity int) int
+		Vouch        func(childComplexity int) int
+	}
+
+	DepositedCredentialConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	DepositedCredentialEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	DesignateDirectoryInformationPayload struct {
 		DirectoryNotice func(childComplexity int) int
 		UserErrors      func(childComplexity int) int
@@ -999,29 +1040,30 @@ type ComplexityRoot struct {
 	}
 
 	Learner struct {
-		AdditionalName   func(childComplexity int) int
-		Assertions       func(childComplexity int, filter *model.AssertionFilter, first *int, after *string) int
-		BirthOn          func(childComplexity int) int
-		Competencies     func(childComplexity int, filter *model.CompetencyStateFilter, asOf *day.Date, knownAt *time.Time, first *int, after *string) int
-		ConsentStatement func(childComplexity int, scope string, itemCount *int, purpose *string, party *string, language *string, expiresAt *time.Time) int
-		Consents         func(childComplexity int, first *int, after *string) int
-		CreatedAt        func(childComplexity int) int
-		DID              func(childComplexity int) int
-		Disclosures      func(childComplexity int, first *int, after *string) int
-		DisplayName      func(childComplexity int) int
-		Email            func(childComplexity int) int
-		ExternalRef      func(childComplexity int) int
-		FamilyName       func(childComplexity int) int
-		GivenName        func(childComplexity int) int
-		Holds            func(childComplexity int, first *int, after *string) int
-		ID               func(childComplexity int) int
-		Identifiers      func(childComplexity int) int
-		Names            func(childComplexity int) int
-		Programs         func(childComplexity int, programID *string, version *int, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) int
-		Records          func(childComplexity int, typeArg *string, first *int, after *string) int
-		Release          func(childComplexity int) int
-		UpdatedAt        func(childComplexity int) int
-		Version          func(childComplexity int) int
+		AdditionalName       func(childComplexity int) int
+		Assertions           func(childComplexity int, filter *model.AssertionFilter, first *int, after *string) int
+		BirthOn              func(childComplexity int) int
+		Competencies         func(childComplexity int, filter *model.CompetencyStateFilter, asOf *day.Date, knownAt *time.Time, first *int, after *string) int
+		ConsentStatement     func(childComplexity int, scope string, itemCount *int, purpose *string, party *string, language *string, expiresAt *time.Time) int
+		Consents             func(childComplexity int, first *int, after *string) int
+		CreatedAt            func(childComplexity int) int
+		DID                  func(childComplexity int) int
+		DepositedCredentials func(childComplexity int, first *int, after *string) int
+		Disclosures          func(childComplexity int, first *int, after *string) int
+		DisplayName          func(childComplexity int) int
+		Email                func(childComplexity int) int
+		ExternalRef          func(childComplexity int) int
+		FamilyName           func(childComplexity int) int
+		GivenName            func(childComplexity int) int
+		Holds                func(childComplexity int, first *int, after *string) int
+		ID                   func(childComplexity int) int
+		Identifiers          func(childComplexity int) int
+		Names                func(childComplexity int) int
+		Programs             func(childComplexity int, programID *string, version *int, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) int
+		Records              func(childComplexity int, typeArg *string, first *int, after *string) int
+		Release              func(childComplexity int) int
+		UpdatedAt            func(childComplexity int) int
+		Version              func(childComplexity int) int
 	}
 
 	LearnerConnection struct {
@@ -1182,6 +1224,7 @@ type ComplexityRoot struct {
 		DefineLearner                 func(childComplexity int, input model.DefineLearnerInput) int
 		DefineMasteryRule             func(childComplexity int, input model.DefineMasteryRuleInput) int
 		DefineProgram                 func(childComplexity int, input model.DefineProgramInput) int
+		DepositCredential             func(childComplexity int, input model.DepositCredentialInput) int
 		DesignateDirectoryInformation func(childComplexity int, input consent.Designation) int
 		DissociateCompetencies        func(childComplexity int, input model.DissociateCompetenciesInput) int
 		EnrollLearner                 func(childComplexity int, input model.EnrollLearnerInput) int
@@ -4170,6 +4213,178 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DefinitionAlignment.TargetURL(childComplexity), true
 
+	case "DepositCredentialPayload.created":
+		if e.ComplexityRoot.DepositCredentialPayload.Created == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositCredentialPayload.Created(childComplexity), true
+	case "DepositCredentialPayload.depositedCredential":
+		if e.ComplexityRoot.DepositCredentialPayload.DepositedCredential == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositCredentialPayload.DepositedCredential(childComplexity), true
+	case "DepositCredentialPayload.userErrors":
+		if e.ComplexityRoot.DepositCredentialPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositCredentialPayload.UserErrors(childComplexity), true
+
+	case "DepositedCredential.checks":
+		if e.ComplexityRoot.DepositedCredential.Checks == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.Checks(childComplexity), true
+	case "DepositedCredential.credentialId":
+		if e.ComplexityRoot.DepositedCredential.CredentialID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.CredentialID(childComplexity), true
+	case "DepositedCredential.depositedAt":
+		if e.ComplexityRoot.DepositedCredential.DepositedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.DepositedAt(childComplexity), true
+	case "DepositedCredential.depositedBy":
+		if e.ComplexityRoot.DepositedCredential.DepositedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.DepositedBy(childComplexity), true
+	case "DepositedCredential.document":
+		if e.ComplexityRoot.DepositedCredential.Document == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.Document(childComplexity), true
+	case "DepositedCredential.format":
+		if e.ComplexityRoot.DepositedCredential.Format == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.Format(childComplexity), true
+	case "DepositedCredential.id":
+		if e.ComplexityRoot.DepositedCredential.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.ID(childComplexity), true
+	case "DepositedCredential.identity":
+		if e.ComplexityRoot.DepositedCredential.Identity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.Identity(childComplexity), true
+	case "DepositedCredential.issuerId":
+		if e.ComplexityRoot.DepositedCredential.IssuerID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.IssuerID(childComplexity), true
+	case "DepositedCredential.issuerKnown":
+		if e.ComplexityRoot.DepositedCredential.IssuerKnown == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.IssuerKnown(childComplexity), true
+	case "DepositedCredential.issuerName":
+		if e.ComplexityRoot.DepositedCredential.IssuerName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.IssuerName(childComplexity), true
+	case "DepositedCredential.kind":
+		if e.ComplexityRoot.DepositedCredential.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.Kind(childComplexity), true
+	case "DepositedCredential.learner":
+		if e.ComplexityRoot.DepositedCredential.Learner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.Learner(childComplexity), true
+	case "DepositedCredential.name":
+		if e.ComplexityRoot.DepositedCredential.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.Name(childComplexity), true
+	case "DepositedCredential.outcome":
+		if e.ComplexityRoot.DepositedCredential.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.Outcome(childComplexity), true
+	case "DepositedCredential.validFrom":
+		if e.ComplexityRoot.DepositedCredential.ValidFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.ValidFrom(childComplexity), true
+	case "DepositedCredential.validUntil":
+		if e.ComplexityRoot.DepositedCredential.ValidUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.ValidUntil(childComplexity), true
+	case "DepositedCredential.verifiedAt":
+		if e.ComplexityRoot.DepositedCredential.VerifiedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.VerifiedAt(childComplexity), true
+	case "DepositedCredential.version":
+		if e.ComplexityRoot.DepositedCredential.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.Version(childComplexity), true
+	case "DepositedCredential.vouch":
+		if e.ComplexityRoot.DepositedCredential.Vouch == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredential.Vouch(childComplexity), true
+
+	case "DepositedCredentialConnection.edges":
+		if e.ComplexityRoot.DepositedCredentialConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredentialConnection.Edges(childComplexity), true
+	case "DepositedCredentialConnection.nodes":
+		if e.ComplexityRoot.DepositedCredentialConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredentialConnection.Nodes(childComplexity), true
+	case "DepositedCredentialConnection.pageInfo":
+		if e.ComplexityRoot.DepositedCredentialConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredentialConnection.PageInfo(childComplexity), true
+
+	case "DepositedCredentialEdge.cursor":
+		if e.ComplexityRoot.DepositedCredentialEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredentialEdge.Cursor(childComplexity), true
+	case "DepositedCredentialEdge.node":
+		if e.ComplexityRoot.DepositedCredentialEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DepositedCredentialEdge.Node(childComplexity), true
+
 	case "DesignateDirectoryInformationPayload.directoryNotice":
 		if e.ComplexityRoot.DesignateDirectoryInformationPayload.DirectoryNotice == nil {
 			break
@@ -5688,6 +5903,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Learner.DID(childComplexity), true
+	case "Learner.depositedCredentials":
+		if e.ComplexityRoot.Learner.DepositedCredentials == nil {
+			break
+		}
+
+		args, err := ec.field_Learner_depositedCredentials_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Learner.DepositedCredentials(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Learner.disclosures":
 		if e.ComplexityRoot.Learner.Disclosures == nil {
 			break
@@ -6528,6 +6754,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DefineProgram(childComplexity, args["input"].(model.DefineProgramInput)), true
+	case "Mutation.depositCredential":
+		if e.ComplexityRoot.Mutation.DepositCredential == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_depositCredential_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DepositCredential(childComplexity, args["input"].(model.DepositCredentialInput)), true
 	case "Mutation.designateDirectoryInformation":
 		if e.ComplexityRoot.Mutation.DesignateDirectoryInformation == nil {
 			break
@@ -9881,6 +10118,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DefineMasteryRuleInput", ec.unmarshalInputDefineMasteryRuleInput),
 			graphql.NewInputUnmarshaler("DefineProgramInput", ec.unmarshalInputDefineProgramInput),
 			graphql.NewInputUnmarshaler("DefinitionAlignmentInput", ec.unmarshalInputDefinitionAlignmentInput),
+			graphql.NewInputUnmarshaler("DepositCredentialInput", ec.unmarshalInputDepositCredentialInput),
 			graphql.NewInputUnmarshaler("DesignateDirectoryInformationInput", ec.unmarshalInputDesignateDirectoryInformationInput),
 			graphql.NewInputUnmarshaler("DisclosureFilter", ec.unmarshalInputDisclosureFilter),
 			graphql.NewInputUnmarshaler("DissociateCompetenciesInput", ec.unmarshalInputDissociateCompetenciesInput),
@@ -11959,6 +12197,118 @@ type CredentialResult {
   "The credential; null when nothing was done for this row."
   credential: Credential
   "What was wrong with this row; empty when it was done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../../schema/deposit.graphqls", Input: `extend type Learner {
+  "What the learner brought: credentials that others issued, verified when they came, the latest valid first. Staff and the learner."
+  depositedCredentials(
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): DepositedCredentialConnection
+}
+
+"""
+A credential that another issuer signed, as the learner brought it. It is never this institution's word.
+"""
+type DepositedCredential implements Node {
+  "The opaque id."
+  id: ID!
+  "Whose it is."
+  learner: Learner!
+  "What it tells of."
+  kind: DepositedCredentialKind!
+  "How it is written: json or jwt."
+  format: String!
+  "The id of its issuer."
+  issuerId: String!
+  "The name that its issuer gives itself."
+  issuerName: String!
+  "Whether the issuer was on your list of known issuers when it was brought."
+  issuerKnown: Boolean!
+  "The id that its issuer gave it."
+  credentialId: String!
+  "What it is called; may be empty."
+  name: String!
+  "From when it is valid."
+  validFrom: DateTime!
+  "Until when it is valid; null: it does not expire."
+  validUntil: DateTime
+  "How it is known to be about the learner: id, the type of an identifier that is on file, or vouched."
+  identity: String!
+  "Why a registrar vouched for it."
+  vouch: String
+  "What verifying came to when it was brought: PASSED, or NOT_CHECKED where something such as its status could not be found out. What fails is not kept."
+  outcome: VerificationOutcome!
+  "Everything that was looked at then. Ask verifyCredential for how it stands now."
+  checks: [VerificationCheck!]!
+  "When it was verified."
+  verifiedAt: DateTime!
+  "1, and one more each time that a newer copy took its place."
+  version: Int!
+  "When it was brought."
+  depositedAt: DateTime!
+  "The id of who brought it."
+  depositedBy: String!
+  "The credential, byte for byte."
+  document: String!
+}
+
+"What a deposited credential tells of."
+enum DepositedCredentialKind {
+  "One achievement: an Open Badges 3.0 AchievementCredential."
+  ACHIEVEMENT
+  "A record: a CLR 2.0 ClrCredential."
+  RECORD
+}
+
+"A page of deposited credentials, the latest valid first."
+type DepositedCredentialConnection {
+  "The entries of this page, each with its cursor."
+  edges: [DepositedCredentialEdge!]!
+  "The entries of this page."
+  nodes: [DepositedCredential!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of deposited credentials."
+type DepositedCredentialEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: DepositedCredential!
+}
+
+extend type Mutation {
+  "Verify a credential that another issued and keep it for a learner; a later copy of the same takes the place of an earlier one. Registrars, and a learner for themselves."
+  depositCredential(
+    "What the change is to be."
+    input: DepositCredentialInput!
+  ): DepositCredentialPayload!
+}
+
+"A credential to deposit."
+input DepositCredentialInput {
+  "Whose it is: id or ref:SYSTEM:VALUE."
+  learnerId: ID!
+  "What was given to the learner, at most 4 MB: JSON with its proof, a signed token, or a PNG or SVG picture with either in it. A picture is written in base64."
+  credential: String!
+  "How it is written here."
+  encoding: VerificationEncoding! = TEXT
+  "How you know that it is the learner's, where the credential does not say so in a way that can be compared. At most 500 characters. Registrars."
+  vouch: String
+}
+
+"The deposited credential."
+type DepositCredentialPayload {
+  "The deposited credential; null when nothing was done."
+  depositedCredential: DepositedCredential
+  "Whether it is new; false when it took the place of an earlier copy."
+  created: Boolean!
+  "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
@@ -17388,6 +17738,86 @@ func (ec *executionContext) childFields_DefinitionAlignment(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type DefinitionAlignment", field.Name)
 }
 
+func (ec *executionContext) childFields_DepositCredentialPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "depositedCredential":
+		return ec.fieldContext_DepositCredentialPayload_depositedCredential(ctx, field)
+	case "created":
+		return ec.fieldContext_DepositCredentialPayload_created(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DepositCredentialPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DepositCredentialPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DepositedCredential(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_DepositedCredential_id(ctx, field)
+	case "learner":
+		return ec.fieldContext_DepositedCredential_learner(ctx, field)
+	case "kind":
+		return ec.fieldContext_DepositedCredential_kind(ctx, field)
+	case "format":
+		return ec.fieldContext_DepositedCredential_format(ctx, field)
+	case "issuerId":
+		return ec.fieldContext_DepositedCredential_issuerId(ctx, field)
+	case "issuerName":
+		return ec.fieldContext_DepositedCredential_issuerName(ctx, field)
+	case "issuerKnown":
+		return ec.fieldContext_DepositedCredential_issuerKnown(ctx, field)
+	case "credentialId":
+		return ec.fieldContext_DepositedCredential_credentialId(ctx, field)
+	case "name":
+		return ec.fieldContext_DepositedCredential_name(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_DepositedCredential_validFrom(ctx, field)
+	case "validUntil":
+		return ec.fieldContext_DepositedCredential_validUntil(ctx, field)
+	case "identity":
+		return ec.fieldContext_DepositedCredential_identity(ctx, field)
+	case "vouch":
+		return ec.fieldContext_DepositedCredential_vouch(ctx, field)
+	case "outcome":
+		return ec.fieldContext_DepositedCredential_outcome(ctx, field)
+	case "checks":
+		return ec.fieldContext_DepositedCredential_checks(ctx, field)
+	case "verifiedAt":
+		return ec.fieldContext_DepositedCredential_verifiedAt(ctx, field)
+	case "version":
+		return ec.fieldContext_DepositedCredential_version(ctx, field)
+	case "depositedAt":
+		return ec.fieldContext_DepositedCredential_depositedAt(ctx, field)
+	case "depositedBy":
+		return ec.fieldContext_DepositedCredential_depositedBy(ctx, field)
+	case "document":
+		return ec.fieldContext_DepositedCredential_document(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DepositedCredential", field.Name)
+}
+
+func (ec *executionContext) childFields_DepositedCredentialConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_DepositedCredentialConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_DepositedCredentialConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_DepositedCredentialConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DepositedCredentialConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_DepositedCredentialEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_DepositedCredentialEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_DepositedCredentialEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DepositedCredentialEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_DesignateDirectoryInformationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "directoryNotice":
@@ -18140,6 +18570,8 @@ func (ec *executionContext) childFields_Learner(ctx context.Context, field graph
 		return ec.fieldContext_Learner_release(ctx, field)
 	case "consentStatement":
 		return ec.fieldContext_Learner_consentStatement(ctx, field)
+	case "depositedCredentials":
+		return ec.fieldContext_Learner_depositedCredentials(ctx, field)
 	case "disclosures":
 		return ec.fieldContext_Learner_disclosures(ctx, field)
 	case "competencies":

@@ -18,6 +18,7 @@ import (
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
@@ -76,155 +77,158 @@ type writing struct {
 }
 
 var tables = plan.Tables{
-	"Achievement":                 {Satisfies: achievementImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "uri": 2, "course": 3, "version": 4, "definition": 5, "versions": 6, "alignments": 7, "assertions": 8, "createdAt": 9, "updatedAt": 10, "retiredAt": 11}},
-	"AchievementConnection":       {Satisfies: achievementConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"AchievementDefinition":       {Satisfies: achievementDefinitionImplementors, Fields: map[string]int{"achievementType": 0, "name": 1, "description": 2, "criteria": 3, "alignment": 4, "creator": 5, "creditsAvailable": 6, "fieldOfStudy": 7, "humanCode": 8, "image": 9, "inLanguage": 10, "otherIdentifier": 11, "related": 12, "resultDescription": 13, "specialization": 14, "tag": 15, "version": 16}},
-	"AchievementEdge":             {Satisfies: achievementEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"AchievementVersion":          {Satisfies: achievementVersionImplementors, Fields: map[string]int{"version": 0, "definition": 1, "recordedAt": 2, "recordedBy": 3, "achievement": 4}},
-	"Address":                     {Satisfies: addressImplementors, Fields: map[string]int{"country": 0, "countryCode": 1, "region": 2, "locality": 3, "street": 4, "postalCode": 5}},
-	"Alignment":                   {Satisfies: alignmentImplementors, Fields: map[string]int{"achievement": 0, "part": 1, "targetType": 2, "targetUrl": 3, "targetName": 4, "targetCode": 5, "competency": 6, "course": 7}},
-	"ApiClient":                   {Satisfies: apiClientImplementors, Fields: map[string]int{"id": 0, "name": 1, "roles": 2, "scopes": 3, "createdAt": 4, "expiresAt": 5, "revokedAt": 6}},
-	"ApiClientConnection":         {Satisfies: apiClientConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"ApiClientEdge":               {Satisfies: apiClientEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Assertion":                   {Satisfies: assertionImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "learner": 2, "achievement": 3, "achievementVersion": 4, "competencies": 5, "achievedOn": 6, "recordedAt": 7, "recordedBy": 8, "updatedAt": 9, "version": 10, "term": 11, "grade": 12, "creditsEarned": 13, "narrative": 14, "role": 15, "licenseNumber": 16, "activityStartOn": 17, "activityEndOn": 18, "results": 19, "evidence": 20, "credentials": 21, "withdrawnAt": 22, "withdrawnBy": 23, "withdrawnReason": 24}},
-	"AssertionConnection":         {Satisfies: assertionConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"AssertionEdge":               {Satisfies: assertionEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Association":                 {Satisfies: associationImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "type": 2, "originUri": 3, "destinationUri": 4, "sequenceNumber": 5, "other": 6}},
-	"AssociationChange":           {Satisfies: associationChangeImplementors, Fields: map[string]int{"kind": 0, "identifier": 1, "type": 2, "originIdentifier": 3, "destinationIdentifier": 4}},
-	"AssociationChangeConnection": {Satisfies: associationChangeConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"AssociationChangeEdge":       {Satisfies: associationChangeEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"AuditLine":                   {Satisfies: auditLineImplementors, Fields: map[string]int{"sequence": 0, "at": 1, "actorId": 2, "action": 3, "target": 4, "detail": 5, "hash": 6}},
-	"AuditLineConnection":         {Satisfies: auditLineConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"AuditLineEdge":               {Satisfies: auditLineEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"AwardedCompetency":           {Satisfies: awardedCompetencyImplementors, Fields: map[string]int{"competency": 0, "frameworkVersion": 1, "fullStatement": 2, "humanCodingScheme": 3, "changedSince": 4, "retiredSince": 5}},
-	"Competency":                  {Satisfies: competencyImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "fullStatement": 3, "abbreviatedStatement": 4, "humanCodingScheme": 5, "listEnumeration": 6, "itemType": 7, "educationLevel": 8, "conceptKeywords": 9, "language": 10, "notes": 11, "statusStartOn": 12, "statusEndOn": 13, "changedAt": 14, "retiredAt": 15, "framework": 16, "path": 17, "parents": 18, "children": 19, "associations": 20, "achievements": 21, "courses": 22, "crosswalks": 23, "assertions": 24, "holders": 25, "masteryRule": 26}},
-	"CompetencyChange":            {Satisfies: competencyChangeImplementors, Fields: map[string]int{"kind": 0, "identifier": 1, "code": 2, "statement": 3, "members": 4, "replacedBy": 5, "competency": 6, "courses": 7, "achievements": 8, "learnerCount": 9}},
-	"CompetencyChangeConnection":  {Satisfies: competencyChangeConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"CompetencyChangeEdge":        {Satisfies: competencyChangeEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"CompetencyConnection":        {Satisfies: competencyConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"CompetencyEdge":              {Satisfies: competencyEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"CompetencyState":             {Satisfies: competencyStateImplementors, Fields: map[string]int{"learner": 0, "competency": 1, "status": 2, "level": 3, "value": 4, "achievedOn": 5, "lapsesOn": 6, "byCrosswalk": 7, "rule": 8, "asOf": 9, "knownAt": 10, "explanation": 11}},
-	"CompetencyStateConnection":   {Satisfies: competencyStateConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"CompetencyStateEdge":         {Satisfies: competencyStateEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Consent":                     {Satisfies: consentImplementors, Fields: map[string]int{"id": 0, "learner": 1, "scope": 2, "items": 3, "purpose": 4, "party": 5, "open": 6, "language": 7, "textVersion": 8, "statement": 9, "method": 10, "signedAt": 11, "expiresAt": 12, "recordedAt": 13, "recordedBy": 14, "withdrawnAt": 15, "withdrawnBy": 16, "withdrawal": 17}},
-	"ConsentConnection":           {Satisfies: consentConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"ConsentEdge":                 {Satisfies: consentEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Course":                      {Satisfies: courseImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "code": 2, "title": 3, "description": 4, "credits": 5, "level": 6, "fieldOfStudy": 7, "language": 8, "version": 9, "createdAt": 10, "updatedAt": 11, "retiredAt": 12, "competencies": 13, "achievements": 14}},
-	"CourseConnection":            {Satisfies: courseConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"CourseEdge":                  {Satisfies: courseEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"CourseMapping":               {Satisfies: courseMappingImplementors, Fields: map[string]int{"course": 0, "competency": 1, "stage": 2, "targetLevel": 3}},
-	"CoverageRow":                 {Satisfies: coverageRowImplementors, Fields: map[string]int{"competency": 0, "depth": 1, "introduced": 2, "practised": 3, "assessed": 4, "mappings": 5, "achievementCount": 6}},
-	"CoverageRowConnection":       {Satisfies: coverageRowConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"CoverageRowEdge":             {Satisfies: coverageRowEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Credential":                  {Satisfies: credentialImplementors, Fields: map[string]int{"id": 0, "kind": 1, "state": 2, "status": 3, "history": 4, "learner": 5, "assertion": 6, "keyId": 7, "draftedAt": 8, "issuedAt": 9, "issuedBy": 10, "validUntil": 11, "url": 12, "statusListUrl": 13, "statusIndex": 14, "supersedes": 15, "supersededBy": 16, "records": 17, "document": 18}},
-	"CredentialEvent":             {Satisfies: credentialEventImplementors, Fields: map[string]int{"kind": 0, "at": 1, "byId": 2, "cause": 3, "reason": 4}},
-	"Criteria":                    {Satisfies: criteriaImplementors, Fields: map[string]int{"id": 0, "narrative": 1}},
-	"Crosswalk":                   {Satisfies: crosswalkImplementors, Fields: map[string]int{"id": 0, "type": 1, "direction": 2, "origin": 3, "destination": 4, "strength": 5, "note": 6, "proposedAt": 7, "proposedBy": 8, "approvedAt": 9, "approvedBy": 10, "approver": 11, "withdrawnAt": 12, "withdrawnBy": 13, "withdrawnBecause": 14, "version": 15}},
-	"CrosswalkConnection":         {Satisfies: crosswalkConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"CrosswalkEdge":               {Satisfies: crosswalkEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"DefinitionAlignment":         {Satisfies: definitionAlignmentImplementors, Fields: map[string]int{"targetCode": 0, "targetDescription": 1, "targetName": 2, "targetFramework": 3, "targetType": 4, "targetUrl": 5}},
-	"DirectoryChoice":             {Satisfies: directoryChoiceImplementors, Fields: map[string]int{"blocked": 0, "at": 1, "byId": 2, "reason": 3}},
-	"DirectoryNotice":             {Satisfies: directoryNoticeImplementors, Fields: map[string]int{"version": 0, "categories": 1, "where": 2, "effectiveOn": 3, "publishedAt": 4, "publishedBy": 5}},
-	"Disclosure":                  {Satisfies: disclosureImplementors, Fields: map[string]int{"id": 0, "learner": 1, "at": 2, "outcome": 3, "refusal": 4, "channel": 5, "party": 6, "purpose": 7, "basis": 8, "consent": 9, "items": 10, "sourceId": 11, "actorId": 12, "network": 13, "note": 14}},
-	"DisclosureConnection":        {Satisfies: disclosureConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"DisclosureEdge":              {Satisfies: disclosureEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Evidence":                    {Satisfies: evidenceImplementors, Fields: map[string]int{"url": 0, "name": 1, "description": 2, "narrative": 3, "genre": 4}},
-	"ExternalRef":                 {Satisfies: externalRefImplementors, Fields: map[string]int{"system": 0, "value": 1}},
-	"Framework":                   {Satisfies: frameworkImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "identifier": 2, "uri": 3, "caseVersion": 4, "title": 5, "creator": 6, "publisher": 7, "description": 8, "language": 9, "frameworkVersion": 10, "adoptionStatus": 11, "statusStartOn": 12, "statusEndOn": 13, "changedAt": 14, "items": 15, "rubrics": 16, "licenseUri": 17, "publication": 18, "versions": 19, "comparison": 20, "problems": 21, "coverage": 22, "version": 23, "createdAt": 24, "updatedAt": 25}},
-	"FrameworkComparison":         {Satisfies: frameworkComparisonImplementors, Fields: map[string]int{"framework": 0, "title": 1, "fromVersion": 2, "toVersion": 3, "addedCount": 4, "changedCount": 5, "retiredCount": 6, "replacedCount": 7, "document": 8, "competencies": 9, "associations": 10, "notices": 11}},
-	"FrameworkConnection":         {Satisfies: frameworkConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"FrameworkCoverage":           {Satisfies: frameworkCoverageImplementors, Fields: map[string]int{"version": 0, "total": 1, "introduced": 2, "practised": 3, "assessed": 4, "neverAssessed": 5, "courses": 6, "rows": 7}},
-	"FrameworkEdge":               {Satisfies: frameworkEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"FrameworkProblem":            {Satisfies: frameworkProblemImplementors, Fields: map[string]int{"kind": 0, "competencies": 1}},
-	"FrameworkVersion":            {Satisfies: frameworkVersionImplementors, Fields: map[string]int{"version": 0, "label": 1, "reason": 2, "added": 3, "changed": 4, "retired": 5, "recordedAt": 6, "recordedBy": 7}},
-	"FrameworkVersionConnection":  {Satisfies: frameworkVersionConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"FrameworkVersionEdge":        {Satisfies: frameworkVersionEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"GradePointAverage":           {Satisfies: gradePointAverageImplementors, Fields: map[string]int{"value": 0, "credits": 1, "points": 2, "attempts": 3}},
-	"GradingLegend":               {Satisfies: gradingLegendImplementors, Fields: map[string]int{"name": 0, "version": 1, "grades": 2, "policy": 3}},
-	"GradingLegendLine":           {Satisfies: gradingLegendLineImplementors, Fields: map[string]int{"mark": 0, "points": 1, "counts": 2, "earns": 3, "meaning": 4}},
-	"GradingPolicy":               {Satisfies: gradingPolicyImplementors, Fields: map[string]int{"version": 0, "content": 1, "recordedAt": 2, "recordedBy": 3}},
-	"GradingPolicyAverage":        {Satisfies: gradingPolicyAverageImplementors, Fields: map[string]int{"repeats": 0, "decimals": 1, "rounding": 2, "types": 3, "grounds": 4}},
-	"GradingPolicyContent":        {Satisfies: gradingPolicyContentImplementors, Fields: map[string]int{"name": 0, "grades": 1, "average": 2, "sentence": 3}},
-	"GradingPolicyGrade":          {Satisfies: gradingPolicyGradeImplementors, Fields: map[string]int{"mark": 0, "points": 1, "counts": 2, "earns": 3, "meaning": 4}},
-	"Hold":                        {Satisfies: holdImplementors, Fields: map[string]int{"id": 0, "learner": 1, "reason": 2, "terms": 3, "note": 4, "plannedOn": 5, "placedAt": 6, "placedBy": 7, "liftedAt": 8, "liftedBy": 9, "lift": 10}},
-	"HoldConnection":              {Satisfies: holdConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"HoldEdge":                    {Satisfies: holdEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"IdentifierEntry":             {Satisfies: identifierEntryImplementors, Fields: map[string]int{"identifier": 0, "identifierType": 1}},
-	"Image":                       {Satisfies: imageImplementors, Fields: map[string]int{"id": 0, "caption": 1}},
-	"Institution":                 {Satisfies: institutionImplementors, Fields: map[string]int{"id": 0, "slug": 1, "name": 2, "url": 3, "email": 4, "phone": 5, "description": 6, "imageUrl": 7, "official": 8, "address": 9, "otherIdentifiers": 10, "did": 11, "version": 12, "createdAt": 13, "updatedAt": 14, "staff": 15, "apiClients": 16, "signingKeys": 17, "issuingPolicy": 18}},
-	"InstitutionIdentifier":       {Satisfies: institutionIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
-	"IssuingPolicy":               {Satisfies: issuingPolicyImplementors, Fields: map[string]int{"issueOnAward": 0, "updatedAt": 1}},
-	"Job":                         {Satisfies: jobImplementors, Fields: map[string]int{"id": 0, "kind": 1, "state": 2, "createdAt": 3, "createdBy": 4, "startedAt": 5, "finishedAt": 6, "bytesTotal": 7, "bytesDone": 8, "lineDone": 9, "createdCount": 10, "updatedCount": 11, "unchangedCount": 12, "failedCount": 13, "notices": 14, "failure": 15, "outcomes": 16, "errorFileUrl": 17}},
-	"JobConnection":               {Satisfies: jobConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"JobEdge":                     {Satisfies: jobEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"KnownIssuer":                 {Satisfies: knownIssuerImplementors, Fields: map[string]int{"id": 0, "name": 1, "issuer": 2, "since": 3, "until": 4, "source": 5, "version": 6, "createdAt": 7, "updatedAt": 8, "updatedBy": 9}},
-	"KnownIssuerConnection":       {Satisfies: knownIssuerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"KnownIssuerEdge":             {Satisfies: knownIssuerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Learner":                     {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "consents": 16, "release": 17, "consentStatement": 18, "disclosures": 19, "competencies": 20, "programs": 21, "holds": 22}},
-	"LearnerConnection":           {Satisfies: learnerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"LearnerEdge":                 {Satisfies: learnerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"LearnerIdentifier":           {Satisfies: learnerIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
-	"LearnerName":                 {Satisfies: learnerNameImplementors, Fields: map[string]int{"displayName": 0, "givenName": 1, "familyName": 2, "additionalName": 3, "effectiveOn": 4, "recordedAt": 5, "recordedBy": 6, "reason": 7}},
-	"MasteryDefinition":           {Satisfies: masteryDefinitionImplementors, Fields: map[string]int{"method": 0, "level": 1, "times": 2, "among": 3, "weight": 4, "weights": 5, "negative": 6, "parts": 7, "combine": 8, "prerequisites": 9, "months": 10, "stages": 11, "strength": 12, "scale": 13}},
-	"MasteryExplanation":          {Satisfies: masteryExplanationImplementors, Fields: map[string]int{"text": 0, "lines": 1}},
-	"MasteryLevel":                {Satisfies: masteryLevelImplementors, Fields: map[string]int{"name": 0, "value": 1, "same": 2, "grades": 3, "percent": 4}},
-	"MasteryParts":                {Satisfies: masteryPartsImplementors, Fields: map[string]int{"need": 0, "level": 1, "weights": 2}},
-	"MasteryReason":               {Satisfies: masteryReasonImplementors, Fields: map[string]int{"depth": 0, "kind": 1, "sentence": 2, "competency": 3, "assertion": 4, "outcome": 5}},
-	"MasteryRule":                 {Satisfies: masteryRuleImplementors, Fields: map[string]int{"id": 0, "version": 1, "name": 2, "framework": 3, "competency": 4, "branch": 5, "effectiveOn": 6, "recordedAt": 7, "recordedBy": 8, "retired": 9, "sentence": 10, "definition": 11, "versions": 12}},
-	"MasteryRuleConnection":       {Satisfies: masteryRuleConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"MasteryRuleEdge":             {Satisfies: masteryRuleEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"MasteryScale":                {Satisfies: masteryScaleImplementors, Fields: map[string]int{"name": 0, "levels": 1}},
-	"MasteryWeight":               {Satisfies: masteryWeightImplementors, Fields: map[string]int{"of": 0, "weight": 1}},
-	"MemberChange":                {Satisfies: memberChangeImplementors, Fields: map[string]int{"name": 0, "before": 1, "after": 2}},
-	"Omission":                    {Satisfies: omissionImplementors, Fields: map[string]int{"reason": 0, "count": 1}},
-	"PageInfo":                    {Satisfies: pageInfoImplementors, Fields: map[string]int{"hasNextPage": 0, "endCursor": 1}},
-	"Profile":                     {Satisfies: profileImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2, "email": 3}},
-	"Program":                     {Satisfies: programImplementors, Fields: map[string]int{"id": 0, "code": 1, "title": 2, "description": 3, "version": 4, "effectiveOn": 5, "retiredAt": 6, "requirements": 7}},
-	"ProgramConnection":           {Satisfies: programConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"ProgramEdge":                 {Satisfies: programEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"ProgramProgress":             {Satisfies: programProgressImplementors, Fields: map[string]int{"program": 0, "version": 1, "asOf": 2, "knownAt": 3, "status": 4, "share": 5, "credits": 6, "clockHours": 7, "met": 8, "inProgress": 9, "missing": 10, "blocked": 11, "requirements": 12, "changed": 13}},
-	"ProgramRequirement":          {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
-	"Query":                       {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "course": 9, "courses": 10, "credential": 11, "disclosures": 12, "job": 13, "jobs": 14, "framework": 15, "frameworks": 16, "previewFramework": 17, "crosswalks": 18, "competency": 19, "gradingPolicy": 20, "institution": 21, "learner": 22, "learners": 23, "masteryRule": 24, "masteryRules": 25, "program": 26, "programs": 27, "record": 28, "recordTypes": 29, "knownIssuers": 30, "verifyCredential": 31, "verifyCredentials": 32}},
-	"Record":                      {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "changes": 7, "supersedes": 8, "supersededBy": 9, "credential": 10, "items": 11, "outdatedItems": 12, "partial": 13, "omissions": 14, "assembledAt": 15, "assembledBy": 16}},
-	"RecordAlignment":             {Satisfies: recordAlignmentImplementors, Fields: map[string]int{"uri": 0, "code": 1, "name": 2}},
-	"RecordChange":                {Satisfies: recordChangeImplementors, Fields: map[string]int{"kind": 0, "subject": 1, "field": 2, "old": 3, "new": 4, "sentence": 5}},
-	"RecordConnection":            {Satisfies: recordConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"RecordContents":              {Satisfies: recordContentsImplementors, Fields: map[string]int{"credentialId": 0, "name": 1, "title": 2, "description": 3, "headings": 4, "learner": 5, "issuer": 6, "program": 7, "sections": 8, "programs": 9, "equivalencies": 10, "summary": 11, "legend": 12, "partial": 13, "omissions": 14}},
-	"RecordEdge":                  {Satisfies: recordEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"RecordEquivalency":           {Satisfies: recordEquivalencyImplementors, Fields: map[string]int{"rule": 0, "given": 1, "code": 2, "level": 3, "on": 4, "as": 5, "asCode": 6, "grade": 7, "credits": 8, "clockHours": 9, "ground": 10, "reason": 11, "approvedBy": 12, "inForce": 13, "counted": 14}},
-	"RecordEvidence":              {Satisfies: recordEvidenceImplementors, Fields: map[string]int{"url": 0, "name": 1, "text": 2}},
-	"RecordIdentifier":            {Satisfies: recordIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
-	"RecordLine":                  {Satisfies: recordLineImplementors, Fields: map[string]int{"credentialId": 0, "title": 1, "code": 2, "type": 3, "term": 4, "credits": 5, "grade": 6, "level": 7, "results": 8, "status": 9, "awardedOn": 10, "validUntil": 11, "issuer": 12, "other": 13, "competencies": 14, "evidence": 15, "repeated": 16, "replaced": 17}},
-	"RecordParty":                 {Satisfies: recordPartyImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2}},
-	"RecordPerson":                {Satisfies: recordPersonImplementors, Fields: map[string]int{"name": 0, "subject": 1, "identifiers": 2}},
-	"RecordProgram":               {Satisfies: recordProgramImplementors, Fields: map[string]int{"program": 0, "status": 1, "credits": 2, "lines": 3}},
-	"RecordProgramName":           {Satisfies: recordProgramNameImplementors, Fields: map[string]int{"id": 0, "code": 1, "title": 2, "version": 3}},
-	"RecordRequirement":           {Satisfies: recordRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "status": 4, "reason": 5}},
-	"RecordResult":                {Satisfies: recordResultImplementors, Fields: map[string]int{"name": 0, "type": 1, "value": 2}},
-	"RecordSection":               {Satisfies: recordSectionImplementors, Fields: map[string]int{"kind": 0, "title": 1, "lines": 2, "credits": 3, "average": 4}},
-	"RecordSummary":               {Satisfies: recordSummaryImplementors, Fields: map[string]int{"creditsEarned": 0, "creditsAttempted": 1, "byEquivalency": 2, "average": 3, "terms": 4, "policy": 5, "policyVersion": 6}},
-	"RecordTerm":                  {Satisfies: recordTermImplementors, Fields: map[string]int{"term": 0, "creditsEarned": 1, "average": 2}},
-	"RecordType":                  {Satisfies: recordTypeImplementors, Fields: map[string]int{"key": 0, "version": 1, "content": 2, "recordedAt": 3, "recordedBy": 4}},
-	"RecordTypeContent":           {Satisfies: recordTypeContentImplementors, Fields: map[string]int{"title": 0, "description": 1, "achievementTypes": 2, "without": 3, "program": 4, "conclusions": 5, "deposited": 6, "requirements": 7, "summary": 8, "legend": 9, "headings": 10, "order": 11}},
-	"Related":                     {Satisfies: relatedImplementors, Fields: map[string]int{"id": 0, "inLanguage": 1, "version": 2}},
-	"ReleaseStanding":             {Satisfies: releaseStandingImplementors, Fields: map[string]int{"directoryBlocked": 0, "searchConsent": 1, "directoryChoices": 2}},
-	"RequirementProgress":         {Satisfies: requirementProgressImplementors, Fields: map[string]int{"requirement": 0, "status": 1, "share": 2, "credits": 3, "clockHours": 4, "planned": 5, "reason": 6}},
-	"Result":                      {Satisfies: resultImplementors, Fields: map[string]int{"resultDescription": 0, "achievedLevel": 1, "value": 2, "status": 3}},
-	"ResultDescription":           {Satisfies: resultDescriptionImplementors, Fields: map[string]int{"id": 0, "name": 1, "resultType": 2, "alignment": 3, "allowedValue": 4, "requiredLevel": 5, "requiredValue": 6, "rubricCriterionLevel": 7, "valueMin": 8, "valueMax": 9}},
-	"RowOutcome":                  {Satisfies: rowOutcomeImplementors, Fields: map[string]int{"firstLine": 0, "lastLine": 1, "rowCount": 2, "outcome": 3, "column": 4, "rule": 5, "value": 6, "message": 7}},
-	"RowOutcomeConnection":        {Satisfies: rowOutcomeConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"RowOutcomeEdge":              {Satisfies: rowOutcomeEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Rubric":                      {Satisfies: rubricImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "title": 3, "description": 4, "criteria": 5}},
-	"RubricCriterion":             {Satisfies: rubricCriterionImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "category": 3, "description": 4, "weight": 5, "levels": 6}},
-	"RubricCriterionLevel":        {Satisfies: rubricCriterionLevelImplementors, Fields: map[string]int{"id": 0, "name": 1, "level": 2, "description": 3, "points": 4, "alignment": 5}},
-	"RubricLevel":                 {Satisfies: rubricLevelImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "quality": 3, "description": 4, "feedback": 5, "score": 6}},
-	"SigningKey":                  {Satisfies: signingKeyImplementors, Fields: map[string]int{"id": 0, "algorithm": 1, "publicKeyMultibase": 2, "state": 3, "createdAt": 4, "retiredAt": 5, "compromisedFrom": 6}},
-	"Staff":                       {Satisfies: staffImplementors, Fields: map[string]int{"id": 0, "email": 1, "name": 2, "roles": 3, "version": 4, "createdAt": 5, "updatedAt": 6, "deactivatedAt": 7}},
-	"StaffConnection":             {Satisfies: staffConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"StaffEdge":                   {Satisfies: staffEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"VerificationCheck":           {Satisfies: verificationCheckImplementors, Fields: map[string]int{"name": 0, "outcome": 1, "reason": 2, "clause": 3}},
-	"VerificationReport":          {Satisfies: verificationReportImplementors, Fields: map[string]int{"outcome": 0, "kind": 1, "format": 2, "id": 3, "name": 4, "issuerId": 5, "issuerName": 6, "subjectId": 7, "validFrom": 8, "validUntil": 9, "checks": 10, "embedded": 11, "endorsements": 12}},
-	"Viewer":                      {Satisfies: viewerImplementors, Fields: map[string]int{"id": 0, "roles": 1, "scopes": 2, "institution": 3, "learner": 4}},
+	"Achievement":                   {Satisfies: achievementImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "uri": 2, "course": 3, "version": 4, "definition": 5, "versions": 6, "alignments": 7, "assertions": 8, "createdAt": 9, "updatedAt": 10, "retiredAt": 11}},
+	"AchievementConnection":         {Satisfies: achievementConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"AchievementDefinition":         {Satisfies: achievementDefinitionImplementors, Fields: map[string]int{"achievementType": 0, "name": 1, "description": 2, "criteria": 3, "alignment": 4, "creator": 5, "creditsAvailable": 6, "fieldOfStudy": 7, "humanCode": 8, "image": 9, "inLanguage": 10, "otherIdentifier": 11, "related": 12, "resultDescription": 13, "specialization": 14, "tag": 15, "version": 16}},
+	"AchievementEdge":               {Satisfies: achievementEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"AchievementVersion":            {Satisfies: achievementVersionImplementors, Fields: map[string]int{"version": 0, "definition": 1, "recordedAt": 2, "recordedBy": 3, "achievement": 4}},
+	"Address":                       {Satisfies: addressImplementors, Fields: map[string]int{"country": 0, "countryCode": 1, "region": 2, "locality": 3, "street": 4, "postalCode": 5}},
+	"Alignment":                     {Satisfies: alignmentImplementors, Fields: map[string]int{"achievement": 0, "part": 1, "targetType": 2, "targetUrl": 3, "targetName": 4, "targetCode": 5, "competency": 6, "course": 7}},
+	"ApiClient":                     {Satisfies: apiClientImplementors, Fields: map[string]int{"id": 0, "name": 1, "roles": 2, "scopes": 3, "createdAt": 4, "expiresAt": 5, "revokedAt": 6}},
+	"ApiClientConnection":           {Satisfies: apiClientConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"ApiClientEdge":                 {Satisfies: apiClientEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Assertion":                     {Satisfies: assertionImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "learner": 2, "achievement": 3, "achievementVersion": 4, "competencies": 5, "achievedOn": 6, "recordedAt": 7, "recordedBy": 8, "updatedAt": 9, "version": 10, "term": 11, "grade": 12, "creditsEarned": 13, "narrative": 14, "role": 15, "licenseNumber": 16, "activityStartOn": 17, "activityEndOn": 18, "results": 19, "evidence": 20, "credentials": 21, "withdrawnAt": 22, "withdrawnBy": 23, "withdrawnReason": 24}},
+	"AssertionConnection":           {Satisfies: assertionConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"AssertionEdge":                 {Satisfies: assertionEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Association":                   {Satisfies: associationImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "type": 2, "originUri": 3, "destinationUri": 4, "sequenceNumber": 5, "other": 6}},
+	"AssociationChange":             {Satisfies: associationChangeImplementors, Fields: map[string]int{"kind": 0, "identifier": 1, "type": 2, "originIdentifier": 3, "destinationIdentifier": 4}},
+	"AssociationChangeConnection":   {Satisfies: associationChangeConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"AssociationChangeEdge":         {Satisfies: associationChangeEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"AuditLine":                     {Satisfies: auditLineImplementors, Fields: map[string]int{"sequence": 0, "at": 1, "actorId": 2, "action": 3, "target": 4, "detail": 5, "hash": 6}},
+	"AuditLineConnection":           {Satisfies: auditLineConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"AuditLineEdge":                 {Satisfies: auditLineEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"AwardedCompetency":             {Satisfies: awardedCompetencyImplementors, Fields: map[string]int{"competency": 0, "frameworkVersion": 1, "fullStatement": 2, "humanCodingScheme": 3, "changedSince": 4, "retiredSince": 5}},
+	"Competency":                    {Satisfies: competencyImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "fullStatement": 3, "abbreviatedStatement": 4, "humanCodingScheme": 5, "listEnumeration": 6, "itemType": 7, "educationLevel": 8, "conceptKeywords": 9, "language": 10, "notes": 11, "statusStartOn": 12, "statusEndOn": 13, "changedAt": 14, "retiredAt": 15, "framework": 16, "path": 17, "parents": 18, "children": 19, "associations": 20, "achievements": 21, "courses": 22, "crosswalks": 23, "assertions": 24, "holders": 25, "masteryRule": 26}},
+	"CompetencyChange":              {Satisfies: competencyChangeImplementors, Fields: map[string]int{"kind": 0, "identifier": 1, "code": 2, "statement": 3, "members": 4, "replacedBy": 5, "competency": 6, "courses": 7, "achievements": 8, "learnerCount": 9}},
+	"CompetencyChangeConnection":    {Satisfies: competencyChangeConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"CompetencyChangeEdge":          {Satisfies: competencyChangeEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"CompetencyConnection":          {Satisfies: competencyConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"CompetencyEdge":                {Satisfies: competencyEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"CompetencyState":               {Satisfies: competencyStateImplementors, Fields: map[string]int{"learner": 0, "competency": 1, "status": 2, "level": 3, "value": 4, "achievedOn": 5, "lapsesOn": 6, "byCrosswalk": 7, "rule": 8, "asOf": 9, "knownAt": 10, "explanation": 11}},
+	"CompetencyStateConnection":     {Satisfies: competencyStateConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"CompetencyStateEdge":           {Satisfies: competencyStateEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Consent":                       {Satisfies: consentImplementors, Fields: map[string]int{"id": 0, "learner": 1, "scope": 2, "items": 3, "purpose": 4, "party": 5, "open": 6, "language": 7, "textVersion": 8, "statement": 9, "method": 10, "signedAt": 11, "expiresAt": 12, "recordedAt": 13, "recordedBy": 14, "withdrawnAt": 15, "withdrawnBy": 16, "withdrawal": 17}},
+	"ConsentConnection":             {Satisfies: consentConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"ConsentEdge":                   {Satisfies: consentEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Course":                        {Satisfies: courseImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "code": 2, "title": 3, "description": 4, "credits": 5, "level": 6, "fieldOfStudy": 7, "language": 8, "version": 9, "createdAt": 10, "updatedAt": 11, "retiredAt": 12, "competencies": 13, "achievements": 14}},
+	"CourseConnection":              {Satisfies: courseConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"CourseEdge":                    {Satisfies: courseEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"CourseMapping":                 {Satisfies: courseMappingImplementors, Fields: map[string]int{"course": 0, "competency": 1, "stage": 2, "targetLevel": 3}},
+	"CoverageRow":                   {Satisfies: coverageRowImplementors, Fields: map[string]int{"competency": 0, "depth": 1, "introduced": 2, "practised": 3, "assessed": 4, "mappings": 5, "achievementCount": 6}},
+	"CoverageRowConnection":         {Satisfies: coverageRowConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"CoverageRowEdge":               {Satisfies: coverageRowEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Credential":                    {Satisfies: credentialImplementors, Fields: map[string]int{"id": 0, "kind": 1, "state": 2, "status": 3, "history": 4, "learner": 5, "assertion": 6, "keyId": 7, "draftedAt": 8, "issuedAt": 9, "issuedBy": 10, "validUntil": 11, "url": 12, "statusListUrl": 13, "statusIndex": 14, "supersedes": 15, "supersededBy": 16, "records": 17, "document": 18}},
+	"CredentialEvent":               {Satisfies: credentialEventImplementors, Fields: map[string]int{"kind": 0, "at": 1, "byId": 2, "cause": 3, "reason": 4}},
+	"Criteria":                      {Satisfies: criteriaImplementors, Fields: map[string]int{"id": 0, "narrative": 1}},
+	"Crosswalk":                     {Satisfies: crosswalkImplementors, Fields: map[string]int{"id": 0, "type": 1, "direction": 2, "origin": 3, "destination": 4, "strength": 5, "note": 6, "proposedAt": 7, "proposedBy": 8, "approvedAt": 9, "approvedBy": 10, "approver": 11, "withdrawnAt": 12, "withdrawnBy": 13, "withdrawnBecause": 14, "version": 15}},
+	"CrosswalkConnection":           {Satisfies: crosswalkConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"CrosswalkEdge":                 {Satisfies: crosswalkEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"DefinitionAlignment":           {Satisfies: definitionAlignmentImplementors, Fields: map[string]int{"targetCode": 0, "targetDescription": 1, "targetName": 2, "targetFramework": 3, "targetType": 4, "targetUrl": 5}},
+	"DepositedCredential":           {Satisfies: depositedCredentialImplementors, Fields: map[string]int{"id": 0, "learner": 1, "kind": 2, "format": 3, "issuerId": 4, "issuerName": 5, "issuerKnown": 6, "credentialId": 7, "name": 8, "validFrom": 9, "validUntil": 10, "identity": 11, "vouch": 12, "outcome": 13, "checks": 14, "verifiedAt": 15, "version": 16, "depositedAt": 17, "depositedBy": 18, "document": 19}},
+	"DepositedCredentialConnection": {Satisfies: depositedCredentialConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"DepositedCredentialEdge":       {Satisfies: depositedCredentialEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"DirectoryChoice":               {Satisfies: directoryChoiceImplementors, Fields: map[string]int{"blocked": 0, "at": 1, "byId": 2, "reason": 3}},
+	"DirectoryNotice":               {Satisfies: directoryNoticeImplementors, Fields: map[string]int{"version": 0, "categories": 1, "where": 2, "effectiveOn": 3, "publishedAt": 4, "publishedBy": 5}},
+	"Disclosure":                    {Satisfies: disclosureImplementors, Fields: map[string]int{"id": 0, "learner": 1, "at": 2, "outcome": 3, "refusal": 4, "channel": 5, "party": 6, "purpose": 7, "basis": 8, "consent": 9, "items": 10, "sourceId": 11, "actorId": 12, "network": 13, "note": 14}},
+	"DisclosureConnection":          {Satisfies: disclosureConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"DisclosureEdge":                {Satisfies: disclosureEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Evidence":                      {Satisfies: evidenceImplementors, Fields: map[string]int{"url": 0, "name": 1, "description": 2, "narrative": 3, "genre": 4}},
+	"ExternalRef":                   {Satisfies: externalRefImplementors, Fields: map[string]int{"system": 0, "value": 1}},
+	"Framework":                     {Satisfies: frameworkImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "identifier": 2, "uri": 3, "caseVersion": 4, "title": 5, "creator": 6, "publisher": 7, "description": 8, "language": 9, "frameworkVersion": 10, "adoptionStatus": 11, "statusStartOn": 12, "statusEndOn": 13, "changedAt": 14, "items": 15, "rubrics": 16, "licenseUri": 17, "publication": 18, "versions": 19, "comparison": 20, "problems": 21, "coverage": 22, "version": 23, "createdAt": 24, "updatedAt": 25}},
+	"FrameworkComparison":           {Satisfies: frameworkComparisonImplementors, Fields: map[string]int{"framework": 0, "title": 1, "fromVersion": 2, "toVersion": 3, "addedCount": 4, "changedCount": 5, "retiredCount": 6, "replacedCount": 7, "document": 8, "competencies": 9, "associations": 10, "notices": 11}},
+	"FrameworkConnection":           {Satisfies: frameworkConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"FrameworkCoverage":             {Satisfies: frameworkCoverageImplementors, Fields: map[string]int{"version": 0, "total": 1, "introduced": 2, "practised": 3, "assessed": 4, "neverAssessed": 5, "courses": 6, "rows": 7}},
+	"FrameworkEdge":                 {Satisfies: frameworkEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"FrameworkProblem":              {Satisfies: frameworkProblemImplementors, Fields: map[string]int{"kind": 0, "competencies": 1}},
+	"FrameworkVersion":              {Satisfies: frameworkVersionImplementors, Fields: map[string]int{"version": 0, "label": 1, "reason": 2, "added": 3, "changed": 4, "retired": 5, "recordedAt": 6, "recordedBy": 7}},
+	"FrameworkVersionConnection":    {Satisfies: frameworkVersionConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"FrameworkVersionEdge":          {Satisfies: frameworkVersionEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"GradePointAverage":             {Satisfies: gradePointAverageImplementors, Fields: map[string]int{"value": 0, "credits": 1, "points": 2, "attempts": 3}},
+	"GradingLegend":                 {Satisfies: gradingLegendImplementors, Fields: map[string]int{"name": 0, "version": 1, "grades": 2, "policy": 3}},
+	"GradingLegendLine":             {Satisfies: gradingLegendLineImplementors, Fields: map[string]int{"mark": 0, "points": 1, "counts": 2, "earns": 3, "meaning": 4}},
+	"GradingPolicy":                 {Satisfies: gradingPolicyImplementors, Fields: map[string]int{"version": 0, "content": 1, "recordedAt": 2, "recordedBy": 3}},
+	"GradingPolicyAverage":          {Satisfies: gradingPolicyAverageImplementors, Fields: map[string]int{"repeats": 0, "decimals": 1, "rounding": 2, "types": 3, "grounds": 4}},
+	"GradingPolicyContent":          {Satisfies: gradingPolicyContentImplementors, Fields: map[string]int{"name": 0, "grades": 1, "average": 2, "sentence": 3}},
+	"GradingPolicyGrade":            {Satisfies: gradingPolicyGradeImplementors, Fields: map[string]int{"mark": 0, "points": 1, "counts": 2, "earns": 3, "meaning": 4}},
+	"Hold":                          {Satisfies: holdImplementors, Fields: map[string]int{"id": 0, "learner": 1, "reason": 2, "terms": 3, "note": 4, "plannedOn": 5, "placedAt": 6, "placedBy": 7, "liftedAt": 8, "liftedBy": 9, "lift": 10}},
+	"HoldConnection":                {Satisfies: holdConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"HoldEdge":                      {Satisfies: holdEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"IdentifierEntry":               {Satisfies: identifierEntryImplementors, Fields: map[string]int{"identifier": 0, "identifierType": 1}},
+	"Image":                         {Satisfies: imageImplementors, Fields: map[string]int{"id": 0, "caption": 1}},
+	"Institution":                   {Satisfies: institutionImplementors, Fields: map[string]int{"id": 0, "slug": 1, "name": 2, "url": 3, "email": 4, "phone": 5, "description": 6, "imageUrl": 7, "official": 8, "address": 9, "otherIdentifiers": 10, "did": 11, "version": 12, "createdAt": 13, "updatedAt": 14, "staff": 15, "apiClients": 16, "signingKeys": 17, "issuingPolicy": 18}},
+	"InstitutionIdentifier":         {Satisfies: institutionIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
+	"IssuingPolicy":                 {Satisfies: issuingPolicyImplementors, Fields: map[string]int{"issueOnAward": 0, "updatedAt": 1}},
+	"Job":                           {Satisfies: jobImplementors, Fields: map[string]int{"id": 0, "kind": 1, "state": 2, "createdAt": 3, "createdBy": 4, "startedAt": 5, "finishedAt": 6, "bytesTotal": 7, "bytesDone": 8, "lineDone": 9, "createdCount": 10, "updatedCount": 11, "unchangedCount": 12, "failedCount": 13, "notices": 14, "failure": 15, "outcomes": 16, "errorFileUrl": 17}},
+	"JobConnection":                 {Satisfies: jobConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"JobEdge":                       {Satisfies: jobEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"KnownIssuer":                   {Satisfies: knownIssuerImplementors, Fields: map[string]int{"id": 0, "name": 1, "issuer": 2, "since": 3, "until": 4, "source": 5, "version": 6, "createdAt": 7, "updatedAt": 8, "updatedBy": 9}},
+	"KnownIssuerConnection":         {Satisfies: knownIssuerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"KnownIssuerEdge":               {Satisfies: knownIssuerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Learner":                       {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "consents": 16, "release": 17, "consentStatement": 18, "depositedCredentials": 19, "disclosures": 20, "competencies": 21, "programs": 22, "holds": 23}},
+	"LearnerConnection":             {Satisfies: learnerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"LearnerEdge":                   {Satisfies: learnerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"LearnerIdentifier":             {Satisfies: learnerIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
+	"LearnerName":                   {Satisfies: learnerNameImplementors, Fields: map[string]int{"displayName": 0, "givenName": 1, "familyName": 2, "additionalName": 3, "effectiveOn": 4, "recordedAt": 5, "recordedBy": 6, "reason": 7}},
+	"MasteryDefinition":             {Satisfies: masteryDefinitionImplementors, Fields: map[string]int{"method": 0, "level": 1, "times": 2, "among": 3, "weight": 4, "weights": 5, "negative": 6, "parts": 7, "combine": 8, "prerequisites": 9, "months": 10, "stages": 11, "strength": 12, "scale": 13}},
+	"MasteryExplanation":            {Satisfies: masteryExplanationImplementors, Fields: map[string]int{"text": 0, "lines": 1}},
+	"MasteryLevel":                  {Satisfies: masteryLevelImplementors, Fields: map[string]int{"name": 0, "value": 1, "same": 2, "grades": 3, "percent": 4}},
+	"MasteryParts":                  {Satisfies: masteryPartsImplementors, Fields: map[string]int{"need": 0, "level": 1, "weights": 2}},
+	"MasteryReason":                 {Satisfies: masteryReasonImplementors, Fields: map[string]int{"depth": 0, "kind": 1, "sentence": 2, "competency": 3, "assertion": 4, "outcome": 5}},
+	"MasteryRule":                   {Satisfies: masteryRuleImplementors, Fields: map[string]int{"id": 0, "version": 1, "name": 2, "framework": 3, "competency": 4, "branch": 5, "effectiveOn": 6, "recordedAt": 7, "recordedBy": 8, "retired": 9, "sentence": 10, "definition": 11, "versions": 12}},
+	"MasteryRuleConnection":         {Satisfies: masteryRuleConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"MasteryRuleEdge":               {Satisfies: masteryRuleEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"MasteryScale":                  {Satisfies: masteryScaleImplementors, Fields: map[string]int{"name": 0, "levels": 1}},
+	"MasteryWeight":                 {Satisfies: masteryWeightImplementors, Fields: map[string]int{"of": 0, "weight": 1}},
+	"MemberChange":                  {Satisfies: memberChangeImplementors, Fields: map[string]int{"name": 0, "before": 1, "after": 2}},
+	"Omission":                      {Satisfies: omissionImplementors, Fields: map[string]int{"reason": 0, "count": 1}},
+	"PageInfo":                      {Satisfies: pageInfoImplementors, Fields: map[string]int{"hasNextPage": 0, "endCursor": 1}},
+	"Profile":                       {Satisfies: profileImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2, "email": 3}},
+	"Program":                       {Satisfies: programImplementors, Fields: map[string]int{"id": 0, "code": 1, "title": 2, "description": 3, "version": 4, "effectiveOn": 5, "retiredAt": 6, "requirements": 7}},
+	"ProgramConnection":             {Satisfies: programConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"ProgramEdge":                   {Satisfies: programEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"ProgramProgress":               {Satisfies: programProgressImplementors, Fields: map[string]int{"program": 0, "version": 1, "asOf": 2, "knownAt": 3, "status": 4, "share": 5, "credits": 6, "clockHours": 7, "met": 8, "inProgress": 9, "missing": 10, "blocked": 11, "requirements": 12, "changed": 13}},
+	"ProgramRequirement":            {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
+	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "course": 9, "courses": 10, "credential": 11, "disclosures": 12, "job": 13, "jobs": 14, "framework": 15, "frameworks": 16, "previewFramework": 17, "crosswalks": 18, "competency": 19, "gradingPolicy": 20, "institution": 21, "learner": 22, "learners": 23, "masteryRule": 24, "masteryRules": 25, "program": 26, "programs": 27, "record": 28, "recordTypes": 29, "knownIssuers": 30, "verifyCredential": 31, "verifyCredentials": 32}},
+	"Record":                        {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "changes": 7, "supersedes": 8, "supersededBy": 9, "credential": 10, "items": 11, "outdatedItems": 12, "partial": 13, "omissions": 14, "assembledAt": 15, "assembledBy": 16}},
+	"RecordAlignment":               {Satisfies: recordAlignmentImplementors, Fields: map[string]int{"uri": 0, "code": 1, "name": 2}},
+	"RecordChange":                  {Satisfies: recordChangeImplementors, Fields: map[string]int{"kind": 0, "subject": 1, "field": 2, "old": 3, "new": 4, "sentence": 5}},
+	"RecordConnection":              {Satisfies: recordConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"RecordContents":                {Satisfies: recordContentsImplementors, Fields: map[string]int{"credentialId": 0, "name": 1, "title": 2, "description": 3, "headings": 4, "learner": 5, "issuer": 6, "program": 7, "sections": 8, "programs": 9, "equivalencies": 10, "summary": 11, "legend": 12, "partial": 13, "omissions": 14}},
+	"RecordEdge":                    {Satisfies: recordEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"RecordEquivalency":             {Satisfies: recordEquivalencyImplementors, Fields: map[string]int{"rule": 0, "given": 1, "code": 2, "level": 3, "on": 4, "as": 5, "asCode": 6, "grade": 7, "credits": 8, "clockHours": 9, "ground": 10, "reason": 11, "approvedBy": 12, "inForce": 13, "counted": 14}},
+	"RecordEvidence":                {Satisfies: recordEvidenceImplementors, Fields: map[string]int{"url": 0, "name": 1, "text": 2}},
+	"RecordIdentifier":              {Satisfies: recordIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
+	"RecordLine":                    {Satisfies: recordLineImplementors, Fields: map[string]int{"credentialId": 0, "title": 1, "code": 2, "type": 3, "term": 4, "credits": 5, "grade": 6, "level": 7, "results": 8, "status": 9, "awardedOn": 10, "validUntil": 11, "issuer": 12, "other": 13, "competencies": 14, "evidence": 15, "repeated": 16, "replaced": 17}},
+	"RecordParty":                   {Satisfies: recordPartyImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2}},
+	"RecordPerson":                  {Satisfies: recordPersonImplementors, Fields: map[string]int{"name": 0, "subject": 1, "identifiers": 2}},
+	"RecordProgram":                 {Satisfies: recordProgramImplementors, Fields: map[string]int{"program": 0, "status": 1, "credits": 2, "lines": 3}},
+	"RecordProgramName":             {Satisfies: recordProgramNameImplementors, Fields: map[string]int{"id": 0, "code": 1, "title": 2, "version": 3}},
+	"RecordRequirement":             {Satisfies: recordRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "status": 4, "reason": 5}},
+	"RecordResult":                  {Satisfies: recordResultImplementors, Fields: map[string]int{"name": 0, "type": 1, "value": 2}},
+	"RecordSection":                 {Satisfies: recordSectionImplementors, Fields: map[string]int{"kind": 0, "title": 1, "lines": 2, "credits": 3, "average": 4}},
+	"RecordSummary":                 {Satisfies: recordSummaryImplementors, Fields: map[string]int{"creditsEarned": 0, "creditsAttempted": 1, "byEquivalency": 2, "average": 3, "terms": 4, "policy": 5, "policyVersion": 6}},
+	"RecordTerm":                    {Satisfies: recordTermImplementors, Fields: map[string]int{"term": 0, "creditsEarned": 1, "average": 2}},
+	"RecordType":                    {Satisfies: recordTypeImplementors, Fields: map[string]int{"key": 0, "version": 1, "content": 2, "recordedAt": 3, "recordedBy": 4}},
+	"RecordTypeContent":             {Satisfies: recordTypeContentImplementors, Fields: map[string]int{"title": 0, "description": 1, "achievementTypes": 2, "without": 3, "program": 4, "conclusions": 5, "deposited": 6, "requirements": 7, "summary": 8, "legend": 9, "headings": 10, "order": 11}},
+	"Related":                       {Satisfies: relatedImplementors, Fields: map[string]int{"id": 0, "inLanguage": 1, "version": 2}},
+	"ReleaseStanding":               {Satisfies: releaseStandingImplementors, Fields: map[string]int{"directoryBlocked": 0, "searchConsent": 1, "directoryChoices": 2}},
+	"RequirementProgress":           {Satisfies: requirementProgressImplementors, Fields: map[string]int{"requirement": 0, "status": 1, "share": 2, "credits": 3, "clockHours": 4, "planned": 5, "reason": 6}},
+	"Result":                        {Satisfies: resultImplementors, Fields: map[string]int{"resultDescription": 0, "achievedLevel": 1, "value": 2, "status": 3}},
+	"ResultDescription":             {Satisfies: resultDescriptionImplementors, Fields: map[string]int{"id": 0, "name": 1, "resultType": 2, "alignment": 3, "allowedValue": 4, "requiredLevel": 5, "requiredValue": 6, "rubricCriterionLevel": 7, "valueMin": 8, "valueMax": 9}},
+	"RowOutcome":                    {Satisfies: rowOutcomeImplementors, Fields: map[string]int{"firstLine": 0, "lastLine": 1, "rowCount": 2, "outcome": 3, "column": 4, "rule": 5, "value": 6, "message": 7}},
+	"RowOutcomeConnection":          {Satisfies: rowOutcomeConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"RowOutcomeEdge":                {Satisfies: rowOutcomeEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Rubric":                        {Satisfies: rubricImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "title": 3, "description": 4, "criteria": 5}},
+	"RubricCriterion":               {Satisfies: rubricCriterionImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "category": 3, "description": 4, "weight": 5, "levels": 6}},
+	"RubricCriterionLevel":          {Satisfies: rubricCriterionLevelImplementors, Fields: map[string]int{"id": 0, "name": 1, "level": 2, "description": 3, "points": 4, "alignment": 5}},
+	"RubricLevel":                   {Satisfies: rubricLevelImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "quality": 3, "description": 4, "feedback": 5, "score": 6}},
+	"SigningKey":                    {Satisfies: signingKeyImplementors, Fields: map[string]int{"id": 0, "algorithm": 1, "publicKeyMultibase": 2, "state": 3, "createdAt": 4, "retiredAt": 5, "compromisedFrom": 6}},
+	"Staff":                         {Satisfies: staffImplementors, Fields: map[string]int{"id": 0, "email": 1, "name": 2, "roles": 3, "version": 4, "createdAt": 5, "updatedAt": 6, "deactivatedAt": 7}},
+	"StaffConnection":               {Satisfies: staffConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"StaffEdge":                     {Satisfies: staffEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"VerificationCheck":             {Satisfies: verificationCheckImplementors, Fields: map[string]int{"name": 0, "outcome": 1, "reason": 2, "clause": 3}},
+	"VerificationReport":            {Satisfies: verificationReportImplementors, Fields: map[string]int{"outcome": 0, "kind": 1, "format": 2, "id": 3, "name": 4, "issuerId": 5, "issuerName": 6, "subjectId": 7, "validFrom": 8, "validUntil": 9, "checks": 10, "embedded": 11, "endorsements": 12}},
+	"Viewer":                        {Satisfies: viewerImplementors, Fields: map[string]int{"id": 0, "roles": 1, "scopes": 2, "institution": 3, "learner": 4}},
 }
 
 func (x *writing) write_Achievement(fields []plan.Field, obj *achievement.Achievement) bool {
@@ -4146,6 +4150,269 @@ func (x *writing) field_DefinitionAlignment_targetUrl(f *plan.Field, obj *model.
 	return x.writeNString2string(f, obj.TargetURL)
 }
 
+func (x *writing) write_DepositedCredential(fields []plan.Field, obj *deposit.Deposit) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("DepositedCredential")
+		case 0:
+			whole = x.field_DepositedCredential_id(f, obj) && whole
+		case 1:
+			whole = x.field_DepositedCredential_learner(f, obj) && whole
+		case 2:
+			whole = x.field_DepositedCredential_kind(f, obj) && whole
+		case 3:
+			whole = x.field_DepositedCredential_format(f, obj) && whole
+		case 4:
+			whole = x.field_DepositedCredential_issuerId(f, obj) && whole
+		case 5:
+			whole = x.field_DepositedCredential_issuerName(f, obj) && whole
+		case 6:
+			whole = x.field_DepositedCredential_issuerKnown(f, obj) && whole
+		case 7:
+			whole = x.field_DepositedCredential_credentialId(f, obj) && whole
+		case 8:
+			whole = x.field_DepositedCredential_name(f, obj) && whole
+		case 9:
+			whole = x.field_DepositedCredential_validFrom(f, obj) && whole
+		case 10:
+			if !x.field_DepositedCredential_validUntil(f, obj) {
+				x.Null()
+			}
+		case 11:
+			whole = x.field_DepositedCredential_identity(f, obj) && whole
+		case 12:
+			if !x.field_DepositedCredential_vouch(f, obj) {
+				x.Null()
+			}
+		case 13:
+			whole = x.field_DepositedCredential_outcome(f, obj) && whole
+		case 14:
+			whole = x.field_DepositedCredential_checks(f, obj) && whole
+		case 15:
+			whole = x.field_DepositedCredential_verifiedAt(f, obj) && whole
+		case 16:
+			whole = x.field_DepositedCredential_version(f, obj) && whole
+		case 17:
+			whole = x.field_DepositedCredential_depositedAt(f, obj) && whole
+		case 18:
+			whole = x.field_DepositedCredential_depositedBy(f, obj) && whole
+		case 19:
+			whole = x.field_DepositedCredential_document(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_DepositedCredential_id(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐID(f, obj.ID)
+}
+
+func (x *writing) field_DepositedCredential_learner(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *learner.Learner, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.DepositedCredential().Learner(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
+}
+
+func (x *writing) field_DepositedCredential_kind(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDepositedCredentialKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_DepositedCredential_format(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Format)
+}
+
+func (x *writing) field_DepositedCredential_issuerId(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.IssuerID)
+}
+
+func (x *writing) field_DepositedCredential_issuerName(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.IssuerName)
+}
+
+func (x *writing) field_DepositedCredential_issuerKnown(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.IssuerKnown())
+}
+
+func (x *writing) field_DepositedCredential_credentialId(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.CredentialID)
+}
+
+func (x *writing) field_DepositedCredential_name(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_DepositedCredential_validFrom(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.ValidFrom)
+}
+
+func (x *writing) field_DepositedCredential_validUntil(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidUntil)
+}
+
+func (x *writing) field_DepositedCredential_identity(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Identity)
+}
+
+func (x *writing) field_DepositedCredential_vouch(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Vouch)
+}
+
+func (x *writing) field_DepositedCredential_outcome(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNVerificationOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐOutcome(f, obj.Outcome())
+}
+
+func (x *writing) field_DepositedCredential_checks(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNVerificationCheck2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐCheckᚄ(f, obj.Checks)
+}
+
+func (x *writing) field_DepositedCredential_verifiedAt(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.VerifiedAt)
+}
+
+func (x *writing) field_DepositedCredential_version(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_DepositedCredential_depositedAt(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.DepositedAt)
+}
+
+func (x *writing) field_DepositedCredential_depositedBy(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.DepositedBy)
+}
+
+func (x *writing) field_DepositedCredential_document(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Document)
+}
+
+func (x *writing) write_DepositedCredentialConnection(fields []plan.Field, obj *page.Connection[deposit.Deposit]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("DepositedCredentialConnection")
+		case 0:
+			whole = x.field_DepositedCredentialConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_DepositedCredentialConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_DepositedCredentialConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_DepositedCredentialConnection_edges(f *plan.Field, obj *page.Connection[deposit.Deposit]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDepositedCredentialEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_DepositedCredentialConnection_nodes(f *plan.Field, obj *page.Connection[deposit.Deposit]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDepositedCredential2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐDepositᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_DepositedCredentialConnection_pageInfo(f *plan.Field, obj *page.Connection[deposit.Deposit]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_DepositedCredentialEdge(fields []plan.Field, obj *page.Edge[deposit.Deposit]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("DepositedCredentialEdge")
+		case 0:
+			whole = x.field_DepositedCredentialEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_DepositedCredentialEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_DepositedCredentialEdge_cursor(f *plan.Field, obj *page.Edge[deposit.Deposit]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_DepositedCredentialEdge_node(f *plan.Field, obj *page.Edge[deposit.Deposit]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDepositedCredential2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐDeposit(f, obj.Node)
+}
+
 func (x *writing) write_DirectoryChoice(fields []plan.Field, obj *consent.Choice) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -6857,14 +7124,18 @@ func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool 
 				x.Null()
 			}
 		case 19:
-			if !x.field_Learner_disclosures(f, obj) {
+			if !x.field_Learner_depositedCredentials(f, obj) {
 				x.Null()
 			}
 		case 20:
-			whole = x.field_Learner_competencies(f, obj) && whole
+			if !x.field_Learner_disclosures(f, obj) {
+				x.Null()
+			}
 		case 21:
-			whole = x.field_Learner_programs(f, obj) && whole
+			whole = x.field_Learner_competencies(f, obj) && whole
 		case 22:
+			whole = x.field_Learner_programs(f, obj) && whole
+		case 23:
 			if !x.field_Learner_holds(f, obj) {
 				x.Null()
 			}
@@ -7060,6 +7331,24 @@ func (x *writing) field_Learner_consentStatement(f *plan.Field, obj *learner.Lea
 		return x.Fail(err)
 	}
 	return x.writeOString2ᚖstring(f, v)
+}
+
+func (x *writing) field_Learner_depositedCredentials(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_depositedCredentials_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[deposit.Deposit], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Learner().DepositedCredentials(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeODepositedCredentialConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
 func (x *writing) field_Learner_disclosures(f *plan.Field, obj *learner.Learner) bool {
@@ -12259,6 +12548,13 @@ func (x *writing) write_Node(sub plan.Selections, obj model.Node) bool {
 			return false
 		}
 		return x.write_Disclosure(sub.Of("Disclosure"), obj)
+	case deposit.Deposit:
+		return x.write_DepositedCredential(sub.Of("DepositedCredential"), &obj)
+	case *deposit.Deposit:
+		if obj == nil {
+			return false
+		}
+		return x.write_DepositedCredential(sub.Of("DepositedCredential"), obj)
 	case credential.Credential:
 		return x.write_Credential(sub.Of("Credential"), &obj)
 	case *credential.Credential:
@@ -13079,6 +13375,50 @@ func (x *writing) writeNDefinitionAlignment2githubᚗcomᚋtestamurᚋtestamur�
 	return x.write_DefinitionAlignment(f.Sub.Of("DefinitionAlignment"), &v)
 }
 
+func (x *writing) writeNDepositedCredential2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐDeposit(f *plan.Field, v deposit.Deposit) bool {
+	return x.write_DepositedCredential(f.Sub.Of("DepositedCredential"), &v)
+}
+
+func (x *writing) writeNDepositedCredential2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐDepositᚄ(f *plan.Field, v []deposit.Deposit) bool {
+	fields := f.Sub.Of("DepositedCredential")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_DepositedCredential(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNDepositedCredentialEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[deposit.Deposit]) bool {
+	return x.write_DepositedCredentialEdge(f.Sub.Of("DepositedCredentialEdge"), &v)
+}
+
+func (x *writing) writeNDepositedCredentialEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[deposit.Deposit]) bool {
+	fields := f.Sub.Of("DepositedCredentialEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_DepositedCredentialEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNDepositedCredentialKind2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "DepositedCredentialKind!")
+}
+
 func (x *writing) writeNDirectoryCategory2string(f *plan.Field, v string) bool {
 	return x.Leaf(model.MarshalLower(v), true, "DirectoryCategory!")
 }
@@ -13463,6 +13803,10 @@ func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcours
 }
 
 func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐID(f *plan.Field, v credential.ID) bool {
+	return x.String(string(v))
+}
+
+func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐID(f *plan.Field, v deposit.ID) bool {
 	return x.String(string(v))
 }
 
@@ -14745,6 +15089,13 @@ func (x *writing) writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamu
 		return x.Back(mark)
 	}
 	return x.End()
+}
+
+func (x *writing) writeODepositedCredentialConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[deposit.Deposit]) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_DepositedCredentialConnection(f.Sub.Of("DepositedCredentialConnection"), v)
 }
 
 func (x *writing) writeODisclosureConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[disclosure.Line]) bool {

@@ -9,6 +9,7 @@ import (
 	"github.com/testamur/testamur/internal/audit"
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/framework"
@@ -62,10 +63,12 @@ type (
 	ConsentConnection = page.Connection[consent.Consent]
 	ConsentEdge       = page.Edge[consent.Consent]
 
-	HoldConnection       = page.Connection[release.Hold]
-	HoldEdge             = page.Edge[release.Hold]
-	DisclosureConnection = page.Connection[disclosure.Line]
-	DisclosureEdge       = page.Edge[disclosure.Line]
+	DepositedCredentialConnection = page.Connection[deposit.Deposit]
+	DepositedCredentialEdge       = page.Edge[deposit.Deposit]
+	HoldConnection                = page.Connection[release.Hold]
+	HoldEdge                      = page.Edge[release.Hold]
+	DisclosureConnection          = page.Connection[disclosure.Line]
+	DisclosureEdge                = page.Edge[disclosure.Line]
 
 	KnownIssuerConnection = page.Connection[trust.Issuer]
 	KnownIssuerEdge       = page.Edge[trust.Issuer]

@@ -17,6 +17,7 @@ import (
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/fault"
@@ -682,6 +683,28 @@ type DefinitionAlignmentInput struct {
 	TargetType *string `json:"targetType,omitempty"`
 	// The address of what it points to.
 	TargetURL string `json:"targetUrl"`
+}
+
+// A credential to deposit.
+type DepositCredentialInput struct {
+	// Whose it is: id or ref:SYSTEM:VALUE.
+	LearnerID string `json:"learnerId"`
+	// What was given to the learner, at most 4 MB: JSON with its proof, a signed token, or a PNG or SVG picture with either in it. A picture is written in base64.
+	Credential string `json:"credential"`
+	// How it is written here.
+	Encoding VerificationEncoding `json:"encoding"`
+	// How you know that it is the learner's, where the credential does not say so in a way that can be compared. At most 500 characters. Registrars.
+	Vouch *string `json:"vouch,omitempty"`
+}
+
+// The deposited credential.
+type DepositCredentialPayload struct {
+	// The deposited credential; null when nothing was done.
+	DepositedCredential *deposit.Deposit `json:"depositedCredential,omitempty"`
+	// Whether it is new; false when it took the place of an earlier copy.
+	Created bool `json:"created"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // The notice.

@@ -64,6 +64,7 @@ const (
 	ManageHolds        Action = "hold.manage"
 	RecordDisclosure   Action = "disclosure.record"
 	ExportDisclosures  Action = "disclosure.export"
+	Deposit            Action = "credential.deposit" // what others issued, for a learner
 )
 
 // Scope limits an API client to a group of actions.
@@ -119,6 +120,7 @@ var table = map[Action]rule{
 	ManageHolds:        {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
 	RecordDisclosure:   {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
 	ExportDisclosures:  {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
+	Deposit:            {roles: []Role{Registrar, Learner, System}, scope: ScopeLearnerWrite},
 	Verify:             {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}},
 }
 

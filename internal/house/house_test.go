@@ -31,7 +31,7 @@ var house = strings.Fields(`
 	internal/audit internal/shelves internal/once internal/event internal/bulk
 	internal/institution internal/learner internal/consent internal/disclosure internal/release internal/framework internal/course
 	internal/achievement internal/assertion internal/mastery internal/program
-	internal/keyring internal/credential internal/record internal/trust internal/verify internal/vcapi
+	internal/keyring internal/credential internal/trust internal/verify internal/deposit internal/record internal/vcapi
 	internal/exchange internal/jobs internal/demo internal/testbed
 	internal/rest
 	schema graph/model graph/plan graph/gen graph/generate graph/graphiql graph

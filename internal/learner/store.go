@@ -205,6 +205,12 @@ func identifiersOf(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) (
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Identifier])
 }
 
+// IdentifiersInTx are what a learner is called elsewhere, in another noun's
+// transaction.
+func IdentifiersInTx(ctx context.Context, tx pgx.Tx, who access.Actor, l ID) ([]Identifier, error) {
+	return identifiersOf(ctx, tx, who, []ID{l})
+}
+
 // Resolve finds learners for an import: each name is our id, a value of the
 // external system, or any identifier but an e-mail address. Names that nobody
 // or more than one has are left out.

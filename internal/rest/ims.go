@@ -1,14 +1,19 @@
 package rest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/fault"
 )
 
@@ -108,15 +113,9 @@ func (s Services) listed(kind string) handler {
 		if _, err := negotiate(r, "application/json"); err != nil {
 			return err
 		}
-		all, total, err := s.Credentials.Listed(r.Context(), who, l)
+		body, total, err := s.page(r.Context(), who, l)
 		if err != nil {
 			return err
-		}
-		var body struct {
-			Credential []json.RawMessage `json:"credential,omitempty"`
-		}
-		for _, c := range all {
-			body.Credential = append(body.Credential, json.RawMessage(*c.Document))
 		}
 		h := w.Header()
 		h.Set("X-Total-Count", strconv.Itoa(total))
@@ -124,6 +123,71 @@ func (s Services) listed(kind string) handler {
 		h.Set("Vary", "Authorization")
 		writeJSON(w, http.StatusOK, "application/json", body)
 		return nil
+	}
+}
+
+// credentialPage is GetOpenBadgeCredentialsResponse and its like of the CLR API.
+type credentialPage struct {
+	Credential []json.RawMessage `json:"credential,omitempty"`
+	Compact    []string          `json:"compactJwsString,omitempty"`
+}
+
+// page is a page of what was issued here, and behind that of what learners
+// brought, each as it was signed.
+func (s Services) page(ctx context.Context, who access.Actor, l credential.Listing) (p credentialPage, total int, err error) {
+	issued, total, err := s.Credentials.Listed(ctx, who, l)
+	if err != nil {
+		return p, 0, err
+	}
+	for _, c := range issued {
+		p.Credential = append(p.Credential, json.RawMessage(*c.Document))
+	}
+	brought, more, err := s.Deposits.Listed(ctx, who, deposit.Listing{Kind: l.Kind, Since: l.Since, Limit: l.Limit - len(issued), Offset: max(0, l.Offset-total)})
+	for _, d := range brought {
+		if d.Format == "jwt" {
+			p.Compact = append(p.Compact, strings.TrimSpace(d.Document))
+			continue
+		}
+		p.Credential = append(p.Credential, json.RawMessage(d.Document))
+	}
+	return p, total + more, err
+}
+
+// The media types of what is deposited.
+var (
+	credentialJSON  = []string{"application/json", "application/vc+ld+json", "application/ld+json", "application/vc"}
+	credentialToken = []string{"text/plain", "application/vc+jwt", "application/jwt"}
+)
+
+// maxDeposit is the largest body with a credential in bytes.
+const maxDeposit = 4 << 20
+
+// upsert keeps a credential that another issued for the learner whose token it
+// is, OB 3.0 §6.2 upsertCredential: 201 when it is new, 200 when it took the
+// place of an earlier copy, with the credential as it was sent.
+func (s Services) upsert(kind string) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		who, err := s.signedIn(r)
+		if err != nil {
+			return err
+		}
+		raw, err := body(w, r, maxDeposit, slices.Concat(credentialToken, credentialJSON)...)
+		if err != nil {
+			return err
+		}
+		if !who.Has(access.Learner) {
+			return fault.New(fault.Forbidden, "This address deposits for the learner whose token is sent. A registrar deposits for a learner with the mutation depositCredential.")
+		}
+		_, created, err := s.Deposits.Bring(r.Context(), who, deposit.Brought{LearnerID: who.LearnerID, Material: raw, Kind: kind})
+		if err != nil {
+			return err
+		}
+		h := w.Header()
+		h.Set("Content-Type", r.Header.Get("Content-Type"))
+		h.Set("Cache-Control", "no-store")
+		w.WriteHeader(map[bool]int{true: http.StatusCreated, false: http.StatusOK}[created])
+		_, err = w.Write(raw)
+		return err
 	}
 }
 
@@ -158,7 +222,7 @@ type service struct {
 // mount registers an API.
 func (s Services) mount(mux *http.ServeMux, a service) {
 	s.handle(mux, a.base+"/discovery", s.imsx, methods{http.MethodGet: s.discovery(a)})
-	s.handle(mux, a.base+"/credentials", s.imsx, methods{http.MethodGet: s.listed(a.kind)})
+	s.handle(mux, a.base+"/credentials", s.imsx, methods{http.MethodGet: s.listed(a.kind), http.MethodPost: s.upsert(a.kind)})
 	s.handle(mux, a.base+"/profile", s.imsx, methods{http.MethodGet: s.ownProfile, http.MethodPut: s.reviseProfile})
 	s.handle(mux, a.base+"/", s.imsx, methods{http.MethodGet: func(http.ResponseWriter, *http.Request) error {
 		return fault.New(fault.NotFound, "%s has no such endpoint.", a.title)
@@ -169,7 +233,7 @@ func (s Services) mount(mux *http.ServeMux, a service) {
 // profiled OpenAPI document. It names the scheme that is really offered, which
 // is a bearer token of the institution.
 func (s Services) discovery(a service) handler {
-	described := map[string]string{"GET /credentials": a.scope + "credential.readonly", "GET /profile": a.scope + "profile.readonly", "PUT /profile": a.scope + "profile.update"}
+	described := map[string]string{"GET /credentials": a.scope + "credential.readonly", "POST /credentials": a.scope + "credential.upsert", "GET /profile": a.scope + "profile.readonly", "PUT /profile": a.scope + "profile.update"}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		media, err := negotiate(r, "application/json")
 		if err != nil {

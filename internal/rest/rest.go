@@ -26,6 +26,7 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/fault"
@@ -45,6 +46,7 @@ type Services struct {
 	Credentials  *credential.Service
 	Exchange     *exchange.Service
 	Disclosures  *disclosure.Service
+	Deposits     *deposit.Service
 	VCAPI        *vcapi.Service // nil: not served
 	Frameworks   *framework.Service
 

@@ -17,6 +17,7 @@ import (
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/demo"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/exchange"
@@ -58,6 +59,7 @@ type Bed struct {
 	Records      *record.Service
 	Trust        *trust.Service
 	Verifier     *verify.Service
+	Deposits     *deposit.Service
 	Exchange     *exchange.Service
 	Audit        *audit.Service
 
@@ -126,6 +128,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials, Programs: b.Programs}
 	b.Trust = &trust.Service{DB: db, Now: now, NewID: id.New}
 	b.Verifier = &verify.Service{Trust: b.Trust, DB: db, Now: now, Institutions: b.Institutions, Keys: b.Keys, Origin: Origin}
+	b.Deposits = &deposit.Service{DB: db, Now: now, NewID: id.New, Verifier: b.Verifier, Origin: Origin}
 	b.Exchange = &exchange.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox, Frameworks: b.Frameworks}
 	return b
 }
