@@ -97,13 +97,17 @@ func ByIDsInTx(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]As
 }
 
 // EarnedByAll are the awards of many learners that were not withdrawn, each
-// learner's oldest first.
+// learner's oldest first. Each learner's are looked up by themselves, whatever
+// the planner believes of a table that has just grown.
 func EarnedByAll(ctx context.Context, tx pgx.Tx, who access.Actor, all []learner.ID) ([]Assertion, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
-		from assertion a
-		where institution_id = @institution and learner_id = any(@learners) and withdrawn_at is null and (@only::text is null or learner_id = @only)
-		order by learner_id, achieved_on, id`,
+		from unnest(@learners::text[]) as k (id)
+		cross join lateral (
+			select * from assertion
+			where institution_id = @institution and learner_id = k.id and withdrawn_at is null and (@only::text is null or learner_id = @only)
+			offset 0) as a
+		order by a.learner_id, a.achieved_on, a.id`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "learners": all, "only": who.OnlyLearner()})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
 }

@@ -180,13 +180,22 @@ func (s *Service) IssueEarned(ctx context.Context, who access.Actor, learners ..
 	for i, l := range learners {
 		people[l.ID], ids[i] = l, l.ID
 	}
-	var drafts []Draft
 	var earned []assertion.Assertion
+	var fresh []int // among earned: what is to be signed
+	var drafts []Draft
+	var made []Credential
 	err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) (err error) {
 		if earned, err = assertion.EarnedByAll(ctx, tx, who, ids); err != nil {
 			return err
 		}
-		drafts, err = s.draftsOf(ctx, tx, who, people, earned)
+		if made, fresh, err = standing(ctx, tx, who, people, earned); err != nil || len(fresh) == 0 {
+			return err
+		}
+		some := make([]assertion.Assertion, len(fresh))
+		for n, i := range fresh {
+			some[n] = earned[i]
+		}
+		drafts, err = s.draftsOf(ctx, tx, who, people, some)
 		return err
 	})
 	if err != nil {
@@ -196,14 +205,52 @@ func (s *Service) IssueEarned(ctx context.Context, who access.Actor, learners ..
 	if err != nil {
 		return nil, err
 	}
+	for n, i := range fresh {
+		made[i] = sealed[n]
+	}
 	all := make(map[learner.ID]Earned, len(learners))
-	for i, c := range sealed {
+	for i, c := range made {
 		e := all[c.LearnerID]
 		e.Credentials, e.Pins = append(e.Credentials, c), append(e.Pins, earned[i].Pin())
 		e.Awards = append(e.Awards, earned[i])
 		all[c.LearnerID] = e
 	}
 	return all, nil
+}
+
+// standing are the credentials of assertions that need nothing done, in their
+// place, and the places of those that do: nothing that they are made of has to be
+// read for the others.
+func standing(ctx context.Context, tx pgx.Tx, who access.Actor, people map[learner.ID]learner.Learner, earned []assertion.Assertion) (all []Credential, fresh []int, err error) {
+	in, err := institution.InTx(ctx, tx, who)
+	if err != nil {
+		return nil, nil, err
+	}
+	ids := make([]assertion.ID, len(earned))
+	for i, a := range earned {
+		ids[i] = a.ID
+	}
+	heads, _, err := onFile(ctx, tx, who, ids, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	all = make([]Credential, len(earned))
+	for i, a := range earned {
+		head, ok := heads[a.ID]
+		if !ok || !head.tells(Award{Learner: people[a.LearnerID], Assertion: a}.basis(in.Version)) {
+			fresh = append(fresh, i)
+			continue
+		}
+		all[i] = head
+	}
+	return all, fresh, nil
+}
+
+// tells reports whether the issued credential of an award is taken as it is,
+// without a look at what it tells: it is of the same basis, or does not stand, and
+// then only an order replaces it.
+func (c Credential) tells(basis string) bool {
+	return c.Status != Active || basis != "" && c.Basis == basis
 }
 
 // draftsOf are the drafts of assertions of these learners, in order.
@@ -435,7 +482,7 @@ func before(ctx context.Context, tx pgx.Tx, who access.Actor, drafts []Draft, ma
 		if d.Kind == OfAchievement {
 			head, ok = heads[*d.AssertionID]
 		}
-		if ok && d.Supersedes == nil && (head.Status != Active || d.Basis != "" && head.Basis == d.Basis) {
+		if ok && d.Supersedes == nil && head.tells(d.Basis) {
 			all[i] = head
 			continue
 		}

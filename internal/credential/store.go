@@ -72,16 +72,20 @@ func numbered(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) ([]Cr
 }
 
 // present are the badges of assertions that nothing has replaced, with their
-// canonical forms, and what was drafted for them.
+// canonical forms, and what was drafted for them. Each is looked up by itself,
+// whatever the planner believes of a table that has just grown.
 func present(ctx context.Context, tx pgx.Tx, who access.Actor, assertions []assertion.ID) ([]Credential, error) {
 	rows, _ := tx.Query(ctx, `
 		select c.id, c.kind, c.state, c.status, c.learner_id, c.assertion_id, c.assertion_version, c.key_id, c.content_hash, c.status_list,
 			c.status_index, c.supersedes, null as superseded_by, coalesce(c.draft, '') as draft, c.document, c.valid_until,
 			coalesce(c.basis, '') as basis, c.drafted_at, c.issued_at, c.issued_by, c.kept
-		from credential c
-		where c.institution_id = @institution and c.kind = 'achievement' and c.assertion_id = any(@assertions) and c.state <> 'discarded'
-		  and not exists (
-			select from credential n where n.institution_id = @institution and n.supersedes = c.id and n.state = 'issued')`,
+		from unnest(@assertions::text[]) as k (id)
+		cross join lateral (
+			select * from credential c
+			where c.institution_id = @institution and c.kind = 'achievement' and c.assertion_id = k.id and c.state <> 'discarded'
+			  and not exists (
+				select from credential n where n.institution_id = @institution and n.supersedes = c.id and n.state = 'issued')
+			offset 0) as c`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "assertions": assertions})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
 }
