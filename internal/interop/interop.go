@@ -1,6 +1,6 @@
-// Package interop asks other people's programs about our documents: Digital
-// Bazaar's credential verifier on Node.js, and the official JSON schemas of
-// Open Badges 3.0 and CLR 2.0.
+// Package interop asks other people's programs about our documents: the verifiers
+// of Digital Bazaar and of the Digital Credentials Consortium (DCC) on Node.js,
+// and the official JSON schemas of Open Badges 3.0 and CLR 2.0.
 //
 // Only tests import it. Nothing is asked of the network but the packages of
 // the lockfile, once, kept in the user's cache folder. Where Node.js, npm or
@@ -31,10 +31,10 @@ import (
 	"github.com/testamur/testamur/internal/standards"
 )
 
-//go:embed node/package.json node/package-lock.json node/verify.mjs
+//go:embed node/package.json node/package-lock.json node/*.mjs
 var packed embed.FS
 
-// Verifier is Digital Bazaar's verifier in a process of its own. It may be used
+// Verifier is the verifier of others in a process of its own. It may be used
 // from several goroutines and answers them one after the other; for more speed
 // start more of them.
 type Verifier struct {
@@ -81,17 +81,33 @@ func (r Result) Refused() []ProofResult {
 	return out
 }
 
-// Node starts the verifier and ends it with the test.
+// Node starts Digital Bazaar's verifier and ends it with the test.
 func Node(t testing.TB) *Verifier {
+	t.Helper()
+	return start(t, "verify")
+}
+
+// DCC starts the verifier of the Digital Credentials Consortium and ends it with
+// the test. It has the suites eddsa-rdfc-2022 and Ed25519Signature2020.
+func DCC(t testing.TB) *Verifier {
+	t.Helper()
+	return start(t, "dcc")
+}
+
+func start(t testing.TB, name string) *Verifier {
 	t.Helper()
 	contexts := standards.Dir(t)
 	dir, err := install()
 	if err != nil {
 		unavailable(t, err)
 	}
-	script, err := packed.ReadFile("node/verify.mjs")
-	if err != nil {
-		t.Fatal(err)
+	var script []byte
+	for _, part := range []string{"common", name} {
+		text, err := packed.ReadFile("node/" + part + ".mjs")
+		if err != nil {
+			t.Fatal(err)
+		}
+		script = append(script, text...)
 	}
 	contexts, err = filepath.Abs(contexts)
 	if err != nil {
@@ -162,6 +178,7 @@ type request struct {
 	Key       *Key     `json:"key,omitempty"`  // to sign with
 	Mandatory []string `json:"mandatory,omitempty"`
 	Derive    []string `json:"derive,omitempty"` // what to disclose
+	Core      bool     `json:"core,omitempty"`
 }
 
 // Key is a key pair that signs over there.
@@ -188,6 +205,26 @@ func (v *Verifier) Derive(t testing.TB, document []byte, controllers map[string]
 	r := v.request(document, controllers)
 	r.Derive = pointers
 	return v.made(t, r)
+}
+
+// Core is what DCC's verifier core says, which its wallets and verifier pages ask:
+// each of its steps and whether it holds. It goes by the real clock. The error is
+// what keeps it from any step.
+func (v *Verifier) Core(t testing.TB, document []byte, controllers map[string][]byte) (steps map[string]bool, err error) {
+	t.Helper()
+	r := v.request(document, controllers)
+	r.Core = true
+	var answer struct {
+		Log   map[string]bool
+		Error string
+	}
+	if err := v.exchange(r, &answer); err != nil {
+		t.Fatalf("ask the verifier: %v", err)
+	}
+	if answer.Error != "" {
+		return answer.Log, errors.New(answer.Error)
+	}
+	return answer.Log, nil
 }
 
 func (v *Verifier) made(t testing.TB, r request) []byte {

@@ -60,20 +60,15 @@ var secrets = map[string]string{
 	vc.P384:    "z2fanyY7zgwNpZGxX5fXXibvScNaUWNprHU9dKx7qpVj7mws9J8LLt4mDB5TyH2GLHWkUc",
 }
 
+// created is when we sign.
+var created = time.Date(2026, 5, 22, 12, 0, 0, 0, time.UTC)
+
 func didKey(method, _ string) (vc.Key, error) { return vc.DIDKey(method) }
 
 // sealed is a document signed by us.
 func (r ring) sealed(t testing.TB, document []byte, suite string) []byte {
 	t.Helper()
-	d, err := vc.PrepareWith(document, vc.Options{Suite: suite, Key: r.signer.Public(), VerificationMethod: r.key.ID, Created: time.Date(2026, 5, 22, 12, 0, 0, 0, time.UTC)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	signature, err := vc.Sign(r.signer, d.Hash)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := vc.Secure(document, d.Attach(signature))
+	signed, err := vc.Secure(document, proofOf(t, r, document, suite))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +81,7 @@ func (r ring) sealedInParts(t testing.TB, document []byte, mandatory ...string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := vc.PrepareSelective(document, vc.Options{Key: r.signer.Public(), VerificationMethod: r.key.ID, Created: time.Date(2026, 5, 22, 12, 0, 0, 0, time.UTC)}, mandatory, once)
+	d, err := vc.PrepareSelective(document, vc.Options{Key: r.signer.Public(), VerificationMethod: r.key.ID, Created: created}, mandatory, once)
 	if err != nil {
 		t.Fatal(err)
 	}
