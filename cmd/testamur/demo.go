@@ -16,6 +16,7 @@ import (
 
 	"github.com/testamur/testamur/graph/graphiql"
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/degree"
 	"github.com/testamur/testamur/internal/demo"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/fault"
@@ -98,6 +99,9 @@ func (d *demonstration) prepare(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := d.study(ctx); err != nil {
+		return err
+	}
 	if err := d.assemble(ctx); err != nil {
 		return err
 	}
@@ -143,6 +147,16 @@ func (d *demonstration) load(ctx context.Context, f demo.File) error {
 		return fmt.Errorf("%s did not come in whole: %s, %d rows failed", f.Name, j.State, j.FailedCount)
 	}
 	d.p.say("  %-18s %6d rows", f.Name, j.CreatedCount+j.UpdatedCount+j.UnchangedCount)
+	return nil
+}
+
+// study sets up the degree program.
+func (d *demonstration) study(ctx context.Context) error {
+	err := degree.SetUp(ctx, d.who, degree.Services{Frameworks: d.frameworks, Courses: d.courses, Achievements: d.achievements, Mastery: d.mastery, Programs: d.programs})
+	if err != nil {
+		return fmt.Errorf("set up the degree program: %w", err)
+	}
+	d.p.say("  %-18s %6d enrolled", "degree program", len(demo.Students()))
 	return nil
 }
 

@@ -34,6 +34,12 @@ type learner struct {
 	strength             float64 // 0 to 1
 }
 
+// entry is the year in which a student began, and studentNumber the number in the
+// college's system.
+func entry(i int) int { return 2022 + i*4/learnerCount }
+
+func studentNumber(i int) string { return fmt.Sprintf("S%06d", 100001+i) }
+
 // people are the students, the same each time for the same source of chance.
 func people(r *rand.Rand) []learner {
 	all := make([]learner, learnerCount)
@@ -44,9 +50,9 @@ func people(r *rand.Rand) []learner {
 			given, family = givenNames[r.IntN(len(givenNames))], familyNames[r.IntN(len(familyNames))]
 		}
 		taken[given+family] = true
-		start := 2022 + i*4/learnerCount
+		start := entry(i)
 		all[i] = learner{
-			number: fmt.Sprintf("S%06d", 100001+i), given: given, family: family,
+			number: studentNumber(i), given: given, family: family,
 			email:     fmt.Sprintf("%s.%s@students.aldersound.example", plainName(given), plainName(family)),
 			born:      day.Of(start-18-r.IntN(12), 1, 1).AddDays(r.IntN(365)),
 			startYear: start,

@@ -32,7 +32,7 @@ var house = strings.Fields(`
 	internal/institution internal/learner internal/consent internal/disclosure internal/release internal/framework internal/course
 	internal/achievement internal/assertion internal/mastery internal/program
 	internal/keyring internal/credential internal/trust internal/verify internal/deposit internal/record internal/vcapi
-	internal/exchange internal/jobs internal/demo internal/testbed
+	internal/exchange internal/jobs internal/demo internal/degree internal/testbed
 	internal/rest
 	schema graph/model graph/plan graph/gen graph/generate graph/graphiql graph
 	internal/benchgraph cmd/testamur
@@ -41,7 +41,7 @@ var house = strings.Fields(`
 
 // databaseFree are the packages that must not know PostgreSQL.
 var databaseFree = []string{"internal/spec/", "internal/tabular", "internal/fault", "internal/id", "internal/day",
-	"internal/access", "internal/page", "internal/demo", "internal/rest", "graph"}
+	"internal/access", "internal/page", "internal/demo", "internal/degree", "internal/rest", "graph"}
 
 func TestImportsPointUpTheList(t *testing.T) {
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()

@@ -129,6 +129,10 @@ func named(r Requirement, place string) Requirement {
 	if r.Key == "" {
 		r.Key = place
 	}
+	if len(r.Parts) == 0 {
+		r.Parts = nil // as it is read back, so that the same definition is no change
+		return r
+	}
 	parts := make([]Requirement, len(r.Parts))
 	for i, p := range r.Parts {
 		parts[i] = named(p, place+"."+strconv.Itoa(i+1))

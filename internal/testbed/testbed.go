@@ -16,6 +16,7 @@ import (
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/degree"
 	"github.com/testamur/testamur/internal/demo"
 	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
@@ -167,5 +168,14 @@ func (b *Bed) Load(t testing.TB) {
 		if j := b.Import(t, exchange.Kind(f.Kind), f.Data, exchange.Options{System: demo.System}); j.State != exchange.Succeeded || j.FailedCount > 0 {
 			t.Fatalf("%s: %+v", f.Name, j)
 		}
+	}
+}
+
+// Degree sets up the demonstration's degree program on top of Load.
+func (b *Bed) Degree(t testing.TB) {
+	t.Helper()
+	err := degree.SetUp(context.Background(), b.Registrar(), degree.Services{Frameworks: b.Frameworks, Courses: b.Courses, Achievements: b.Achievements, Mastery: b.Mastery, Programs: b.Programs})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
