@@ -20,6 +20,7 @@ import (
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/record"
 )
 
 // The limits of a document, whoever sends it.
@@ -214,6 +215,8 @@ func cost(c *gen.ComplexityRoot) {
 	c.Institution.SigningKeys = few
 	c.Learner.Assertions, c.Learner.Records = filtered[*model.AssertionFilter], filtered[*string]
 	c.Query.RecordTypes = few
+	c.Query.Corrections = filtered[*record.CorrectionFilter]
+	c.Correction.Items = long
 	c.Record.Changes = func(child int, _ *string) int { return 100 + 5*child } // two documents, made whole
 	c.Record.Contents = func(child int) int { return 50 + 10*child }           // one document, made whole
 	c.Learner.Names, c.Learner.Identifiers = few, few

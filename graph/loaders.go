@@ -75,6 +75,8 @@ type loaders struct {
 	embedded          *loader[record.ID, []credential.ID]
 	outdated          *loader[record.ID, []credential.ID]
 	contents          *loader[record.ID, *record.Model]
+	correction        *loader[record.CorrectionID, *record.Correction]
+	correctionItems   *loader[record.CorrectionID, []record.CorrectionItem]
 	changes           *loader[record.Span, []record.Change]
 	around            *loader[record.ID, *record.Around]
 	eventsOf          *loader[credential.ID, []credential.Event]
@@ -113,6 +115,7 @@ type kinds struct {
 	program     seen[program.ID]
 	credential  seen[credential.ID]
 	record      seen[record.ID]
+	correction  seen[record.CorrectionID]
 	consent     seen[consent.ID]
 	hold        seen[release.ID]
 	deposit     seen[deposit.ID]
@@ -181,6 +184,8 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.record = one(l, &k.record, r.Records.ByIDs)
 	l.embedded = many(l, &k.record, r.Records.ItemsOf)
 	l.outdated = many(l, &k.record, r.Records.OutdatedItemsOf)
+	l.correction = one(l, &k.correction, r.Records.CorrectionsByIDs)
+	l.correctionItems = many(l, &k.correction, r.Records.CorrectionItemsOf)
 	l.around = one(l, &k.record, r.Records.AroundOf)
 	l.changes = newLoader(spans(&k.record), func(ctx context.Context, keys []record.Span) (map[record.Span][]record.Change, error) {
 		return r.Records.ChangesOf(ctx, who, keys)

@@ -132,6 +132,17 @@ func (k *kinds) noteEarned(list any) {
 	case []consent.Standing:
 		k.learner.add(each(all, func(x consent.Standing) learner.ID { return x.LearnerID }))
 		k.consent.add(given(all, func(x consent.Standing) *consent.ID { return x.SearchID }))
+	case []record.Correction:
+		k.correction.add(each(all, func(x record.Correction) record.CorrectionID { return x.ID }))
+		k.learner.add(each(all, func(x record.Correction) learner.ID { return x.LearnerID }))
+	case []record.CorrectionItem:
+		k.credential.add(given(all, func(x record.CorrectionItem) *credential.ID { return x.CredentialID }))
+		k.credential.add(given(all, func(x record.CorrectionItem) *credential.ID { return x.NewCredentialID }))
+		k.record.add(given(all, func(x record.CorrectionItem) *record.ID { return x.RecordID }))
+		k.record.add(given(all, func(x record.CorrectionItem) *record.ID { return x.NewRecordID }))
+	case []record.Around:
+		k.record.add(given(all, func(x record.Around) *record.ID { return x.Before }))
+		k.record.add(given(all, func(x record.Around) *record.ID { return x.After }))
 	case []record.Record:
 		k.record.add(each(all, func(x record.Record) record.ID { return x.ID }))
 		k.learner.add(each(all, func(x record.Record) learner.ID { return x.LearnerID }))
@@ -198,6 +209,7 @@ func (k *kinds) noteIDs(all []string) {
 	k.credential.add(ofKind[credential.ID](all, "crd"))
 	k.record.add(ofKind[record.ID](all, "rec"))
 	k.consent.add(ofKind[consent.ID](all, "cns"))
+	k.correction.add(ofKind[record.CorrectionID](all, "cor"))
 	k.part.add(ofKind[string](all, "job"))
 }
 

@@ -209,6 +209,8 @@ func (r *Resolver) node(ctx context.Context, name string) (model.Node, error) {
 		return asNode(l.credential.Load(ctx, credential.ID(name)))
 	case "rec":
 		return asNode(l.record.Load(ctx, record.ID(name)))
+	case "cor":
+		return asNode(l.correction.Load(ctx, record.CorrectionID(name)))
 	case "job":
 		return asNode(l.job.Load(ctx, name))
 	case "prg":
@@ -327,13 +329,21 @@ func leftOut(in *model.RecordWithoutInput) record.LeftOut {
 	return out
 }
 
+// at is what an id that may be missing leads to, or nil.
+func at[K comparable, V any](ctx context.Context, from *loader[K, *V], id *K) (*V, error) {
+	if id == nil {
+		return nil, nil
+	}
+	return from.Load(ctx, *id)
+}
+
 // neighbour is the version before or after a record, or nil.
 func neighbour(ctx context.Context, of record.ID, which func(record.Around) *record.ID) (*record.Record, error) {
 	around, err := load(ctx).around.Load(ctx, of)
-	if err != nil || around == nil || which(*around) == nil {
+	if err != nil || around == nil {
 		return nil, err
 	}
-	return load(ctx).record.Load(ctx, *which(*around))
+	return at(ctx, load(ctx).record, which(*around))
 }
 
 // inRecord are credentials of a record, by what lists them.

@@ -343,6 +343,32 @@ func (w *world) oldPolicy() map[string]any {
 	return nil
 }
 
+// revokedInRecord is a credential that stands in a record and was revoked since.
+func (w *world) revokedInRecord() map[string]any {
+	ctx, registrar := context.Background(), w.Registrar()
+	made := w.newCredential()["id"].(string)
+	r, err := w.Records.Assemble(ctx, registrar, nil, w.ids["learner"])
+	testbed.Must(w.t, r, err)
+	c, err := w.Credentials.Revoke(ctx, registrar, nil, made, credential.Revocation{Cause: credential.IssuedInError, Reason: "x"})
+	testbed.Must(w.t, c, err)
+	return map[string]any{"credential": made}
+}
+
+// newCorrection waits for approval. The one that was made before does when nobody
+// has decided it.
+func (w *world) newCorrection() map[string]any {
+	ctx, registrar := context.Background(), w.Registrar()
+	open, err := w.Records.Corrections(ctx, registrar, record.CorrectionFilter{State: &waiting}, page.Args{})
+	if all := testbed.Must(w.t, open, err).Nodes; len(all) > 0 {
+		return map[string]any{"id": string(all[0].ID)}
+	}
+	v := w.revokedInRecord()
+	c, err := w.Records.Propose(ctx, registrar, record.Affected{Credential: v["credential"].(string), Reason: "x"})
+	return map[string]any{"id": string(testbed.Must(w.t, c, err).ID)}
+}
+
+var waiting = record.Proposed
+
 // ownGrading is a grading policy.
 func (w *world) ownGrading() map[string]any {
 	g, err := w.Records.ReviseGrading(context.Background(), w.Registrar(), nil, record.GradingContent{Name: "Marks", Grades: []record.Grade{{Mark: "P", Earns: true}}})

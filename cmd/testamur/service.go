@@ -102,7 +102,7 @@ func wire(p parts) (*services, error) {
 	s.programs = &program.Service{DB: p.db, Now: p.now, NewID: p.newID, Mastery: s.mastery, Assertions: s.assertions}
 	s.keys = &keyring.Service{DB: p.db, Now: p.now, NewID: p.newID, Master: p.master}
 	s.credentials = &credential.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Origin: p.origin}
-	s.records = &record.Service{DB: p.db, Now: p.now, NewID: p.newID, Credentials: s.credentials, Programs: s.programs}
+	s.records = &record.Service{DB: p.db, Now: p.now, NewID: p.newID, Credentials: s.credentials, Programs: s.programs, Outbox: outbox}
 	s.trust = &trust.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.verifier = &verify.Service{Trust: s.trust, DB: p.db, Now: p.now, Institutions: s.institutions, Keys: s.keys, Origin: p.origin, Fetch: p.fetcher.Fetch, Getter: p.fetcher}
 	s.deposits = &deposit.Service{DB: p.db, Now: p.now, NewID: p.newID, Verifier: s.verifier, Origin: p.origin}

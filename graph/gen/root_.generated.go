@@ -18,6 +18,7 @@ import (
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -42,6 +43,8 @@ type ResolverRoot interface {
 	CompetencyChange() CompetencyChangeResolver
 	CompetencyState() CompetencyStateResolver
 	Consent() ConsentResolver
+	Correction() CorrectionResolver
+	CorrectionItem() CorrectionItemResolver
 	Course() CourseResolver
 	CourseMapping() CourseMappingResolver
 	CoverageRow() CoverageRowResolver
@@ -202,6 +205,11 @@ type ComplexityRoot struct {
 	ApplyFrameworkUpdatePayload struct {
 		Comparison func(childComplexity int) int
 		Framework  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ApproveCorrectionPayload struct {
+		Correction func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -466,6 +474,43 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	Correction struct {
+		Cause      func(childComplexity int) int
+		DecidedAt  func(childComplexity int) int
+		DecidedBy  func(childComplexity int) int
+		FinishedAt func(childComplexity int) int
+		ID         func(childComplexity int) int
+		Items      func(childComplexity int) int
+		Learner    func(childComplexity int) int
+		ProposedAt func(childComplexity int) int
+		ProposedBy func(childComplexity int) int
+		Reason     func(childComplexity int) int
+		State      func(childComplexity int) int
+		Subject    func(childComplexity int) int
+	}
+
+	CorrectionConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CorrectionEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	CorrectionItem struct {
+		Credential    func(childComplexity int) int
+		Message       func(childComplexity int) int
+		NewCredential func(childComplexity int) int
+		NewRecord     func(childComplexity int) int
+		Position      func(childComplexity int) int
+		Record        func(childComplexity int) int
+		State         func(childComplexity int) int
+		Why           func(childComplexity int) int
+	}
+
 	Course struct {
 		Achievements func(childComplexity int) int
 		Code         func(childComplexity int) int
@@ -606,6 +651,11 @@ type ComplexityRoot struct {
 
 	DeactivateStaffPayload struct {
 		Staff      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	DeclineCorrectionPayload struct {
+		Correction func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -1209,6 +1259,7 @@ type ComplexityRoot struct {
 		AlignAchievement              func(childComplexity int, input model.AlignAchievementInput) int
 		AlignAchievementToCourse      func(childComplexity int, input model.AlignAchievementToCourseInput) int
 		ApplyFrameworkUpdate          func(childComplexity int, input model.ApplyFrameworkUpdateInput) int
+		ApproveCorrection             func(childComplexity int, input model.ApproveCorrectionInput) int
 		ApproveCrosswalk              func(childComplexity int, input model.ApproveCrosswalkInput) int
 		AssembleRecord                func(childComplexity int, input model.AssembleRecordInput) int
 		AssociateCompetencies         func(childComplexity int, input model.AssociateCompetenciesInput) int
@@ -1219,6 +1270,7 @@ type ComplexityRoot struct {
 		CreateAPIClient               func(childComplexity int, input model.CreateAPIClientInput) int
 		CreateFramework               func(childComplexity int, input model.CreateFrameworkInput) int
 		DeactivateStaff               func(childComplexity int, input model.DeactivateStaffInput) int
+		DeclineCorrection             func(childComplexity int, input model.DeclineCorrectionInput) int
 		DefineAchievement             func(childComplexity int, input model.DefineAchievementInput) int
 		DefineCourse                  func(childComplexity int, input model.DefineCourseInput) int
 		DefineLearner                 func(childComplexity int, input model.DefineLearnerInput) int
@@ -1237,6 +1289,7 @@ type ComplexityRoot struct {
 		MoveCompetency                func(childComplexity int, input model.MoveCompetencyInput) int
 		OrderCompetencies             func(childComplexity int, input model.OrderCompetenciesInput) int
 		PlaceHold                     func(childComplexity int, input release.Placement) int
+		ProposeCorrection             func(childComplexity int, input model.ProposeCorrectionInput) int
 		ProposeCrosswalk              func(childComplexity int, input framework.Proposal) int
 		PublishFramework              func(childComplexity int, input model.PublishFrameworkInput) int
 		RecordDisclosure              func(childComplexity int, input disclosure.Manual) int
@@ -1362,6 +1415,11 @@ type ComplexityRoot struct {
 		Title       func(childComplexity int) int
 	}
 
+	ProposeCorrectionPayload struct {
+		Correction func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	ProposeCrosswalkPayload struct {
 		Crosswalk  func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -1379,6 +1437,8 @@ type ComplexityRoot struct {
 		Assertions        func(childComplexity int, filter *model.AssertionFilter, first *int, after *string) int
 		AuditLog          func(childComplexity int, filter *model.AuditFilter, first *int, after *string) int
 		Competency        func(childComplexity int, id string) int
+		Correction        func(childComplexity int, id string) int
+		Corrections       func(childComplexity int, filter *record.CorrectionFilter, first *int, after *string) int
 		Course            func(childComplexity int, id string) int
 		Courses           func(childComplexity int, filter *model.CourseFilter, first *int, after *string) int
 		Credential        func(childComplexity int, id string) int
@@ -2488,6 +2548,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ApplyFrameworkUpdatePayload.UserErrors(childComplexity), true
 
+	case "ApproveCorrectionPayload.correction":
+		if e.ComplexityRoot.ApproveCorrectionPayload.Correction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApproveCorrectionPayload.Correction(childComplexity), true
+	case "ApproveCorrectionPayload.userErrors":
+		if e.ComplexityRoot.ApproveCorrectionPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApproveCorrectionPayload.UserErrors(childComplexity), true
+
 	case "ApproveCrosswalkPayload.crosswalk":
 		if e.ComplexityRoot.ApproveCrosswalkPayload.Crosswalk == nil {
 			break
@@ -3542,6 +3615,160 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CorrectAssertionPayload.UserErrors(childComplexity), true
 
+	case "Correction.cause":
+		if e.ComplexityRoot.Correction.Cause == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Correction.Cause(childComplexity), true
+	case "Correction.decidedAt":
+		if e.ComplexityRoot.Correction.DecidedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Correction.DecidedAt(childComplexity), true
+	case "Correction.decidedBy":
+		if e.ComplexityRoot.Correction.DecidedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Correction.DecidedBy(childComplexity), true
+	case "Correction.finishedAt":
+		if e.ComplexityRoot.Correction.FinishedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Correction.FinishedAt(childComplexity), true
+	case "Correction.id":
+		if e.ComplexityRoot.Correction.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Correction.ID(childComplexity), true
+	case "Correction.items":
+		if e.ComplexityRoot.Correction.Items == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Correction.Items(childComplexity), true
+	case "Correction.learner":
+		if e.ComplexityRoot.Correction.Learner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Correction.Learner(childComplexity), true
+	case "Correction.proposedAt":
+		if e.ComplexityRoot.Correction.ProposedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Correction.ProposedAt(childComplexity), true
+	case "Correction.proposedBy":
+		if e.ComplexityRoot.Correction.ProposedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Correction.ProposedBy(childComplexity), true
+	case "Correction.reason":
+		if e.ComplexityRoot.Correction.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Correction.Reason(childComplexity), true
+	case "Correction.state":
+		if e.ComplexityRoot.Correction.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Correction.State(childComplexity), true
+	case "Correction.subject":
+		if e.ComplexityRoot.Correction.Subject == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Correction.Subject(childComplexity), true
+
+	case "CorrectionConnection.edges":
+		if e.ComplexityRoot.CorrectionConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CorrectionConnection.Edges(childComplexity), true
+	case "CorrectionConnection.nodes":
+		if e.ComplexityRoot.CorrectionConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CorrectionConnection.Nodes(childComplexity), true
+	case "CorrectionConnection.pageInfo":
+		if e.ComplexityRoot.CorrectionConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CorrectionConnection.PageInfo(childComplexity), true
+
+	case "CorrectionEdge.cursor":
+		if e.ComplexityRoot.CorrectionEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CorrectionEdge.Cursor(childComplexity), true
+	case "CorrectionEdge.node":
+		if e.ComplexityRoot.CorrectionEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CorrectionEdge.Node(childComplexity), true
+
+	case "CorrectionItem.credential":
+		if e.ComplexityRoot.CorrectionItem.Credential == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CorrectionItem.Credential(childComplexity), true
+	case "CorrectionItem.message":
+		if e.ComplexityRoot.CorrectionItem.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CorrectionItem.Message(childComplexity), true
+	case "CorrectionItem.newCredential":
+		if e.ComplexityRoot.CorrectionItem.NewCredential == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CorrectionItem.NewCredential(childComplexity), true
+	case "CorrectionItem.newRecord":
+		if e.ComplexityRoot.CorrectionItem.NewRecord == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CorrectionItem.NewRecord(childComplexity), true
+	case "CorrectionItem.position":
+		if e.ComplexityRoot.CorrectionItem.Position == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CorrectionItem.Position(childComplexity), true
+	case "CorrectionItem.record":
+		if e.ComplexityRoot.CorrectionItem.Record == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CorrectionItem.Record(childComplexity), true
+	case "CorrectionItem.state":
+		if e.ComplexityRoot.CorrectionItem.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CorrectionItem.State(childComplexity), true
+	case "CorrectionItem.why":
+		if e.ComplexityRoot.CorrectionItem.Why == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CorrectionItem.Why(childComplexity), true
+
 	case "Course.achievements":
 		if e.ComplexityRoot.Course.Achievements == nil {
 			break
@@ -4110,6 +4337,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DeactivateStaffPayload.UserErrors(childComplexity), true
+
+	case "DeclineCorrectionPayload.correction":
+		if e.ComplexityRoot.DeclineCorrectionPayload.Correction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeclineCorrectionPayload.Correction(childComplexity), true
+	case "DeclineCorrectionPayload.userErrors":
+		if e.ComplexityRoot.DeclineCorrectionPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeclineCorrectionPayload.UserErrors(childComplexity), true
 
 	case "DefineAchievementPayload.achievement":
 		if e.ComplexityRoot.DefineAchievementPayload.Achievement == nil {
@@ -6589,6 +6829,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ApplyFrameworkUpdate(childComplexity, args["input"].(model.ApplyFrameworkUpdateInput)), true
+	case "Mutation.approveCorrection":
+		if e.ComplexityRoot.Mutation.ApproveCorrection == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_approveCorrection_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ApproveCorrection(childComplexity, args["input"].(model.ApproveCorrectionInput)), true
 	case "Mutation.approveCrosswalk":
 		if e.ComplexityRoot.Mutation.ApproveCrosswalk == nil {
 			break
@@ -6699,6 +6950,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeactivateStaff(childComplexity, args["input"].(model.DeactivateStaffInput)), true
+	case "Mutation.declineCorrection":
+		if e.ComplexityRoot.Mutation.DeclineCorrection == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_declineCorrection_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeclineCorrection(childComplexity, args["input"].(model.DeclineCorrectionInput)), true
 	case "Mutation.defineAchievement":
 		if e.ComplexityRoot.Mutation.DefineAchievement == nil {
 			break
@@ -6897,6 +7159,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.PlaceHold(childComplexity, args["input"].(release.Placement)), true
+	case "Mutation.proposeCorrection":
+		if e.ComplexityRoot.Mutation.ProposeCorrection == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_proposeCorrection_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProposeCorrection(childComplexity, args["input"].(model.ProposeCorrectionInput)), true
 	case "Mutation.proposeCrosswalk":
 		if e.ComplexityRoot.Mutation.ProposeCrosswalk == nil {
 			break
@@ -7661,6 +7934,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ProgramRequirement.Title(childComplexity), true
 
+	case "ProposeCorrectionPayload.correction":
+		if e.ComplexityRoot.ProposeCorrectionPayload.Correction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProposeCorrectionPayload.Correction(childComplexity), true
+	case "ProposeCorrectionPayload.userErrors":
+		if e.ComplexityRoot.ProposeCorrectionPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProposeCorrectionPayload.UserErrors(childComplexity), true
+
 	case "ProposeCrosswalkPayload.crosswalk":
 		if e.ComplexityRoot.ProposeCrosswalkPayload.Crosswalk == nil {
 			break
@@ -7753,6 +8039,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Competency(childComplexity, args["id"].(string)), true
+	case "Query.correction":
+		if e.ComplexityRoot.Query.Correction == nil {
+			break
+		}
+
+		args, err := ec.field_Query_correction_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Correction(childComplexity, args["id"].(string)), true
+	case "Query.corrections":
+		if e.ComplexityRoot.Query.Corrections == nil {
+			break
+		}
+
+		args, err := ec.field_Query_corrections_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Corrections(childComplexity, args["filter"].(*record.CorrectionFilter), args["first"].(*int), args["after"].(*string)), true
 	case "Query.course":
 		if e.ComplexityRoot.Query.Course == nil {
 			break
@@ -10091,6 +10399,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AlignAchievementInput", ec.unmarshalInputAlignAchievementInput),
 			graphql.NewInputUnmarshaler("AlignAchievementToCourseInput", ec.unmarshalInputAlignAchievementToCourseInput),
 			graphql.NewInputUnmarshaler("ApplyFrameworkUpdateInput", ec.unmarshalInputApplyFrameworkUpdateInput),
+			graphql.NewInputUnmarshaler("ApproveCorrectionInput", ec.unmarshalInputApproveCorrectionInput),
 			graphql.NewInputUnmarshaler("ApproveCrosswalkInput", ec.unmarshalInputApproveCrosswalkInput),
 			graphql.NewInputUnmarshaler("AssembleRecordInput", ec.unmarshalInputAssembleRecordInput),
 			graphql.NewInputUnmarshaler("AssertionFactsInput", ec.unmarshalInputAssertionFactsInput),
@@ -10106,12 +10415,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CompetencyStateFilter", ec.unmarshalInputCompetencyStateFilter),
 			graphql.NewInputUnmarshaler("ConsentGrantInput", ec.unmarshalInputConsentGrantInput),
 			graphql.NewInputUnmarshaler("CorrectAssertionInput", ec.unmarshalInputCorrectAssertionInput),
+			graphql.NewInputUnmarshaler("CorrectionFilter", ec.unmarshalInputCorrectionFilter),
 			graphql.NewInputUnmarshaler("CourseFilter", ec.unmarshalInputCourseFilter),
 			graphql.NewInputUnmarshaler("CreateApiClientInput", ec.unmarshalInputCreateApiClientInput),
 			graphql.NewInputUnmarshaler("CreateFrameworkInput", ec.unmarshalInputCreateFrameworkInput),
 			graphql.NewInputUnmarshaler("CriteriaInput", ec.unmarshalInputCriteriaInput),
 			graphql.NewInputUnmarshaler("CrosswalkFilter", ec.unmarshalInputCrosswalkFilter),
 			graphql.NewInputUnmarshaler("DeactivateStaffInput", ec.unmarshalInputDeactivateStaffInput),
+			graphql.NewInputUnmarshaler("DeclineCorrectionInput", ec.unmarshalInputDeclineCorrectionInput),
 			graphql.NewInputUnmarshaler("DefineAchievementInput", ec.unmarshalInputDefineAchievementInput),
 			graphql.NewInputUnmarshaler("DefineCourseInput", ec.unmarshalInputDefineCourseInput),
 			graphql.NewInputUnmarshaler("DefineLearnerInput", ec.unmarshalInputDefineLearnerInput),
@@ -10157,6 +10468,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ProgramFilter", ec.unmarshalInputProgramFilter),
 			graphql.NewInputUnmarshaler("ProgramPlanInput", ec.unmarshalInputProgramPlanInput),
 			graphql.NewInputUnmarshaler("ProgramRequirementInput", ec.unmarshalInputProgramRequirementInput),
+			graphql.NewInputUnmarshaler("ProposeCorrectionInput", ec.unmarshalInputProposeCorrectionInput),
 			graphql.NewInputUnmarshaler("ProposeCrosswalkInput", ec.unmarshalInputProposeCrosswalkInput),
 			graphql.NewInputUnmarshaler("PublishFrameworkInput", ec.unmarshalInputPublishFrameworkInput),
 			graphql.NewInputUnmarshaler("RecordDisclosureInput", ec.unmarshalInputRecordDisclosureInput),
@@ -11623,6 +11935,209 @@ type DesignateDirectoryInformationPayload {
   directoryNotice: DirectoryNotice
   "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../../schema/correction.graphqls", Input: `extend type Query {
+  "One correction by id. Staff."
+  correction(
+    "The opaque id."
+    id: ID!
+  ): Correction
+  "The corrections, newest first. Staff."
+  corrections(
+    "Which of them; all unless said."
+    filter: CorrectionFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): CorrectionConnection!
+}
+
+extend type Mutation {
+  "List exactly what has to be issued anew because a learner, an award or a credential was corrected. Nothing happens before it is approved. Registrars."
+  proposeCorrection(
+    "What was corrected."
+    input: ProposeCorrectionInput!
+  ): ProposeCorrectionPayload!
+  "Approve a correction, or a part of it; what was approved is then issued anew in the background. Registrars."
+  approveCorrection(
+    "Which correction."
+    input: ApproveCorrectionInput!
+  ): ApproveCorrectionPayload!
+  "Leave everything that a correction lists as it is. Registrars."
+  declineCorrection(
+    "Which correction."
+    input: DeclineCorrectionInput!
+  ): DeclineCorrectionPayload!
+}
+
+"""
+A list of exactly what has to be issued anew after something was corrected. It waits for approval, and is then worked off; one that was cut off goes on where it was.
+"""
+type Correction implements Node {
+  "The opaque id."
+  id: ID!
+  "What kind of thing was corrected."
+  cause: CorrectionCause!
+  "The id of what was corrected."
+  subject: ID!
+  "Why; kept with everything that is issued anew."
+  reason: String!
+  "How far it has come."
+  state: CorrectionState!
+  "Whose awards and records it is about."
+  learner: Learner!
+  "What has to be issued anew: credentials before the records that they are in."
+  items: [CorrectionItem!]!
+  "When it was proposed."
+  proposedAt: DateTime!
+  "The id of who proposed it."
+  proposedBy: String!
+  "When it was approved or declined; null while it waits."
+  decidedAt: DateTime
+  "The id of who approved or declined it."
+  decidedBy: String
+  "When there was nothing more to do."
+  finishedAt: DateTime
+}
+
+"""
+What kind of thing was corrected.
+"""
+enum CorrectionCause {
+  "The learner's name or identifiers. What was issued before stays good, and says that it was superseded."
+  LEARNER
+  "An award. What was issued before is revoked as superseded."
+  AWARD
+  "A credential, which was revoked or suspended."
+  CREDENTIAL
+}
+
+"""
+How far a correction has come.
+"""
+enum CorrectionState {
+  "It waits for approval."
+  OPEN
+  "It is being worked off."
+  RUNNING
+  "Everything that was approved was done, or says why not."
+  DONE
+  "Everything stays as it was."
+  DECLINED
+}
+
+"One thing that has to be issued anew."
+type CorrectionItem {
+  "The place in the list, from 1."
+  position: Int!
+  "The credential; null when it is a record."
+  credential: Credential
+  "The record; null when it is a credential."
+  record: Record
+  "Why, in a sentence."
+  why: String!
+  "What became of it."
+  state: CorrectionItemState!
+  "The credential that replaced it."
+  newCredential: Credential
+  "The record that replaced it."
+  newRecord: Record
+  "What became of it in a sentence, where that needs saying; else empty."
+  message: String!
+}
+
+"""
+What became of a thing that has to be issued anew.
+"""
+enum CorrectionItemState {
+  "It waits for approval."
+  OPEN
+  "It waits for its turn."
+  APPROVED
+  "It stays as it is."
+  DECLINED
+  "It was issued anew."
+  DONE
+  "It could not be; the message says why."
+  FAILED
+}
+
+"Which corrections."
+input CorrectionFilter {
+  "In this state."
+  state: CorrectionState
+  "Of this learner, by id."
+  learnerId: ID
+}
+
+"What was corrected: one of the three."
+input ProposeCorrectionInput {
+  "A learner whose name or identifiers are others now. Id or ref:SYSTEM:VALUE."
+  learnerId: ID
+  "An award that was corrected or withdrawn. Id or ref:SYSTEM:VALUE."
+  assertionId: ID
+  "A credential that was revoked or suspended, by id."
+  credentialId: ID
+  "Why, at most 2000 characters."
+  reason: String!
+}
+
+"The list that waits for approval."
+type ProposeCorrectionPayload {
+  "The correction; null when nothing was done."
+  correction: Correction
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"Which correction is approved."
+input ApproveCorrectionInput {
+  "The id."
+  id: ID!
+  "The positions that are approved; all unless said. The others are declined."
+  positions: [Int!]
+}
+
+"The correction that is being worked off."
+type ApproveCorrectionPayload {
+  "The correction; null when nothing was done."
+  correction: Correction
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"Which correction is declined."
+input DeclineCorrectionInput {
+  "The id."
+  id: ID!
+}
+
+"The correction that was declined."
+type DeclineCorrectionPayload {
+  "The correction; null when nothing was done."
+  correction: Correction
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A page of corrections, newest first."
+type CorrectionConnection {
+  "The entries of this page, each with its cursor."
+  edges: [CorrectionEdge!]!
+  "The entries of this page."
+  nodes: [Correction!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of corrections."
+type CorrectionEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: Correction!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/course.graphqls", Input: `extend type Query {
@@ -16862,6 +17377,16 @@ func (ec *executionContext) childFields_ApplyFrameworkUpdatePayload(ctx context.
 	return nil, fmt.Errorf("no field named %q was found under type ApplyFrameworkUpdatePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ApproveCorrectionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "correction":
+		return ec.fieldContext_ApproveCorrectionPayload_correction(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ApproveCorrectionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApproveCorrectionPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ApproveCrosswalkPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "crosswalk":
@@ -17384,6 +17909,80 @@ func (ec *executionContext) childFields_CorrectAssertionPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type CorrectAssertionPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_Correction(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Correction_id(ctx, field)
+	case "cause":
+		return ec.fieldContext_Correction_cause(ctx, field)
+	case "subject":
+		return ec.fieldContext_Correction_subject(ctx, field)
+	case "reason":
+		return ec.fieldContext_Correction_reason(ctx, field)
+	case "state":
+		return ec.fieldContext_Correction_state(ctx, field)
+	case "learner":
+		return ec.fieldContext_Correction_learner(ctx, field)
+	case "items":
+		return ec.fieldContext_Correction_items(ctx, field)
+	case "proposedAt":
+		return ec.fieldContext_Correction_proposedAt(ctx, field)
+	case "proposedBy":
+		return ec.fieldContext_Correction_proposedBy(ctx, field)
+	case "decidedAt":
+		return ec.fieldContext_Correction_decidedAt(ctx, field)
+	case "decidedBy":
+		return ec.fieldContext_Correction_decidedBy(ctx, field)
+	case "finishedAt":
+		return ec.fieldContext_Correction_finishedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Correction", field.Name)
+}
+
+func (ec *executionContext) childFields_CorrectionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CorrectionConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_CorrectionConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CorrectionConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CorrectionConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CorrectionEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CorrectionEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CorrectionEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CorrectionEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CorrectionItem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "position":
+		return ec.fieldContext_CorrectionItem_position(ctx, field)
+	case "credential":
+		return ec.fieldContext_CorrectionItem_credential(ctx, field)
+	case "record":
+		return ec.fieldContext_CorrectionItem_record(ctx, field)
+	case "why":
+		return ec.fieldContext_CorrectionItem_why(ctx, field)
+	case "state":
+		return ec.fieldContext_CorrectionItem_state(ctx, field)
+	case "newCredential":
+		return ec.fieldContext_CorrectionItem_newCredential(ctx, field)
+	case "newRecord":
+		return ec.fieldContext_CorrectionItem_newRecord(ctx, field)
+	case "message":
+		return ec.fieldContext_CorrectionItem_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CorrectionItem", field.Name)
+}
+
 func (ec *executionContext) childFields_Course(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -17668,6 +18267,16 @@ func (ec *executionContext) childFields_DeactivateStaffPayload(ctx context.Conte
 		return ec.fieldContext_DeactivateStaffPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeactivateStaffPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeclineCorrectionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "correction":
+		return ec.fieldContext_DeclineCorrectionPayload_correction(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeclineCorrectionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeclineCorrectionPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_DefineAchievementPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -19020,6 +19629,16 @@ func (ec *executionContext) childFields_ProgramRequirement(ctx context.Context, 
 		return ec.fieldContext_ProgramRequirement_achievement(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProgramRequirement", field.Name)
+}
+
+func (ec *executionContext) childFields_ProposeCorrectionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "correction":
+		return ec.fieldContext_ProposeCorrectionPayload_correction(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ProposeCorrectionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProposeCorrectionPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ProposeCrosswalkPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

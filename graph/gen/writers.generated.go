@@ -110,6 +110,10 @@ var tables = plan.Tables{
 	"Consent":                       {Satisfies: consentImplementors, Fields: map[string]int{"id": 0, "learner": 1, "scope": 2, "items": 3, "purpose": 4, "party": 5, "open": 6, "language": 7, "textVersion": 8, "statement": 9, "method": 10, "signedAt": 11, "expiresAt": 12, "recordedAt": 13, "recordedBy": 14, "withdrawnAt": 15, "withdrawnBy": 16, "withdrawal": 17}},
 	"ConsentConnection":             {Satisfies: consentConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"ConsentEdge":                   {Satisfies: consentEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Correction":                    {Satisfies: correctionImplementors, Fields: map[string]int{"id": 0, "cause": 1, "subject": 2, "reason": 3, "state": 4, "learner": 5, "items": 6, "proposedAt": 7, "proposedBy": 8, "decidedAt": 9, "decidedBy": 10, "finishedAt": 11}},
+	"CorrectionConnection":          {Satisfies: correctionConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"CorrectionEdge":                {Satisfies: correctionEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"CorrectionItem":                {Satisfies: correctionItemImplementors, Fields: map[string]int{"position": 0, "credential": 1, "record": 2, "why": 3, "state": 4, "newCredential": 5, "newRecord": 6, "message": 7}},
 	"Course":                        {Satisfies: courseImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "code": 2, "title": 3, "description": 4, "credits": 5, "level": 6, "fieldOfStudy": 7, "language": 8, "version": 9, "createdAt": 10, "updatedAt": 11, "retiredAt": 12, "competencies": 13, "achievements": 14}},
 	"CourseConnection":              {Satisfies: courseConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"CourseEdge":                    {Satisfies: courseEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
@@ -188,7 +192,7 @@ var tables = plan.Tables{
 	"ProgramEdge":                   {Satisfies: programEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"ProgramProgress":               {Satisfies: programProgressImplementors, Fields: map[string]int{"program": 0, "version": 1, "asOf": 2, "knownAt": 3, "status": 4, "share": 5, "credits": 6, "clockHours": 7, "met": 8, "inProgress": 9, "missing": 10, "blocked": 11, "requirements": 12, "changed": 13}},
 	"ProgramRequirement":            {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
-	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "course": 9, "courses": 10, "credential": 11, "disclosures": 12, "job": 13, "jobs": 14, "framework": 15, "frameworks": 16, "previewFramework": 17, "crosswalks": 18, "competency": 19, "gradingPolicy": 20, "institution": 21, "learner": 22, "learners": 23, "masteryRule": 24, "masteryRules": 25, "program": 26, "programs": 27, "record": 28, "recordTypes": 29, "knownIssuers": 30, "verifyCredential": 31, "verifyCredentials": 32}},
+	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "job": 15, "jobs": 16, "framework": 17, "frameworks": 18, "previewFramework": 19, "crosswalks": 20, "competency": 21, "gradingPolicy": 22, "institution": 23, "learner": 24, "learners": 25, "masteryRule": 26, "masteryRules": 27, "program": 28, "programs": 29, "record": 30, "recordTypes": 31, "knownIssuers": 32, "verifyCredential": 33, "verifyCredentials": 34}},
 	"Record":                        {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "changes": 7, "supersedes": 8, "supersededBy": 9, "credential": 10, "items": 11, "outdatedItems": 12, "partial": 13, "omissions": 14, "assembledAt": 15, "assembledBy": 16}},
 	"RecordAlignment":               {Satisfies: recordAlignmentImplementors, Fields: map[string]int{"uri": 0, "code": 1, "name": 2}},
 	"RecordChange":                  {Satisfies: recordChangeImplementors, Fields: map[string]int{"kind": 0, "subject": 1, "field": 2, "old": 3, "new": 4, "sentence": 5}},
@@ -3014,6 +3018,336 @@ func (x *writing) field_ConsentEdge_node(f *plan.Field, obj *page.Edge[consent.C
 	x.Into(f)
 	defer x.Out()
 	return x.writeNConsent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, obj.Node)
+}
+
+func (x *writing) write_Correction(fields []plan.Field, obj *record.Correction) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("Correction")
+		case 0:
+			whole = x.field_Correction_id(f, obj) && whole
+		case 1:
+			whole = x.field_Correction_cause(f, obj) && whole
+		case 2:
+			whole = x.field_Correction_subject(f, obj) && whole
+		case 3:
+			whole = x.field_Correction_reason(f, obj) && whole
+		case 4:
+			whole = x.field_Correction_state(f, obj) && whole
+		case 5:
+			whole = x.field_Correction_learner(f, obj) && whole
+		case 6:
+			whole = x.field_Correction_items(f, obj) && whole
+		case 7:
+			whole = x.field_Correction_proposedAt(f, obj) && whole
+		case 8:
+			whole = x.field_Correction_proposedBy(f, obj) && whole
+		case 9:
+			if !x.field_Correction_decidedAt(f, obj) {
+				x.Null()
+			}
+		case 10:
+			if !x.field_Correction_decidedBy(f, obj) {
+				x.Null()
+			}
+		case 11:
+			if !x.field_Correction_finishedAt(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_Correction_id(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionID(f, obj.ID)
+}
+
+func (x *writing) field_Correction_cause(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCorrectionCause2string(f, obj.Cause)
+}
+
+func (x *writing) field_Correction_subject(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.Subject)
+}
+
+func (x *writing) field_Correction_reason(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
+}
+
+func (x *writing) field_Correction_state(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCorrectionState2string(f, obj.State)
+}
+
+func (x *writing) field_Correction_learner(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *learner.Learner, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Correction().Learner(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
+}
+
+func (x *writing) field_Correction_items(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []record.CorrectionItem, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Correction().Items(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCorrectionItem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionItemᚄ(f, v)
+}
+
+func (x *writing) field_Correction_proposedAt(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.ProposedAt)
+}
+
+func (x *writing) field_Correction_proposedBy(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ProposedBy)
+}
+
+func (x *writing) field_Correction_decidedAt(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.DecidedAt)
+}
+
+func (x *writing) field_Correction_decidedBy(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.DecidedBy)
+}
+
+func (x *writing) field_Correction_finishedAt(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.FinishedAt)
+}
+
+func (x *writing) write_CorrectionConnection(fields []plan.Field, obj *page.Connection[record.Correction]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CorrectionConnection")
+		case 0:
+			whole = x.field_CorrectionConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_CorrectionConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_CorrectionConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CorrectionConnection_edges(f *plan.Field, obj *page.Connection[record.Correction]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCorrectionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_CorrectionConnection_nodes(f *plan.Field, obj *page.Connection[record.Correction]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCorrection2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_CorrectionConnection_pageInfo(f *plan.Field, obj *page.Connection[record.Correction]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_CorrectionEdge(fields []plan.Field, obj *page.Edge[record.Correction]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CorrectionEdge")
+		case 0:
+			whole = x.field_CorrectionEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_CorrectionEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CorrectionEdge_cursor(f *plan.Field, obj *page.Edge[record.Correction]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_CorrectionEdge_node(f *plan.Field, obj *page.Edge[record.Correction]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCorrection2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrection(f, obj.Node)
+}
+
+func (x *writing) write_CorrectionItem(fields []plan.Field, obj *record.CorrectionItem) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CorrectionItem")
+		case 0:
+			whole = x.field_CorrectionItem_position(f, obj) && whole
+		case 1:
+			if !x.field_CorrectionItem_credential(f, obj) {
+				x.Null()
+			}
+		case 2:
+			if !x.field_CorrectionItem_record(f, obj) {
+				x.Null()
+			}
+		case 3:
+			whole = x.field_CorrectionItem_why(f, obj) && whole
+		case 4:
+			whole = x.field_CorrectionItem_state(f, obj) && whole
+		case 5:
+			if !x.field_CorrectionItem_newCredential(f, obj) {
+				x.Null()
+			}
+		case 6:
+			if !x.field_CorrectionItem_newRecord(f, obj) {
+				x.Null()
+			}
+		case 7:
+			whole = x.field_CorrectionItem_message(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CorrectionItem_position(f *plan.Field, obj *record.CorrectionItem) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Position)
+}
+
+func (x *writing) field_CorrectionItem_credential(f *plan.Field, obj *record.CorrectionItem) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *credential.Credential, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.CorrectionItem().Credential(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCredential2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredential(f, v)
+}
+
+func (x *writing) field_CorrectionItem_record(f *plan.Field, obj *record.CorrectionItem) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *record.Record, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.CorrectionItem().Record(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, v)
+}
+
+func (x *writing) field_CorrectionItem_why(f *plan.Field, obj *record.CorrectionItem) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Why)
+}
+
+func (x *writing) field_CorrectionItem_state(f *plan.Field, obj *record.CorrectionItem) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCorrectionItemState2string(f, obj.State)
+}
+
+func (x *writing) field_CorrectionItem_newCredential(f *plan.Field, obj *record.CorrectionItem) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *credential.Credential, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.CorrectionItem().NewCredential(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCredential2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredential(f, v)
+}
+
+func (x *writing) field_CorrectionItem_newRecord(f *plan.Field, obj *record.CorrectionItem) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *record.Record, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.CorrectionItem().NewRecord(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, v)
+}
+
+func (x *writing) field_CorrectionItem_message(f *plan.Field, obj *record.CorrectionItem) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Message)
 }
 
 func (x *writing) write_Course(fields []plan.Field, obj *course.Course) bool {
@@ -8952,80 +9286,86 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 		case 8:
 			whole = x.field_Query_directoryNotices(f) && whole
 		case 9:
-			if !x.field_Query_course(f) {
+			if !x.field_Query_correction(f) {
 				x.Null()
 			}
 		case 10:
-			whole = x.field_Query_courses(f) && whole
+			whole = x.field_Query_corrections(f) && whole
 		case 11:
-			if !x.field_Query_credential(f) {
+			if !x.field_Query_course(f) {
 				x.Null()
 			}
 		case 12:
-			whole = x.field_Query_disclosures(f) && whole
+			whole = x.field_Query_courses(f) && whole
 		case 13:
-			if !x.field_Query_job(f) {
+			if !x.field_Query_credential(f) {
 				x.Null()
 			}
 		case 14:
-			if !x.field_Query_jobs(f) {
-				x.Null()
-			}
+			whole = x.field_Query_disclosures(f) && whole
 		case 15:
-			if !x.field_Query_framework(f) {
+			if !x.field_Query_job(f) {
 				x.Null()
 			}
 		case 16:
-			whole = x.field_Query_frameworks(f) && whole
+			if !x.field_Query_jobs(f) {
+				x.Null()
+			}
 		case 17:
-			if !x.field_Query_previewFramework(f) {
+			if !x.field_Query_framework(f) {
 				x.Null()
 			}
 		case 18:
-			whole = x.field_Query_crosswalks(f) && whole
+			whole = x.field_Query_frameworks(f) && whole
 		case 19:
-			if !x.field_Query_competency(f) {
+			if !x.field_Query_previewFramework(f) {
 				x.Null()
 			}
 		case 20:
-			if !x.field_Query_gradingPolicy(f) {
-				x.Null()
-			}
+			whole = x.field_Query_crosswalks(f) && whole
 		case 21:
-			if !x.field_Query_institution(f) {
+			if !x.field_Query_competency(f) {
 				x.Null()
 			}
 		case 22:
-			if !x.field_Query_learner(f) {
+			if !x.field_Query_gradingPolicy(f) {
 				x.Null()
 			}
 		case 23:
-			whole = x.field_Query_learners(f) && whole
+			if !x.field_Query_institution(f) {
+				x.Null()
+			}
 		case 24:
-			if !x.field_Query_masteryRule(f) {
+			if !x.field_Query_learner(f) {
 				x.Null()
 			}
 		case 25:
-			whole = x.field_Query_masteryRules(f) && whole
+			whole = x.field_Query_learners(f) && whole
 		case 26:
-			if !x.field_Query_program(f) {
+			if !x.field_Query_masteryRule(f) {
 				x.Null()
 			}
 		case 27:
-			whole = x.field_Query_programs(f) && whole
+			whole = x.field_Query_masteryRules(f) && whole
 		case 28:
-			if !x.field_Query_record(f) {
+			if !x.field_Query_program(f) {
 				x.Null()
 			}
 		case 29:
-			whole = x.field_Query_recordTypes(f) && whole
+			whole = x.field_Query_programs(f) && whole
 		case 30:
-			if !x.field_Query_knownIssuers(f) {
+			if !x.field_Query_record(f) {
 				x.Null()
 			}
 		case 31:
-			whole = x.field_Query_verifyCredential(f) && whole
+			whole = x.field_Query_recordTypes(f) && whole
 		case 32:
+			if !x.field_Query_knownIssuers(f) {
+				x.Null()
+			}
+		case 33:
+			whole = x.field_Query_verifyCredential(f) && whole
+		case 34:
 			whole = x.field_Query_verifyCredentials(f) && whole
 		}
 	}
@@ -9187,6 +9527,42 @@ func (x *writing) field_Query_directoryNotices(f *plan.Field) bool {
 		return x.Fail(err)
 	}
 	return x.writeNDirectoryNotice2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐNoticeᚄ(f, v)
+}
+
+func (x *writing) field_Query_correction(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_correction_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *record.Correction, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().Correction(ctx, fc.Args["id"].(string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCorrection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrection(f, v)
+}
+
+func (x *writing) field_Query_corrections(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_corrections_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[record.Correction], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().Corrections(ctx, fc.Args["filter"].(*record.CorrectionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCorrectionConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
 func (x *writing) field_Query_course(f *plan.Field) bool {
@@ -12569,6 +12945,13 @@ func (x *writing) write_Node(sub plan.Selections, obj model.Node) bool {
 			return false
 		}
 		return x.write_Course(sub.Of("Course"), obj)
+	case record.Correction:
+		return x.write_Correction(sub.Of("Correction"), &obj)
+	case *record.Correction:
+		if obj == nil {
+			return false
+		}
+		return x.write_Correction(sub.Of("Correction"), obj)
 	case consent.Consent:
 		return x.write_Consent(sub.Of("Consent"), &obj)
 	case *consent.Consent:
@@ -13122,6 +13505,85 @@ func (x *writing) writeNConsentMethod2string(f *plan.Field, v string) bool {
 
 func (x *writing) writeNConsentScope2string(f *plan.Field, v string) bool {
 	return x.Leaf(model.MarshalLower(v), true, "ConsentScope!")
+}
+
+func (x *writing) writeNCorrection2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrection(f *plan.Field, v record.Correction) bool {
+	return x.write_Correction(f.Sub.Of("Correction"), &v)
+}
+
+func (x *writing) writeNCorrection2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionᚄ(f *plan.Field, v []record.Correction) bool {
+	fields := f.Sub.Of("Correction")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_Correction(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNCorrectionCause2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "CorrectionCause!")
+}
+
+func (x *writing) writeNCorrectionConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[record.Correction]) bool {
+	if v == nil {
+		return x.Missing("CorrectionConnection!")
+	}
+	return x.write_CorrectionConnection(f.Sub.Of("CorrectionConnection"), v)
+}
+
+func (x *writing) writeNCorrectionEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[record.Correction]) bool {
+	return x.write_CorrectionEdge(f.Sub.Of("CorrectionEdge"), &v)
+}
+
+func (x *writing) writeNCorrectionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[record.Correction]) bool {
+	fields := f.Sub.Of("CorrectionEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_CorrectionEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNCorrectionItem2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionItem(f *plan.Field, v record.CorrectionItem) bool {
+	return x.write_CorrectionItem(f.Sub.Of("CorrectionItem"), &v)
+}
+
+func (x *writing) writeNCorrectionItem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionItemᚄ(f *plan.Field, v []record.CorrectionItem) bool {
+	fields := f.Sub.Of("CorrectionItem")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_CorrectionItem(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNCorrectionItemState2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "CorrectionItemState!")
+}
+
+func (x *writing) writeNCorrectionState2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "CorrectionState!")
 }
 
 func (x *writing) writeNCourse2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f *plan.Field, v course.Course) bool {
@@ -13839,6 +14301,10 @@ func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogr
 }
 
 func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐID(f *plan.Field, v program.ID) bool {
+	return x.String(string(v))
+}
+
+func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionID(f *plan.Field, v record.CorrectionID) bool {
 	return x.String(string(v))
 }
 
@@ -15035,6 +15501,13 @@ func (x *writing) writeOConsentConnection2ᚖgithubᚗcomᚋtestamurᚋtestamur�
 		return false
 	}
 	return x.write_ConsentConnection(f.Sub.Of("ConsentConnection"), v)
+}
+
+func (x *writing) writeOCorrection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrection(f *plan.Field, v *record.Correction) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_Correction(f.Sub.Of("Correction"), v)
 }
 
 func (x *writing) writeOCourse2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f *plan.Field, v *course.Course) bool {

@@ -53,6 +53,8 @@ type (
 	AssertionEdge               = page.Edge[assertion.Assertion]
 	RecordConnection            = page.Connection[record.Record]
 	RecordEdge                  = page.Edge[record.Record]
+	CorrectionConnection        = page.Connection[record.Correction]
+	CorrectionEdge              = page.Edge[record.Correction]
 	JobConnection               = page.Connection[exchange.Job]
 	JobEdge                     = page.Edge[exchange.Job]
 	RowOutcomeConnection        = page.Connection[exchange.Outcome]

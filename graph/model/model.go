@@ -235,6 +235,22 @@ type ApplyFrameworkUpdatePayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// Which correction is approved.
+type ApproveCorrectionInput struct {
+	// The id.
+	ID string `json:"id"`
+	// The positions that are approved; all unless said. The others are declined.
+	Positions []int `json:"positions,omitempty"`
+}
+
+// The correction that is being worked off.
+type ApproveCorrectionPayload struct {
+	// The correction; null when nothing was done.
+	Correction *record.Correction `json:"correction,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // A crosswalk to approve.
 type ApproveCrosswalkInput struct {
 	// Which crosswalk.
@@ -531,6 +547,20 @@ type DeactivateStaffInput struct {
 type DeactivateStaffPayload struct {
 	// The member of staff as they are now; null when nothing was done.
 	Staff *institution.Staff `json:"staff,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// Which correction is declined.
+type DeclineCorrectionInput struct {
+	// The id.
+	ID string `json:"id"`
+}
+
+// The correction that was declined.
+type DeclineCorrectionPayload struct {
+	// The correction; null when nothing was done.
+	Correction *record.Correction `json:"correction,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }
@@ -1185,6 +1215,26 @@ type ProgramRequirementInput struct {
 	After []string `json:"after,omitempty"`
 	// The parts of a group.
 	Parts []ProgramRequirementInput `json:"parts,omitempty"`
+}
+
+// What was corrected: one of the three.
+type ProposeCorrectionInput struct {
+	// A learner whose name or identifiers are others now. Id or ref:SYSTEM:VALUE.
+	LearnerID *string `json:"learnerId,omitempty"`
+	// An award that was corrected or withdrawn. Id or ref:SYSTEM:VALUE.
+	AssertionID *string `json:"assertionId,omitempty"`
+	// A credential that was revoked or suspended, by id.
+	CredentialID *string `json:"credentialId,omitempty"`
+	// Why, at most 2000 characters.
+	Reason string `json:"reason"`
+}
+
+// The list that waits for approval.
+type ProposeCorrectionPayload struct {
+	// The correction; null when nothing was done.
+	Correction *record.Correction `json:"correction,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // The crosswalk that was proposed.

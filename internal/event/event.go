@@ -51,6 +51,16 @@ type HoldLifted struct {
 // Kind names the event in the queue.
 func (HoldLifted) Kind() string { return "release.hold_lifted" }
 
+// CorrectionApproved asks for what a correction lists to be issued anew. It may
+// be asked for twice: whoever does it goes on with what is not done.
+type CorrectionApproved struct {
+	InstitutionID string `json:"institution"`
+	CorrectionID  string `json:"correction"`
+}
+
+// Kind names the event in the queue.
+func (CorrectionApproved) Kind() string { return "correction.approved" }
+
 // Outbox writes events.
 type Outbox struct {
 	client *river.Client[pgx.Tx]

@@ -12,6 +12,7 @@ import (
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/event"
+	"github.com/testamur/testamur/internal/record"
 )
 
 // reconcileEvery is how often what was cut off is looked for, besides at the
@@ -44,6 +45,17 @@ type revoker struct {
 func (r *revoker) Work(ctx context.Context, j *river.Job[event.Withdrawn]) error {
 	_, err := r.credentials.RevokeWithdrawn(ctx, access.SystemOf(j.Args.InstitutionID, "revoke"), assertion.ID(j.Args.AssertionID))
 	return err
+}
+
+// corrector issues anew what a correction lists.
+type corrector struct {
+	river.WorkerDefaults[event.CorrectionApproved]
+	records *record.Service
+}
+
+// Work does what was approved and is not done yet.
+func (c *corrector) Work(ctx context.Context, j *river.Job[event.CorrectionApproved]) error {
+	return c.records.RunCorrection(ctx, access.SystemOf(j.Args.InstitutionID, "correct"), j.Args.CorrectionID)
 }
 
 // reconcileDue asks for every institution to be looked at.

@@ -48,6 +48,7 @@ func New(db *pg.DB, s Services, log *slog.Logger) (*Workers, error) {
 	river.AddWorker(all, &importer{exchange: s.Exchange, log: log})
 	river.AddWorker(all, &issuer{credentials: s.Credentials})
 	river.AddWorker(all, &revoker{credentials: s.Credentials})
+	river.AddWorker(all, &corrector{records: s.Records})
 	river.AddWorker(all, &reconciler{Services: s, log: log})
 	client, err := river.NewClient(riverpgxv5.New(db.Pool), &river.Config{
 		Logger: log, Workers: all, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
@@ -68,6 +69,9 @@ func (w *Workers) Start(ctx context.Context) error {
 	for _, in := range all {
 		n, err := w.Exchange.Resume(ctx, access.SystemOf(string(in), "jobs"))
 		if err != nil {
+			return err
+		}
+		if _, err := w.Records.ResumeCorrections(ctx, access.SystemOf(string(in), "jobs")); err != nil {
 			return err
 		}
 		if n > 0 {

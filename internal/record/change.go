@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/fault"
 )
 
@@ -254,8 +255,15 @@ func (s *Service) ChangesOf(ctx context.Context, who access.Actor, spans []Span)
 		for id := range all {
 			known = append(known, id)
 		}
-		var err error
-		lines, err = origins(ctx, tx, who, known)
+		items, err := itemsOf(ctx, tx, who, known)
+		if err != nil {
+			return err
+		}
+		var credentials []credential.ID
+		for _, list := range items {
+			credentials = append(credentials, list...)
+		}
+		lines, err = origins(ctx, tx, who, credentials)
 		return err
 	})
 	if err != nil {
@@ -329,15 +337,12 @@ func (o origin) why() string {
 	return ""
 }
 
-func origins(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) (map[string]origin, error) {
+func origins(ctx context.Context, tx pgx.Tx, who access.Actor, ids []credential.ID) (map[string]origin, error) {
 	rows, _ := tx.Query(ctx, `
-		select distinct on (c.id) c.id as credential, coalesce(c.assertion_id, '') as assertion, c.status, coalesce(a.withdrawn_reason, '') as withdrawn
-		from record r
-		cross join unnest(r.items) as i (id)
-		join credential c on c.institution_id = r.institution_id and c.id = i.id
+		select c.id as credential, coalesce(c.assertion_id, '') as assertion, c.status, coalesce(a.withdrawn_reason, '') as withdrawn
+		from credential c
 		left join assertion a on a.institution_id = c.institution_id and a.id = c.assertion_id
-		where r.institution_id = @institution and r.id = any(@ids) and (@only::text is null or r.learner_id = @only)
-		order by c.id`,
+		where c.institution_id = @institution and c.id = any(@ids) and (@only::text is null or c.learner_id = @only)`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[origin])
 	all := make(map[string]origin, len(found))

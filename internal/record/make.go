@@ -20,6 +20,7 @@ import (
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/program"
+	"github.com/testamur/testamur/internal/spec/openbadges"
 )
 
 // Assembled is what became of one learner's record.
@@ -53,7 +54,10 @@ type order struct {
 
 // ordered finds what a want asks for.
 func (s *Service) ordered(ctx context.Context, tx pgx.Tx, who access.Actor, w Want) (order, error) {
-	w = w.whole()
+	w, err := w.whole().resolved(ctx, tx, who)
+	if err != nil {
+		return order{}, err
+	}
 	t, err := typeOf(ctx, tx, who, w.Type)
 	if err != nil {
 		return order{}, err
@@ -107,6 +111,9 @@ func (s *Service) make(ctx context.Context, who access.Actor, w order, learners 
 		out[i].LearnerID = l.ID
 		o := &one{out: &out[i], frame: w.of.frame()}
 		o.Facts = Facts{Learner: l, Title: w.of.Content.Title, known: known}
+		if !w.Held.empty() || !w.Chosen.empty() {
+			o.frame.Held, o.frame.Chosen = &w.Held, &w.Chosen
+		}
 		if w.program != nil {
 			name := nameOf(*w.program)
 			o.frame.Program, o.counts = &name, progress.counting(l.ID)
@@ -200,18 +207,25 @@ func (o *one) unwanted(w order, c credential.Credential, pin achievement.Pin) (s
 	return "", nil
 }
 
-// termOf is the term of a signed award.
-func termOf(document string) string {
-	var d struct {
-		CredentialSubject struct {
-			Term string `json:"term"`
-		} `json:"credentialSubject"`
+// told is the little of a signed document that is asked for by itself.
+type told struct {
+	Name              string
+	CredentialSubject struct {
+		Term       string
+		Identifier openbadges.List[openbadges.IdentityObject]
 	}
-	if json.Unmarshal([]byte(document), &d) != nil {
-		return ""
-	}
-	return d.CredentialSubject.Term
 }
+
+// read is what a signed document says; nothing where it says nothing.
+func read(document string) (t told) {
+	if json.Unmarshal([]byte(document), &t) != nil {
+		return told{}
+	}
+	return t
+}
+
+// termOf is the term of a signed award.
+func termOf(document string) string { return read(document).CredentialSubject.Term }
 
 // complete reads what records tell besides their credentials, in one moment,
 // and the versions before them.

@@ -170,6 +170,23 @@ type Frame struct {
 	Equivalencies []Equivalent      `json:"equivalencies,omitempty"`
 	Summary       *Summary          `json:"summary,omitempty"`
 	Legend        *Legend           `json:"legend,omitempty"`
+	Held          *LeftOut          `json:"held,omitempty"`   // what it was made without
+	Chosen        *LeftOut          `json:"chosen,omitempty"` // likewise
+}
+
+// want is what a record was made of.
+func (f Frame) want() Want {
+	w := Want{Type: f.Type}
+	if f.Program != nil {
+		w.Program = f.Program.ID
+	}
+	if f.Held != nil {
+		w.Held = *f.Held
+	}
+	if f.Chosen != nil {
+		w.Chosen = *f.Chosen
+	}
+	return w
 }
 
 // frame is the frame of a type with nothing in it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/learner"
@@ -25,6 +26,7 @@ type Service struct {
 	NewID       id.Source
 	Credentials *credential.Service
 	Programs    *program.Service // tells progress; nil: no record shows any
+	Outbox      *event.Outbox    // of what was approved; nil: somebody else sees to it
 }
 
 // attempts is how often two registrars who assemble the same record at one
@@ -221,13 +223,17 @@ func (s *Service) Models(ctx context.Context, who access.Actor, ids []ID) (map[I
 	return all, nil
 }
 
+// framed is the frame of the record.
+func (r shown) framed() Frame {
+	if r.Frame == nil {
+		return unframed()
+	}
+	return *r.Frame
+}
+
 // model is the record as it is shown.
 func (r shown) model() (Model, error) {
-	f := unframed()
-	if r.Frame != nil {
-		f = *r.Frame
-	}
-	m, err := Read([]byte(r.Document), f)
+	m, err := Read([]byte(r.Document), r.framed())
 	m.RecordID, m.Version, m.AssembledAt, m.Omissions = r.ID, r.Version, r.AssembledAt, append(m.Omissions, r.Omissions...)
 	if r.Before != nil {
 		m.Supersedes = &Other{RecordID: *r.Before, Version: r.Version - 1, At: *r.BeforeAt}

@@ -2,6 +2,7 @@ package record
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -9,6 +10,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/program"
@@ -16,11 +21,12 @@ import (
 
 // LeftOut names what a record is to be made without.
 type LeftOut struct {
-	Terms       []string        `json:"terms,omitempty"` // all that was earned in these
-	Credentials []credential.ID `json:"credentials,omitempty"`
+	Terms       []string        `json:"terms,omitempty"`       // all that was earned in these
+	Awards      []assertion.ID  `json:"awards,omitempty"`      // whichever credential tells of them
+	Credentials []credential.ID `json:"credentials,omitempty"` // the awards of these
 }
 
-func (l LeftOut) empty() bool { return len(l.Terms)+len(l.Credentials) == 0 }
+func (l LeftOut) empty() bool { return len(l.Terms)+len(l.Awards)+len(l.Credentials) == 0 }
 
 // Want says which record is wanted.
 type Want struct {
@@ -34,7 +40,7 @@ const maxLeftOut = 1000
 
 func (w Want) check() *fault.Error {
 	for _, l := range []LeftOut{w.Held, w.Chosen} {
-		if len(l.Terms)+len(l.Credentials) > maxLeftOut {
+		if len(l.Terms)+len(l.Awards)+len(l.Credentials) > maxLeftOut {
 			return fault.At("without", "too-many", "Leave out at most %d things.", maxLeftOut)
 		}
 	}
@@ -45,9 +51,35 @@ func (w Want) check() *fault.Error {
 func (w Want) whole() Want {
 	w.Type = cmp.Or(w.Type, Full)
 	for _, l := range []*LeftOut{&w.Held, &w.Chosen} {
-		l.Terms, l.Credentials = slices.Compact(slices.Sorted(slices.Values(l.Terms))), slices.Compact(slices.Sorted(slices.Values(l.Credentials)))
+		l.Terms, l.Credentials = distinct(l.Terms), distinct(l.Credentials)
+		l.Awards = distinct(l.Awards)
 	}
 	return w
+}
+
+func distinct[T cmp.Ordered](all []T) []T { return slices.Compact(slices.Sorted(slices.Values(all))) }
+
+// resolved is the want with awards in the place of their credentials.
+func (w Want) resolved(ctx context.Context, tx pgx.Tx, who access.Actor) (Want, error) {
+	named := slices.Concat(w.Held.Credentials, w.Chosen.Credentials)
+	if len(named) == 0 {
+		return w, nil
+	}
+	from, err := origins(ctx, tx, who, named)
+	if err != nil {
+		return w, err
+	}
+	for _, l := range []*LeftOut{&w.Held, &w.Chosen} {
+		for _, c := range l.Credentials {
+			o, ok := from[string(c)]
+			if !ok || o.Assertion == "" {
+				return w, fault.At("credentialIds", "known", "There is no credential %q of an award here.", c)
+			}
+			l.Awards = append(l.Awards, assertion.ID(o.Assertion))
+		}
+		l.Credentials = nil
+	}
+	return w.whole(), nil
 }
 
 // series is what versions are counted in: a record that leaves something out
@@ -71,7 +103,7 @@ func (w Want) series() string {
 // names reports whether what is left out names a credential; term is asked only
 // where terms are named.
 func (l LeftOut) names(c credential.Credential, term func() string) bool {
-	return slices.Contains(l.Credentials, c.ID) || len(l.Terms) > 0 && slices.Contains(l.Terms, term())
+	return c.AssertionID != nil && slices.Contains(l.Awards, *c.AssertionID) || len(l.Terms) > 0 && slices.Contains(l.Terms, term())
 }
 
 // tally counts what a record is made without, by the sentence that says why.

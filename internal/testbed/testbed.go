@@ -126,7 +126,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Programs = &program.Service{DB: db, Now: now, NewID: id.New, Mastery: b.Mastery, Assertions: b.Assertions}
 	b.Keys = &keyring.Service{DB: db, Now: now, NewID: id.New, Master: master}
 	b.Credentials = &credential.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Origin: Origin}
-	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials, Programs: b.Programs}
+	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials, Programs: b.Programs, Outbox: outbox}
 	b.Trust = &trust.Service{DB: db, Now: now, NewID: id.New}
 	b.Verifier = &verify.Service{Trust: b.Trust, DB: db, Now: now, Institutions: b.Institutions, Keys: b.Keys, Origin: Origin}
 	b.Deposits = &deposit.Service{DB: db, Now: now, NewID: id.New, Verifier: b.Verifier, Origin: Origin}
