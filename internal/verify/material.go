@@ -84,9 +84,17 @@ func (x Examiner) read(v jsonld.Value, raw []byte) Report {
 	if token, ok := clr.Enveloped(v); ok {
 		return x.token([]byte(token))
 	}
+	if slices.Contains(types, "EnvelopedVerifiablePresentation") {
+		token, _, err := vc.Enveloped(raw)
+		if err != nil {
+			return unread(err)
+		}
+		return x.token([]byte(token))
+	}
 	switch {
 	case slices.Contains(types, "VerifiablePresentation"):
-		return x.presentation(v, raw)
+		r := x.presentation(v, func(r *Report) { r.presentedBy(x, v, raw) })
+		return r.close()
 	case slices.Contains(types, "VerifiableCredential"):
 	case openbadges2.Kind(v) == "Assertion" && !clr.IsV1(v), openbadges2.Kind(v) == "Endorsement":
 		return x.badge2(raw)
@@ -221,8 +229,9 @@ func recordV1(v jsonld.Value) Report {
 	return r.close()
 }
 
-// presentation checks who presents, and each credential that is presented.
-func (x Examiner) presentation(v jsonld.Value, raw []byte) Report {
+// presentation checks each credential that is presented; who presents them is
+// asked of signed.
+func (x Examiner) presentation(v jsonld.Value, signed func(*Report)) Report {
 	r := Report{Kind: "VerifiablePresentation", Format: "json", ID: text(v, "id"), IssuerID: identity(v.Member("holder"))}
 	all := v.Member("verifiableCredential")
 	if x.depth >= maxNesting || all.Len() > x.budget.credentials {
@@ -230,14 +239,10 @@ func (x Examiner) presentation(v jsonld.Value, raw []byte) Report {
 	}
 	if all.IsZero() || all.IsArray() && all.Len() == 0 {
 		r.add(Check{"shape", Failed, "The presentation holds no credential.", "VCDM 2.0 §4.13"})
-		return r.close()
+		return r
 	}
 	r.add(Check{"shape", Passed, "It has the form of a presentation.", "VCDM 2.0 §4.13"})
-	if v.Member("proof").IsZero() {
-		r.add(Check{"proof", NotChecked, "The presentation is not signed: nothing tells who presents these credentials.", "VCDM 2.0 §4.13"})
-	} else {
-		r.presented(x, raw)
-	}
+	signed(&r)
 	x.depth++
 	for _, e := range all.Elements() {
 		r.Embedded = append(r.Embedded, x.value(e))
@@ -245,25 +250,49 @@ func (x Examiner) presentation(v jsonld.Value, raw []byte) Report {
 	c := r.credentials()
 	c.Clause = "VCDM 2.0 §4.13"
 	r.add(c)
-	return r.close()
+	return r
 }
 
-// presented checks the proofs of a presentation, which are for authentication.
-func (r *Report) presented(x Examiner, raw []byte) {
+// presentedBy checks the proofs within a presentation, which are for
+// authentication.
+func (r *Report) presentedBy(x Examiner, v jsonld.Value, raw []byte) {
+	if v.Member("proof").IsZero() {
+		r.add(Check{"proof", NotChecked, "The presentation is not signed: nothing tells who presents these credentials.", "VCDM 2.0 §4.13"})
+		return
+	}
 	checked, err := vc.Verifier{Keys: x.Keys, Now: x.Now, Purpose: vc.Authentication}.Verify(raw)
 	if err != nil {
 		r.add(proofFailed(signature{suite: "The proof", err: err}))
 		return
 	}
-	for _, s := range signaturesOf(checked) {
-		switch {
-		case s.err != nil:
-			r.add(proofFailed(s))
-		case r.IssuerID != "" && s.controller != r.IssuerID:
-			r.add(Check{"issuer", Failed, "The key belongs to " + s.controller + ", and the presentation says that " + r.IssuerID + " presents it.", "VCDM 2.0 §4.13"})
-		default:
-			r.add(Check{"proof", Passed, "The " + s.suite + " signature of the one who presents it, " + s.controller + ", fits.", "VC-DI 1.0 §4.3"})
+	for i, s := range signaturesOf(checked) {
+		r.presented(s, strings.Join(checked[i].Proof.Domains(), ", "), checked[i].Proof.Challenge)
+	}
+}
+
+// presented takes a signature of a presentation into account, and whom it was
+// made for: a presentation that answers the question of somebody else shows only
+// that its holder once showed it to them.
+func (r *Report) presented(s signature, audience, question string) {
+	const clause = "VCDM 2.0 §4.13"
+	switch {
+	case s.err != nil:
+		r.add(proofFailed(s))
+		return
+	case s.controller == "":
+		r.add(Check{"issuer", NotChecked, "The key came with the presentation itself; whose it is was not found out.", clause})
+		return
+	case r.IssuerID != "" && s.controller != r.IssuerID:
+		r.add(Check{"issuer", Failed, "The key belongs to " + s.controller + ", and the presentation says that " + r.IssuerID + " presents it.", clause})
+		return
+	}
+	r.add(Check{"proof", Passed, "The " + s.suite + " signature of the one who presents it, " + s.controller + ", fits.", "VC-DI 1.0 §4.3"})
+	if audience != "" || question != "" {
+		to := "whoever asked"
+		if audience != "" {
+			to = audience
 		}
+		r.add(Check{"binding", NotChecked, "It was made for " + to + ". Whether that is you, and whether it answers what you asked just now, is not known here.", clause})
 	}
 }
 

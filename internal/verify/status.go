@@ -189,12 +189,11 @@ func (x Examiner) list(address string) ([]byte, error) {
 	}
 	document, signatures := trimmed(got.Body), []signature(nil)
 	if !bytes.HasPrefix(document, []byte("{")) {
-		header, payload, err := parts(document)
-		if err != nil {
+		t, err := vc.ParseJWT(string(document))
+		if err != nil || t.Presentation {
 			return nil, errors.New("what lies at the address of the list is no list")
 		}
-		signatures = []signature{x.signed(header, payload, document, identity(payload.Member("issuer")))}
-		document = payload.Raw()
+		signatures, document = []signature{x.signed(t)}, t.Document
 	} else {
 		signatures = x.proofs(document)
 	}

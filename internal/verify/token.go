@@ -1,163 +1,116 @@
 package verify
 
 import (
-	"crypto"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"math/big"
 	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/go-jose/go-jose/v4"
 
 	"github.com/testamur/testamur/internal/spec/jsonld"
 	"github.com/testamur/testamur/internal/spec/openbadges2"
 	"github.com/testamur/testamur/internal/spec/vc"
 )
 
-// algorithms are those that a credential may be signed with. What is not here,
-// none and the symmetric ones above all, does not hold.
-var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.ES384, jose.EdDSA}
-
 // token examines a compact JWS: a credential or presentation in the form of Open
-// Badges or of VC-JOSE-COSE, or a signed badge of version 2.0.
+// Badges, of VC-JOSE-COSE or of VCDM 1.1, or a signed badge of version 2.0.
 func (x Examiner) token(raw []byte) Report {
-	header, payload, err := parts(raw)
-	if err != nil {
-		return refused("jwt", "VC-JOSE-COSE §3", "This is not a signed token: %v.", err)
-	}
-	if openbadges2.Kind(payload) == "Assertion" && !slices.Contains(payload.Member("type").Texts(), "VerifiableCredential") && payload.Member("vc").IsZero() {
+	if x.isBadge2(raw) {
 		r := x.badge2(raw)
 		r.Format = "jwt"
 		return r
 	}
-	document, nested := payload, false
-	if inner := payload.Member("vc"); inner.IsObject() {
-		document, nested = inner, true
+	t, err := vc.ReadJWT(string(raw))
+	if err != nil {
+		return unread(err)
 	}
-	if _, again := enveloped(document); again || x.depth > maxNesting {
+	v, err := jsonld.Read(t.Document)
+	if err != nil {
+		return unread(err)
+	}
+	if enveloped(v) || x.depth > maxNesting {
 		return refused("jwt", "VC-JOSE-COSE §3", "Tokens lie in tokens.")
 	}
-	if slices.Contains(document.Member("type").Texts(), "VerifiablePresentation") || !payload.Member("vp").IsZero() {
-		return refused("jwt", "VC-JOSE-COSE §3.2", "A presentation as a token answers a question of the one it was made for; show its credentials instead.")
-	}
-	s := x.signed(header, payload, raw, identity(document.Member("issuer")))
-	r := x.credential(document, document.Raw(), []signature{s})
-	r.Format = "jwt"
-	if why := claims(header, payload, document, nested, x); why != "" {
-		r.add(Check{"binding", Failed, why, "OB 3.0 §8.2.4"})
+	s := x.signed(t)
+	var r Report
+	if t.Presentation {
+		r = x.presentation(v, func(r *Report) { r.presented(s, strings.Join(t.Audience, ", "), t.Nonce) })
 	} else {
+		r = x.credential(v, t.Document, []signature{s})
+	}
+	r.Format = "jwt"
+	if t.Contradicts != nil {
+		r.add(Check{"binding", Failed, reasonOf(t.Contradicts), "OB 3.0 §8.2.4"})
+	} else if !t.Presentation {
 		r.add(Check{"binding", Passed, "What the token says of its issuer, its id and its dates is what the credential in it says.", "OB 3.0 §8.2.4"})
 	}
 	return r.close()
 }
 
-func enveloped(v jsonld.Value) (string, bool) {
-	if slices.Contains(v.Member("type").Texts(), "EnvelopedVerifiableCredential") {
-		return text(v, "id"), true
-	}
-	return "", false
+// signed checks the signature of a token.
+func (x Examiner) signed(t vc.JWT) signature {
+	c := vc.Verifier{Keys: x.tokenKeys(t.Issuer), IssuerKeys: x.issuerKeys, Now: x.Now}.CheckJWT(t)
+	return signature{suite: "JWS " + t.Alg, controller: c.Key.Controller, err: c.Err, whole: true}
 }
 
-// parts are the header and payload of a token, read strictly.
-func parts(raw []byte) (header, payload jsonld.Value, err error) {
-	all := strings.Split(string(raw), ".")
-	if len(all) != 3 {
-		return header, payload, errors.New("it has not three parts")
-	}
-	values := make([]jsonld.Value, 2)
-	for i := range values {
-		b, err := base64.RawURLEncoding.DecodeString(all[i])
-		if err != nil {
-			return header, payload, fmt.Errorf("part %d is not base64url", i+1)
-		}
-		if values[i], err = jsonld.Read(b); err != nil {
-			return header, payload, fmt.Errorf("part %d: %w", i+1, err)
-		}
-		if !values[i].IsObject() {
-			return header, payload, fmt.Errorf("part %d is not a JSON object", i+1)
-		}
-	}
-	return values[0], values[1], nil
+// isBadge2 reports whether a token is a signed badge of version 2.0.
+func (x Examiner) isBadge2(raw []byte) bool {
+	v, err := openbadges2.Payload(raw)
+	return err == nil && openbadges2.Kind(v) == "Assertion" && !slices.Contains(v.Member("type").Texts(), "VerifiableCredential") && v.Member("vc").IsZero() && v.Member("vp").IsZero()
 }
 
-// signed checks the signature of a token, and finds out whose key made it.
-func (x Examiner) signed(header, payload jsonld.Value, raw []byte, issuer string) signature {
-	s := signature{suite: "JWS " + text(header, "alg"), whole: true}
-	j, err := jose.ParseSigned(string(raw), algorithms)
-	if err != nil {
-		s.err = &vc.Failure{Code: vc.Mismatch, Reason: fmt.Sprintf("The token is signed with %q, which is none of the ways that can be relied on.", text(header, "alg")), Err: err}
-		if slices.Contains(algorithms, jose.SignatureAlgorithm(text(header, "alg"))) {
-			s.err = &vc.Failure{Code: vc.Malformed, Reason: "The header of the token is not one that a credential may have.", Err: err}
-		}
-		return s
-	}
-	k, controller, err := x.tokenKey(header, payload, issuer)
-	if err != nil {
-		s.err = err
-		return s
-	}
-	if _, err := j.Verify(k); err != nil {
-		s.err = &vc.Failure{Code: vc.Mismatch, Reason: "The signature does not fit: the token was changed after it was signed, or another key signed it.", Err: err}
-		return s
-	}
-	s.controller = controller
-	return s
+func enveloped(v jsonld.Value) bool {
+	types := v.Member("type").Texts()
+	return slices.Contains(types, "EnvelopedVerifiableCredential") || slices.Contains(types, "EnvelopedVerifiablePresentation")
 }
 
-// tokenKey is the key that a token names, and who publishes it: nobody, for a key
-// that came with the token and that the issuer does not show.
-func (x Examiner) tokenKey(header, payload jsonld.Value, issuer string) (crypto.PublicKey, string, error) {
-	kid := text(header, "kid")
-	if iss := text(payload, "iss"); kid != "" && !strings.Contains(kid, ":") && strings.Contains(iss, ":") {
-		kid = iss + "#" + strings.TrimPrefix(kid, "#")
+// unread is the report of a token that is none, or that is signed in a way that
+// proves nothing.
+func unread(err error) Report {
+	r := refused("jwt", "VC-JOSE-COSE §3", "%s", reasonOf(err))
+	var f *vc.Failure
+	if errors.As(err, &f) && f.Code != vc.Malformed {
+		r.Checks[0] = proofFailed(signature{suite: "JWS", err: err})
+		r.Outcome = r.Checks[0].Outcome
 	}
-	if kid == "" {
-		jwk := header.Member("jwk")
-		if !jwk.IsObject() {
-			return nil, "", &vc.Failure{Code: vc.NoKey, Reason: "The token names no key."}
-		}
-		k, err := publicJWK(jwk)
-		if err != nil {
-			return nil, "", &vc.Failure{Code: vc.NoKey, Reason: "The key in the token cannot be used.", Err: err}
-		}
-		return k, x.publisher(k, issuer), nil
-	}
-	k, err := x.Keys(kid, vc.AssertionMethod)
-	if err == nil {
-		if k.Revoked != nil && !x.Now.Before(*k.Revoked) || k.Expires != nil && x.Now.After(*k.Expires) {
-			return nil, "", &vc.Failure{Code: vc.WrongKey, Reason: "The issuer withdrew this key, and a token does not say in a way that can be relied on when it was signed."}
-		}
-		return k.Public, k.Controller, nil
-	}
-	if strings.HasPrefix(kid, "https://") && x.Get != nil {
-		if k, controller, ok := x.hostedJWK(kid, issuer); ok {
-			return k, controller, nil
-		}
-	}
-	return nil, "", err
+	return r
 }
 
-// publicJWK reads a key that may not carry its private half.
-func publicJWK(jwk jsonld.Value) (crypto.PublicKey, error) {
-	for _, secret := range []string{"d", "k", "p", "q"} {
-		if !jwk.Member(secret).IsZero() {
-			return nil, errors.New("it carries its private half")
-		}
+// reasonOf is an error as a sentence.
+func reasonOf(err error) string {
+	var f *vc.Failure
+	switch {
+	case errors.As(err, &f) && f.Err != nil:
+		return fmt.Sprintf("%s %s.", f.Reason, strings.TrimPrefix(f.Err.Error(), "JSON-LD: "))
+	case errors.As(err, &f):
+		return f.Reason
 	}
-	return vc.ParseJWK(jwk.Raw())
+	return strings.TrimPrefix(err.Error(), "JSON-LD: ") + "."
+}
+
+// tokenKeys finds the key that a token of an issuer's names: in the document of
+// its controller, or at its own address.
+func (x Examiner) tokenKeys(issuer string) vc.Resolver {
+	return func(method, purpose string) (vc.Key, error) {
+		k, err := x.Keys(method, purpose)
+		if err == nil || !strings.HasPrefix(method, "https://") || x.Get == nil {
+			return k, err
+		}
+		if k, ok := x.hostedJWK(method, issuer); ok {
+			return k, nil
+		}
+		return k, err
+	}
 }
 
 // hostedJWK is a key at its own address, as a JWK or in a set. It is the
 // issuer's where the address lies below the issuer's own, or is the well-known
-// one of its host.
-func (x Examiner) hostedJWK(kid, issuer string) (crypto.PublicKey, string, bool) {
+// one of its host; else it is nobody's.
+func (x Examiner) hostedJWK(kid, issuer string) (vc.Key, bool) {
 	address, fragment, _ := strings.Cut(kid, "#")
 	v, ok := x.keyDocument(address)
 	if !ok {
-		return nil, "", false
+		return vc.Key{}, false
 	}
 	key := v
 	for _, k := range v.Member("keys").Elements() {
@@ -165,16 +118,16 @@ func (x Examiner) hostedJWK(kid, issuer string) (crypto.PublicKey, string, bool)
 			key = k
 		}
 	}
-	k, err := publicJWK(key)
+	k, err := vc.ParseJWK(key.Raw())
 	if err != nil {
-		return nil, "", false
+		return vc.Key{}, false
 	}
 	controller := ""
 	iss := text(v, "iss")
 	if address == issuer || strings.HasPrefix(address, strings.TrimSuffix(issuer, "/")+"/") || address == wellKnown(issuer) && (iss == "" || iss == issuer) {
 		controller = issuer
 	}
-	return k, controller, true
+	return vc.Key{Controller: controller, Public: k}, true
 }
 
 // maxKeys is how many keys of one set are looked through.
@@ -203,99 +156,23 @@ func wellKnown(issuer string) string {
 	return "https://" + u.Host + "/.well-known/jwks.json"
 }
 
-// publisher is the issuer if it publishes a key that came with a token.
-func (x Examiner) publisher(k crypto.PublicKey, issuer string) string {
-	if did, _ := vc.DIDKeyOf(k); did != "" && did == issuer {
-		return issuer
-	}
+// issuerKeys are the keys that an issuer's host publishes, for a token that
+// brings its own.
+func (x Examiner) issuerKeys(issuer, _ string) ([]vc.Key, error) {
+	none := &vc.Failure{Code: vc.NoKey, Reason: "The token brings its own key, which anybody can, and the keys of the issuer could not be had."}
 	address := wellKnown(issuer)
 	if address == "" || x.Get == nil {
-		return ""
+		return nil, none
 	}
 	v, ok := x.keyDocument(address)
 	if iss := text(v, "iss"); !ok || iss != "" && iss != issuer {
-		return ""
+		return nil, none
 	}
+	var all []vc.Key
 	for _, one := range v.Member("keys").Elements() {
-		if other, err := publicJWK(one); err == nil && equal(k, other) {
-			return issuer
+		if k, err := vc.ParseJWK(one.Raw()); err == nil {
+			all = append(all, vc.Key{Controller: issuer, Public: k})
 		}
 	}
-	return ""
-}
-
-func equal(a, b crypto.PublicKey) bool {
-	k, ok := a.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && k.Equal(b)
-}
-
-// claims is in what the claims of a token contradict the credential in it,
-// OB 3.0 §8.2.4 and VC-JOSE-COSE §3.1.3, or "".
-func claims(header, payload, v jsonld.Value, nested bool, x Examiner) string {
-	from, until := "validFrom", "validUntil"
-	if !v.Member("issuanceDate").IsZero() {
-		from, until = "issuanceDate", "expirationDate"
-	}
-	typ := strings.ToLower(text(header, "typ"))
-	ours := !strings.HasSuffix(typ, "vc+jwt") && !strings.HasSuffix(typ, "vc+ld+json+jwt")
-	if nested && !ours {
-		return "The token is of the type vc+jwt, which has no claim vc."
-	}
-	subject := v.Member("credentialSubject").One()
-	for _, c := range []struct{ claim, member, want string }{
-		{"iss", "issuer", identity(v.Member("issuer"))}, {"jti", "id", text(v, "id")}, {"sub", "credentialSubject.id", text(subject, "id")},
-	} {
-		got := payload.Member(c.claim)
-		s, _ := got.Text()
-		if got.IsZero() && (!ours || c.want == "") {
-			continue
-		}
-		if s != c.want {
-			return fmt.Sprintf("The claim %s of the token is not the %s of the credential.", c.claim, c.member)
-		}
-	}
-	if ours {
-		if why := sameSecond(payload, "nbf", v, from, true); why != "" {
-			return why
-		}
-		if why := sameSecond(payload, "exp", v, until, false); why != "" {
-			return why
-		}
-		return ""
-	}
-	if exp := seconds(payload.Member("exp")); exp != nil && exp.Cmp(big.NewInt(x.Now.Unix())) < 0 {
-		return "The signature of the token has expired."
-	}
-	if nbf := seconds(payload.Member("nbf")); nbf != nil && nbf.Cmp(big.NewInt(x.Now.Unix())) > 0 {
-		return "The signature of the token is not valid yet."
-	}
-	return ""
-}
-
-// sameSecond compares a claim with a member as instants to the second.
-func sameSecond(payload jsonld.Value, claim string, v jsonld.Value, member string, needed bool) string {
-	got, at := seconds(payload.Member(claim)), instant(v.Member(member))
-	switch {
-	case payload.Member(claim).IsZero() && (at == nil || !needed && v.Member(member).IsZero()):
-		return ""
-	case payload.Member(claim).IsZero() && !needed:
-		return fmt.Sprintf("The token has no claim %s, and the credential has a %s.", claim, member)
-	case got == nil || at == nil || got.Cmp(big.NewInt(at.Unix())) != 0:
-		return fmt.Sprintf("The claim %s of the token is not the %s of the credential.", claim, member)
-	}
-	return ""
-}
-
-// seconds is a NumericDate, cut to seconds.
-func seconds(v jsonld.Value) *big.Int {
-	s, ok := v.Number()
-	if !ok || len(s) > 20 {
-		return nil
-	}
-	f, ok := new(big.Float).SetString(s)
-	if !ok || f.MantExp(nil) > 62 {
-		return nil
-	}
-	n, _ := f.Int(nil)
-	return n
+	return all, nil
 }

@@ -481,10 +481,11 @@ func TestTokens(t *testing.T) {
 		{"good", i.token(t, head, good), nil, map[string]Outcome{"": Passed, "proof": Passed, "issuer": Passed, "binding": Passed}},
 		{"vc+jwt without claims", i.token(t, `{"alg":"EdDSA","typ":"vc+jwt","kid":"`+i.method+`"}`, string(compose(t, badge(i.did, 1)))), nil, map[string]Outcome{"": Passed}},
 		{"the key in the token, of the issuer", i.token(t, `{"alg":"EdDSA","jwk":`+jwk(i)+`}`, good), nil, map[string]Outcome{"": Passed}},
-		{"the key in the token, of another", other.token(t, `{"alg":"EdDSA","jwk":`+jwk(other)+`}`, good), nil, map[string]Outcome{"": NotChecked, "issuer": NotChecked, "proof": Passed}},
-		{"a private key in the token", i.token(t, `{"alg":"EdDSA","jwk":`+strings.Replace(jwk(i), `{`, `{"d":"AA",`, 1)+`}`, good), nil, map[string]Outcome{"proof": Failed}},
+		{"the key in the token, of another", other.token(t, `{"alg":"EdDSA","jwk":`+jwk(other)+`}`, good), nil, map[string]Outcome{"": Failed, "issuer": "", "proof": Failed}},
+		{"a private key in the token", i.token(t, `{"alg":"EdDSA","jwk":`+strings.Replace(jwk(i), `{`, `{"d":"AA",`, 1)+`}`, good), nil, map[string]Outcome{"": Failed, "shape": Failed}},
 		{"published by the host", i.token(t, `{"alg":"EdDSA","jwk":`+jwk(i)+`}`, jwtPayload(t, i, web)), world{"https://x.example/.well-known/jwks.json": []byte(`{"keys":[` + jwk(other) + `,` + jwk(i) + `]}`)}, map[string]Outcome{"": Passed, "issuer": Passed}},
-		{"published by the host for another", i.token(t, `{"alg":"EdDSA","jwk":`+jwk(i)+`}`, jwtPayload(t, i, web)), world{"https://x.example/.well-known/jwks.json": []byte(`{"iss":"https://x.example/j","keys":[` + jwk(i) + `]}`)}, map[string]Outcome{"issuer": NotChecked}},
+		{"published by the host for another", i.token(t, `{"alg":"EdDSA","jwk":`+jwk(i)+`}`, jwtPayload(t, i, web)), world{"https://x.example/.well-known/jwks.json": []byte(`{"iss":"https://x.example/j","keys":[` + jwk(i) + `]}`)}, map[string]Outcome{"": NotChecked, "proof": NotChecked, "issuer": ""}},
+		{"published by the host, and not this one", i.token(t, `{"alg":"EdDSA","jwk":`+jwk(i)+`}`, jwtPayload(t, i, web)), world{"https://x.example/.well-known/jwks.json": []byte(`{"keys":[` + jwk(other) + `]}`)}, map[string]Outcome{"": Failed, "proof": Failed}},
 		{"a key below the issuer", i.token(t, `{"alg":"EdDSA","kid":"https://x.example/i/key"}`, jwtPayload(t, i, web)), world{"https://x.example/i/key": []byte(jwk(i))}, map[string]Outcome{"": Passed, "issuer": Passed}},
 		{"a key beside the issuer", i.token(t, `{"alg":"EdDSA","kid":"https://x.example/eve/key"}`, jwtPayload(t, i, web)), world{"https://x.example/eve/key": []byte(jwk(i))}, map[string]Outcome{"issuer": NotChecked}},
 		{"alg none", []byte(enc([]byte(`{"alg":"none"}`)) + "." + enc([]byte(good)) + "."), nil, map[string]Outcome{"": Failed}},
@@ -499,8 +500,10 @@ func TestTokens(t *testing.T) {
 		{"nbf of another", i.token(t, head, jwtPayload(t, i, set("nbf", 1))), nil, map[string]Outcome{"binding": Failed}},
 		{"no nbf", i.token(t, head, jwtPayload(t, i, func(p map[string]any) { delete(p, "nbf") })), nil, map[string]Outcome{"binding": Failed}},
 		{"exp without validUntil", i.token(t, head, jwtPayload(t, i, set("exp", 2000000000))), nil, map[string]Outcome{"binding": Failed}},
-		{"vc in vc+jwt", i.token(t, strings.Replace(head, "JWT", "vc+jwt", 1), `{"vc":`+string(compose(t, badge(i.did, 1)))+`}`), nil, map[string]Outcome{"binding": Failed}},
-		{"expired signature", i.token(t, strings.Replace(head, "JWT", "vc+jwt", 1), jwtPayload(t, i, set("exp", 1700000000))), nil, map[string]Outcome{"binding": Failed}},
+		{"vc in vc+jwt", i.token(t, strings.Replace(head, "JWT", "vc+jwt", 1), `{"vc":`+string(compose(t, badge(i.did, 1)))+`}`), nil, map[string]Outcome{"": Failed, "shape": Failed}},
+		{"expired signature", i.token(t, strings.Replace(head, "JWT", "vc+jwt", 1), jwtPayload(t, i, set("exp", 1700000000))), nil, map[string]Outcome{"": Failed, "proof": Failed}},
+		{"an algorithm that is not checked here", i.token(t, strings.Replace(head, "EdDSA", "ES256K", 1), good), nil, map[string]Outcome{"": NotChecked, "proof": NotChecked}},
+		{"the type of a draft of VC-JOSE-COSE", i.token(t, strings.Replace(head, "JWT", "vc+ld+json+jwt", 1), string(compose(t, badge(i.did, 1)))), nil, map[string]Outcome{"": Passed}},
 	} {
 		r := examiner(c.world).Examine(c.token)
 		want(t, c.what, r, c.checks)
@@ -620,6 +623,7 @@ func TestPresentationsAndBundles(t *testing.T) {
 	vp := func(all ...string) []byte {
 		return []byte(`{"@context":["https://www.w3.org/ns/credentials/v2"],"type":["VerifiablePresentation"],"holder":"` + holder.did + `","verifiableCredential":[` + strings.Join(all, ",") + `]}`)
 	}
+	presentationsAsTokens(t, i, holder, string(good), string(token), string(bad))
 	enveloped := `{"@context":"https://www.w3.org/ns/credentials/v2","type":"EnvelopedVerifiableCredential","id":"data:application/vc+jwt,` + string(token) + `"}`
 	r := examiner(nil).Examine(vp(string(good), enveloped))
 	want(t, "unsigned", r, map[string]Outcome{"": NotChecked, "embedded": Passed, "proof": NotChecked})
@@ -742,4 +746,44 @@ func FuzzExamine(f *testing.F) {
 			t.Errorf("the report is %s and its checks say otherwise: %+v", r.Outcome, r.Checks)
 		}
 	})
+}
+
+// presentationsAsTokens examines vp+jwt of VC-JOSE-COSE and the older form with a
+// claim vp.
+func presentationsAsTokens(t *testing.T, i, holder issuer, good, token, bad string) {
+	t.Helper()
+	vp := func(all string, more string) string {
+		return `{"@context":["https://www.w3.org/ns/credentials/v2"],"type":["VerifiablePresentation"],"holder":"` + holder.did + `"` + more + `,"verifiableCredential":[` + all + `]}`
+	}
+	head := func(typ string) string { return `{"alg":"EdDSA","typ":"` + typ + `","kid":"` + holder.method + `"}` }
+	quoted := `"` + token + `"`
+	enveloped := `{"@context":"https://www.w3.org/ns/credentials/v2","type":"EnvelopedVerifiableCredential","id":"data:application/vc+jwt,` + token + `"}`
+	old := func(claims, all string) string {
+		return `{"iss":"` + holder.did + `"` + claims + `,"vp":{"@context":["https://www.w3.org/2018/credentials/v1"],"type":["VerifiablePresentation"],"verifiableCredential":[` + all + `]}}`
+	}
+	for _, c := range []struct {
+		what   string
+		in     []byte
+		checks map[string]Outcome
+	}{
+		{"vp+jwt", holder.token(t, head("vp+jwt"), vp(good+","+enveloped, "")), map[string]Outcome{"": Passed, "proof": Passed, "embedded": Passed}},
+		{"vp+jwt made for somebody", holder.token(t, head("vp+jwt"), vp(good, `,"aud":"https://hr.example","nonce":"n"`)), map[string]Outcome{"": NotChecked, "proof": Passed, "binding": NotChecked}},
+		{"the old form", holder.token(t, head("JWT"), old(`,"nonce":"n"`, quoted)), map[string]Outcome{"": NotChecked, "proof": Passed, "embedded": Passed, "binding": NotChecked}},
+		{"the old form for anybody", holder.token(t, head("JWT"), old("", quoted+","+good)), map[string]Outcome{"": Passed, "embedded": Passed}},
+		{"a forged credential in it", holder.token(t, head("vp+jwt"), vp(bad, "")), map[string]Outcome{"": Failed, "proof": Passed, "embedded": Failed}},
+		{"presented by another", i.token(t, `{"alg":"EdDSA","typ":"vp+jwt","kid":"`+i.method+`"}`, vp(good, "")), map[string]Outcome{"": Failed, "issuer": Failed}},
+		{"signed by another", i.token(t, head("vp+jwt"), vp(good, "")), map[string]Outcome{"": Failed, "proof": Failed}},
+		{"expired", holder.token(t, head("JWT"), old(`,"exp":1700000000`, quoted)), map[string]Outcome{"": Failed, "proof": Failed}},
+		{"a claim vp in vp+jwt", holder.token(t, head("vp+jwt"), old("", quoted)), map[string]Outcome{"": Failed, "shape": Failed}},
+		{"iss of another", holder.token(t, head("vp+jwt"), vp(good, `,"iss":"did:example:eve"`)), map[string]Outcome{"": Failed, "binding": Failed}},
+		{"empty", holder.token(t, head("vp+jwt"), vp("", "")), map[string]Outcome{"": Failed, "shape": Failed}},
+		{"signed by nobody", []byte(base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"vp+jwt"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(vp(good, ""))) + "."), map[string]Outcome{"": Failed}},
+		{"in an envelope", vc.Envelope(vc.MediaVPJWT, string(holder.token(t, head("vp+jwt"), vp(good, "")))), map[string]Outcome{"": Passed, "proof": Passed}},
+	} {
+		r := examiner(nil).Examine(c.in)
+		want(t, c.what, r, c.checks)
+		if len(r.Embedded) > 0 && r.Kind != "VerifiablePresentation" {
+			t.Errorf("%s: it is told to be a %s", c.what, r.Kind)
+		}
+	}
 }

@@ -107,6 +107,12 @@ func (v Verifier) VerifyOpen(doc *jsonld.Document) ([]Checked, error) {
 	return all, nil
 }
 
+// Domains are those that a proof was made for.
+func (p Proof) Domains() []string {
+	all, _ := texts(p.Domain)
+	return all
+}
+
 // verification is one document whose proofs are checked.
 type verification struct {
 	Verifier

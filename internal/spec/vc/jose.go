@@ -51,6 +51,7 @@ type JWT struct {
 	Issuer       string           // of the credential; of a presentation, its holder
 	Nonce        string           // of a presentation: the challenge that it answers
 	Audience     []string         // of a presentation: whom it is made for
+	Contradicts  error            // in what its claims are not what its document says; nil: in nothing
 	notBefore    *time.Time       // of the signature
 	expires      *time.Time
 	compact      string
@@ -60,12 +61,29 @@ type JWT struct {
 // claims and document do not agree. It checks no signature. Every error is a
 // *Failure.
 func ParseJWT(compact string) (JWT, error) {
+	t, err := ReadJWT(compact)
+	if err == nil {
+		err = t.Contradicts
+	}
+	return t, err
+}
+
+// ReadJWT is ParseJWT for whoever wants to tell of a contradiction by itself: it
+// is in Contradicts.
+func ReadJWT(compact string) (JWT, error) {
 	t, err := parseJWT(compact)
 	var f *Failure
 	if err != nil && !errors.As(err, &f) {
 		err = &Failure{Code: Malformed, Reason: "This is not a credential as a signed JWT.", Err: err}
 	}
 	return t, err
+}
+
+// contradicted keeps the first contradiction.
+func (t *JWT) contradicted(err error) {
+	if t.Contradicts == nil {
+		t.Contradicts = err
+	}
 }
 
 func parseJWT(compact string) (JWT, error) {
@@ -141,6 +159,9 @@ func (t *JWT) header(h jsonld.Value) (typ string, err error) {
 	t.Alg, _ = h.Member("alg").Text()
 	t.Kid, _ = h.Member("kid").Text()
 	typ, _ = h.Member("typ").Text()
+	if t.Alg == "none" || strings.HasPrefix(t.Alg, "HS") {
+		return "", &Failure{Code: Mismatch, Reason: fmt.Sprintf("A JWT signed by %q proves nothing: anybody can make one.", t.Alg)}
+	}
 	if !slices.Contains([]string{RS256, ES256, ES384, EdDSA}, t.Alg) {
 		return "", &Failure{Code: UnknownSuite, Reason: fmt.Sprintf("A JWT signed by %q is not accepted: only RS256, ES256, ES384 and EdDSA are.", t.Alg)}
 	}
@@ -149,7 +170,8 @@ func (t *JWT) header(h jsonld.Value) (typ string, err error) {
 			return "", fmt.Errorf("the header's jwk: %w", err)
 		}
 	}
-	return strings.TrimPrefix(strings.ToLower(typ), "application/"), nil
+	typ = strings.TrimPrefix(strings.ToLower(typ), "application/")
+	return strings.Replace(typ, "+ld+json+jwt", "+jwt", 1), nil // as drafts had it
 }
 
 // numericDate is a claim that is an instant, RFC 7519 §2.
@@ -175,13 +197,14 @@ func (t *JWT) w3c(header, claims jsonld.Value, typ string) error {
 		return fmt.Errorf("the header's cty is %q, not %q", cty, want)
 	}
 	if !claims.Member("vc").IsZero() || !claims.Member("vp").IsZero() {
-		return errors.New("the claims vc and vp have no place in a JWT of typ " + typ)
+		return &Failure{Code: Malformed, Reason: "The claims vc and vp have no place in a JWT of typ " + typ + "."}
 	}
 	t.Document = claims.Raw()
 	if err := t.party(claims); err != nil {
 		return err
 	}
-	return agree(claims, false, t.claimed(claims)...)
+	t.contradicted(agree(claims, false, t.claimed(claims)...))
+	return nil
 }
 
 // ims reads the document of Open Badges 3.0 §8.2.4.
@@ -191,9 +214,7 @@ func (t *JWT) ims(claims jsonld.Value) error {
 	if err := t.party(claims); err != nil {
 		return err
 	}
-	if err := agree(claims, !t.Presentation, t.claimed(claims)...); err != nil {
-		return err
-	}
+	t.contradicted(agree(claims, !t.Presentation, t.claimed(claims)...))
 	if t.Presentation {
 		return nil
 	}
@@ -201,10 +222,9 @@ func (t *JWT) ims(claims jsonld.Value) error {
 	if from.IsZero() {
 		from, until = claims.Member("issuanceDate"), claims.Member("expirationDate")
 	}
-	if err := sameInstant(t.notBefore, from, "nbf", true); err != nil {
-		return err
-	}
-	return sameInstant(t.expires, until, "exp", false)
+	t.contradicted(sameInstant(t.notBefore, from, "nbf", true))
+	t.contradicted(sameInstant(t.expires, until, "exp", false))
+	return nil
 }
 
 // nested reads the document of VCDM 1.1 §6.3.1: what the claims say stands in the
@@ -250,16 +270,13 @@ func (t *JWT) nested(claims jsonld.Value) error {
 	if err := t.party(read); err != nil {
 		return err
 	}
-	if err := agree(claims, false, t.claimed(read)...); err != nil {
-		return err
-	}
+	t.contradicted(agree(claims, false, t.claimed(read)...))
 	if t.Presentation {
 		return nil
 	}
-	if err := sameInstant(t.notBefore, read.Member("issuanceDate"), "nbf", false); err != nil {
-		return err
-	}
-	return sameInstant(t.expires, read.Member("expirationDate"), "exp", false)
+	t.contradicted(sameInstant(t.notBefore, read.Member("issuanceDate"), "nbf", false))
+	t.contradicted(sameInstant(t.expires, read.Member("expirationDate"), "exp", false))
+	return nil
 }
 
 // party finds what kind of document it is, and whose.
@@ -382,13 +399,18 @@ func (v Verifier) VerifyJWT(compact string) (JWT, Checked, error) {
 	if err != nil {
 		return t, Checked{}, err
 	}
+	return t, v.CheckJWT(t), nil
+}
+
+// CheckJWT is VerifyJWT for one that was read.
+func (v Verifier) CheckJWT(t JWT) Checked {
 	purpose := AssertionMethod
 	if t.Presentation {
 		purpose = Authentication
 	}
 	c := Checked{Proof: Proof{Type: "JWT", Cryptosuite: t.Alg, VerificationMethod: t.Method(), ProofPurpose: purpose}}
 	if c.Key, c.Err = v.keyOf(t, purpose); c.Err != nil {
-		return t, c, nil
+		return c
 	}
 	created := ""
 	if t.notBefore != nil {
@@ -403,7 +425,7 @@ func (v Verifier) VerifyJWT(compact string) (JWT, Checked, error) {
 	if c.Err == nil && t.Presentation {
 		c.Err = v.answers(t)
 	}
-	return t, c, nil
+	return c
 }
 
 // answers is whether a presentation was made for the one who asks.
