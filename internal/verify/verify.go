@@ -330,8 +330,12 @@ func proofFailed(s signature) Check {
 		}
 	}
 	var e *jsonld.Error
-	if errors.As(s.err, &e) && e.Code == jsonld.UnknownContext {
+	switch {
+	case !errors.As(s.err, &e):
+	case e.Code == jsonld.UnknownContext:
 		c.Outcome, c.Reason = NotChecked, s.suite+": What was signed depends on a context that is not known here."
+	case e.Code == jsonld.TooComplex:
+		c.Reason = s.suite + ": The parts of the document are so entangled that telling them apart takes more work than is spent on any: no issuer has reason to make such a one."
 	}
 	return c
 }

@@ -201,13 +201,6 @@ func TestWhatIsWrongEndsInItsCheck(t *testing.T) {
 			t.Errorf("%s: it passes", c.what)
 		}
 	}
-	for at := range good { // one bit of every byte
-		tampered := slices.Clone(good)
-		tampered[at] ^= 1
-		if at%7 == 0 && examiner(nil).Examine(tampered).Outcome == Passed {
-			t.Errorf("byte %d can be changed: %s", at, tampered)
-		}
-	}
 }
 
 // poison hangs a graph into a document that is hard to canonicalize: many blank
@@ -228,16 +221,18 @@ func poison(t testing.TB, good []byte) []byte {
 	return bytes.Replace(good, []byte(`"name":"Badge"`), []byte(`"name":"Badge","https://x.example/q":[`+strings.Join(nodes, ",")+`]`), 1)
 }
 
-func TestOfficialErrors(t *testing.T) {
-	keys := func(method, _ string) (vc.Key, error) { // the fragment is the key, as the examples have it
-		base, fragment, _ := strings.Cut(method, "#")
-		k, err := vc.ParseMultikey(fragment)
-		if err != nil {
-			err = &vc.Failure{Code: vc.NoKey, Reason: "There is no such key.", Err: err}
-		}
-		return vc.Key{Controller: base, Public: k}, err
+// inFragment finds the key in the fragment of its name, as the examples have it.
+func inFragment(method, _ string) (vc.Key, error) {
+	base, fragment, _ := strings.Cut(method, "#")
+	k, err := vc.ParseMultikey(fragment)
+	if err != nil {
+		err = &vc.Failure{Code: vc.NoKey, Reason: "There is no such key.", Err: err}
 	}
-	x := Examiner{Keys: keys, Now: now}
+	return vc.Key{Controller: base, Public: k}, err
+}
+
+func TestOfficialErrors(t *testing.T) {
+	x := Examiner{Keys: inFragment, Now: now}
 	for name, check := range map[string]string{
 		"simple-err-context.json": "shape", "simple-err-type.json": "context", "simple-err-issuer.json": "shape", "simple-err-issued.json": "dates",
 		"simple-err-evidence-type.json": "shape", "simple-err-issuer-parentorg-type.json": "shape",
@@ -258,25 +253,6 @@ func TestOfficialErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(t, "vector", x.Examine(vector["signedCredential"]), map[string]Outcome{"": Passed, "proof": Passed, "issuer": Passed})
-}
-
-// TestEveryExampleHasAReport examines every official document of any standard.
-func TestEveryExampleHasAReport(t *testing.T) {
-	n := 0
-	for _, pattern := range []string{"ob2/*.json", "ob2/validator/*.json", "ob3/*.json", "clr2/*.json", "et/*.json", "dcc/*.json", "w3c/*.json", "ler-rs/*.json"} {
-		for _, f := range standards.Glob(t, "examples/"+pattern) {
-			name := strings.TrimSuffix(pattern, "*.json") + filepath.Base(f)
-			raw := standards.Read(t, "examples/"+name)
-			n++
-			r := examiner(nil).Examine(raw)
-			if len(r.Checks) == 0 || r.Outcome == Passed {
-				t.Errorf("%s: %+v", name, r)
-			}
-		}
-	}
-	if n < 80 {
-		t.Errorf("%d", n)
-	}
 }
 
 func record(t testing.TB, i issuer, embedded ...[]byte) []byte {
