@@ -21,6 +21,7 @@ import (
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/exchange"
+	"github.com/testamur/testamur/internal/extract"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
@@ -53,6 +54,7 @@ type services struct {
 	assertions   *assertion.Service
 	mastery      *mastery.Service
 	programs     *program.Service
+	extracts     *extract.Service
 	keys         *keyring.Service
 	credentials  *credential.Service
 	records      *record.Service
@@ -100,6 +102,7 @@ func wire(p parts) (*services, error) {
 	s.assertions = &assertion.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox}
 	s.mastery = &mastery.Service{DB: p.db, Now: p.now, NewID: p.newID, Frameworks: s.frameworks}
 	s.programs = &program.Service{DB: p.db, Now: p.now, NewID: p.newID, Mastery: s.mastery, Assertions: s.assertions}
+	s.extracts = &extract.Service{DB: p.db, Now: p.now, Learners: s.learners, Frameworks: s.frameworks, Courses: s.courses, Achievements: s.achievements, Mastery: s.mastery, Programs: s.programs}
 	s.keys = &keyring.Service{DB: p.db, Now: p.now, NewID: p.newID, Master: p.master}
 	s.credentials = &credential.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Origin: p.origin}
 	s.records = &record.Service{DB: p.db, Now: p.now, NewID: p.newID, Credentials: s.credentials, Programs: s.programs, Outbox: outbox}

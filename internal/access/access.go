@@ -45,6 +45,7 @@ const (
 	ReadCatalog        Action = "catalog.read"
 	DefineCatalog      Action = "catalog.define" // frameworks, courses, achievements, alignments, maps
 	ReadLearner        Action = "learner.read"
+	ExportLearner      Action = "learner.export" // what ReadLearner finds, as a file
 	ManageLearner      Action = "learner.manage"
 	Award              Action = "assertion.award"
 	Withdraw           Action = "assertion.withdraw"
@@ -102,6 +103,7 @@ var table = map[Action]rule{
 	ReadCatalog:        {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}, scope: ScopeCatalogRead},
 	DefineCatalog:      {roles: []Role{Designer, Registrar, System}, scope: ScopeCatalogWrite},
 	ReadLearner:        {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, System}, scope: ScopeLearnerRead},
+	ExportLearner:      {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, System}, scope: ScopeLearnerRead},
 	ManageLearner:      {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
 	Award:              {roles: []Role{Registrar, Assessor, System}, scope: ScopeAwardWrite},
 	Withdraw:           {roles: []Role{Registrar, System}, scope: ScopeAwardWrite},

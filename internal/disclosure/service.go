@@ -21,6 +21,7 @@ import (
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/pg"
+	"github.com/testamur/testamur/internal/tabular"
 	"github.com/testamur/testamur/internal/wording"
 )
 
@@ -367,9 +368,7 @@ func (r row) cells() []string {
 	all := []string{string(r.ID), r.At, string(r.Learner), r.Outcome, r.Refusal, r.Channel, r.Party, r.Purpose, r.Basis, r.Consent, r.ConsentSignedAt,
 		strings.Join(r.Items, " "), r.Source, r.Actor, r.Network, r.Note}
 	for i, c := range all {
-		if c != "" && strings.ContainsRune("=+-@\t\r", rune(c[0])) {
-			all[i] = "'" + c
-		}
+		all[i] = tabular.Cell(c)
 	}
 	return all
 }

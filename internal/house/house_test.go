@@ -30,7 +30,7 @@ var house = strings.Fields(`
 	migrations internal/pg internal/postgres internal/pgtest
 	internal/audit internal/shelves internal/once internal/event internal/bulk
 	internal/institution internal/learner internal/consent internal/disclosure internal/release internal/framework internal/course
-	internal/achievement internal/assertion internal/mastery internal/program
+	internal/achievement internal/assertion internal/mastery internal/program internal/extract
 	internal/keyring internal/credential internal/trust internal/verify internal/deposit internal/record internal/vcapi
 	internal/exchange internal/jobs internal/demo internal/degree internal/testbed
 	internal/rest

@@ -28,6 +28,11 @@ const (
 	Met
 )
 
+// String is the status as it is written in files.
+func (s Status) String() string {
+	return [...]string{"missing", "blocked", "in_progress", "met"}[s]
+}
+
 // States are one learner's states of competencies.
 type States interface {
 	State(item int32) mastery.State

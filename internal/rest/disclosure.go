@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -33,20 +34,8 @@ func (s Services) exportDisclosures(w http.ResponseWriter, r *http.Request) erro
 	if err != nil {
 		return err
 	}
-	h := w.Header()
-	h.Set("Content-Type", form+"; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="disclosures.`+map[string]string{disclosure.CSV: "csv", disclosure.NDJSON: "ndjson"}[form]+`"`)
-	h.Set("Cache-Control", "no-store")
-	begun := &begun{ResponseWriter: w}
-	err = s.Disclosures.Export(r.Context(), who, f, form, begun)
-	if err != nil && begun.yes {
-		s.Log.Error("an export was cut off", "request", requestID(w), "error", err)
-		panic(http.ErrAbortHandler) // so that nobody takes a part for the whole
-	}
-	if err != nil {
-		h.Del("Content-Disposition")
-	}
-	return err
+	name := "disclosures." + map[string]string{disclosure.CSV: "csv", disclosure.NDJSON: "ndjson"}[form]
+	return s.attach(w, form, name, func(to io.Writer) error { return s.Disclosures.Export(r.Context(), who, f, form, to) })
 }
 
 // begun notes whether something was written.

@@ -29,6 +29,7 @@ import (
 	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
+	"github.com/testamur/testamur/internal/extract"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/institution"
@@ -47,7 +48,8 @@ type Services struct {
 	Exchange     *exchange.Service
 	Disclosures  *disclosure.Service
 	Deposits     *deposit.Service
-	VCAPI        *vcapi.Service // nil: not served
+	VCAPI        *vcapi.Service   // nil: not served
+	Extracts     *extract.Service // nil: not served
 	Frameworks   *framework.Service
 
 	Origin  string // that ids begin with, without a slash at the end
@@ -63,7 +65,7 @@ type Services struct {
 // NewHandler serves every endpoint of the package.
 func NewHandler(s Services) http.Handler {
 	mux := http.NewServeMux()
-	for _, register := range []func(*http.ServeMux){s.health, s.imports, s.did, s.published, s.statusLists, s.openBadges, s.comprehensive, s.vcAPI, s.cases, s.disclosed} {
+	for _, register := range []func(*http.ServeMux){s.health, s.imports, s.did, s.published, s.statusLists, s.openBadges, s.comprehensive, s.vcAPI, s.cases, s.disclosed, s.extracts} {
 		register(mux)
 	}
 	s.handle(mux, "/", s.problem, methods{http.MethodGet: func(http.ResponseWriter, *http.Request) error {

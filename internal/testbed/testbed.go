@@ -22,6 +22,7 @@ import (
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/exchange"
+	"github.com/testamur/testamur/internal/extract"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/institution"
@@ -55,6 +56,7 @@ type Bed struct {
 	Assertions   *assertion.Service
 	Mastery      *mastery.Service
 	Programs     *program.Service
+	Extracts     *extract.Service
 	Keys         *keyring.Service
 	Credentials  *credential.Service
 	Records      *record.Service
@@ -124,6 +126,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Assertions = &assertion.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox}
 	b.Mastery = &mastery.Service{DB: db, Now: now, NewID: id.New, Frameworks: b.Frameworks}
 	b.Programs = &program.Service{DB: db, Now: now, NewID: id.New, Mastery: b.Mastery, Assertions: b.Assertions}
+	b.Extracts = &extract.Service{DB: db, Now: now, Learners: b.Learners, Frameworks: b.Frameworks, Courses: b.Courses, Achievements: b.Achievements, Mastery: b.Mastery, Programs: b.Programs}
 	b.Keys = &keyring.Service{DB: db, Now: now, NewID: id.New, Master: master}
 	b.Credentials = &credential.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Origin: Origin}
 	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials, Programs: b.Programs, Outbox: outbox}
