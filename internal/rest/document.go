@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"mime"
@@ -13,8 +14,9 @@ import (
 type document struct {
 	media   string
 	raw     []byte
-	private bool // only for whoever sent the token
-	maxAge  int  // seconds that a cache may keep it without asking
+	private bool   // only for whoever sent the token
+	vary    string // the headers that it depends on; Accept and Authorization unless said
+	maxAge  int    // seconds that a cache may keep it without asking
 }
 
 // serve answers with a document under the tag of its bytes, RFC 9110 §8.8.3; who
@@ -24,7 +26,7 @@ func (d document) serve(w http.ResponseWriter, r *http.Request) {
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:18]) + `"`
 	h := w.Header()
 	h.Set("ETag", tag)
-	h.Set("Vary", "Accept, Authorization")
+	h.Set("Vary", cmp.Or(d.vary, "Accept, Authorization"))
 	if d.private {
 		h.Set("Cache-Control", "private, no-cache")
 	} else {

@@ -40,7 +40,7 @@ type writing func(ctx context.Context, who access.Actor, id string, w extract.Wa
 
 func (s Services) extract(mux *http.ServeMux, pattern, name string, write writing) {
 	s.handle(mux, pattern, s.problem, methods{http.MethodGet: func(w http.ResponseWriter, r *http.Request) error {
-		who, err := s.signedIn(r)
+		who, err := s.seeing(r)
 		if err != nil {
 			return err
 		}

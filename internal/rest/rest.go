@@ -59,13 +59,16 @@ type Services struct {
 	Ready func(context.Context) error
 	// Actor is who a request comes from; an error refuses the request.
 	Actor func(*http.Request) (access.Actor, error)
-	Log   *slog.Logger
+	// Browser is who a browser is signed in as, for what people look at and
+	// save; nil: nobody is ever.
+	Browser func(*http.Request) (access.Actor, bool, error)
+	Log     *slog.Logger
 }
 
 // NewHandler serves every endpoint of the package.
 func NewHandler(s Services) http.Handler {
 	mux := http.NewServeMux()
-	for _, register := range []func(*http.ServeMux){s.health, s.imports, s.did, s.published, s.statusLists, s.openBadges, s.comprehensive, s.vcAPI, s.cases, s.disclosed, s.extracts} {
+	for _, register := range []func(*http.ServeMux){s.health, s.imports, s.did, s.published, s.statusLists, s.openBadges, s.comprehensive, s.vcAPI, s.cases, s.disclosed, s.extracts, s.pictures} {
 		register(mux)
 	}
 	s.handle(mux, "/", s.problem, methods{http.MethodGet: func(http.ResponseWriter, *http.Request) error {
