@@ -134,8 +134,7 @@ func (m Coverage) key(c *canvas) {
 		x += w + 8
 	}
 	c.y += 18
-	c.text(margin, c.y, "s u", "I introduced, P practised, A assessed, ★ achievements aligned", 12, c.inner())
-	c.y += 6
+	c.y += lineStep*float64(c.lines(margin, c.y, "s u", "I introduced, P practised, A assessed, ★ achievements aligned", 12, c.inner(), 2)-1) + 6
 }
 
 // head writes the heads of the columns, those of courses upright.

@@ -106,9 +106,10 @@ func (l Requirement) draw(c *canvas) {
 	}
 	if c.wide() {
 		titled := (right - left - 22) * 0.45
-		c.text(left+22, c.y, "", l.Title, 13, titled)
-		c.text(left+22+titled+8, c.y, "s u", l.Status.String()+". "+l.Reason, 12, right-left-22-titled-8)
+		n := c.lines(left+22, c.y, "", l.Title, 13, titled, 2)
+		n = max(n, c.lines(left+22+titled+8, c.y, "s u", l.Status.String()+". "+l.Reason, 12, right-left-22-titled-8, 3))
 		c.printf("</g>")
+		c.y += lineStep * float64(n-1)
 		return
 	}
 	c.y += lineStep * float64(c.lines(left+22, c.y, "", l.Title, 13, room, 2))
