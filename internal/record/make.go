@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -39,10 +40,16 @@ type one struct {
 	counts   counting              // toward the program that it is about
 	awards   []assertion.Assertion // of the credentials, before the summary
 	greatest float64               // grade points that a grade has
-	latest   latest
-	content  []byte
-	framed   []byte // the frame as it is kept
-	out      *Assembled
+	aside    map[assertion.ID]bool // awards of a kind that such a record never holds
+
+	concluded []concluded
+	items     map[framework.ItemID]framework.Item // that it is about
+	titles    map[framework.ID]framework.Framework
+
+	latest  latest
+	content []byte
+	framed  []byte // the frame as it is kept
+	out     *Assembled
 }
 
 // order is a kind of record that is made for one or many learners.
@@ -139,7 +146,13 @@ func (s *Service) make(ctx context.Context, who access.Actor, w order, learners 
 	if len(open) == 0 {
 		return out, nil
 	}
+	if err := s.conclude(ctx, who, w, open); err != nil {
+		return nil, err
+	}
 	if err := s.complete(ctx, who, w, open); err != nil {
+		return nil, err
+	}
+	if err := s.sealConclusions(ctx, who, w, open); err != nil {
 		return nil, err
 	}
 	if err := s.reckon(ctx, who, w, open); err != nil {
@@ -179,11 +192,22 @@ func (s *Service) standing(o *one, w order, all credential.Earned) error {
 		}
 		if reason != "" {
 			o.left.leave(reason, true)
+			if reason != heldOmitted && reason != chosenOmitted {
+				o.set(all.Awards[i].ID)
+			}
 			continue
 		}
 		o.Credentials, o.Pins, o.awards = append(o.Credentials, c), append(o.Pins, all.Pins[i]), append(o.awards, all.Awards[i])
 	}
 	return nil
+}
+
+// set sets an award aside.
+func (o *one) set(a assertion.ID) {
+	if o.aside == nil {
+		o.aside = map[assertion.ID]bool{}
+	}
+	o.aside[a] = true
 }
 
 // unwanted is why a credential that stands is not part of such a record; empty
@@ -232,8 +256,12 @@ func termOf(document string) string { return read(document).CredentialSubject.Te
 func (s *Service) complete(ctx context.Context, who access.Actor, w order, all []*one) error {
 	ids := make([]learner.ID, len(all))
 	targets := make([][]string, len(all))
+	items, titles, err := s.about(ctx, who, all)
+	if err != nil {
+		return err
+	}
 	for i, o := range all {
-		ids[i] = o.Learner.ID
+		ids[i], o.items, o.titles = o.Learner.ID, items, titles
 		seen := map[string]bool{}
 		for n, c := range o.Credentials {
 			a, err := o.known.of(o.pin(n), *c.Document)
@@ -245,6 +273,12 @@ func (s *Service) complete(ctx context.Context, who access.Actor, w order, all [
 					seen[t] = true
 					targets[i] = append(targets[i], t)
 				}
+			}
+		}
+		for _, id := range o.conclusionTargets() {
+			if t := items[id].URI; t != "" && !seen[t] {
+				seen[t] = true
+				targets[i] = append(targets[i], t)
 			}
 		}
 	}
@@ -281,6 +315,9 @@ func (s *Service) complete(ctx context.Context, who access.Actor, w order, all [
 				return err
 			}
 			around[key] = o
+		}
+		for _, o := range all {
+			o.Links = append(slices.Clip(o.Links), o.crossed()...)
 		}
 		return nil
 	})

@@ -36,6 +36,7 @@ type Model struct {
 	Program       *ProgramName // of a record that is about one
 	Sections      []Section
 	Programs      []ProgramProgress // what is in progress or open
+	Conclusions   []Conclusion      // competencies that were concluded by rules
 	Equivalencies []Equivalent      // competency units with what they count as
 	Summary       *Summary          // nil: the type has none
 	Legend        *Legend           // nil: the type has none, or no policy says it
@@ -242,8 +243,24 @@ func Read(document []byte, f Frame) (Model, error) {
 		if l.Type == SummaryType && !l.Other {
 			continue
 		}
+		if l.Type == ConclusionType && !l.Other {
+			plain, err := clr.Opened(raw)
+			if err != nil {
+				return Model{}, fmt.Errorf("read record: %w", err)
+			}
+			if m.Conclusions, err = conclusionsIn(plain); err != nil {
+				return Model{}, err
+			}
+			continue
+		}
 		l.Replaced = f.Summary != nil && slices.Contains(f.Summary.Repeated, l.CredentialID)
 		lines = append(lines, l)
+	}
+	for i := range m.Conclusions {
+		c := &m.Conclusions[i]
+		c.Asserted = slices.ContainsFunc(lines, func(l Line) bool {
+			return l.Status == Earned && slices.ContainsFunc(l.Competencies, func(a Aligned) bool { return a.URI == c.URI })
+		})
 	}
 	m.Sections = sections(lines, f)
 	return m, nil

@@ -172,9 +172,14 @@ func (f Frame) reckoned() bool {
 	return f.Summary != nil && f.Summary.Average != nil || len(f.Programs)+len(f.Equivalencies) > 0
 }
 
-// sealSummaries signs what records add up to. A summary that says what the one
-// before said is that one.
+// sealSummaries signs what records add up to.
 func (s *Service) sealSummaries(ctx context.Context, who access.Actor, w order, all []*one) error {
+	return s.sealBeside(ctx, who, "summary/"+w.series(), all, func(o *one) ([]byte, error) { return o.summary(w, "", "") })
+}
+
+// sealBeside signs what records tell beside their awards, in the series of a
+// basis. What says the same as the one before is that one.
+func (s *Service) sealBeside(ctx context.Context, who access.Actor, basis string, all []*one, compose func(*one) ([]byte, error)) error {
 	if len(all) == 0 {
 		return nil
 	}
@@ -182,7 +187,6 @@ func (s *Service) sealSummaries(ctx context.Context, who access.Actor, w order, 
 	for i, o := range all {
 		ids[i] = o.Learner.ID
 	}
-	basis := "summary/" + w.series()
 	var before map[learner.ID]credential.Credential
 	err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) (err error) {
 		before, err = credential.SummariesInTx(ctx, tx, who, basis, ids)
@@ -194,7 +198,7 @@ func (s *Service) sealSummaries(ctx context.Context, who access.Actor, w order, 
 	var drafts []credential.Draft
 	var fresh []*one
 	for _, o := range all {
-		content, err := o.summary(w, "", "")
+		content, err := compose(o)
 		if err != nil {
 			return err
 		}
@@ -216,7 +220,7 @@ func (s *Service) sealSummaries(ctx context.Context, who access.Actor, w order, 
 	return err
 }
 
-// take puts a summary behind the awards of a record.
+// take puts what was signed beside them behind the awards of a record.
 func (o *one) take(c credential.Credential) {
 	o.Credentials, o.Pins = append(o.Credentials, c), append(o.Pins, achievement.Pin{})
 }
