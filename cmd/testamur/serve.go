@@ -127,6 +127,7 @@ func (c *serveCmd) optional(ctx context.Context, s *services) error {
 	if err != nil {
 		return fmt.Errorf("--vc-api %s: %w", c.VCAPI, err)
 	}
+	s.verifier.Unfiled = in
 	s.vcapi = &vcapi.Service{Now: s.now, Keys: s.keys, Credentials: s.credentials, Verifier: s.verifier, Institution: in, Open: c.Development}
 	if c.Development {
 		s.log.Warn("DEVELOPMENT: anyone who reaches this address may have credentials signed by the VC API", "institution", c.VCAPI)

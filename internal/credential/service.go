@@ -394,7 +394,7 @@ func (s *Service) draft(ctx context.Context, who access.Actor, drafts []Draft) (
 	if len(fresh) == 0 {
 		return all, in, nil
 	}
-	places, err := s.take(ctx, who, len(fresh))
+	places, err := s.take(ctx, who, ownPurpose, len(fresh))
 	if err != nil {
 		return nil, in, err
 	}
@@ -436,7 +436,7 @@ func (s *Service) restore(in institution.Institution, c *Credential, made conten
 	}
 	st := stamp{id: address(in, s.Origin, c.ID), validFrom: c.DraftedAt, validUntil: c.ValidUntil}
 	if c.StatusList != nil {
-		entry := place{*c.StatusList, *c.StatusIndex}.entry(in.Base(s.Origin))
+		entry := place{*c.StatusList, *c.StatusIndex}.entry(in.Base(s.Origin), ownPurpose)
 		st.status = &entry
 	}
 	document, err := st.on(made.bytes)

@@ -30,8 +30,9 @@ import (
 // is not to be relied on, and not that there is a hold on somebody, which is
 // nobody else's business. Lifting a suspension clears the bit; a revocation is
 // never cleared. Which of the two it is, and why, tells the institution itself:
-// the credential's address, and its own verification.
-const purpose = bitstring.Revocation
+// the credential's address, and its own verification. Lists of suspensions are
+// lent to credentials of other kinds alone.
+const ownPurpose = bitstring.Revocation
 
 // The size and age of a list.
 const (
@@ -45,17 +46,17 @@ const (
 // place is where a credential's bit is.
 type place struct{ List, Index int }
 
-func (p place) entry(base string) bitstring.Entry {
+func (p place) entry(base, purpose string) bitstring.Entry {
 	return bitstring.NewEntry(ListURL(base, p.List), purpose, p.Index)
 }
 
 // ListURL is the address of an institution's status list.
 func ListURL(base string, number int) string { return base + "/status/" + strconv.Itoa(number) }
 
-// take hands out n places that were never handed out before, in an order that
-// nobody can foresee. It commits at once: a place that is then not used is lost,
-// and never given to another.
-func (s *Service) take(ctx context.Context, who access.Actor, n int) ([]place, error) {
+// take hands out n places in lists of a purpose that were never handed out
+// before, in an order that nobody can foresee. It commits at once: a place that
+// is then not used is lost, and never given to another.
+func (s *Service) take(ctx context.Context, who access.Actor, purpose string, n int) ([]place, error) {
 	system := access.SystemOf(who.InstitutionID, "status")
 	var all []place
 	err := s.DB.Tenant(ctx, system, func(tx pgx.Tx) error {
@@ -76,7 +77,7 @@ func (s *Service) take(ctx context.Context, who access.Actor, n int) ([]place, e
 				returning l.number, l.size, open.taken, l.taken, l.shuffle`,
 				pgx.NamedArgs{"institution": who.InstitutionID, "purpose": purpose, "n": n - len(all)}).Scan(&number, &size, &from, &to, &secret)
 			if errors.Is(err, pgx.ErrNoRows) {
-				if err := s.open(ctx, tx, system); err != nil {
+				if err := s.open(ctx, tx, system, purpose); err != nil {
 					return err
 				}
 				continue
@@ -92,13 +93,13 @@ func (s *Service) take(ctx context.Context, who access.Actor, n int) ([]place, e
 		return nil
 	})
 	if pg.Constraint(err) == "status_list_pkey" { // somebody else opened it at this moment
-		return s.take(ctx, who, n)
+		return s.take(ctx, who, purpose, n)
 	}
 	return all, err
 }
 
-// open makes the institution's next list.
-func (s *Service) open(ctx context.Context, tx pgx.Tx, who access.Actor) error {
+// open makes the institution's next list, of a purpose.
+func (s *Service) open(ctx context.Context, tx pgx.Tx, who access.Actor, purpose string) error {
 	secret := make([]byte, sha256.Size)
 	if _, err := rand.Read(secret); err != nil {
 		return err
@@ -211,6 +212,7 @@ func (s *Service) StatusList(ctx context.Context, who access.Actor, number int) 
 
 // kept is a list in the database.
 type kept struct {
+	Purpose     string
 	Size        int
 	ContentHash []byte
 	Document    *string
@@ -247,7 +249,7 @@ func (s *Service) publish(ctx context.Context, system access.Actor, number int) 
 			return List{}, err
 		}
 	}
-	document, err := s.signList(ctx, system, in, number, bits, now)
+	document, err := s.signList(ctx, system, in, number, k.Purpose, bits, now)
 	if err != nil {
 		return List{}, err
 	}
@@ -263,7 +265,7 @@ func (s *Service) publish(ctx context.Context, system access.Actor, number int) 
 
 // listed is a list with the places of what does not stand.
 func listed(ctx context.Context, tx pgx.Tx, who access.Actor, number int) (k kept, set []int32, err error) {
-	rows, _ := tx.Query(ctx, `select size, content_hash, document, published_at from status_list where institution_id = @institution and number = @number`,
+	rows, _ := tx.Query(ctx, `select purpose, size, content_hash, document, published_at from status_list where institution_id = @institution and number = @number`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "number": number})
 	k, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[kept])
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -299,7 +301,7 @@ func asList(document string, at time.Time) List {
 }
 
 // signList signs a list with the institution's present key.
-func (s *Service) signList(ctx context.Context, system access.Actor, in institution.Institution, number int, bits bitstring.List, now time.Time) ([]byte, error) {
+func (s *Service) signList(ctx context.Context, system access.Actor, in institution.Institution, number int, purpose string, bits bitstring.List, now time.Time) ([]byte, error) {
 	key, err := s.Keys.Ensure(ctx, system)
 	if err != nil {
 		return nil, err

@@ -36,6 +36,7 @@ func newVCAPI(t *testing.T) *vcAPI {
 	a := &vcAPI{Bed: testbed.New(t)}
 	a.service = &vcapi.Service{Now: a.Now, Keys: a.Keys, Credentials: a.Credentials, Verifier: a.Verifier, Institution: a.Home.ID}
 	a.actor = a.Registrar()
+	a.Verifier.Unfiled = a.Home.ID
 	a.handler = rest.NewHandler(rest.Services{Institutions: a.Institutions, Keys: a.Keys, Credentials: a.Credentials, Frameworks: a.Frameworks,
 		VCAPI: a.service, Origin: testbed.Origin, Now: a.Now, Log: slog.New(slog.DiscardHandler),
 		Actor: func(*http.Request) (access.Actor, error) { return a.actor, nil }})
@@ -239,32 +240,75 @@ func TestVCAPIStatus(t *testing.T) {
 	}
 	var in struct {
 		ID               string
-		CredentialStatus json.RawMessage
+		CredentialStatus []json.RawMessage // of revocation and of suspension
 	}
-	if err := json.Unmarshal(signed, &in); err != nil {
-		t.Fatal(err)
+	if err := json.Unmarshal(signed, &in); err != nil || len(in.CredentialStatus) != 2 {
+		t.Fatal(err, len(in.CredentialStatus))
 	}
-	ask := func(id string, status any) int {
-		code, _ := a.post(t, "/credentials/status", object{"credentialId": id, "credentialStatus": in.CredentialStatus, "status": status})
+	revocation, suspension := in.CredentialStatus[0], in.CredentialStatus[1]
+	ask := func(id string, entry any, status any) int {
+		code, _ := a.post(t, "/credentials/status", object{"credentialId": id, "credentialStatus": entry, "status": status})
 		return code
 	}
-	if code := ask("urn:uuid:another", true); code != http.StatusNotFound {
-		t.Errorf("another's place: %d", code)
+	as := func(entry json.RawMessage, old, new string) json.RawMessage {
+		return json.RawMessage(bytes.ReplaceAll(entry, []byte(old), []byte(new)))
 	}
-	if code := ask(in.ID, true); code != http.StatusOK {
-		t.Errorf("revoke: %d", code)
-	}
-	if code := ask(in.ID, false); code != http.StatusConflict {
-		t.Errorf("lift: %d", code)
-	}
-	later := a.Now().Add(time.Minute)
+	later := a.Now()
 	a.Credentials.Now = func() time.Time { return later }
 	a.Verifier.Now = a.Credentials.Now
-	if code, out := a.verify(t, signed, nil); code != http.StatusUnprocessableEntity || !bytes.Contains(out["problemDetails"], []byte("STATUS_VERIFICATION_ERROR")) {
-		t.Errorf("revoked: %d %s", code, out)
+	step := func(what string, status, want int, refused string) {
+		t.Helper()
+		if status != http.StatusOK {
+			t.Errorf("%s: %d", what, status)
+		}
+		later = later.Add(time.Minute)
+		if code, out := a.verify(t, signed, nil); code != want || refused != "" && !(bytes.Contains(out["problemDetails"], []byte("STATUS_VERIFICATION_ERROR")) && bytes.Contains(out["problemDetails"], []byte(refused))) {
+			t.Errorf("%s: %d %s", what, code, out)
+		}
 	}
+	step("suspend", ask(in.ID, suspension, true), http.StatusUnprocessableEntity, "suspended")
+	step("lift", ask(in.ID, suspension, false), http.StatusOK, "")
+	for what, c := range map[string]struct {
+		id    string
+		entry any
+		want  int
+	}{
+		"another's place":        {"urn:uuid:another", revocation, http.StatusNotFound},
+		"another purpose":        {in.ID, as(revocation, "revocation", "message"), http.StatusBadRequest},
+		"the other's list":       {in.ID, as(revocation, `"revocation"`, `"suspension"`), http.StatusNotFound},
+		"a list of somebody":     {in.ID, as(revocation, "/status/", "/x/status/"), http.StatusNotFound},
+		"no entry":               {in.ID, object{}, http.StatusBadRequest},
+		"an entry of no list":    {in.ID, object{"type": "BitstringStatusListEntry", "statusPurpose": "revocation"}, http.StatusBadRequest},
+		"a place that is no one": {in.ID, as(revocation, `"statusListIndex":"`, `"statusListIndex":"9`), http.StatusNotFound},
+	} {
+		if code := ask(c.id, c.entry, true); code != c.want && !(c.want == http.StatusNotFound && code == http.StatusBadRequest && what == "a place that is no one") {
+			t.Errorf("%s: %d, want %d", what, code, c.want)
+		}
+	}
+	step("revoke", ask(in.ID, revocation, true), http.StatusUnprocessableEntity, "revoked")
+	step("revoke again", ask(in.ID, revocation, true), http.StatusUnprocessableEntity, "revoked")
+	if code := ask(in.ID, revocation, false); code != http.StatusConflict {
+		t.Errorf("a revocation is lifted: %d", code)
+	}
+	if code := ask(in.ID, as(revocation, `"revocation"`, `"suspension"`), false); code != http.StatusNotFound {
+		t.Errorf("a revocation is lifted as if it were a suspension: %d", code)
+	}
+	step("still revoked", http.StatusOK, http.StatusUnprocessableEntity, "revoked")
 	if code, out := a.verify(t, signed, object{"checks": []string{"proof"}}); code != http.StatusOK {
 		t.Errorf("only the proof: %d %s", code, out)
+	}
+	// Lists are public, each of its purpose and at the public origin.
+	for i, entry := range in.CredentialStatus {
+		var e struct{ StatusListCredential, StatusPurpose string }
+		if err := json.Unmarshal(entry, &e); err != nil {
+			t.Fatal(err)
+		}
+		a.actor = access.Anonymous()
+		raw, err := a.Verifier.Fetch(t.Context(), e.StatusListCredential)
+		a.actor = a.Registrar()
+		if err != nil || !strings.HasPrefix(e.StatusListCredential, testbed.Origin+"/i/") || !bytes.Contains(raw, []byte(`"statusPurpose":"`+e.StatusPurpose+`"`)) || e.StatusPurpose != []string{"revocation", "suspension"}[i] {
+			t.Errorf("%+v: %v %.300s", e, err, raw)
+		}
 	}
 	// No place is lent twice, however many ask at once.
 	var group sync.WaitGroup
@@ -274,18 +318,23 @@ func TestVCAPIStatus(t *testing.T) {
 		group.Go(func() {
 			raw, err := a.service.Issue(t.Context(), a.actor, vcapi.Instances[1], []byte(fmt.Sprintf(`{"@context":["https://www.w3.org/ns/credentials/v2"],"id":"urn:x:%d","type":["VerifiableCredential"],"credentialSubject":{"id":"did:example:1"}}`, n)), vcapi.Options{})
 			var c struct {
-				CredentialStatus struct{ StatusListIndex, StatusListCredential string }
+				CredentialStatus []struct{ StatusListIndex, StatusListCredential string }
 			}
 			if err == nil {
 				err = json.Unmarshal(raw, &c)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			place := c.CredentialStatus.StatusListCredential + "#" + c.CredentialStatus.StatusListIndex
-			if err != nil || seen[place] || c.CredentialStatus.StatusListIndex == "" {
-				t.Errorf("%s: %v", place, err)
+			if err != nil || len(c.CredentialStatus) != 2 {
+				t.Error(len(c.CredentialStatus), err)
 			}
-			seen[place] = true
+			for _, e := range c.CredentialStatus {
+				place := e.StatusListCredential + "#" + e.StatusListIndex
+				if seen[place] || e.StatusListIndex == "" {
+					t.Error(place)
+				}
+				seen[place] = true
+			}
 		})
 	}
 	group.Wait()

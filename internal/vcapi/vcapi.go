@@ -4,7 +4,8 @@
 //
 // It is apart from what a registrar issues. One institution, which the operator
 // names for it, lends its keys; each issuer of an instance is the did:key of the
-// key for its suite, sealed in the keyring as every other. It signs whatever a
+// key for its suite, sealed in the keyring as every other, or the institution's
+// did:web. It signs whatever a
 // permitted caller sends in good form, so it must never lend the keys of an
 // institution whose word counts. Of what was issued
 // nothing is kept but its place in a status list. Standards: VC
@@ -49,11 +50,19 @@ type Instance struct {
 	Name      string
 	Suite     string // empty: a JWT
 	Algorithm string // of the keyring
-	Status    bool   // a place in a status list is put into each credential
+	Status    bool   // places in status lists are put into each credential, one for each purpose
+	Web       bool   // the institution signs as its did:web, not the key as its did:key
 }
 
-// Instances are the issuers, by the names that their addresses have.
-var Instances = []Instance{
+// purposes are those of the status lists that credentials are put into. VCDM 2.0
+// §4.10 allows several entries; Open Badges allow one, and are not issued here.
+var purposes = []string{bitstring.Revocation, bitstring.Suspension}
+
+// Instances are the issuers, by the names that their addresses have: each key as
+// its did:key, and, as web-NAME, the institution as its did:web.
+var Instances = append(keyInstances, asWeb(keyInstances)...)
+
+var keyInstances = []Instance{
 	{Name: "eddsa-rdfc-2022", Suite: vc.EdDSARDFC, Algorithm: keyring.Ed25519},
 	{Name: "eddsa-rdfc-2022-status", Suite: vc.EdDSARDFC, Algorithm: keyring.Ed25519, Status: true},
 	{Name: "eddsa-jcs-2022", Suite: vc.EdDSAJCS, Algorithm: keyring.Ed25519},
@@ -65,6 +74,14 @@ var Instances = []Instance{
 	{Name: "vc-jose-cose-eddsa", Algorithm: keyring.Ed25519},
 	{Name: "vc-jose-cose-p256", Algorithm: keyring.P256},
 	{Name: "vc-jose-cose-p384", Algorithm: keyring.P384},
+}
+
+func asWeb(all []Instance) (web []Instance) {
+	for _, i := range all {
+		i.Name, i.Web = "web-"+i.Name, true
+		web = append(web, i)
+	}
+	return web
 }
 
 // Find is the instance of a name. NotFound when there is none.
@@ -140,6 +157,12 @@ func (s *Service) Issue(ctx context.Context, who access.Actor, by Instance, cred
 		return nil, err
 	}
 	did, method := vc.DIDKeyOf(public)
+	keys := vc.Resolver(func(method, _ string) (vc.Key, error) { return vc.DIDKey(method) })
+	if by.Web {
+		if did, method, keys, err = s.asInstitution(ctx, system, key); err != nil {
+			return nil, err
+		}
+	}
 	document, err := s.complete(credential, by, did, o)
 	if err == nil && by.Status {
 		document, err = s.withStatus(ctx, system, document)
@@ -167,7 +190,21 @@ func (s *Service) Issue(ctx context.Context, who access.Actor, by Instance, cred
 	if err != nil {
 		return nil, asRefusal(err)
 	}
-	return signed, s.prove(signed, by)
+	return signed, s.prove(signed, by, keys)
+}
+
+// asInstitution is the institution as an issuer: its did:web, the method of a
+// key in its document, and the keys that it publishes.
+func (s *Service) asInstitution(ctx context.Context, system access.Actor, key keyring.Key) (did, method string, keys vc.Resolver, err error) {
+	in, err := s.Verifier.Institutions.Find(ctx, system)
+	if err != nil {
+		return "", "", nil, err
+	}
+	if did, err = in.DID(s.Verifier.Origin); err != nil {
+		return "", "", nil, err
+	}
+	all, err := s.Keys.List(ctx, system)
+	return did, keyring.Method(did, key.ID), keyring.Resolver(did, all), err
 }
 
 func (s *Service) mayIssue(who access.Actor) error {
@@ -221,7 +258,7 @@ func (s *Service) complete(credential []byte, by Instance, did string, o Options
 	return document, nil
 }
 
-// withStatus puts a place in a status list into a credential that names none.
+// withStatus puts a place in a status list of each purpose into a credential that names none.
 func (s *Service) withStatus(ctx context.Context, system access.Actor, document []byte) ([]byte, error) {
 	v, err := jsonld.Read(document)
 	if err != nil {
@@ -234,21 +271,25 @@ func (s *Service) withStatus(ctx context.Context, system access.Actor, document 
 		return nil, refuse(Malformed, "Not of VCDM 2.0", "A status list is named by credentials of the data model 2.0: its first @context is %s.", vcdm.Context)
 	}
 	id, _ := v.Member("id").Text()
-	entry, err := s.Credentials.Lend(ctx, system, id)
-	if err != nil {
-		return nil, err
+	var entries []bitstring.Entry
+	for _, p := range purposes {
+		entry, err := s.Credentials.Lend(ctx, system, id, p)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, entry)
 	}
-	raw, err := json.Marshal(entry)
+	raw, err := json.Marshal(entries)
 	if err != nil {
 		return nil, err
 	}
 	return vc.Rewrite(v, map[string]json.RawMessage{"credentialStatus": raw}), nil
 }
 
-// SetStatus revokes a credential that was issued with a place in a status list.
-// A revocation is final: State when it is to be lifted. NotFound for a place
-// that was not lent for this credential.
-func (s *Service) SetStatus(ctx context.Context, who access.Actor, credentialID string, status []byte, revoked bool) error {
+// SetStatus revokes or suspends a credential that was issued with a place in a
+// status list, or lifts its suspension. A revocation is final: State when it is
+// to be lifted. NotFound for a place that was not lent for this credential.
+func (s *Service) SetStatus(ctx context.Context, who access.Actor, credentialID string, status []byte, set bool) error {
 	if err := s.mayIssue(who); err != nil {
 		return err
 	}
@@ -260,13 +301,10 @@ func (s *Service) SetStatus(ctx context.Context, who access.Actor, credentialID 
 	if err != nil {
 		return refuse(Malformed, "No status list entry", "%v", err)
 	}
-	if entry.Purpose != bitstring.Revocation {
-		return refuse(Malformed, "Another purpose", "The lists here are of revocations, not of the purpose %q.", entry.Purpose)
+	if !slices.Contains(purposes, entry.Purpose) {
+		return refuse(Malformed, "Another purpose", "The lists here are of the purposes %s, not of %q.", strings.Join(purposes, " and "), entry.Purpose)
 	}
-	if !revoked {
-		return &fault.Error{Kind: fault.State, Rule: "revocation-final", Message: "A revocation is final: its bit is not cleared."}
-	}
-	return s.Credentials.RevokeLent(ctx, access.SystemOf(string(s.Institution), "vc-api"), credentialID, entry)
+	return s.Credentials.MarkLent(ctx, access.SystemOf(string(s.Institution), "vc-api"), credentialID, entry, set)
 }
 
 // dataIntegrity defines the terms of proofs for credentials of the data model
@@ -364,8 +402,8 @@ func asJWT(document []byte, o vc.Options, sign signer) ([]byte, error) {
 
 // prove verifies what was just signed: a signer that erred is found out before
 // anybody relies on it.
-func (s *Service) prove(signed []byte, by Instance) error {
-	v := vc.Verifier{Keys: func(method, _ string) (vc.Key, error) { return vc.DIDKey(method) }, Now: s.Now()}
+func (s *Service) prove(signed []byte, by Instance, keys vc.Resolver) error {
+	v := vc.Verifier{Keys: keys, Now: s.Now()}
 	switch by.Suite {
 	case "":
 		compact, _, err := vc.Enveloped(signed)

@@ -34,6 +34,7 @@ type Service struct {
 	Fetch        Fetch          // of key documents; nil: none
 	Getter       Getter         // of everything else; nil: what Fetch gives
 	Trust        *trust.Service // nil: no list of known issuers
+	Unfiled      institution.ID // whose keys sign what is kept elsewhere: that of the VC API; "": nobody's
 }
 
 // Getter asks for documents; *Fetcher is one.
@@ -301,6 +302,8 @@ func (k *keys) status(issuer, id string) (Check, bool) {
 	}
 	s, ok := k.standings[in][lastPart(id)]
 	switch {
+	case !ok && in == k.s.Unfiled:
+		return Check{}, false
 	case !ok || s.State != "issued":
 		return Check{"status", Failed, "The issuer has no such credential on file.", "VCDM 2.0 §4.10"}, true
 	case s.Status == credentials.Revoked:

@@ -1,12 +1,12 @@
 package vc
 
 import (
-	"path/filepath"
 	"bytes"
 	"crypto"
 	"crypto/ed25519"
 	"encoding/hex"
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
