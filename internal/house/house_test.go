@@ -23,15 +23,18 @@ const module = "github.com/testamur/testamur/"
 var house = strings.Fields(`
 	internal/standards
 	internal/spec/rdfc internal/spec/jsonld internal/spec/bitstring internal/spec/vc
-	internal/spec/imscase internal/spec/ctdlasn internal/spec/baking internal/spec/shape internal/spec/vcdm internal/spec/openbadges internal/spec/openbadges2 internal/spec/clr
+	internal/spec/imscase internal/spec/ctdlasn internal/spec/baking internal/spec/shape internal/spec/vcdm internal/spec/openbadges internal/spec/openbadges2 internal/spec/clr internal/spec/pdf
 	internal/interop
 	internal/tabular
 	internal/fault internal/wording internal/picture internal/id internal/day internal/access internal/page
+	internal/tabular internal/typeface
+	internal/fault internal/wording internal/id internal/day internal/access internal/page
 	migrations internal/pg internal/postgres internal/pgtest
 	internal/audit internal/shelves internal/once internal/event internal/bulk
 	internal/institution internal/learner internal/consent internal/disclosure internal/release internal/framework internal/course
 	internal/achievement internal/assertion internal/mastery internal/program internal/extract
 	internal/keyring internal/credential internal/trust internal/verify internal/deposit internal/record internal/vcapi
+	internal/transcript
 	internal/exchange internal/jobs internal/demo internal/degree internal/testbed
 	internal/rest
 	schema graph/model graph/plan graph/gen graph/generate graph/graphiql graph

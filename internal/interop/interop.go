@@ -341,3 +341,18 @@ func fill(dir string, files map[string][]byte) error {
 	}
 	return nil
 }
+
+// Run runs a program that reads our files, such as qpdf or pdfsig, and gives what
+// it says and whether it was content. A program that is not here skips the test,
+// or fails it where interoperation is required.
+func Run(t testing.TB, program string, args ...string) (said string, content bool) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		if os.Getenv("TESTAMUR_REQUIRE_INTEROP") == "1" {
+			t.Fatalf("%s cannot be run: %v", program, err)
+		}
+		t.Skipf("%s cannot be run: %v (set TESTAMUR_REQUIRE_INTEROP=1 to make this a failure)", program, err)
+	}
+	out, err := exec.Command(program, args...).CombinedOutput()
+	return string(out), err == nil
+}
