@@ -15,6 +15,7 @@ import (
 	"github.com/testamur/testamur/internal/spec/jsonld"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 	"github.com/testamur/testamur/internal/spec/openbadges2"
+	"github.com/testamur/testamur/internal/spec/pdf"
 	"github.com/testamur/testamur/internal/spec/shape"
 	"github.com/testamur/testamur/internal/spec/vc"
 )
@@ -33,7 +34,7 @@ func Recognised(file []byte) bool {
 		return true
 	}
 	_, isText := baking.FormOf(text)
-	return isText || isZIP(file) || baking.Picture(file) != ""
+	return isText || isZIP(file) || pdf.Is(file) || baking.Picture(file) != ""
 }
 
 func trimmed(file []byte) []byte {
@@ -47,6 +48,8 @@ func (x Examiner) material(file []byte) Report {
 	switch media := baking.Picture(file); {
 	case isZIP(file):
 		return x.bundle(file)
+	case pdf.Is(file):
+		return x.document(file)
 	case media != "":
 		return x.picture(file, strings.TrimSuffix(strings.TrimPrefix(media, "image/"), "+xml"))
 	}
@@ -64,7 +67,7 @@ func (x Examiner) material(file []byte) Report {
 	case baking.URL:
 		return x.address(string(text))
 	}
-	return refused("", "VCDM 2.0 §4", "This is none of what can be verified: a credential as JSON or as a signed token, a PNG or SVG picture with one in it, the address of a badge, or a ZIP of such files.")
+	return refused("", "VCDM 2.0 §4", "This is none of what can be verified: a credential as JSON or as a signed token, a PDF or a PNG or SVG picture with one in it, the address of a badge, or a ZIP of such files.")
 }
 
 // value examines a credential that stands within a document.

@@ -3,7 +3,7 @@
 // clause it follows.
 //
 // It takes whatever a person holds: a credential or record as JSON or as a
-// signed token, a picture with one baked in, an Open Badges 2.0 assertion or its
+// signed token, a PDF or a picture with one in it, an Open Badges 2.0 assertion or its
 // address, an endorsement, a presentation, a ZIP of many. A record is checked as
 // a whole and each credential in it on its own, because the outer signature over
 // its canonical form does not bind them to their places. "Not checked" never
@@ -42,7 +42,7 @@ const (
 
 // Check is one thing that was looked at.
 type Check struct {
-	Name    string // shape, context, proof, issuer, status, dates, recipient, schema, embedded, endorsements, associations, binding or refresh
+	Name    string // shape, context, proof, issuer, status, dates, recipient, schema, embedded, endorsements, associations, binding, pages or refresh
 	Outcome Outcome
 	Reason  string // a sentence
 	Clause  string // of the standard
@@ -52,7 +52,7 @@ type Check struct {
 type Report struct {
 	Outcome      Outcome // failed when any check failed, passed when all passed
 	Kind         string  // AchievementCredential, ClrCredential, Assertion, VerifiablePresentation, Bundle or another type
-	Format       string  // how it was given: json, jwt, png, svg, zip, address
+	Format       string  // how it was given: json, jwt, png, svg, pdf, zip, address
 	ID           string
 	Name         string // of a file in a bundle: its path there, where the file has no name of its own
 	IssuerID     string
