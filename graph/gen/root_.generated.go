@@ -17062,7 +17062,7 @@ type VerificationReport {
   outcome: VerificationOutcome!
   "AchievementCredential, ClrCredential, EndorsementCredential, Assertion, VerifiablePresentation, Bundle, or another type."
   kind: String!
-  "How it was given: json, jwt, png, svg, zip or address."
+  "How it was given: json, jwt, png, svg, pdf, zip or address."
   format: String!
   "The id of the credential."
   id: String!
@@ -17088,7 +17088,7 @@ type VerificationReport {
 
 "One thing that was looked at."
 type VerificationCheck {
-  "shape, context, proof, issuer, refresh, status, dates, recipient, schema, embedded, endorsements, associations or binding."
+  "shape, context, proof, issuer, refresh, status, dates, recipient, schema, embedded, endorsements, associations, binding or pages."
   name: String!
   "What came of the check."
   outcome: VerificationOutcome!

@@ -114,6 +114,7 @@ func (e *Element) Add(kind string) *Element {
 // Rect is a rectangle, in points from the lower left corner.
 type Rect struct{ Left, Bottom, Right, Top float64 }
 
+// String is the rectangle as PDF writes it.
 func (r Rect) String() string {
 	return "[" + num(r.Left) + " " + num(r.Bottom) + " " + num(r.Right) + " " + num(r.Top) + "]"
 }
@@ -226,6 +227,7 @@ func (p *Page) Circle(x, y, radius, width float64, c Color) {
 	p.out.WriteString("s\n")
 }
 
+// String is the color as PDF writes it.
 func (c Color) String() string { return num(c.R) + " " + num(c.G) + " " + num(c.B) }
 
 // Link makes a rectangle an address to go to, as part of an element.
