@@ -25,10 +25,8 @@ var house = strings.Fields(`
 	internal/spec/rdfc internal/spec/jsonld internal/spec/bitstring internal/spec/vc
 	internal/spec/imscase internal/spec/ctdlasn internal/spec/baking internal/spec/shape internal/spec/vcdm internal/spec/openbadges internal/spec/openbadges2 internal/spec/clr internal/spec/pdf
 	internal/interop
-	internal/tabular
-	internal/fault internal/wording internal/picture internal/id internal/day internal/access internal/page
 	internal/tabular internal/typeface
-	internal/fault internal/wording internal/id internal/day internal/access internal/page
+	internal/fault internal/wording internal/picture internal/id internal/day internal/access internal/page
 	migrations internal/pg internal/postgres internal/pgtest
 	internal/audit internal/shelves internal/once internal/event internal/bulk
 	internal/institution internal/learner internal/consent internal/disclosure internal/release internal/framework internal/course
