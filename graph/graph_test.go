@@ -39,9 +39,29 @@ func over(t testing.TB, b *testbed.Bed) *api {
 func (a *api) config() graph.Config {
 	b := a.Bed
 	return graph.Config{
-		Resolver: &graph.Resolver{Institutions: b.Institutions, Learners: b.Learners, Consents: b.Consents, Disclosures: b.Disclosures, Holds: b.Holds, Frameworks: b.Frameworks, Courses: b.Courses,
-			Achievements: b.Achievements, Assertions: b.Assertions, Mastery: b.Mastery, Programs: b.Programs, Keys: b.Keys, Credentials: b.Credentials, Records: b.Records,
-			Trust: b.Trust, Verifier: b.Verifier, Deposits: b.Deposits, Exchange: b.Exchange, Audit: b.Audit, Log: slog.New(slog.NewTextHandler(&a.log, nil))},
+		Resolver: &graph.Resolver{
+			Institutions: b.Institutions,
+			Learners:     b.Learners,
+			Consents:     b.Consents,
+			Disclosures:  b.Disclosures,
+			Holds:        b.Holds,
+			Frameworks:   b.Frameworks,
+			Courses:      b.Courses,
+			Achievements: b.Achievements,
+			Assertions:   b.Assertions,
+			Mastery:      b.Mastery,
+			Programs:     b.Programs,
+			Search:       b.Search,
+			Keys:         b.Keys,
+			Credentials:  b.Credentials,
+			Records:      b.Records,
+			Trust:        b.Trust,
+			Verifier:     b.Verifier,
+			Deposits:     b.Deposits,
+			Exchange:     b.Exchange,
+			Audit:        b.Audit,
+			Log:          slog.New(slog.NewTextHandler(&a.log, nil)),
+		},
 		Actor: func(*http.Request) (access.Actor, error) { return a.who, a.err },
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/search"
 )
 
 // The limits of a document, whoever sends it.
@@ -255,6 +256,11 @@ func cost(c *gen.ComplexityRoot) {
 	c.Competency.Holders = func(child int, _ *model.HolderFilter, _ *day.Date, _ *time.Time, first *int, after *string) int {
 		return 200 + plain(child, first, after)
 	}
+	c.Query.SearchLearners = func(child int, _ search.Query, first *int, after *string) int {
+		return 200 + plain(child, first, after)
+	}
+	c.Query.CountLearners = func(int, search.Query) int { return 200 }
+	c.LearnerMatch.Path = few
 	c.CompetencyState.Explanation = func(child int) int { return 20 + child }
 	c.MasteryExplanation.Lines, c.MasteryRule.Versions = few, few
 	c.Record.Items, c.Record.OutdatedItems, c.AwardAchievementsPayload.Results = long, long, long

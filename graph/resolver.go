@@ -20,6 +20,7 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/search"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 )
@@ -37,6 +38,7 @@ type Resolver struct {
 	Assertions   *assertion.Service
 	Mastery      *mastery.Service
 	Programs     *program.Service
+	Search       *search.Service
 	Keys         *keyring.Service
 	Credentials  *credential.Service
 	Records      *record.Service

@@ -35,7 +35,7 @@ type step struct {
 }
 
 const (
-	everyone  = "administrator registrar program_designer assessor learner otherLearner reader visitor"
+	everyone  = "administrator registrar program_designer assessor learner otherLearner reader employer visitor"
 	staffOnly = "administrator registrar program_designer assessor"
 	ownToo    = staffOnly + " learner"
 	catalogue = "registrar program_designer"
@@ -100,6 +100,9 @@ var steps = map[string]step{
 	"Mutation.withdrawConsent":               {`mutation($id: ID!) { withdrawConsent(input: {id: $id}) { consent { withdrawnAt } userErrors { code } } }`, "withdrawConsent.consent", "registrar learner", (*world).newConsent},
 	"Mutation.setDirectoryBlock":             {`mutation($id: ID!, $b: Boolean!) { setDirectoryBlock(input: {learnerId: $id, blocked: $b}) { learner { displayName } userErrors { code } } }`, "setDirectoryBlock.learner", "registrar learner", (*world).otherChoice},
 	"Mutation.designateDirectoryInformation": {`mutation { designateDirectoryInformation(input: {categories: [NAME, DEGREES], where: "https://lakeview.example/notice"}) { directoryNotice { version } userErrors { code } } }`, "designateDirectoryInformation.directoryNotice", "administrator registrar", nothing},
+
+	"Query.searchLearners": {`query($id: ID!) { searchLearners(where: {competency: $id}) { nodes { learnerName sentence } } }`, "searchLearners.nodes.0.learnerName", "registrar employer", (*world).newFindable},
+	"Query.countLearners":  {`query($id: ID!) { countLearners(where: {competency: $id}) { atLeast } }`, "countLearners.atLeast", "registrar employer", (*world).tenFindable},
 
 	"Query.knownIssuers":         {`{ knownIssuers { nodes { name } } }`, "knownIssuers.nodes.0.name", staffOnly, (*world).newIssuer},
 	"Mutation.addKnownIssuer":    {`mutation($n: String!) { addKnownIssuer(input: {entry: {name: "X", issuer: $n}}) { knownIssuer { id } userErrors { code } } }`, "addKnownIssuer.knownIssuer", "administrator registrar", (*world).newName},
@@ -215,6 +218,7 @@ func (w *world) callers() map[string]access.Actor {
 	for _, r := range access.Grantable() {
 		all[string(r)] = w.As(r)
 	}
+	all["employer"] = w.As(access.Employer, access.Reader) // as a client is that may search
 	own := w.As(access.Learner)
 	own.LearnerID = w.ids["learner"]
 	other := w.As(access.Learner)

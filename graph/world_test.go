@@ -41,6 +41,7 @@ type world struct {
 	t         testing.TB
 	ids       map[string]string
 	item      framework.ItemID
+	found     int // how many consented to be found
 	count     int
 	rowsAlone bool
 	disclosed bool
@@ -101,6 +102,37 @@ func (w *world) newBrought() map[string]any {
 	found, err := w.Learners.Find(context.Background(), w.Registrar(), w.ids["learner"])
 	c := a.Badge(w.count, testbed.Must(w.t, found, err).SubjectID())
 	return map[string]any{"id": w.ids["learner"], "c": string(a.Signed(w.t, c))}
+}
+
+// newFindable is a competency by which employers find the walked learner.
+func (w *world) newFindable() map[string]any {
+	is, err := w.Consents.StandingsOf(context.Background(), w.Registrar(), []learner.ID{learner.ID(w.ids["learner"])})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if is[learner.ID(w.ids["learner"])].SearchID == nil {
+		w.newConsent()
+	}
+	if is[learner.ID(w.ids["learner"])].Blocked {
+		_, err := w.Consents.Choose(context.Background(), w.Registrar(), w.ids["learner"], false, "")
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return map[string]any{"id": w.ids["competency"]}
+}
+
+// tenFindable is a competency by which employers find enough to be counted.
+func (w *world) tenFindable() map[string]any {
+	ctx, registrar := context.Background(), w.Registrar()
+	for ; w.found < 10; w.found++ {
+		l := learner.ID(w.newLearner()["id"].(string))
+		_, err := w.Consents.Give(ctx, registrar, consent.Grant{LearnerID: string(l), Scope: consent.ToSearch, Method: consent.BySignature})
+		testbed.Must(w.t, l, err)
+		a, err := w.Assertions.Award(ctx, registrar, nil, assertion.Award{LearnerID: string(l), AchievementID: w.ids["achievement"], Facts: assertion.Facts{AchievedOn: day.Of(2026, 5, 1)}})
+		testbed.Must(w.t, a, err)
+	}
+	return map[string]any{"id": w.ids["competency"]}
 }
 
 // newHold is a hold of the walked learner's records.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/testamur/testamur/graph/graphiql"
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/degree"
 	"github.com/testamur/testamur/internal/demo"
 	"github.com/testamur/testamur/internal/exchange"
@@ -105,6 +106,9 @@ func (d *demonstration) prepare(ctx context.Context) error {
 	if err := d.assemble(ctx); err != nil {
 		return err
 	}
+	if err := d.consent(ctx); err != nil {
+		return err
+	}
 	if err := d.makeTokens(ctx); err != nil {
 		return err
 	}
@@ -171,6 +175,20 @@ func (d *demonstration) assemble(ctx context.Context) error {
 	return nil
 }
 
+// findable is how many learners consented to be found by employers.
+const findable = 60
+
+// consent records that some learners signed to be found by employers.
+func (d *demonstration) consent(ctx context.Context) error {
+	for n := range findable {
+		if _, err := d.consents.Give(ctx, d.who, consent.Grant{LearnerID: fmt.Sprintf("ref:%s:S%06d", demo.System, 100001+n), Scope: consent.ToSearch, Method: consent.BySignature}); err != nil {
+			return fmt.Errorf("record a consent: %w", err)
+		}
+	}
+	d.p.say("  %-18s %6d to be found by employers", "consents", findable)
+	return nil
+}
+
 // makeTokens makes a token for each role and keeps them in a file that only
 // their owner reads.
 func (d *demonstration) makeTokens(ctx context.Context) error {
@@ -186,6 +204,7 @@ func (d *demonstration) makeTokens(ctx context.Context) error {
 		{access.Administrator, "", "profile, staff, clients, keys"},
 		{access.Learner, "", l.DisplayName + "'s own record"},
 		{access.Reader, "", "the catalogue, and verifying"},
+		{access.Employer, "", "searching among learners who consented to be found"},
 	} {
 		n := institution.NewClient{Name: "demonstration", Roles: []access.Role{t.Role}}
 		if t.Role == access.Learner {

@@ -263,9 +263,29 @@ func (s *services) handler(p queryPage) (http.Handler, error) {
 
 // resolver is what GraphQL translates to.
 func (s *services) resolver() *graph.Resolver {
-	return &graph.Resolver{Institutions: s.institutions, Learners: s.learners, Consents: s.consents, Disclosures: s.disclosures, Holds: s.holds, Frameworks: s.frameworks, Courses: s.courses,
-		Achievements: s.achievements, Assertions: s.assertions, Mastery: s.mastery, Programs: s.programs, Keys: s.keys, Credentials: s.credentials, Records: s.records,
-		Trust: s.trust, Verifier: s.verifier, Deposits: s.deposits, Exchange: s.exchange, Audit: s.audit, Log: s.log}
+	return &graph.Resolver{
+		Institutions: s.institutions,
+		Learners:     s.learners,
+		Consents:     s.consents,
+		Disclosures:  s.disclosures,
+		Holds:        s.holds,
+		Frameworks:   s.frameworks,
+		Courses:      s.courses,
+		Achievements: s.achievements,
+		Assertions:   s.assertions,
+		Mastery:      s.mastery,
+		Programs:     s.programs,
+		Search:       s.search,
+		Keys:         s.keys,
+		Credentials:  s.credentials,
+		Records:      s.records,
+		Trust:        s.trust,
+		Verifier:     s.verifier,
+		Deposits:     s.deposits,
+		Exchange:     s.exchange,
+		Audit:        s.audit,
+		Log:          s.log,
+	}
 }
 
 // rest is what the plain endpoints ask.

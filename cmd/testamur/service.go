@@ -34,6 +34,7 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/search"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/vcapi"
 	"github.com/testamur/testamur/internal/verify"
@@ -55,6 +56,7 @@ type services struct {
 	mastery      *mastery.Service
 	programs     *program.Service
 	extracts     *extract.Service
+	search       *search.Service
 	keys         *keyring.Service
 	credentials  *credential.Service
 	records      *record.Service
@@ -103,6 +105,7 @@ func wire(p parts) (*services, error) {
 	s.mastery = &mastery.Service{DB: p.db, Now: p.now, NewID: p.newID, Frameworks: s.frameworks}
 	s.programs = &program.Service{DB: p.db, Now: p.now, NewID: p.newID, Mastery: s.mastery, Assertions: s.assertions}
 	s.extracts = &extract.Service{DB: p.db, Now: p.now, Learners: s.learners, Frameworks: s.frameworks, Courses: s.courses, Achievements: s.achievements, Mastery: s.mastery, Programs: s.programs}
+	s.search = &search.Service{DB: p.db, Now: p.now, NewID: p.newID, Mastery: s.mastery}
 	s.keys = &keyring.Service{DB: p.db, Now: p.now, NewID: p.newID, Master: p.master}
 	s.credentials = &credential.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Origin: p.origin}
 	s.records = &record.Service{DB: p.db, Now: p.now, NewID: p.newID, Credentials: s.credentials, Programs: s.programs, Outbox: outbox}

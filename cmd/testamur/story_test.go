@@ -200,6 +200,9 @@ func (s *stage) given(what string) {
 	for _, f := range files {
 		s.must(d.load(context.Background(), f))
 	}
+	if what == "demo" {
+		s.must(d.consent(context.Background()))
+	}
 }
 
 // work does what the queue would do, here and now.

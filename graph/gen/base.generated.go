@@ -34,6 +34,7 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/search"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -153,6 +154,8 @@ type QueryResolver interface {
 	Programs(ctx context.Context, filter *model.ProgramFilter, first *int, after *string) (*page.Connection[program.Program], error)
 	Record(ctx context.Context, id string) (*record.Record, error)
 	RecordTypes(ctx context.Context) ([]record.Type, error)
+	SearchLearners(ctx context.Context, where search.Query, first *int, after *string) (*page.Connection[search.Match], error)
+	CountLearners(ctx context.Context, where search.Query) (*search.Count, error)
 	KnownIssuers(ctx context.Context, first *int, after *string) (*page.Connection[trust.Issuer], error)
 	VerifyCredential(ctx context.Context, credential string, encoding model.VerificationEncoding, recipient *model.VerificationRecipientInput) (*verify.Report, error)
 	VerifyCredentials(ctx context.Context, files []model.VerificationFileInput, recipient *model.VerificationRecipientInput) ([]verify.Report, error)
@@ -1433,6 +1436,20 @@ func (ec *executionContext) field_Query_corrections_args(ctx context.Context, ra
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_countLearners_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "where",
+		func(ctx context.Context, v any) (search.Query, error) {
+			return ec.unmarshalNLearnerSearch2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐQuery(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["where"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_course_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1854,6 +1871,36 @@ func (ec *executionContext) field_Query_record_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_searchLearners_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "where",
+		func(ctx context.Context, v any) (search.Query, error) {
+			return ec.unmarshalNLearnerSearch2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐQuery(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["where"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
 	return args, nil
 }
 
@@ -6755,6 +6802,94 @@ func (ec *executionContext) fieldContext_Query_recordTypes(_ context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_searchLearners(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_searchLearners(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().SearchLearners(ctx, fc.Args["where"].(search.Query), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *page.Connection[search.Match]) graphql.Marshaler {
+			return ec.marshalNLearnerMatchConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_searchLearners(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LearnerMatchConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_searchLearners_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_countLearners(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_countLearners(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().CountLearners(ctx, fc.Args["where"].(search.Query))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *search.Count) graphql.Marshaler {
+			return ec.marshalNLearnerCount2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐCount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_countLearners(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LearnerCount(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_countLearners_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_knownIssuers(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8195,6 +8330,18 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_recordTypes(ctx, field)
 				})
+		case "searchLearners":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_searchLearners(ctx, field)
+				})
+		case "countLearners":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_countLearners(ctx, field)
+				})
 		case "knownIssuers":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, false,
@@ -8382,6 +8529,7 @@ var (
 		"ASSESSOR":         access.Assessor,
 		"LEARNER":          access.Learner,
 		"READER":           access.Reader,
+		"EMPLOYER":         access.Employer,
 		"VISITOR":          access.Visitor,
 		"SYSTEM":           access.System,
 	}
@@ -8392,6 +8540,7 @@ var (
 		access.Assessor:      "ASSESSOR",
 		access.Learner:       "LEARNER",
 		access.Reader:        "READER",
+		access.Employer:      "EMPLOYER",
 		access.Visitor:       "VISITOR",
 		access.System:        "SYSTEM",
 	}
@@ -8444,24 +8593,26 @@ func (ec *executionContext) marshalNScope2githubᚗcomᚋtestamurᚋtestamurᚋi
 
 var (
 	unmarshalNScope2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐScope = map[string]access.Scope{
-		"CATALOG_READ":  access.ScopeCatalogRead,
-		"CATALOG_WRITE": access.ScopeCatalogWrite,
-		"LEARNER_READ":  access.ScopeLearnerRead,
-		"LEARNER_WRITE": access.ScopeLearnerWrite,
-		"AWARD_WRITE":   access.ScopeAwardWrite,
-		"RECORD_WRITE":  access.ScopeRecordWrite,
-		"IMPORT":        access.ScopeImport,
-		"ADMIN":         access.ScopeAdmin,
+		"CATALOG_READ":   access.ScopeCatalogRead,
+		"CATALOG_WRITE":  access.ScopeCatalogWrite,
+		"LEARNER_READ":   access.ScopeLearnerRead,
+		"LEARNER_WRITE":  access.ScopeLearnerWrite,
+		"LEARNER_SEARCH": access.ScopeLearnerSearch,
+		"AWARD_WRITE":    access.ScopeAwardWrite,
+		"RECORD_WRITE":   access.ScopeRecordWrite,
+		"IMPORT":         access.ScopeImport,
+		"ADMIN":          access.ScopeAdmin,
 	}
 	marshalNScope2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐScope = map[access.Scope]string{
-		access.ScopeCatalogRead:  "CATALOG_READ",
-		access.ScopeCatalogWrite: "CATALOG_WRITE",
-		access.ScopeLearnerRead:  "LEARNER_READ",
-		access.ScopeLearnerWrite: "LEARNER_WRITE",
-		access.ScopeAwardWrite:   "AWARD_WRITE",
-		access.ScopeRecordWrite:  "RECORD_WRITE",
-		access.ScopeImport:       "IMPORT",
-		access.ScopeAdmin:        "ADMIN",
+		access.ScopeCatalogRead:   "CATALOG_READ",
+		access.ScopeCatalogWrite:  "CATALOG_WRITE",
+		access.ScopeLearnerRead:   "LEARNER_READ",
+		access.ScopeLearnerWrite:  "LEARNER_WRITE",
+		access.ScopeLearnerSearch: "LEARNER_SEARCH",
+		access.ScopeAwardWrite:    "AWARD_WRITE",
+		access.ScopeRecordWrite:   "RECORD_WRITE",
+		access.ScopeImport:        "IMPORT",
+		access.ScopeAdmin:         "ADMIN",
 	}
 )
 

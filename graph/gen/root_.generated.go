@@ -20,6 +20,7 @@ import (
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/search"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -60,6 +61,7 @@ type ResolverRoot interface {
 	Institution() InstitutionResolver
 	Job() JobResolver
 	Learner() LearnerResolver
+	LearnerMatch() LearnerMatchResolver
 	MasteryReason() MasteryReasonResolver
 	MasteryRule() MasteryRuleResolver
 	Mutation() MutationResolver
@@ -649,6 +651,15 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	CrosswalkStep struct {
+		ApprovedOn  func(childComplexity int) int
+		Approver    func(childComplexity int) int
+		BothWays    func(childComplexity int) int
+		CrosswalkID func(childComplexity int) int
+		Strength    func(childComplexity int) int
+		Type        func(childComplexity int) int
+	}
+
 	DeactivateStaffPayload struct {
 		Staff      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -1122,6 +1133,11 @@ type ComplexityRoot struct {
 		PageInfo func(childComplexity int) int
 	}
 
+	LearnerCount struct {
+		AtLeast func(childComplexity int) int
+		More    func(childComplexity int) int
+	}
+
 	LearnerEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
@@ -1130,6 +1146,28 @@ type ComplexityRoot struct {
 	LearnerIdentifier struct {
 		Type  func(childComplexity int) int
 		Value func(childComplexity int) int
+	}
+
+	LearnerMatch struct {
+		AchievedOn  func(childComplexity int) int
+		Achievement func(childComplexity int) int
+		Competency  func(childComplexity int) int
+		LearnerID   func(childComplexity int) int
+		Level       func(childComplexity int) int
+		Name        func(childComplexity int) int
+		Path        func(childComplexity int) int
+		Sentence    func(childComplexity int) int
+	}
+
+	LearnerMatchConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	LearnerMatchEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	LearnerName struct {
@@ -1439,6 +1477,7 @@ type ComplexityRoot struct {
 		Competency        func(childComplexity int, id string) int
 		Correction        func(childComplexity int, id string) int
 		Corrections       func(childComplexity int, filter *record.CorrectionFilter, first *int, after *string) int
+		CountLearners     func(childComplexity int, where search.Query) int
 		Course            func(childComplexity int, id string) int
 		Courses           func(childComplexity int, filter *model.CourseFilter, first *int, after *string) int
 		Credential        func(childComplexity int, id string) int
@@ -1463,6 +1502,7 @@ type ComplexityRoot struct {
 		Programs          func(childComplexity int, filter *model.ProgramFilter, first *int, after *string) int
 		Record            func(childComplexity int, id string) int
 		RecordTypes       func(childComplexity int) int
+		SearchLearners    func(childComplexity int, where search.Query, first *int, after *string) int
 		VerifyCredential  func(childComplexity int, credential string, encoding model.VerificationEncoding, recipient *model.VerificationRecipientInput) int
 		VerifyCredentials func(childComplexity int, files []model.VerificationFileInput, recipient *model.VerificationRecipientInput) int
 		Viewer            func(childComplexity int) int
@@ -4325,6 +4365,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CrosswalkEdge.Node(childComplexity), true
 
+	case "CrosswalkStep.approvedOn":
+		if e.ComplexityRoot.CrosswalkStep.ApprovedOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrosswalkStep.ApprovedOn(childComplexity), true
+	case "CrosswalkStep.approver":
+		if e.ComplexityRoot.CrosswalkStep.Approver == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrosswalkStep.Approver(childComplexity), true
+	case "CrosswalkStep.bothWays":
+		if e.ComplexityRoot.CrosswalkStep.BothWays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrosswalkStep.BothWays(childComplexity), true
+	case "CrosswalkStep.crosswalkId":
+		if e.ComplexityRoot.CrosswalkStep.CrosswalkID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrosswalkStep.CrosswalkID(childComplexity), true
+	case "CrosswalkStep.strength":
+		if e.ComplexityRoot.CrosswalkStep.Strength == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrosswalkStep.Strength(childComplexity), true
+	case "CrosswalkStep.type":
+		if e.ComplexityRoot.CrosswalkStep.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrosswalkStep.Type(childComplexity), true
+
 	case "DeactivateStaffPayload.staff":
 		if e.ComplexityRoot.DeactivateStaffPayload.Staff == nil {
 			break
@@ -6284,6 +6361,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LearnerConnection.PageInfo(childComplexity), true
 
+	case "LearnerCount.atLeast":
+		if e.ComplexityRoot.LearnerCount.AtLeast == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LearnerCount.AtLeast(childComplexity), true
+	case "LearnerCount.more":
+		if e.ComplexityRoot.LearnerCount.More == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LearnerCount.More(childComplexity), true
+
 	case "LearnerEdge.cursor":
 		if e.ComplexityRoot.LearnerEdge.Cursor == nil {
 			break
@@ -6309,6 +6399,87 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LearnerIdentifier.Value(childComplexity), true
+
+	case "LearnerMatch.achievedOn":
+		if e.ComplexityRoot.LearnerMatch.AchievedOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LearnerMatch.AchievedOn(childComplexity), true
+	case "LearnerMatch.achievement":
+		if e.ComplexityRoot.LearnerMatch.Achievement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LearnerMatch.Achievement(childComplexity), true
+	case "LearnerMatch.competency":
+		if e.ComplexityRoot.LearnerMatch.Competency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LearnerMatch.Competency(childComplexity), true
+	case "LearnerMatch.learnerId":
+		if e.ComplexityRoot.LearnerMatch.LearnerID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LearnerMatch.LearnerID(childComplexity), true
+	case "LearnerMatch.level":
+		if e.ComplexityRoot.LearnerMatch.Level == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LearnerMatch.Level(childComplexity), true
+	case "LearnerMatch.learnerName":
+		if e.ComplexityRoot.LearnerMatch.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LearnerMatch.Name(childComplexity), true
+	case "LearnerMatch.path":
+		if e.ComplexityRoot.LearnerMatch.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LearnerMatch.Path(childComplexity), true
+	case "LearnerMatch.sentence":
+		if e.ComplexityRoot.LearnerMatch.Sentence == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LearnerMatch.Sentence(childComplexity), true
+
+	case "LearnerMatchConnection.edges":
+		if e.ComplexityRoot.LearnerMatchConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LearnerMatchConnection.Edges(childComplexity), true
+	case "LearnerMatchConnection.nodes":
+		if e.ComplexityRoot.LearnerMatchConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LearnerMatchConnection.Nodes(childComplexity), true
+	case "LearnerMatchConnection.pageInfo":
+		if e.ComplexityRoot.LearnerMatchConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LearnerMatchConnection.PageInfo(childComplexity), true
+
+	case "LearnerMatchEdge.cursor":
+		if e.ComplexityRoot.LearnerMatchEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LearnerMatchEdge.Cursor(childComplexity), true
+	case "LearnerMatchEdge.node":
+		if e.ComplexityRoot.LearnerMatchEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LearnerMatchEdge.Node(childComplexity), true
 
 	case "LearnerName.additionalName":
 		if e.ComplexityRoot.LearnerName.AdditionalName == nil {
@@ -8061,6 +8232,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Corrections(childComplexity, args["filter"].(*record.CorrectionFilter), args["first"].(*int), args["after"].(*string)), true
+	case "Query.countLearners":
+		if e.ComplexityRoot.Query.CountLearners == nil {
+			break
+		}
+
+		args, err := ec.field_Query_countLearners_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.CountLearners(childComplexity, args["where"].(search.Query)), true
 	case "Query.course":
 		if e.ComplexityRoot.Query.Course == nil {
 			break
@@ -8306,6 +8488,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.RecordTypes(childComplexity), true
+	case "Query.searchLearners":
+		if e.ComplexityRoot.Query.SearchLearners == nil {
+			break
+		}
+
+		args, err := ec.field_Query_searchLearners_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.SearchLearners(childComplexity, args["where"].(search.Query), args["first"].(*int), args["after"].(*string)), true
 	case "Query.verifyCredential":
 		if e.ComplexityRoot.Query.VerifyCredential == nil {
 			break
@@ -10452,6 +10645,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("KnownIssuerEntryInput", ec.unmarshalInputKnownIssuerEntryInput),
 			graphql.NewInputUnmarshaler("LearnerFilter", ec.unmarshalInputLearnerFilter),
 			graphql.NewInputUnmarshaler("LearnerIdentifierInput", ec.unmarshalInputLearnerIdentifierInput),
+			graphql.NewInputUnmarshaler("LearnerSearch", ec.unmarshalInputLearnerSearch),
 			graphql.NewInputUnmarshaler("LiftHoldInput", ec.unmarshalInputLiftHoldInput),
 			graphql.NewInputUnmarshaler("LiftSuspensionInput", ec.unmarshalInputLiftSuspensionInput),
 			graphql.NewInputUnmarshaler("MapCompetencyInput", ec.unmarshalInputMapCompetencyInput),
@@ -11612,6 +11806,8 @@ enum Role {
   LEARNER
   "An outside reader: the catalogue, and verifying."
   READER
+  "A reader who may search among learners who consented to be found by employers."
+  EMPLOYER
   "Anyone without an account."
   VISITOR
   "The service's own work."
@@ -11630,6 +11826,8 @@ enum Scope {
   LEARNER_READ
   "Change learners."
   LEARNER_WRITE
+  "Search among learners who consented to be found."
+  LEARNER_SEARCH
   "Award, correct and withdraw."
   AWARD_WRITE
   "Issue credentials and assemble records."
@@ -16876,6 +17074,108 @@ type LiftHoldPayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../../schema/search.graphqls", Input: `extend type Query {
+  "The learners who showed a competency, the newest evidence first: only those who consented to be found by employers, and who have neither withdrawn nor blocked it. Each who is shown sees in their account of disclosures that they were, to whom and what for. Employers and registrars."
+  searchLearners(
+    "What is looked for."
+    where: LearnerSearch!
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): LearnerMatchConnection!
+  "How many learners a search would find, in tens. Nobody is shown by it. Employers and registrars."
+  countLearners(
+    "What is looked for."
+    where: LearnerSearch!
+  ): LearnerCount!
+}
+
+"""
+What an employer looks for.
+"""
+input LearnerSearch {
+  "Id, CASE identifier or address of the competency."
+  competency: ID!
+  "This level or above, by its name or value on the competency's scale, or on that of the award's competency where it has none; as the competency's rule asks for unless said."
+  level: String
+  "Evidence of this day or later; any that has not lapsed unless said."
+  since: Date
+  "Whether evidence of a competency that an approved mapping carries to this one counts as well."
+  crosswalks: Boolean! = true
+  "What it is for, as the learners will read it; at most 300 characters."
+  purpose: String
+}
+
+"A page of matches, the newest evidence first."
+type LearnerMatchConnection {
+  "The entries of this page, each with its cursor."
+  edges: [LearnerMatchEdge!]!
+  "The entries of this page."
+  nodes: [LearnerMatch!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of matches."
+type LearnerMatchEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: LearnerMatch!
+}
+
+"""
+A learner who showed what was looked for, by the newest award that does. For more
+than this, ask them for a share of their record.
+"""
+type LearnerMatch {
+  "The opaque id of the learner, by which the institution knows whom you mean."
+  learnerId: ID!
+  "What the learner is called now."
+  learnerName: String!
+  "What the award is for: the competency that was looked for, or one that is mapped to it."
+  competency: Competency!
+  "The level reached, on the scale of the competency that was looked for or, where it has none, of the award's; null where neither has."
+  level: String
+  "When it was achieved."
+  achievedOn: Date!
+  "What was awarded."
+  achievement: Achievement!
+  "The mappings from the award's competency to the one that was looked for, in order; empty when they are the same."
+  path: [CrosswalkStep!]!
+  "All of this as one sentence."
+  sentence: String!
+}
+
+"""
+A mapping by which who holds one competency holds another.
+"""
+type CrosswalkStep {
+  "The crosswalk, where it is one that this institution approved."
+  crosswalkId: ID
+  "What is said of the two, such as exactMatchOf."
+  type: String!
+  "How strong it is, from 0 to 1."
+  strength: Float!
+  "Who approved it; null where a framework's own maker says so."
+  approver: String
+  "When it was approved."
+  approvedOn: Date
+  "Whether it holds the other way round as well."
+  bothWays: Boolean!
+}
+
+"""
+How many learners a search would find, told so that nobody is singled out.
+"""
+type LearnerCount {
+  "There are at least so many, in tens, counted up to a thousand; null for fewer than ten."
+  atLeast: Int
+  "There are more than were counted."
+  more: Boolean!
+}
+`, BuiltIn: false},
 	{Name: "../../schema/trust.graphqls", Input: `extend type Query {
   "The issuers that the institution knows, by name. Staff."
   knownIssuers(
@@ -18259,6 +18559,24 @@ func (ec *executionContext) childFields_CrosswalkEdge(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type CrosswalkEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_CrosswalkStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "crosswalkId":
+		return ec.fieldContext_CrosswalkStep_crosswalkId(ctx, field)
+	case "type":
+		return ec.fieldContext_CrosswalkStep_type(ctx, field)
+	case "strength":
+		return ec.fieldContext_CrosswalkStep_strength(ctx, field)
+	case "approver":
+		return ec.fieldContext_CrosswalkStep_approver(ctx, field)
+	case "approvedOn":
+		return ec.fieldContext_CrosswalkStep_approvedOn(ctx, field)
+	case "bothWays":
+		return ec.fieldContext_CrosswalkStep_bothWays(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CrosswalkStep", field.Name)
+}
+
 func (ec *executionContext) childFields_DeactivateStaffPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "staff":
@@ -19205,6 +19523,16 @@ func (ec *executionContext) childFields_LearnerConnection(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type LearnerConnection", field.Name)
 }
 
+func (ec *executionContext) childFields_LearnerCount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "atLeast":
+		return ec.fieldContext_LearnerCount_atLeast(ctx, field)
+	case "more":
+		return ec.fieldContext_LearnerCount_more(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LearnerCount", field.Name)
+}
+
 func (ec *executionContext) childFields_LearnerEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cursor":
@@ -19223,6 +19551,50 @@ func (ec *executionContext) childFields_LearnerIdentifier(ctx context.Context, f
 		return ec.fieldContext_LearnerIdentifier_value(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LearnerIdentifier", field.Name)
+}
+
+func (ec *executionContext) childFields_LearnerMatch(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "learnerId":
+		return ec.fieldContext_LearnerMatch_learnerId(ctx, field)
+	case "learnerName":
+		return ec.fieldContext_LearnerMatch_learnerName(ctx, field)
+	case "competency":
+		return ec.fieldContext_LearnerMatch_competency(ctx, field)
+	case "level":
+		return ec.fieldContext_LearnerMatch_level(ctx, field)
+	case "achievedOn":
+		return ec.fieldContext_LearnerMatch_achievedOn(ctx, field)
+	case "achievement":
+		return ec.fieldContext_LearnerMatch_achievement(ctx, field)
+	case "path":
+		return ec.fieldContext_LearnerMatch_path(ctx, field)
+	case "sentence":
+		return ec.fieldContext_LearnerMatch_sentence(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LearnerMatch", field.Name)
+}
+
+func (ec *executionContext) childFields_LearnerMatchConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_LearnerMatchConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_LearnerMatchConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_LearnerMatchConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LearnerMatchConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_LearnerMatchEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_LearnerMatchEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_LearnerMatchEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LearnerMatchEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_LearnerName(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

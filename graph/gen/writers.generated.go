@@ -31,6 +31,7 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/search"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -127,6 +128,7 @@ var tables = plan.Tables{
 	"Crosswalk":                     {Satisfies: crosswalkImplementors, Fields: map[string]int{"id": 0, "type": 1, "direction": 2, "origin": 3, "destination": 4, "strength": 5, "note": 6, "proposedAt": 7, "proposedBy": 8, "approvedAt": 9, "approvedBy": 10, "approver": 11, "withdrawnAt": 12, "withdrawnBy": 13, "withdrawnBecause": 14, "version": 15}},
 	"CrosswalkConnection":           {Satisfies: crosswalkConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"CrosswalkEdge":                 {Satisfies: crosswalkEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"CrosswalkStep":                 {Satisfies: crosswalkStepImplementors, Fields: map[string]int{"crosswalkId": 0, "type": 1, "strength": 2, "approver": 3, "approvedOn": 4, "bothWays": 5}},
 	"DefinitionAlignment":           {Satisfies: definitionAlignmentImplementors, Fields: map[string]int{"targetCode": 0, "targetDescription": 1, "targetName": 2, "targetFramework": 3, "targetType": 4, "targetUrl": 5}},
 	"DepositedCredential":           {Satisfies: depositedCredentialImplementors, Fields: map[string]int{"id": 0, "learner": 1, "kind": 2, "format": 3, "issuerId": 4, "issuerName": 5, "issuerKnown": 6, "credentialId": 7, "name": 8, "validFrom": 9, "validUntil": 10, "identity": 11, "vouch": 12, "outcome": 13, "checks": 14, "verifiedAt": 15, "version": 16, "depositedAt": 17, "depositedBy": 18, "document": 19}},
 	"DepositedCredentialConnection": {Satisfies: depositedCredentialConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
@@ -170,8 +172,12 @@ var tables = plan.Tables{
 	"KnownIssuerEdge":               {Satisfies: knownIssuerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"Learner":                       {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "consents": 16, "release": 17, "consentStatement": 18, "depositedCredentials": 19, "disclosures": 20, "competencies": 21, "programs": 22, "holds": 23}},
 	"LearnerConnection":             {Satisfies: learnerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"LearnerCount":                  {Satisfies: learnerCountImplementors, Fields: map[string]int{"atLeast": 0, "more": 1}},
 	"LearnerEdge":                   {Satisfies: learnerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"LearnerIdentifier":             {Satisfies: learnerIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
+	"LearnerMatch":                  {Satisfies: learnerMatchImplementors, Fields: map[string]int{"learnerId": 0, "learnerName": 1, "competency": 2, "level": 3, "achievedOn": 4, "achievement": 5, "path": 6, "sentence": 7}},
+	"LearnerMatchConnection":        {Satisfies: learnerMatchConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"LearnerMatchEdge":              {Satisfies: learnerMatchEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"LearnerName":                   {Satisfies: learnerNameImplementors, Fields: map[string]int{"displayName": 0, "givenName": 1, "familyName": 2, "additionalName": 3, "effectiveOn": 4, "recordedAt": 5, "recordedBy": 6, "reason": 7}},
 	"MasteryDefinition":             {Satisfies: masteryDefinitionImplementors, Fields: map[string]int{"method": 0, "level": 1, "times": 2, "among": 3, "weight": 4, "weights": 5, "negative": 6, "parts": 7, "combine": 8, "prerequisites": 9, "months": 10, "stages": 11, "strength": 12, "scale": 13}},
 	"MasteryExplanation":            {Satisfies: masteryExplanationImplementors, Fields: map[string]int{"text": 0, "lines": 1}},
@@ -192,7 +198,7 @@ var tables = plan.Tables{
 	"ProgramEdge":                   {Satisfies: programEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"ProgramProgress":               {Satisfies: programProgressImplementors, Fields: map[string]int{"program": 0, "version": 1, "asOf": 2, "knownAt": 3, "status": 4, "share": 5, "credits": 6, "clockHours": 7, "met": 8, "inProgress": 9, "missing": 10, "blocked": 11, "requirements": 12, "changed": 13}},
 	"ProgramRequirement":            {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
-	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "job": 15, "jobs": 16, "framework": 17, "frameworks": 18, "previewFramework": 19, "crosswalks": 20, "competency": 21, "gradingPolicy": 22, "institution": 23, "learner": 24, "learners": 25, "masteryRule": 26, "masteryRules": 27, "program": 28, "programs": 29, "record": 30, "recordTypes": 31, "knownIssuers": 32, "verifyCredential": 33, "verifyCredentials": 34}},
+	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "job": 15, "jobs": 16, "framework": 17, "frameworks": 18, "previewFramework": 19, "crosswalks": 20, "competency": 21, "gradingPolicy": 22, "institution": 23, "learner": 24, "learners": 25, "masteryRule": 26, "masteryRules": 27, "program": 28, "programs": 29, "record": 30, "recordTypes": 31, "searchLearners": 32, "countLearners": 33, "knownIssuers": 34, "verifyCredential": 35, "verifyCredentials": 36}},
 	"Record":                        {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "changes": 7, "supersedes": 8, "supersededBy": 9, "credential": 10, "items": 11, "outdatedItems": 12, "partial": 13, "omissions": 14, "assembledAt": 15, "assembledBy": 16}},
 	"RecordAlignment":               {Satisfies: recordAlignmentImplementors, Fields: map[string]int{"uri": 0, "code": 1, "name": 2}},
 	"RecordChange":                  {Satisfies: recordChangeImplementors, Fields: map[string]int{"kind": 0, "subject": 1, "field": 2, "old": 3, "new": 4, "sentence": 5}},
@@ -4411,6 +4417,77 @@ func (x *writing) field_CrosswalkEdge_node(f *plan.Field, obj *page.Edge[framewo
 	return x.writeNCrosswalk2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐCrosswalk(f, obj.Node)
 }
 
+func (x *writing) write_CrosswalkStep(fields []plan.Field, obj *search.Step) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CrosswalkStep")
+		case 0:
+			if !x.field_CrosswalkStep_crosswalkId(f, obj) {
+				x.Null()
+			}
+		case 1:
+			whole = x.field_CrosswalkStep_type(f, obj) && whole
+		case 2:
+			whole = x.field_CrosswalkStep_strength(f, obj) && whole
+		case 3:
+			if !x.field_CrosswalkStep_approver(f, obj) {
+				x.Null()
+			}
+		case 4:
+			if !x.field_CrosswalkStep_approvedOn(f, obj) {
+				x.Null()
+			}
+		case 5:
+			whole = x.field_CrosswalkStep_bothWays(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CrosswalkStep_crosswalkId(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOID2ᚖstring(f, obj.CrosswalkID)
+}
+
+func (x *writing) field_CrosswalkStep_type(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_CrosswalkStep_strength(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Strength)
+}
+
+func (x *writing) field_CrosswalkStep_approver(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Approver)
+}
+
+func (x *writing) field_CrosswalkStep_approvedOn(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.ApprovedOn)
+}
+
+func (x *writing) field_CrosswalkStep_bothWays(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.BothWays)
+}
+
 func (x *writing) write_DefinitionAlignment(fields []plan.Field, obj *model.DefinitionAlignment) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -7798,6 +7875,41 @@ func (x *writing) field_LearnerConnection_pageInfo(f *plan.Field, obj *page.Conn
 	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
+func (x *writing) write_LearnerCount(fields []plan.Field, obj *search.Count) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("LearnerCount")
+		case 0:
+			if !x.field_LearnerCount_atLeast(f, obj) {
+				x.Null()
+			}
+		case 1:
+			whole = x.field_LearnerCount_more(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_LearnerCount_atLeast(f *plan.Field, obj *search.Count) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.AtLeast)
+}
+
+func (x *writing) field_LearnerCount_more(f *plan.Field, obj *search.Count) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.More)
+}
+
 func (x *writing) write_LearnerEdge(fields []plan.Field, obj *page.Edge[learner.Learner]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -7862,6 +7974,179 @@ func (x *writing) field_LearnerIdentifier_value(f *plan.Field, obj *learner.Iden
 	x.Into(f)
 	defer x.Out()
 	return x.writeNString2string(f, obj.Value)
+}
+
+func (x *writing) write_LearnerMatch(fields []plan.Field, obj *search.Match) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("LearnerMatch")
+		case 0:
+			whole = x.field_LearnerMatch_learnerId(f, obj) && whole
+		case 1:
+			whole = x.field_LearnerMatch_learnerName(f, obj) && whole
+		case 2:
+			whole = x.field_LearnerMatch_competency(f, obj) && whole
+		case 3:
+			if !x.field_LearnerMatch_level(f, obj) {
+				x.Null()
+			}
+		case 4:
+			whole = x.field_LearnerMatch_achievedOn(f, obj) && whole
+		case 5:
+			whole = x.field_LearnerMatch_achievement(f, obj) && whole
+		case 6:
+			whole = x.field_LearnerMatch_path(f, obj) && whole
+		case 7:
+			whole = x.field_LearnerMatch_sentence(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_LearnerMatch_learnerId(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐID(f, obj.LearnerID)
+}
+
+func (x *writing) field_LearnerMatch_learnerName(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_LearnerMatch_competency(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *framework.Item, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.LearnerMatch().Competency(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
+}
+
+func (x *writing) field_LearnerMatch_level(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Level)
+}
+
+func (x *writing) field_LearnerMatch_achievedOn(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AchievedOn)
+}
+
+func (x *writing) field_LearnerMatch_achievement(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *achievement.Achievement, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.LearnerMatch().Achievement(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
+}
+
+func (x *writing) field_LearnerMatch_path(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCrosswalkStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐStepᚄ(f, obj.Path)
+}
+
+func (x *writing) field_LearnerMatch_sentence(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Sentence)
+}
+
+func (x *writing) write_LearnerMatchConnection(fields []plan.Field, obj *page.Connection[search.Match]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("LearnerMatchConnection")
+		case 0:
+			whole = x.field_LearnerMatchConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_LearnerMatchConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_LearnerMatchConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_LearnerMatchConnection_edges(f *plan.Field, obj *page.Connection[search.Match]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNLearnerMatchEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_LearnerMatchConnection_nodes(f *plan.Field, obj *page.Connection[search.Match]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNLearnerMatch2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatchᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_LearnerMatchConnection_pageInfo(f *plan.Field, obj *page.Connection[search.Match]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_LearnerMatchEdge(fields []plan.Field, obj *page.Edge[search.Match]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("LearnerMatchEdge")
+		case 0:
+			whole = x.field_LearnerMatchEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_LearnerMatchEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_LearnerMatchEdge_cursor(f *plan.Field, obj *page.Edge[search.Match]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_LearnerMatchEdge_node(f *plan.Field, obj *page.Edge[search.Match]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNLearnerMatch2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatch(f, obj.Node)
 }
 
 func (x *writing) write_LearnerName(fields []plan.Field, obj *learner.Name) bool {
@@ -9360,12 +9645,16 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 		case 31:
 			whole = x.field_Query_recordTypes(f) && whole
 		case 32:
+			whole = x.field_Query_searchLearners(f) && whole
+		case 33:
+			whole = x.field_Query_countLearners(f) && whole
+		case 34:
 			if !x.field_Query_knownIssuers(f) {
 				x.Null()
 			}
-		case 33:
+		case 35:
 			whole = x.field_Query_verifyCredential(f) && whole
-		case 34:
+		case 36:
 			whole = x.field_Query_verifyCredentials(f) && whole
 		}
 	}
@@ -9929,6 +10218,42 @@ func (x *writing) field_Query_recordTypes(f *plan.Field) bool {
 		return x.Fail(err)
 	}
 	return x.writeNRecordType2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐTypeᚄ(f, v)
+}
+
+func (x *writing) field_Query_searchLearners(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_searchLearners_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[search.Match], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().SearchLearners(ctx, fc.Args["where"].(search.Query), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNLearnerMatchConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) field_Query_countLearners(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_countLearners_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *search.Count, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().CountLearners(ctx, fc.Args["where"].(search.Query))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNLearnerCount2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐCount(f, v)
 }
 
 func (x *writing) field_Query_knownIssuers(f *plan.Field) bool {
@@ -13825,6 +14150,26 @@ func (x *writing) writeNCrosswalkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	return x.End()
 }
 
+func (x *writing) writeNCrosswalkStep2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐStep(f *plan.Field, v search.Step) bool {
+	return x.write_CrosswalkStep(f.Sub.Of("CrosswalkStep"), &v)
+}
+
+func (x *writing) writeNCrosswalkStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐStepᚄ(f *plan.Field, v []search.Step) bool {
+	fields := f.Sub.Of("CrosswalkStep")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_CrosswalkStep(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
 func (x *writing) writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f *plan.Field, v day.Date) bool {
 	return x.Leaf(v, false, "")
 }
@@ -14489,6 +14834,13 @@ func (x *writing) writeNLearnerConnection2ᚖgithubᚗcomᚋtestamurᚋtestamur�
 	return x.write_LearnerConnection(f.Sub.Of("LearnerConnection"), v)
 }
 
+func (x *writing) writeNLearnerCount2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐCount(f *plan.Field, v *search.Count) bool {
+	if v == nil {
+		return x.Missing("LearnerCount!")
+	}
+	return x.write_LearnerCount(f.Sub.Of("LearnerCount"), v)
+}
+
 func (x *writing) writeNLearnerEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[learner.Learner]) bool {
 	return x.write_LearnerEdge(f.Sub.Of("LearnerEdge"), &v)
 }
@@ -14521,6 +14873,53 @@ func (x *writing) writeNLearnerIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 		x.Item(i)
 		x.At(i)
 		whole = x.write_LearnerIdentifier(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNLearnerMatch2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatch(f *plan.Field, v search.Match) bool {
+	return x.write_LearnerMatch(f.Sub.Of("LearnerMatch"), &v)
+}
+
+func (x *writing) writeNLearnerMatch2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatchᚄ(f *plan.Field, v []search.Match) bool {
+	fields := f.Sub.Of("LearnerMatch")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_LearnerMatch(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNLearnerMatchConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[search.Match]) bool {
+	if v == nil {
+		return x.Missing("LearnerMatchConnection!")
+	}
+	return x.write_LearnerMatchConnection(f.Sub.Of("LearnerMatchConnection"), v)
+}
+
+func (x *writing) writeNLearnerMatchEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[search.Match]) bool {
+	return x.write_LearnerMatchEdge(f.Sub.Of("LearnerMatchEdge"), &v)
+}
+
+func (x *writing) writeNLearnerMatchEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[search.Match]) bool {
+	fields := f.Sub.Of("LearnerMatchEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_LearnerMatchEdge(fields, &v[i]) && whole
 		x.Out()
 	}
 	if !whole {

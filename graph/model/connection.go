@@ -20,6 +20,7 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/search"
 	"github.com/testamur/testamur/internal/trust"
 )
 
@@ -31,6 +32,8 @@ type (
 	ApiClientEdge               = page.Edge[institution.Client]
 	LearnerConnection           = page.Connection[learner.Learner]
 	LearnerEdge                 = page.Edge[learner.Learner]
+	LearnerMatchConnection      = page.Connection[search.Match]
+	LearnerMatchEdge            = page.Edge[search.Match]
 	FrameworkConnection         = page.Connection[framework.Framework]
 	FrameworkEdge               = page.Edge[framework.Framework]
 	CompetencyConnection        = page.Connection[framework.Item]

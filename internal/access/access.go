@@ -25,13 +25,14 @@ const (
 	Assessor      Role = "assessor"         // awards achievements and results
 	Learner       Role = "learner"          // one's own record
 	Reader        Role = "reader"           // an outside reader: the catalogue, and verifying
+	Employer      Role = "employer"         // a reader who may search among learners who consented to be found
 	Visitor       Role = "visitor"          // no account: public profile, keys and achievements, and verifying
 	System        Role = "system"           // background work inside one institution
 )
 
 // Grantable are the roles that a token may carry.
 func Grantable() []Role {
-	return []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader}
+	return []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Employer}
 }
 
 // Action is something an operation does.
@@ -58,9 +59,10 @@ const (
 	ReadAudit          Action = "audit.read"
 	Verify             Action = "credential.verify"
 	ReadTrust          Action = "trust.read"
-	ManageTrust        Action = "trust.manage" // the list of known issuers
-	ReadRelease        Action = "release.read" // consents, directory choices, holds, orders, shares
-	GiveConsent        Action = "consent.give" // withdraw it, and block directory information, as well
+	ManageTrust        Action = "trust.manage"   // the list of known issuers
+	SearchLearners     Action = "learner.search" // by competency, among those who consented
+	ReadRelease        Action = "release.read"   // consents, directory choices, holds, orders, shares
+	GiveConsent        Action = "consent.give"   // withdraw it, and block directory information, as well
 	DesignateDirectory Action = "directory.designate"
 	ManageHolds        Action = "hold.manage"
 	RecordDisclosure   Action = "disclosure.record"
@@ -73,19 +75,20 @@ type Scope string
 
 // The scopes. A client without any has all that its roles allow.
 const (
-	ScopeCatalogRead  Scope = "catalog:read"
-	ScopeCatalogWrite Scope = "catalog:write"
-	ScopeLearnerRead  Scope = "learner:read"
-	ScopeLearnerWrite Scope = "learner:write"
-	ScopeAwardWrite   Scope = "award:write"
-	ScopeRecordWrite  Scope = "record:write"
-	ScopeImport       Scope = "import"
-	ScopeAdmin        Scope = "admin"
+	ScopeCatalogRead   Scope = "catalog:read"
+	ScopeCatalogWrite  Scope = "catalog:write"
+	ScopeLearnerRead   Scope = "learner:read"
+	ScopeLearnerWrite  Scope = "learner:write"
+	ScopeLearnerSearch Scope = "learner:search"
+	ScopeAwardWrite    Scope = "award:write"
+	ScopeRecordWrite   Scope = "record:write"
+	ScopeImport        Scope = "import"
+	ScopeAdmin         Scope = "admin"
 )
 
 // Scopes are all scopes.
 func Scopes() []Scope {
-	return []Scope{ScopeCatalogRead, ScopeCatalogWrite, ScopeLearnerRead, ScopeLearnerWrite,
+	return []Scope{ScopeCatalogRead, ScopeCatalogWrite, ScopeLearnerRead, ScopeLearnerWrite, ScopeLearnerSearch,
 		ScopeAwardWrite, ScopeRecordWrite, ScopeImport, ScopeAdmin}
 }
 
@@ -115,6 +118,7 @@ var table = map[Action]rule{
 	ReadJob:            {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},
 	ReadAudit:          {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
 	ReadTrust:          {roles: []Role{Administrator, Registrar, Designer, Assessor, System}},
+	SearchLearners:     {roles: []Role{Registrar, Employer, System}, scope: ScopeLearnerSearch},
 	ManageTrust:        {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
 	ReadRelease:        {roles: []Role{Administrator, Registrar, Learner, System}, scope: ScopeLearnerRead},
 	GiveConsent:        {roles: []Role{Registrar, Learner, System}, scope: ScopeLearnerWrite},
@@ -129,6 +133,7 @@ var table = map[Action]rule{
 // Actor is who asks: one identity in one institution.
 type Actor struct {
 	ID            string  // API client, staff or learner id; "system" or "visitor" where there is none
+	Name          string  // as the institution calls the client; empty where there is none
 	InstitutionID string  // the only institution the actor can see
 	Roles         []Role  // what the actor is there
 	LearnerID     string  // whose record the actor may see as a learner; empty without that role

@@ -31,6 +31,8 @@ var house = strings.Fields(`
 	internal/audit internal/shelves internal/once internal/event internal/bulk
 	internal/institution internal/learner internal/consent internal/disclosure internal/release internal/framework internal/course
 	internal/achievement internal/assertion internal/mastery internal/program internal/extract
+	internal/achievement internal/assertion internal/mastery internal/program
+	internal/search
 	internal/keyring internal/credential internal/trust internal/verify internal/deposit internal/record internal/vcapi
 	internal/transcript
 	internal/exchange internal/jobs internal/demo internal/degree internal/testbed

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -244,6 +245,9 @@ func (s *Service) CreateClient(ctx context.Context, who access.Actor, n NewClien
 	if err := n.check(now); err != nil {
 		return Client{}, "", err
 	}
+	if slices.Contains(n.Roles, access.Employer) && !slices.Contains(n.Roles, access.Reader) {
+		n.Roles = append(slices.Clone(n.Roles), access.Reader) // what an employer finds leads into the catalogue
+	}
 	c := Client{ID: s.NewID("cli"), Name: n.Name, Roles: n.Roles, Scopes: n.Scopes, LearnerID: n.LearnerID, CreatedAt: now, ExpiresAt: n.ExpiresAt}
 	if c.Scopes == nil {
 		c.Scopes = []access.Scope{}
@@ -333,7 +337,7 @@ func (c Client) holds(now time.Time) bool {
 }
 
 func (c Client) actor(institution string) access.Actor {
-	a := access.Actor{ID: c.ID, InstitutionID: institution, Roles: c.Roles, Scopes: c.Scopes}
+	a := access.Actor{ID: c.ID, Name: c.Name, InstitutionID: institution, Roles: c.Roles, Scopes: c.Scopes}
 	if c.LearnerID != nil {
 		a.LearnerID = *c.LearnerID
 	}

@@ -34,6 +34,7 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/search"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 )
@@ -57,6 +58,7 @@ type Bed struct {
 	Mastery      *mastery.Service
 	Programs     *program.Service
 	Extracts     *extract.Service
+	Search       *search.Service
 	Keys         *keyring.Service
 	Credentials  *credential.Service
 	Records      *record.Service
@@ -127,6 +129,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Mastery = &mastery.Service{DB: db, Now: now, NewID: id.New, Frameworks: b.Frameworks}
 	b.Programs = &program.Service{DB: db, Now: now, NewID: id.New, Mastery: b.Mastery, Assertions: b.Assertions}
 	b.Extracts = &extract.Service{DB: db, Now: now, Learners: b.Learners, Frameworks: b.Frameworks, Courses: b.Courses, Achievements: b.Achievements, Mastery: b.Mastery, Programs: b.Programs}
+	b.Search = &search.Service{DB: db, Now: now, NewID: id.New, Mastery: b.Mastery}
 	b.Keys = &keyring.Service{DB: db, Now: now, NewID: id.New, Master: master}
 	b.Credentials = &credential.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Origin: Origin}
 	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials, Programs: b.Programs, Outbox: outbox}
