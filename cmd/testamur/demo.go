@@ -42,6 +42,7 @@ func (c *demoCmd) Run(p *place) error {
 	if err != nil {
 		return err
 	}
+	all.choose = loopback(c.Addr)
 	d := &demonstration{services: all, p: p, file: filepath.Join(dir, tokensName)}
 	err = d.prepare(p.ctx)
 	if err == nil {
@@ -108,6 +109,11 @@ func (d *demonstration) prepare(ctx context.Context) error {
 	}
 	if err := d.consent(ctx); err != nil {
 		return err
+	}
+	for _, m := range demo.Staff() {
+		if _, err := d.institutions.AddStaff(ctx, d.who, institution.NewStaff{Name: m.Name, Email: m.Email, Roles: []access.Role{m.Role}}); err != nil && fault.KindOf(err) != fault.Conflict {
+			return err
+		}
 	}
 	if err := d.makeTokens(ctx); err != nil {
 		return err
@@ -233,7 +239,7 @@ var queries embed.FS
 // open it, they carry the registrar's token.
 func (d *demonstration) tabs(addr string) []graphiql.Tab {
 	headers := ""
-	if host, _, err := net.SplitHostPort(addr); err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback()) {
+	if loopback(addr) {
 		headers = fmt.Sprintf(`{"Authorization": "Bearer %s"}`, d.tokens[0].Token)
 	}
 	var tabs []graphiql.Tab
@@ -245,10 +251,17 @@ func (d *demonstration) tabs(addr string) []graphiql.Tab {
 	return tabs
 }
 
+// loopback reports whether only this machine reaches an address.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
+}
+
 // tell says what to open, and with which token.
 func (d *demonstration) tell() {
 	base := d.origin + "/i/" + demo.Slug
 	d.p.print("\n%s is open.\n", demo.Name)
+	d.p.print("  Pages           %s/", d.origin)
 	d.p.print("  Write queries   %s/graphiql", d.origin)
 	d.p.print("  GraphQL         %s/graphql", d.origin)
 	d.p.print("  Open Badges     %s/ims/ob/v3p0/credentials", d.origin)

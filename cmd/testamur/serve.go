@@ -20,8 +20,10 @@ import (
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/jobs"
 	"github.com/testamur/testamur/internal/rest"
+	"github.com/testamur/testamur/internal/session"
 	"github.com/testamur/testamur/internal/vcapi"
 	"github.com/testamur/testamur/internal/verify"
+	"github.com/testamur/testamur/internal/web"
 )
 
 // defaultAddr is where the service listens unless told otherwise.
@@ -51,6 +53,7 @@ type serveCmd struct {
 	quota
 	VCAPI       string `name:"vc-api" help:"Serve the W3C VC API under /vc-api, signing with the keys of this institution. It signs whatever a permitted caller sends: name one that was made for it." env:"TESTAMUR_VC_API" placeholder:"SLUG"`
 	Trusted     string `name:"trusted-documents" help:"GraphQL documents that requests may name by hash: a folder of .graphql files, or a JSON object from SHA-256 to document." env:"TESTAMUR_TRUSTED_DOCUMENTS" placeholder:"PATH"`
+	SignIn      string `name:"sign-in" help:"OpenID Connect providers that people sign in with to the pages: a JSON file, see README." env:"TESTAMUR_SIGN_IN" placeholder:"PATH"`
 	OnlyTrusted bool   `name:"only-trusted-documents" help:"Answer no other GraphQL documents than those." env:"TESTAMUR_ONLY_TRUSTED_DOCUMENTS"`
 	Development bool   `help:"For tests on one machine: fetch over plain http and from this machine too, and let anyone issue by the VC API." env:"TESTAMUR_DEVELOPMENT"`
 }
@@ -120,6 +123,9 @@ func (c *serveCmd) optional(ctx context.Context, s *services) error {
 		f := verify.NewFetcher(verify.Options{Log: s.log, Development: true})
 		s.verifier.Fetch, s.verifier.Getter = f.Fetch, f
 	}
+	if err := c.signIn(s); err != nil {
+		return err
+	}
 	if c.VCAPI == "" {
 		return nil
 	}
@@ -131,6 +137,25 @@ func (c *serveCmd) optional(ctx context.Context, s *services) error {
 	s.vcapi = &vcapi.Service{Now: s.now, Keys: s.keys, Credentials: s.credentials, Verifier: s.verifier, Institution: in, Open: c.Development}
 	if c.Development {
 		s.log.Warn("DEVELOPMENT: anyone who reaches this address may have credentials signed by the VC API", "institution", c.VCAPI)
+	}
+	return nil
+}
+
+// signIn names the providers that people sign in with.
+func (c *serveCmd) signIn(s *services) error {
+	if c.SignIn == "" {
+		return nil
+	}
+	raw, err := os.ReadFile(c.SignIn)
+	if err != nil {
+		return fmt.Errorf("--sign-in: %w", err)
+	}
+	all, err := session.ParseSettings(raw)
+	if err != nil {
+		return fmt.Errorf("--sign-in %s: %w", c.SignIn, err)
+	}
+	for _, one := range all {
+		s.providers = append(s.providers, &session.Provider{Settings: one, Service: s.sessions, Callback: web.Callback(s.origin, one.Institution)})
 	}
 	return nil
 }
@@ -253,7 +278,13 @@ func (s *services) handler(p queryPage) (http.Handler, error) {
 	mux.Handle("/graphiql", query)
 	mux.Handle("/graphiql/", query)
 	mux.Handle("/", rest.NewHandler(s.rest()))
-	mux.Handle("GET /{$}", http.RedirectHandler("/graphiql", http.StatusSeeOther))
+	pages, err := web.NewHandler(s.web())
+	if err != nil {
+		return nil, err
+	}
+	for _, pattern := range web.Roots() {
+		mux.Handle(pattern, pages)
+	}
 	small, err := compressed(mux)
 	if err != nil {
 		return nil, err
@@ -293,6 +324,14 @@ func (s *services) rest() rest.Services {
 	return rest.Services{Institutions: s.institutions, Learners: s.learners, Achievements: s.achievements, Keys: s.keys,
 		Credentials: s.credentials, Exchange: s.exchange, Disclosures: s.disclosures, Extracts: s.extracts, Deposits: s.deposits, Frameworks: s.frameworks, VCAPI: s.vcapi, Origin: s.origin, Version: version(), Now: s.now,
 		Ready: s.db.Pool.Ping, Actor: s.actor, Log: s.log}
+}
+
+// web is what the pages ask.
+func (s *services) web() web.Services {
+	return web.Services{Institutions: s.institutions, Learners: s.learners, Sessions: s.sessions, Consents: s.consents, Disclosures: s.disclosures, Holds: s.holds,
+		Frameworks: s.frameworks, Courses: s.courses, Achievements: s.achievements, Assertions: s.assertions, Mastery: s.mastery, Programs: s.programs, Keys: s.keys,
+		Credentials: s.credentials, Records: s.records, Verifier: s.verifier, Exchange: s.exchange, Audit: s.audit,
+		Providers: s.providers, Choose: s.choose, Origin: s.origin, Version: version(), Now: s.now, Log: s.log}
 }
 
 // workers are the background work.

@@ -35,6 +35,7 @@ import (
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/search"
+	"github.com/testamur/testamur/internal/session"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/vcapi"
 	"github.com/testamur/testamur/internal/verify"
@@ -46,6 +47,7 @@ type services struct {
 	db           *pg.DB
 	institutions *institution.Service
 	learners     *learner.Service
+	sessions     *session.Service
 	consents     *consent.Service
 	disclosures  *disclosure.Service
 	holds        *release.Service
@@ -65,6 +67,8 @@ type services struct {
 	deposits     *deposit.Service
 	exchange     *exchange.Service
 	vcapi        *vcapi.Service // nil: not served
+	providers    []*session.Provider
+	choose       bool // anyone may sign in as anybody: the demonstration
 	audit        *audit.Service
 
 	origin string
@@ -95,6 +99,7 @@ func wire(p parts) (*services, error) {
 	s := &services{db: p.db, origin: p.origin, now: p.now, log: p.log, audit: &audit.Service{DB: p.db}}
 	s.institutions = &institution.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.learners = &learner.Service{DB: p.db, Now: p.now, NewID: p.newID}
+	s.sessions = &session.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.consents = &consent.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.disclosures = &disclosure.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.holds = &release.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox}

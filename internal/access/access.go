@@ -68,6 +68,7 @@ const (
 	RecordDisclosure   Action = "disclosure.record"
 	ExportDisclosures  Action = "disclosure.export"
 	Deposit            Action = "credential.deposit" // what others issued, for a learner
+	SignIn             Action = "session.begin"
 )
 
 // Scope limits an API client to a group of actions.
@@ -113,6 +114,7 @@ var table = map[Action]rule{
 	Issue:              {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
 	Revoke:             {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
 	Reconcile:          {roles: []Role{System}},
+	SignIn:             {roles: []Role{System}},
 	Assemble:           {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
 	Import:             {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},
 	ReadJob:            {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/day"
 )
 
@@ -81,4 +82,21 @@ func learnerRows(all []learner) [][]string {
 			"sisSourcedId=" + l.number + "|emailAddress=" + l.email})
 	}
 	return rows
+}
+
+// Member is somebody who works at the college.
+type Member struct {
+	Name  string
+	Email string
+	Role  access.Role
+}
+
+// Staff are those who can be chosen to sign in as, one for each role.
+func Staff() []Member {
+	return []Member{
+		{"Ingrid Halloran", "ingrid.halloran@aldersound.example", access.Registrar},
+		{"Teodoro Marchetti", "teodoro.marchetti@aldersound.example", access.Designer},
+		{"Adaeze Whitlock", "adaeze.whitlock@aldersound.example", access.Assessor},
+		{"Casimir Voss", "casimir.voss@aldersound.example", access.Administrator},
+	}
 }

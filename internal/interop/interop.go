@@ -280,6 +280,30 @@ func unavailable(t testing.TB, err error) {
 	t.Skipf("the JavaScript verifier cannot be run: %v (set TESTAMUR_REQUIRE_INTEROP=1 to make this a failure)", err)
 }
 
+// Unavailable is of something else that a test needs and that is not here: it
+// skips the test, or fails it where it is required.
+func Unavailable(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("TESTAMUR_REQUIRE_INTEROP") == "1" {
+		t.Fatal(what)
+	}
+	t.Skipf("%s (set TESTAMUR_REQUIRE_INTEROP=1 to make this a failure)", what)
+}
+
+// Axe is the source of axe-core, which looks for what makes a page hard to use.
+func Axe(t testing.TB) string {
+	t.Helper()
+	dir, err := install()
+	if err != nil {
+		unavailable(t, err)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
 // install puts the packages of the lockfile into the user's cache folder, once,
 // and gives the folder. Each set of packages has a folder of its own, made
 // aside and then renamed: whoever finds it finds it whole, and of two that make

@@ -212,6 +212,24 @@ func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.A
 	return c, err
 }
 
+// maxSearch is how many learners a search finds at the most.
+const maxSearch = 100
+
+// Search are learners, by name, each of whose words in the text begins a word of
+// the name, the external reference or the address, whatever case and accents; at
+// most limit of them, from 1 to 100. An empty text finds the first by name.
+func (s *Service) Search(ctx context.Context, who access.Actor, text string, limit int) ([]Learner, error) {
+	if len(text) > maxName {
+		return nil, fault.At("text", "too-long", "Search with at most %d characters.", maxName)
+	}
+	var all []Learner
+	err := s.read(ctx, who, func(tx pgx.Tx) (err error) {
+		all, err = search(ctx, tx, who, strings.Fields(text), max(1, min(limit, maxSearch)))
+		return err
+	})
+	return all, err
+}
+
 // ByIDs are those of the learners that the actor may see.
 func (s *Service) ByIDs(ctx context.Context, who access.Actor, ids []ID) (map[ID]Learner, error) {
 	all := make(map[ID]Learner, len(ids))

@@ -35,6 +35,7 @@ import (
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/search"
+	"github.com/testamur/testamur/internal/session"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 )
@@ -48,6 +49,7 @@ type Bed struct {
 	Now          func() time.Time
 	Institutions *institution.Service
 	Learners     *learner.Service
+	Sessions     *session.Service
 	Consents     *consent.Service
 	Disclosures  *disclosure.Service
 	Holds        *release.Service
@@ -119,6 +121,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b := &Bed{DB: db, Now: now, Audit: &audit.Service{DB: db}}
 	b.Institutions = &institution.Service{DB: db, Now: now, NewID: id.New}
 	b.Learners = &learner.Service{DB: db, Now: now, NewID: id.New}
+	b.Sessions = &session.Service{DB: db, Now: now, NewID: id.New}
 	b.Consents = &consent.Service{DB: db, Now: now, NewID: id.New}
 	b.Disclosures = &disclosure.Service{DB: db, Now: now, NewID: id.New}
 	b.Holds = &release.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox}

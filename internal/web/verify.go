@@ -1,0 +1,225 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/verify"
+)
+
+// The limits of what is verified on a page.
+const (
+	maxVerified  = 48 << 20 // bytes in all
+	maxFiles     = 1000     // files at once
+	maxTogether  = 100      // files in one go of the verifier
+	maxTogetherB = 12 << 20 // bytes in one go
+	maxChecks    = 4        // visitors who have many files verified at one moment
+)
+
+func (s *site) verifying(mux *http.ServeMux) {
+	s.page(mux, "GET /verify", anyone, func(v *visit) error {
+		return v.show(http.StatusOK, "verify", "Verify a credential", verdicts{})
+	})
+	s.page(mux, "POST /verify", anyone, s.verify)
+}
+
+// verdicts are what was found about the files that somebody brought.
+type verdicts struct {
+	All   []verdict
+	Fault *fault.Error
+}
+
+// Count is how many had an outcome.
+func (d verdicts) Count(outcome string) (n int) {
+	for _, x := range d.All {
+		if string(x.Outcome) == outcome {
+			n++
+		}
+	}
+	return n
+}
+
+// verdict is a report as people read it: five steps.
+type verdict struct {
+	verify.Report
+	File  string
+	Steps []step
+	Parts []verdict // the credentials in it
+	Ends  []verdict // the endorsements
+	Depth int
+}
+
+// step is one of the five questions, with what was looked at for it.
+type step struct {
+	Question string
+	Outcome  verify.Outcome
+	Checks   []verify.Check
+}
+
+// questions are the five steps, and the checks that answer each. A check that
+// stands nowhere here belongs to the first.
+var questions = []struct {
+	text   string
+	checks []string
+}{
+	{"Is it a whole credential?", []string{"shape", "context", "schema", "embedded", "associations", "binding", "recipient"}},
+	{"Is it unchanged since it was signed?", []string{"proof"}},
+	{"Is it known who issued it?", []string{"issuer", "endorsements"}},
+	{"Does the issuer still stand by it?", []string{"status", "refresh"}},
+	{"Is it valid today?", []string{"dates"}},
+}
+
+// maxShown is how many credentials of one record are shown with their steps.
+const maxShown = 500
+
+// told is a report in five steps.
+func told(r verify.Report, depth int, room *int) verdict {
+	d := verdict{Report: r, File: r.Name, Depth: depth}
+	for i, q := range questions {
+		st := step{Question: q.text}
+		for _, c := range r.Checks {
+			if slices.Contains(q.checks, c.Name) || i == 0 && !placed(c.Name) {
+				st.Checks = append(st.Checks, c)
+			}
+		}
+		st.Outcome = worst(st.Checks)
+		d.Steps = append(d.Steps, st)
+	}
+	for _, part := range r.Embedded {
+		if *room--; *room < 0 {
+			break
+		}
+		d.Parts = append(d.Parts, told(part, depth+1, room))
+	}
+	for _, part := range r.Endorsements {
+		if *room--; *room < 0 {
+			break
+		}
+		d.Ends = append(d.Ends, told(part, depth+1, room))
+	}
+	return d
+}
+
+func placed(check string) bool {
+	for _, q := range questions {
+		if slices.Contains(q.checks, check) {
+			return true
+		}
+	}
+	return false
+}
+
+// worst is the outcome of a step: what was not looked at is not passed.
+func worst(all []verify.Check) verify.Outcome {
+	if len(all) == 0 {
+		return verify.NotChecked
+	}
+	out := verify.Passed
+	for _, c := range all {
+		if c.Outcome == verify.Failed {
+			return verify.Failed
+		}
+		if c.Outcome == verify.NotChecked {
+			out = verify.NotChecked
+		}
+	}
+	return out
+}
+
+// verify checks what was sent, keeps none of it, and shows what was found.
+func (s *site) verify(v *visit) error {
+	select {
+	case s.checks <- struct{}{}:
+		defer func() { <-s.checks }()
+	default:
+		return fault.New(fault.Unavailable, "Many people are having files verified at this moment. Try again in a few seconds.")
+	}
+	sent, err := v.material()
+	if err == nil && len(sent) == 0 {
+		err = fault.New(fault.Invalid, "Choose a file, or paste what you were given.")
+	}
+	var d verdicts
+	if err == nil {
+		d, err = s.verdicts(v, sent)
+	}
+	if err != nil {
+		d = verdicts{Fault: v.understood(err)}
+		return v.show(statusOf[d.Fault.Kind], "verify", "Verify a credential", d)
+	}
+	return v.show(http.StatusOK, "verify", "What was found", d)
+}
+
+func (s *site) verdicts(v *visit, sent []verify.File) (verdicts, error) {
+	var d verdicts
+	room := maxShown
+	for len(sent) > 0 {
+		n, size := 0, 0
+		for n < len(sent) && n < maxTogether && (n == 0 || size+len(sent[n].Raw) <= maxTogetherB) {
+			size += len(sent[n].Raw)
+			n++
+		}
+		found, err := s.Verifier.Reports(v.ctx(), v.who, sent[:n], nil)
+		if err != nil {
+			return d, err
+		}
+		for i, r := range found {
+			one := told(r, 0, &room)
+			one.File = sent[i].Name
+			d.All = append(d.All, one)
+		}
+		sent = sent[n:]
+	}
+	return d, nil
+}
+
+// material is what was sent: the files, and the text that was pasted.
+func (v *visit) material() ([]verify.File, error) {
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxVerified)
+	unread := fault.New(fault.Invalid, "The form could not be read. Open the page and send it again.")
+	parts, err := v.r.MultipartReader()
+	if err != nil {
+		return nil, unread.Because(err)
+	}
+	var all []verify.File
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		var raw []byte
+		if err == nil {
+			raw, err = io.ReadAll(part)
+		}
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return nil, err
+		}
+		if err != nil {
+			return nil, unread.Because(err)
+		}
+		if f, ok := brought(part, raw); ok {
+			all = append(all, f)
+		}
+		if len(all) > maxFiles {
+			return nil, fault.New(fault.Limit, "At most %d files are verified at once.", maxFiles)
+		}
+	}
+}
+
+// brought is a part of the form as something to verify; false for an empty one.
+func brought(part *multipart.Part, raw []byte) (verify.File, bool) {
+	switch part.FormName() {
+	case "file":
+		return verify.File{Name: fmt.Sprintf("%.200s", part.FileName()), Raw: raw}, part.FileName() != "" && len(raw) > 0
+	case "text":
+		text := strings.TrimSpace(string(raw))
+		return verify.File{Raw: []byte(text)}, text != ""
+	}
+	return verify.File{}, false
+}
