@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -22,6 +24,8 @@ const (
 		results { resultDescription { name } achievedLevel { name level } }
 		achievement { id definition { name description achievementType criteria { narrative } }
 			alignments { targetName targetUrl competency { id identifier uri fullStatement abbreviatedStatement humanCodingScheme } } } } } } }`
+	search = `query Search($id: ID!) { searchLearners(where: {competency: $id, since: "2021-01-01"}, first: 25) { nodes {
+		learnerId learnerName achievedOn competency { id fullStatement } achievement { id definition { name } } } } }`
 	byID = `query Assertion($id: ID!) { assertion(id: $id) { id achievedOn term grade recordedAt version } }`
 )
 
@@ -60,6 +64,9 @@ type bare struct {
 	institution string
 	fragments   map[string][]byte            // achievement to its JSON
 	results     map[string]map[string][]byte // achievement and level to the results' JSON
+	said        map[string][][16]byte        // competency to the sayings that speak for it
+	of          map[[16]byte]string          // saying to its achievement
+	names       map[string]string            // of achievements and competencies
 }
 
 // serveBare listens and prints its address.
@@ -83,12 +90,13 @@ func serveBare(ctx context.Context, kind, url string) error {
 	mux.HandleFunc("/assertion/{id}", b.statement(oneAssertion))
 	mux.HandleFunc("/learner/{id}", b.statement(onePicture))
 	if kind == "fragments" {
-		if err := b.load(ctx); err != nil {
+		if err := errors.Join(b.load(ctx), b.sayings(ctx)); err != nil {
 			return err
 		}
 		mux = http.NewServeMux()
 		mux.HandleFunc("/assertion/{id}", b.statement(oneAssertion))
 		mux.HandleFunc("/learner/{id}", b.picture)
+		mux.HandleFunc("/competency/{id}", b.search)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -121,6 +129,72 @@ func send(w http.ResponseWriter, answer []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
 	_, _ = w.Write(answer)
+}
+
+// found is the statement of the service's own index, without its row security,
+// and told what each learner is told of it: a line in the account of disclosures.
+const found = `
+with f as materialized (
+	select f.* from unnest($2::uuid[]) as s (said)
+	cross join lateral (
+		select a.learner_id, p.display_name, p.consent_id, a.said, a.achieved_on, a.assertion_id
+		from search_award a
+		join search_person p on p.institution_id = a.institution_id and p.learner_id = a.learner_id and (p.until is null or p.until > $3)
+		where a.institution_id = $1 and a.said = s.said and a.achieved_on >= '2021-01-01'
+		  and not exists (
+			select from search_award b
+			where b.institution_id = $1 and b.learner_id = a.learner_id and b.achieved_on >= a.achieved_on
+			  and (b.achieved_on, b.assertion_id) > (a.achieved_on, a.assertion_id) and b.said = any($2))
+		order by a.achieved_on desc, a.learner_id desc, a.assertion_id desc
+		limit 25) as f
+	order by f.achieved_on desc, f.learner_id desc
+	limit 25),
+told as (
+	insert into disclosure (institution_id, id, learner_id, at, outcome, channel, party, purpose, basis, consent_id, items, actor_id)
+	select $1, $4 || learner_id, learner_id, $3, 'granted', 'search', 'bench', 'bench', 'consent', consent_id, array[assertion_id], 'bench' from f)
+select learner_id, display_name, said, achieved_on::text from f order by achieved_on desc, learner_id desc`
+
+// search asks the index and joins the rows to what is in memory.
+func (b *bare) search(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	rows, _ := b.pool.Query(r.Context(), found, b.institution, b.said[id], time.Now(), rand.Text())
+	out := []byte(`{"data":{"searchLearners":{"nodes":[`)
+	var learner, name, on string
+	var said [16]byte
+	first := true
+	_, err := pgx.ForEachRow(rows, []any{&learner, &name, &said, &on}, func() error {
+		if !first {
+			out = append(out, ',')
+		}
+		first = false
+		out = fmt.Appendf(out, `{"learnerId":%q,"learnerName":%q,"achievedOn":%q,"competency":{"id":%q,"fullStatement":%q},"achievement":{"id":%q,"definition":{"name":%q}}}`,
+			learner, name, on, id, b.names[id], b.of[said], b.names[b.of[said]])
+		return nil
+	})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	send(w, append(out, "]}}}"...))
+}
+
+// sayings loads what speaks for each competency.
+func (b *bare) sayings(ctx context.Context) error {
+	b.said, b.of, b.names = map[string][][16]byte{}, map[[16]byte]string{}, map[string]string{}
+	rows, _ := b.pool.Query(ctx, `
+		select g.item_id, i.full_statement, s.said, s.achievement_id, h.name
+		from search_saying s
+		join achievement h on h.institution_id = s.institution_id and h.id = s.achievement_id
+		join achievement_alignment g on g.institution_id = s.institution_id and g.achievement_id = s.achievement_id
+		join framework_item i on i.institution_id = g.institution_id and i.id = g.item_id`)
+	var item, statement, achievement, name string
+	var said [16]byte
+	_, err := pgx.ForEachRow(rows, []any{&item, &statement, &said, &achievement, &name}, func() error {
+		b.said[item], b.of[said] = append(b.said[item], said), achievement
+		b.names[item], b.names[achievement] = statement, name
+		return nil
+	})
+	return err
 }
 
 // load makes the JSON of every achievement.

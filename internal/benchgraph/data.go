@@ -33,6 +33,9 @@ type data struct {
 	institution string
 	learners    []string // with a hundred assertions
 	assertions  []string
+
+	employer     string   // its token
+	competencies []string // that somebody showed
 }
 
 // prepare makes the database, unless it is there from an earlier run.
@@ -111,6 +114,8 @@ func statements(scale int) []statement {
 	definition := fmt.Sprintf(`jsonb_build_object('name', 'Achievement ' || n, 'description', 'What a learner shows who earns achievement number ' || n || '.',
 		'achievementType', (array['Course','Badge','Certificate','Competency'])[1 + n %% 4],
 		'criteria', jsonb_build_object('narrative', 'Pass the assessment of unit ' || n || ' at the level that is required.'),
+		'alignment', (select jsonb_agg(jsonb_build_object('type', jsonb_build_array('Alignment'), 'targetType', 'CFItem', 'targetName', 'Topic ' || i, 'targetUrl', 'https://bench.example/item/' || i) order by k)
+			from generate_series(0, 1) as k, lateral (select 211 + (n * 23 + k * 7) %% 4700 as i) as x),
 		'resultDescription', jsonb_build_array(jsonb_build_object('id', '#level', 'name', 'Level reached', 'type', jsonb_build_array('ResultDescription'), 'resultType', 'RubricCriterionLevel',
 			'rubricCriterionLevel', (select jsonb_agg(jsonb_build_object('id', '#level-' || l, 'name', (array['Emerging','Developing','Proficient','Advanced'])[l], 'level', l::text, 'type', jsonb_build_array('RubricCriterionLevel')) order by l) from generate_series(1, 4) as l))))`)
 	award := func(n, person, k string) string {
@@ -152,6 +157,25 @@ func statements(scale int) []statement {
 			columns, award("n", "p", "k"), heavy*each-1, each, each)},
 		{"the other assertions", fmt.Sprintf(`insert into assertion (%s) %s from generate_series(0, %d) as n, lateral (select %d + n / %d as p, n %% %d as k) as x`,
 			columns, award(fmt.Sprint(heavy*each)+" + n", "p", "k"), (people-heavy)*rest-1, heavy+1, rest, rest)},
+		// As the triggers keep it, which would do it learner by learner.
+		{"who may be found by employers", fmt.Sprintf(`
+			set session_replication_role = replica;
+			insert into consent (institution_id, id, learner_id, scope, purpose, party, open, language, text_version, statement, method, signed_at, recorded_at, recorded_by)
+			select %s, %s, %s, 'search', 'Recruiting', 'Employers', true, 'en', '1', 'I allow it.', 'signature', %s, %s, 'bench' from generate_series(2, %d, 2) as n;
+			insert into learner_release (institution_id, learner_id, search_consent_id, updated_at) select institution_id, learner_id, id, signed_at from consent;
+			insert into search_person (institution_id, learner_id, display_name, consent_id)
+			select r.institution_id, r.learner_id, l.display_name, r.search_consent_id from learner_release r join learner l on l.institution_id = r.institution_id and l.id = r.learner_id;
+			insert into search_award (institution_id, said, achieved_on, learner_id, assertion_id)
+			select a.institution_id, search_said(a.achievement_id, a.achievement_version, a.grade, a.credits_earned, a.results), a.achieved_on, a.learner_id, a.id
+			from assertion a join search_person p on p.institution_id = a.institution_id and p.learner_id = a.learner_id;
+			insert into search_saying (institution_id, said, number, achievement_id, achievement_version, grade, credits, results)
+			select institution_id, said, row_number() over (order by said), achievement_id, achievement_version, grade, credits_earned, results
+			from (select distinct on (said) * from (
+				select a.institution_id, search_said(a.achievement_id, a.achievement_version, a.grade, a.credits_earned, a.results) as said,
+					a.achievement_id, a.achievement_version, coalesce(a.grade, '') as grade, a.credits_earned, a.results
+				from assertion a where a.learner_id in (select learner_id from search_person)) as x order by said) as y;
+			insert into search_count (institution_id, sayings) select institution_id, count(*) from search_saying group by institution_id;
+			set session_replication_role = default`, in, id("cns", "n"), id("lrn", "n"), now, now, people)},
 		{"statistics", "vacuum analyze"},
 	}
 }
@@ -163,6 +187,11 @@ func (d data) find(ctx context.Context, o options) (data, error) {
 		return d, err
 	}
 	d.token = strings.TrimSpace(token)
+	token, err = testamur(ctx, o, d.url, "token", "create", "--role", "employer", "--expires", "1d")
+	if err != nil {
+		return d, err
+	}
+	d.employer = strings.TrimSpace(token)
 	conn, err := pgx.Connect(ctx, d.url)
 	if err != nil {
 		return d, err
@@ -173,6 +202,10 @@ func (d data) find(ctx context.Context, o options) (data, error) {
 	}
 	for n := range heavy {
 		d.learners = append(d.learners, fmt.Sprintf("lrn_%026d", n+1))
+	}
+	// The competencies that achievements are aligned to.
+	for n := range achievements {
+		d.competencies = append(d.competencies, fmt.Sprintf("itm_%026d", 211+n*23%4700))
 	}
 	for n := range 20_000 {
 		d.assertions = append(d.assertions, fmt.Sprintf("asn_%026d", n*90))

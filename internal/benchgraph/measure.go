@@ -63,6 +63,7 @@ func measure(ctx context.Context, o options, d data) error {
 	works := []work{
 		{"learner picture", picture, d.learners, "/learner/", []string{"testamur", "one statement", "rows and fragments"}},
 		{"assertion by id", byID, d.assertions, "/assertion/", []string{"testamur", "one statement"}},
+		{"employer search", search, d.competencies, "/competency/", []string{"testamur", "rows and fragments"}},
 	}
 	if o.soak > 0 {
 		return soak(ctx, o, all["testamur"], works[0])
@@ -118,7 +119,11 @@ func start(ctx context.Context, o options, d data) (map[string]*server, error) {
 		if err != nil {
 			panic(err) // two strings
 		}
-		return fmt.Appendf(nil, "POST /graphql HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nAccept: application/graphql-response+json\r\nContent-Length: %d\r\n\r\n%s", d.token, len(body), body)
+		token := d.token
+		if query == search {
+			token = d.employer
+		}
+		return fmt.Appendf(nil, "POST /graphql HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nAccept: application/graphql-response+json\r\nContent-Length: %d\r\n\r\n%s", token, len(body), body)
 	}
 	if err := ours.cmd.Start(); err != nil {
 		return nil, err

@@ -30,16 +30,39 @@ func (l Line) Args(institution string) pgx.NamedArgs {
 		"actor": l.ActorID, "network": l.Network, "note": l.Note}
 }
 
-// Write adds lines in the transaction that gives the data out.
+// insertMany is Insert for many lines, as one JSON array.
+const insertMany = `
+	insert into disclosure (institution_id, id, learner_id, at, outcome, refusal, channel, party, purpose, basis, consent_id, items, source_id, actor_id,
+		network, note)
+	select @institution, x.*
+	from jsonb_to_recordset(@lines::jsonb) as x (id text, learner_id text, at timestamptz, outcome text, refusal text, channel text, party text, purpose text,
+		basis text, consent_id text, items text[], source_id text, actor_id text, network text, note text)`
+
+// row is a line by the names of its columns.
+func (l Line) row() map[string]any {
+	if l.Items == nil {
+		l.Items = []string{}
+	}
+	return map[string]any{"id": l.ID, "learner_id": l.LearnerID, "at": l.At, "outcome": l.Outcome, "refusal": l.Refusal, "channel": l.Channel, "party": l.Party,
+		"purpose": l.Purpose, "basis": l.Basis, "consent_id": l.ConsentID, "items": l.Items, "source_id": l.SourceID, "actor_id": l.ActorID,
+		"network": l.Network, "note": l.Note}
+}
+
+// Write adds lines in the transaction that gives the data out, in one statement.
 func Write(ctx context.Context, tx pgx.Tx, who access.Actor, lines ...Line) error {
-	var b pgx.Batch
-	for _, l := range lines {
-		b.Queue(Insert, l.Args(who.InstitutionID))
-	}
-	if len(lines) == 0 {
+	switch len(lines) {
+	case 0:
 		return nil
+	case 1:
+		_, err := tx.Exec(ctx, Insert, lines[0].Args(who.InstitutionID))
+		return err
 	}
-	return tx.SendBatch(ctx, &b).Close()
+	all := make([]map[string]any, len(lines))
+	for i, l := range lines {
+		all[i] = l.row()
+	}
+	_, err := tx.Exec(ctx, insertMany, pgx.NamedArgs{"institution": who.InstitutionID, "lines": all})
+	return err
 }
 
 func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Line, error) {
