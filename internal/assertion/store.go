@@ -18,9 +18,13 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-const columns = `a.id, a.learner_id, a.achievement_id, a.achievement_version, a.ref_system, a.ref_value, a.achieved_on, a.recorded_at,
+const (
+	columns = scalars + `, a.results, a.evidence`
+	brief   = scalars + `, null::jsonb as results, null::jsonb as evidence`
+	scalars = `a.id, a.learner_id, a.achievement_id, a.achievement_version, a.ref_system, a.ref_value, a.achieved_on, a.recorded_at,
 	a.recorded_by, a.updated_at, a.version, a.term, a.grade, a.credits_earned, a.narrative, a.role, a.license_number, a.activity_start_on,
-	a.activity_end_on, a.results, a.evidence, a.withdrawn_at, a.withdrawn_by, a.withdrawn_reason`
+	a.activity_end_on, a.withdrawn_at, a.withdrawn_by, a.withdrawn_reason`
+)
 
 func args(who access.Actor, a Assertion) pgx.NamedArgs {
 	return pgx.NamedArgs{"institution": who.InstitutionID, "id": a.ID, "learner": a.LearnerID, "achievement": a.AchievementID,
@@ -85,8 +89,11 @@ func find(ctx context.Context, tx pgx.Tx, who access.Actor, assertion, lock stri
 func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Assertion, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
-		from assertion a
-		where institution_id = @institution and id = any(@ids) and (@only::text is null or learner_id = @only)`,
+		from (select distinct unnest(@ids::text[]) as id) as k
+		cross join lateral (
+			select * from assertion
+			where institution_id = @institution and id = k.id and (@only::text is null or learner_id = @only)
+			offset 0) as a`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
 }
@@ -97,11 +104,11 @@ func ByIDsInTx(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]As
 }
 
 // EarnedByAll are the awards of many learners that were not withdrawn, each
-// learner's oldest first. Each learner's are looked up by themselves, whatever
+// learner's oldest first, without their results and evidence. Each learner's are looked up by themselves, whatever
 // the planner believes of a table that has just grown.
 func EarnedByAll(ctx context.Context, tx pgx.Tx, who access.Actor, all []learner.ID) ([]Assertion, error) {
 	rows, _ := tx.Query(ctx, `
-		select `+columns+`
+		select `+brief+`
 		from unnest(@learners::text[]) as k (id)
 		cross join lateral (
 			select * from assertion

@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/testamur/testamur/internal/achievement"
@@ -95,6 +96,7 @@ type Draft struct {
 	// with neither: that is the content, whose hash says whether it was issued
 	// before, and which is stamped with both.
 	Compose    func(id, validFrom string) ([]byte, error)
+	Hash       []byte // SHA-256 of the content, from who has it already; nil: it is reckoned
 	ValidUntil *time.Time
 	// Basis names the versions of everything that the content is made of. What
 	// was issued on the same basis has the same content, and is not composed
@@ -124,33 +126,36 @@ var (
 
 // on is the document: the content with its id, its dates, and as its last
 // member its place in a status list.
-func (s stamp) on(content []byte) ([]byte, error) {
+func (s stamp) on(content []byte) (string, error) {
 	id, from := bytes.Index(content, emptyID), bytes.Index(content, emptyValidFrom)
 	if id < 0 || from < id || len(content) == 0 || content[len(content)-1] != '}' {
-		return nil, errors.New("content has no place for an id and an instant")
+		return "", errors.New("content has no place for an id and an instant")
 	}
 	name, err := json.Marshal(s.id)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	out := make([]byte, 0, len(content)+512)
-	out = append(out, content[:id+len(emptyID)-2]...)
-	out = append(out, name...)
-	out = append(out, content[id+len(emptyID):from+len(emptyValidFrom)-1]...)
-	out = append(out, Instant(s.validFrom)...)
+	var out strings.Builder
+	out.Grow(len(content) + 512)
+	out.Write(content[:id+len(emptyID)-2])
+	out.Write(name)
+	out.Write(content[id+len(emptyID) : from+len(emptyValidFrom)-1])
+	out.WriteString(Instant(s.validFrom))
 	if s.validUntil != nil {
-		out = append(out, `","validUntil":"`...)
-		out = append(out, Instant(*s.validUntil)...)
+		out.WriteString(`","validUntil":"`)
+		out.WriteString(Instant(*s.validUntil))
 	}
-	out = append(out, content[from+len(emptyValidFrom)-1:len(content)-1]...)
+	out.Write(content[from+len(emptyValidFrom)-1 : len(content)-1])
 	if s.status != nil {
 		entry, err := json.Marshal(s.status)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
-		out = append(append(out, `,"credentialStatus":`...), entry...)
+		out.WriteString(`,"credentialStatus":`)
+		out.Write(entry)
 	}
-	return append(out, '}'), nil
+	out.WriteByte('}')
+	return out.String(), nil
 }
 
 // suites are the proofs that a kind carries. A record's first proof does not

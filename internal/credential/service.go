@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -165,7 +166,7 @@ func deref(c *Credential) Credential {
 type Earned struct {
 	Credentials []Credential
 	Pins        []achievement.Pin
-	Awards      []assertion.Assertion // what each is the credential of
+	Awards      []assertion.Assertion // what each is the credential of, without results and evidence
 }
 
 // IssueEarned are the signed credentials of everything that learners have
@@ -191,9 +192,9 @@ func (s *Service) IssueEarned(ctx context.Context, who access.Actor, learners ..
 		if made, fresh, err = standing(ctx, tx, who, people, earned); err != nil || len(fresh) == 0 {
 			return err
 		}
-		some := make([]assertion.Assertion, len(fresh))
-		for n, i := range fresh {
-			some[n] = earned[i]
+		some, err := whole(ctx, tx, who, earned, fresh)
+		if err != nil {
+			return err
 		}
 		drafts, err = s.draftsOf(ctx, tx, who, people, some)
 		return err
@@ -244,6 +245,20 @@ func standing(ctx context.Context, tx pgx.Tx, who access.Actor, people map[learn
 		all[i] = head
 	}
 	return all, fresh, nil
+}
+
+// whole are some of the assertions with their results and evidence.
+func whole(ctx context.Context, tx pgx.Tx, who access.Actor, all []assertion.Assertion, some []int) ([]assertion.Assertion, error) {
+	ids, places := make([]assertion.ID, len(some)), make(map[assertion.ID]int, len(some))
+	for n, i := range some {
+		ids[n], places[all[i].ID] = all[i].ID, n
+	}
+	found, err := assertion.ByIDsInTx(ctx, tx, who, ids)
+	out := make([]assertion.Assertion, len(some))
+	for _, a := range found {
+		out[places[a.ID]] = a
+	}
+	return out, err
 }
 
 // tells reports whether the issued credential of an award is taken as it is,
@@ -439,11 +454,10 @@ func (s *Service) restore(in institution.Institution, c *Credential, made conten
 		entry := place{*c.StatusList, *c.StatusIndex}.entry(in.Base(s.Origin), ownPurpose)
 		st.status = &entry
 	}
-	document, err := st.on(made.bytes)
-	if err != nil {
+	var err error
+	if c.Draft, err = st.on(made.bytes); err != nil {
 		return fmt.Errorf("compose credential: %w", err)
 	}
-	c.Draft = string(document)
 	return nil
 }
 
@@ -454,6 +468,9 @@ func (d Draft) content() (content, error) {
 	raw, err := d.Compose("", "")
 	if err != nil {
 		return content{}, fmt.Errorf("compose credential: %w", err)
+	}
+	if d.Hash != nil {
+		return content{raw, d.Hash}, nil
 	}
 	sum := sha256.Sum256(raw)
 	return content{raw, sum[:]}, nil
@@ -565,7 +582,7 @@ func (s *Service) sign(ctx context.Context, who access.Actor, in institution.Ins
 	prepared := make([][]vc.Draft, len(all))
 	var hashes [][]byte
 	for i, c := range all {
-		prepared[i], err = vc.PrepareAll([]byte(c.Draft), suites(c.Kind), method, c.DraftedAt, parts[i]...)
+		prepared[i], err = vc.PrepareAll(c.Draft, suites(c.Kind), method, c.DraftedAt, parts[i]...)
 		if err != nil {
 			return &fault.Error{Kind: fault.Invalid, Rule: "signable", Err: err,
 				Message: "This cannot be signed as it stands, because a verifier could not read all of it: " + err.Error()}
@@ -624,22 +641,21 @@ func (p *prover) prove(c *Credential, prepared []vc.Draft, signatures [][]byte) 
 	for i := range proofs {
 		proofs[i] = prepared[i].Attach(signatures[i])
 	}
-	draft := []byte(c.Draft)
-	document, err := vc.Secure(draft, proofs...)
+	document, err := vc.SecureText(c.Draft, proofs...)
 	if err != nil {
 		return "", err
 	}
 	if c.Kind == OfRecord {
 		if p.records++; p.records%fully != 1 {
-			return string(document), p.quickly(document, draft, prepared, signatures)
+			return document, p.quickly(document, c.Draft, prepared, signatures)
 		}
 	}
-	return string(document), prove(document, draft, len(proofs), p.keys, p.now)
+	return document, prove([]byte(document), []byte(c.Draft), len(proofs), p.keys, p.now)
 }
 
 // quickly checks each signature, and that the document is the draft with
 // something behind its last member.
-func (p *prover) quickly(document, draft []byte, prepared []vc.Draft, signatures [][]byte) error {
+func (p *prover) quickly(document, draft string, prepared []vc.Draft, signatures [][]byte) error {
 	key, err := p.keys(p.method, "assertionMethod")
 	if err != nil {
 		return err
@@ -649,7 +665,7 @@ func (p *prover) quickly(document, draft []byte, prepared []vc.Draft, signatures
 			return errors.New("a signature does not fit")
 		}
 	}
-	if !bytes.HasPrefix(document, draft[:len(draft)-1]) || !bytes.HasPrefix(document[len(draft)-1:], []byte(`,"proof":[`)) {
+	if body := strings.TrimSuffix(draft, "}"); !strings.HasPrefix(document, body) || !strings.HasPrefix(document[len(body):], `,"proof":[`) {
 		return errors.New("what was signed is not the draft")
 	}
 	return nil

@@ -41,7 +41,7 @@ func TestStamp(t *testing.T) {
 		t.Fatal(err)
 	}
 	var d map[string]any
-	if err := json.Unmarshal(got, &d); err != nil {
+	if err := json.Unmarshal([]byte(got), &d); err != nil {
 		t.Fatalf("%s: %v", got, err)
 	}
 	if d["id"] != `https://x.example/"` || d["validFrom"] != "2026-01-02T03:04:05Z" || d["validUntil"] != d["validFrom"] || d["name"] != `"id":""` ||

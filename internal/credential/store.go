@@ -77,7 +77,7 @@ func numbered(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) ([]Cr
 func present(ctx context.Context, tx pgx.Tx, who access.Actor, assertions []assertion.ID) ([]Credential, error) {
 	rows, _ := tx.Query(ctx, `
 		select c.id, c.kind, c.state, c.status, c.learner_id, c.assertion_id, c.assertion_version, c.key_id, c.content_hash, c.status_list,
-			c.status_index, c.supersedes, null as superseded_by, coalesce(c.draft, '') as draft, c.document, c.valid_until,
+			c.status_index, c.supersedes, null::text as superseded_by, coalesce(c.draft, '') as draft, c.document, c.valid_until,
 			coalesce(c.basis, '') as basis, c.drafted_at, c.issued_at, c.issued_by, c.kept
 		from unnest(@assertions::text[]) as k (id)
 		cross join lateral (

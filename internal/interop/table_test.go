@@ -81,7 +81,7 @@ func newSubjects(t *testing.T, sizes ...int) subjects {
 		if err != nil {
 			t.Fatal(err)
 		}
-		documents, parts = append(documents, signed), append(parts, vc.Part{Document: signed, Kept: kept})
+		documents, parts = append(documents, signed), append(parts, vc.Part{Document: string(signed), Kept: kept})
 	}
 	for _, n := range sizes {
 		doc, err := clr.Compose(clr.Credential{ID: college + "/credentials/record", Name: "Comprehensive Learner Record",
@@ -100,7 +100,7 @@ var benchTime = time.Date(2026, 6, 30, 12, 0, 0, 0, time.UTC)
 
 // issueOurs goes from JSON bytes to signed JSON bytes.
 func (i issuer) issueOurs(t *testing.T, doc []byte, suites []string, parts ...vc.Part) {
-	drafts, err := vc.PrepareAll(doc, suites, i.method, benchTime, parts...)
+	drafts, err := vc.PrepareAll(string(doc), suites, i.method, benchTime, parts...)
 	if err != nil {
 		t.Fatal(err)
 	}

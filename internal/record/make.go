@@ -46,10 +46,11 @@ type one struct {
 	items     map[framework.ItemID]framework.Item // that it is about
 	titles    map[framework.ID]framework.Framework
 
-	latest  latest
-	content []byte
-	framed  []byte // the frame as it is kept
-	out     *Assembled
+	latest      latest
+	content     []byte
+	contentHash []byte
+	framed      []byte // the frame as it is kept
+	out         *Assembled
 }
 
 // order is a kind of record that is made for one or many learners.
@@ -341,7 +342,7 @@ func (s *Service) changed(who access.Actor, w order, all []*one) ([]*one, error)
 		if err != nil {
 			return nil, err
 		}
-		hash := hashed(content, frame)
+		hash, plain := hashed(content, frame)
 		if o.latest.Status == credential.Active && bytes.Equal(hash, o.latest.ContentHash) {
 			o.out.Record = &o.latest.Record
 			continue
@@ -349,7 +350,7 @@ func (s *Service) changed(who access.Actor, w order, all []*one) ([]*one, error)
 		o.out.Record = &Record{ID: ID(s.NewID("rec")), LearnerID: o.Learner.ID, Type: w.Type, TypeVersion: w.of.Version, Series: w.series(),
 			Version: o.latest.Version + 1, ContentHash: hash, Partial: o.Partial, Omissions: o.left.whole(), AssembledAt: pg.Instant(s.Now()), AssembledBy: who.ID}
 		o.out.New = true
-		o.content, o.framed = content, frame
+		o.content, o.contentHash, o.framed = content, plain, frame
 		fresh = append(fresh, o)
 	}
 	return fresh, nil
@@ -357,14 +358,16 @@ func (s *Service) changed(who access.Actor, w order, all []*one) ([]*one, error)
 
 // hashed is the hash of everything that makes a version another one. A full
 // record in the frame that comes with the service is its content alone, as it
-// was before there were types.
-func hashed(content, frame []byte) []byte {
+// was before there were types. plain is that of the content alone.
+func hashed(content, frame []byte) (whole, plain []byte) {
 	h := sha256.New()
 	h.Write(content)
-	if !bytes.Equal(frame, plainFrame) {
-		h.Write(frame)
+	plain = h.Sum(nil)
+	if bytes.Equal(frame, plainFrame) {
+		return plain, plain
 	}
-	return h.Sum(nil)
+	h.Write(frame)
+	return h.Sum(nil), plain
 }
 
 // plainFrame is the frame of a full record that shows nothing besides.
@@ -378,7 +381,7 @@ func (s *Service) seal(ctx context.Context, who access.Actor, all []*one, then f
 	for i, o := range all {
 		learners[i] = o.Learner.ID
 		drafts[i] = credential.Draft{Kind: credential.OfRecord, LearnerID: o.Learner.ID, Parts: o.parts(),
-			Compose: func(string, string) ([]byte, error) { return o.content, nil }}
+			Compose: func(string, string) ([]byte, error) { return o.content, nil }, Hash: o.contentHash}
 		if o.latest.ID != "" {
 			drafts[i].Supersedes = &o.latest.CredentialID
 		}

@@ -164,7 +164,7 @@ func (f Facts) structure(c *clr.Credential, known map[string]bool) (parts [][2]s
 func (f Facts) parts() []vc.Part {
 	all := make([]vc.Part, len(f.Credentials))
 	for i, c := range f.Credentials {
-		all[i] = vc.Part{Document: []byte(*c.Document), Kept: c.Kept}
+		all[i] = vc.Part{Document: *c.Document, Kept: c.Kept}
 	}
 	return all
 }

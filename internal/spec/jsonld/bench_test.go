@@ -147,7 +147,7 @@ func BenchmarkStages(b *testing.B) {
 	}{{"badge", []byte(badge(1))}, {"transcript-100", transcript(100)}} {
 		b.Run(f.name+"/json", func(b *testing.B) {
 			for b.Loop() {
-				if _, err := parseJSON(f.doc, nil); err != nil {
+				if _, err := parseJSON(string(f.doc), nil); err != nil {
 					b.Fatal(err)
 				}
 			}

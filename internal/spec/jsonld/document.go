@@ -28,6 +28,11 @@ type Document struct {
 // byte and in this order, with their kept forms; see Part. They make the work
 // less and never change its result.
 func Open(doc []byte, opts Options, parts ...Part) (*Document, error) {
+	return OpenText(string(doc), opts, parts...)
+}
+
+// OpenText is Open for a document that is text already, which is not copied.
+func OpenText(doc string, opts Options, parts ...Part) (*Document, error) {
 	limit := opts.MaxBytes
 	if limit == 0 {
 		limit = defaultMaxBytes
@@ -208,11 +213,15 @@ func (d *Document) say(placed bool) (rdfc.Dataset, error) {
 }
 
 // maxPooled is how large a piece of memory is kept for the next document.
-const maxPooled = 1 << 17
+const (
+	maxPooled     = 1 << 17
+	maxPooledText = 4 << 20 // bytes
+)
 
 var (
 	pooledNodes   = sync.Pool{New: func() any { return new([]node) }}
 	pooledWalkers = sync.Pool{New: func() any { return &walker{} }}
+	pooledText    = sync.Pool{New: func() any { return new([]byte) }}
 )
 
 // walker is one that is released when its statements are not needed any more.

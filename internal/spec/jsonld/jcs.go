@@ -3,7 +3,6 @@ package jsonld
 import (
 	"crypto"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -12,7 +11,10 @@ import (
 // members in the order of their names, numbers as JavaScript writes them.
 // Refused is a number that is not finite.
 func (d *Document) JCS() ([]byte, error) {
-	b := make([]byte, 0, len(d.tree.src)+len(d.tree.src)/16)
+	return d.appendJCS(make([]byte, 0, len(d.tree.src)+len(d.tree.src)/16))
+}
+
+func (d *Document) appendJCS(b []byte) ([]byte, error) {
 	if d.context.IsZero() {
 		return d.tree.appendJCS(b, d.at, false)
 	}
@@ -30,9 +32,14 @@ func (d *Document) JCS() ([]byte, error) {
 
 // DigestJCS is the hash of the document's canonical JSON.
 func (d *Document) DigestJCS(h crypto.Hash) ([]byte, error) {
-	b, err := d.JCS()
+	room := pooledText.Get().(*[]byte)
+	defer pooledText.Put(room)
+	b, err := d.appendJCS((*room)[:0])
 	if err != nil {
 		return nil, err
+	}
+	if cap(b) <= maxPooledText {
+		*room = b
 	}
 	w := h.New()
 	w.Write(b)
@@ -84,10 +91,10 @@ func (t *tree) appendJCS(b []byte, at int32, strict bool) ([]byte, error) {
 		return append(b, ']'), nil
 	case kindPart:
 		p := &t.parts[n.count]
-		if p.own {
-			return append(b, p.text...), nil
+		if p.order != nil {
+			return p.order.appendTo(b, p.text), nil
 		}
-		whole, err := parseJSON([]byte(p.text), nil)
+		whole, err := parseJSON(p.text, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -98,13 +105,8 @@ func (t *tree) appendJCS(b []byte, at int32, strict bool) ([]byte, error) {
 
 func (t *tree) appendJCSObject(b []byte, at int32, strict bool) ([]byte, error) {
 	var few [24]int32
-	members := few[:0]
-	for c := t.nodes[at].child; c != 0; c = t.nodes[c].next {
-		members = append(members, c)
-	}
-	slices.SortFunc(members, func(x, y int32) int { return compareUTF16(t.nodes[x].key, t.nodes[y].key) })
 	b = append(b, '{')
-	for i, c := range members {
+	for i, c := range t.sorted(at, few[:0]) {
 		if i > 0 {
 			b = append(b, ',')
 		}

@@ -42,7 +42,7 @@ type tree struct {
 
 // unfold reads the whole document anew, with no part standing for itself.
 func (t *tree) unfold() error {
-	whole, err := parseJSON([]byte(t.src), nil)
+	whole, err := parseJSON(t.src, nil)
 	if err == nil {
 		*t = *whole
 	}
@@ -85,11 +85,11 @@ type parser struct {
 
 // parseJSON reads a document; parts that stand in it with a kept form are not
 // looked into.
-func parseJSON(doc []byte, parts []part) (*tree, error) {
-	if !utf8.Valid(doc) {
+func parseJSON(doc string, parts []part) (*tree, error) {
+	if !utf8.ValidString(doc) {
 		return nil, refuse(InvalidText, "the document is not valid UTF-8")
 	}
-	p := &parser{tree: tree{src: string(doc)}, wait: parts}
+	p := &parser{tree: tree{src: doc}, wait: parts}
 	p.nodes = *pooledNodes.Get().(*[]node)
 	if want := p.expected(); cap(p.nodes) < want {
 		p.nodes = make([]node, 0, want)
@@ -179,8 +179,8 @@ func (p *parser) word(at int32, word string, k kind) error {
 	if !strings.HasPrefix(p.src[p.pos:], word) {
 		return p.fail("a value is none of JSON's")
 	}
+	p.nodes[at].kind, p.nodes[at].text = k, p.src[p.pos:p.pos+len(word)]
 	p.pos += len(word)
-	p.nodes[at].kind = k
 	return nil
 }
 

@@ -243,7 +243,7 @@ func FuzzParseJSON(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		tree, err := parseJSON(doc, nil)
+		tree, err := parseJSON(string(doc), nil)
 		valid := json.Valid(doc)
 		var e *Error
 		switch {

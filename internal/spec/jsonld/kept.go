@@ -1,7 +1,6 @@
 package jsonld
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -13,9 +12,9 @@ import (
 )
 
 // Part is a credential that stands in a record, with what was kept when it was
-// signed. Its bytes are not changed while the record is open.
+// signed, whose bytes are not changed while the record is open.
 type Part struct {
-	Document []byte // the secured credential, byte for byte
+	Document string // the secured credential, byte for byte
 	Kept     []byte // what Keep gave for it; anything else is not used
 }
 
@@ -26,10 +25,10 @@ var ErrNotKept = errors.New("no canonical form can be kept of this credential")
 
 // The kept form of a credential is stored as
 //
-//	"TKF" 1             what this is, and its version
+//	"TKF" 2             what this is, and its version
 //	SHA-256             of the credential's bytes, 32 bytes
 //	CRC-32C             of all that follows, 4 bytes, the highest first
-//	flags               1 byte; 1: the bytes are their own form by RFC 8785
+//	uvarint, order      its form by RFC 8785, as pieces of its bytes; see order
 //	uvarint, text       the credential's id, as an N-Quads term
 //	form                of its statements in a record: see rdfc.Form
 //
@@ -37,9 +36,8 @@ var ErrNotKept = errors.New("no canonical form can be kept of this credential")
 // rests on the hash: a form is used for those bytes and no others. The version
 // goes up whenever the same bytes would come to another form.
 const (
-	keptMagic = "TKF\x01"
+	keptMagic = "TKF\x02"
 	keptHead  = len(keptMagic) + sha256.Size + 4
-	keptOwn   = 1 // flag: the document is its own canonical JSON
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -67,15 +65,13 @@ func Keep(document []byte) ([]byte, error) {
 	if err != nil {
 		return nil, complexity(err)
 	}
-	body := make([]byte, keptHead, keptHead+len(w.kept.root)+len(form.Bytes())+8)
+	order := doc.orderOf()
+	body := make([]byte, keptHead, keptHead+len(order)+len(w.kept.root)+len(form.Bytes())+16)
 	copy(body, keptMagic)
 	sum := sha256.Sum256(document)
 	copy(body[len(keptMagic):], sum[:])
-	flags := byte(0)
-	if own, err := doc.JCS(); err == nil && bytes.Equal(own, document) {
-		flags |= keptOwn
-	}
-	body = append(body, flags)
+	body = binary.AppendUvarint(body, uint64(len(order)))
+	body = append(body, order...)
 	body = binary.AppendUvarint(body, uint64(len(w.kept.root)))
 	body = append(body, w.kept.root...)
 	body = append(body, form.Bytes()...)
@@ -91,11 +87,11 @@ type keptQuads struct {
 
 // part is an opened Part.
 type part struct {
-	text string
-	form rdfc.Form
-	root rdfc.Term
-	own  bool // the text is its own canonical JSON
-	used bool // the kept form can be used
+	text  string
+	form  rdfc.Form
+	root  rdfc.Term
+	order order // the text's canonical JSON; nil where it is not known
+	used  bool  // the kept form can be used
 }
 
 // openParts readies parts for the parser.
@@ -112,26 +108,36 @@ func openParts(parts []Part, opts Options) []part {
 
 // openPart checks that a kept form is whole and of these very bytes.
 func openPart(p Part) part {
-	o := part{text: unsafe.String(unsafe.SliceData(p.Document), len(p.Document))}
+	o := part{text: p.Document}
 	k := p.Kept
 	if len(k) <= keptHead || string(k[:len(keptMagic)]) != keptMagic ||
 		binary.BigEndian.Uint32(k[keptHead-4:]) != crc32.Checksum(k[keptHead:], castagnoli) {
 		return o
 	}
-	if sha256.Sum256(p.Document) != [sha256.Size]byte(k[len(keptMagic):]) {
+	document := unsafe.Slice(unsafe.StringData(p.Document), len(p.Document)) // which is only read
+	if sha256.Sum256(document) != [sha256.Size]byte(k[len(keptMagic):]) {
 		return o
 	}
-	n, size := binary.Uvarint(k[keptHead+1:])
-	rest := k[keptHead+1+max(size, 0):]
-	if size <= 0 || n > uint64(len(rest)) {
+	known, rest, ok := cutText(k[keptHead:])
+	root, rest, also := cutText(rest)
+	form, err := rdfc.ParseForm(rest)
+	if !ok || !also || err != nil || !rdfc.Term(root).IsIRI() {
 		return o
 	}
-	root := rdfc.Term(rest[:n])
-	form, err := rdfc.ParseForm(rest[n:])
-	if err != nil || !root.IsIRI() {
-		return o
+	o.form, o.root, o.used = form, rdfc.Term(root), true
+	if order(known).within(len(o.text)) {
+		o.order = known
 	}
-	return part{text: o.text, form: form, root: root, own: k[keptHead]&keptOwn != 0, used: true}
+	return o
+}
+
+// cutText reads the text, after its length, that b begins with.
+func cutText(b []byte) (text, rest []byte, ok bool) {
+	n, size := binary.Uvarint(b)
+	if size <= 0 || n > uint64(len(b)-size) {
+		return nil, nil, false
+	}
+	return b[size : size+int(n)], b[size+int(n):], true
 }
 
 // stand is a place in a document where a value is read: with one context, as
@@ -150,7 +156,7 @@ var errOtherPlace = errors.New("a part stands in another place than its kept for
 var recordFrame = sync.OnceValue(func() *tree {
 	const frame = `{"@context":["https://www.w3.org/ns/credentials/v2","https://purl.imsglobal.org/spec/clr/v2p0/context-2.0.1.json","https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"],
 "type":["VerifiableCredential","ClrCredential"],"credentialSubject":{"type":["ClrSubject"],"verifiableCredential":["part"]}}`
-	t, err := parseJSON([]byte(frame), nil)
+	t, err := parseJSON(frame, nil)
 	if err != nil {
 		panic(err) // the text above
 	}

@@ -68,7 +68,7 @@ func (l *library) find(url string) (src source, shared bool, err error) {
 
 // readContext reads a context document: the value of its @context.
 func readContext(doc []byte) (source, error) {
-	t, err := parseJSON(doc, nil)
+	t, err := parseJSON(string(doc), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -96,7 +96,7 @@ func (d *Document) usualOptions(b []byte) (_ []byte, ok bool) {
 func makeOptionsForm(ac *active) *optionsForm {
 	const text = `{"type":"DataIntegrityProof","cryptosuite":"` + holeSuite + `","created":"` + holeCreated + `","verificationMethod":"` + holeMethod + `","proofPurpose":"assertionMethod"}`
 	none := &optionsForm{}
-	t, err := parseJSON([]byte(text), nil)
+	t, err := parseJSON(text, nil)
 	if err != nil {
 		return none
 	}

@@ -17,7 +17,7 @@ func Read(doc []byte) (Value, error) {
 	if len(doc) > defaultMaxBytes {
 		return Value{}, refuse(TooLarge, "the document has %d bytes; at most %d are read", len(doc), defaultMaxBytes)
 	}
-	t, err := parseJSON(doc, nil)
+	t, err := parseJSON(string(doc), nil)
 	return Value{t, 0}, err
 }
 

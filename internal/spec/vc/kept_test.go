@@ -28,16 +28,16 @@ func TestRecordOfKeptCredentials(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		parts = append(parts, Part{Document: signed, Kept: kept})
+		parts = append(parts, Part{Document: string(signed), Kept: kept})
 		texts = append(texts, string(signed))
 	}
 	record := fmt.Appendf(nil, `{"@context":["https://www.w3.org/ns/credentials/v2","https://purl.imsglobal.org/spec/clr/v2p0/context-2.0.1.json","https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"],"id":"urn:uuid:0f6b5b0a-3a5e-4d7e-9b1a-000000000009","type":["VerifiableCredential","ClrCredential"],"name":"Record","issuer":"https://x.example","validFrom":"2026-01-01T00:00:00Z","credentialSubject":{"id":"did:example:1","type":["ClrSubject"],"verifiableCredential":[%s]}}`, strings.Join(texts, ","))
 	suites := []string{EdDSARDFC, EdDSAJCS}
-	cold, err := PrepareAll(record, suites, method, now)
+	cold, err := PrepareAll(string(record), suites, method, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, err := PrepareAll(record, suites, method, now, parts...)
+	kept, err := PrepareAll(string(record), suites, method, now, parts...)
 	if err != nil {
 		t.Fatal(err)
 	}

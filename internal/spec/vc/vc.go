@@ -18,6 +18,7 @@ import (
 	"maps"
 	"slices"
 	"time"
+	"unsafe"
 
 	"github.com/mr-tron/base58"
 
@@ -73,7 +74,7 @@ func Keep(document []byte) ([]byte, error) { return jsonld.Keep(document) }
 // error is what the canonicalization refuses: an undefined term, a relative
 // IRI.
 func Prepare(document []byte, suite, verificationMethod string, created time.Time) (Draft, error) {
-	all, err := PrepareAll(document, []string{suite}, verificationMethod, created)
+	all, err := PrepareAll(string(document), []string{suite}, verificationMethod, created)
 	if err != nil {
 		return Draft{}, err
 	}
@@ -83,8 +84,8 @@ func Prepare(document []byte, suite, verificationMethod string, created time.Tim
 // PrepareAll canonicalizes an unsigned document for proofs of several suites by
 // one Ed25519 key, reading it once. Parts are the credentials that stand in the
 // document, in their order; their kept forms spare work and change nothing.
-func PrepareAll(document []byte, suites []string, verificationMethod string, created time.Time, parts ...Part) ([]Draft, error) {
-	doc, err := jsonld.Open(document, readAs(nil), parts...)
+func PrepareAll(document string, suites []string, verificationMethod string, created time.Time, parts ...Part) ([]Draft, error) {
+	doc, err := jsonld.OpenText(document, readAs(nil), parts...)
 	if err != nil {
 		return nil, err
 	}
@@ -230,6 +231,17 @@ func (d Draft) Attach(signature []byte) Proof {
 // Secure is the document with the proofs as its last member, its own bytes
 // unchanged. A document that has proofs already gets one more by Add.
 func Secure(document []byte, proofs ...Proof) ([]byte, error) {
+	return insert(document, "proof", list(proofs))
+}
+
+// SecureText is Secure of a document that is text.
+func SecureText(document string, proofs ...Proof) (string, error) {
+	out, err := insert(unsafe.Slice(unsafe.StringData(document), len(document)), "proof", list(proofs))
+	return unsafe.String(unsafe.SliceData(out), len(out)), err // insert only reads the one and forgets the other
+}
+
+// list is proofs as a document has them.
+func list(proofs []Proof) []byte {
 	raw := append(make([]byte, 0, 400*len(proofs)+2), '[')
 	for i, p := range proofs {
 		if i > 0 {
@@ -237,7 +249,7 @@ func Secure(document []byte, proofs ...Proof) ([]byte, error) {
 		}
 		raw = p.appendJSON(raw)
 	}
-	return insert(document, "proof", append(raw, ']'))
+	return append(raw, ']')
 }
 
 // appendJSON writes the proof as encoding/json would, without the detour.
