@@ -108,9 +108,20 @@ func listJSON[T any](all []T) []byte {
 	return raw
 }
 
-// merge finds what is there, corrects what differs and inserts the rest.
+// merge finds what is there, corrects what differs and inserts the rest. Where it
+// looks as if nothing was there, as in a first import, that comes first, and
+// whatever stands against it has the rest done.
 func merge(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, system string, rows []Row, out []bulk.Outcome) error {
 	args := pgx.NamedArgs{"institution": who.InstitutionID, "system": system, "now": pg.Instant(b.Now), "by": who.ID}
+	seemsNew, err := unseen(ctx, tx, args, rows, out)
+	if err != nil {
+		return err
+	}
+	if seemsNew {
+		if err := insertAll(ctx, tx, args); !isThere(err) {
+			return err
+		}
+	}
 	there, err := existing(ctx, tx, args, rows, out)
 	if err != nil {
 		return err
@@ -118,18 +129,51 @@ func merge(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, syste
 	if err := settle(ctx, tx, args, there, out); err != nil {
 		return err
 	}
-	// Looking out for conflicts costs a quarter more, so it is left for when there is one.
-	err = pgx.BeginFunc(ctx, tx, func(sub pgx.Tx) error {
-		_, err := sub.Exec(ctx, insertStaged, args)
-		return err
-	})
-	if pg.Constraint(err) != "assertion_once_per_activity" && pg.Constraint(err) != "assertion_ref_once" {
+	if err := insertAll(ctx, tx, args); !isThere(err) {
 		return err
 	}
 	if _, err := tx.Exec(ctx, insertStaged+" on conflict do nothing", args); err != nil {
 		return err
 	}
 	return refuseTwice(ctx, tx, args, out)
+}
+
+// looked is how many rows of a batch are looked for before all are taken for new.
+const looked = 16
+
+// unseen reports whether none of some of the rows is there. It says no where a
+// row has no reference to look for.
+func unseen(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, rows []Row, out []bulk.Outcome) (bool, error) {
+	var some []string
+	for i, r := range rows {
+		switch {
+		case out[i].Change == bulk.Failed:
+		case r.RefValue == "":
+			return false, nil
+		case i%(len(rows)/looked+1) == 0:
+			some = append(some, r.RefValue)
+		}
+	}
+	args["some"] = some
+	found := false
+	err := tx.QueryRow(ctx, `select exists (select from assertion where institution_id = @institution and ref_system = @system and ref_value = any(@some))`,
+		bulk.Planned, args).Scan(&found)
+	return !found, err
+}
+
+// insertAll inserts what is staged, all or nothing. Looking out for conflicts
+// costs a quarter more, so that is left for when there is one.
+func insertAll(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) error {
+	return pgx.BeginFunc(ctx, tx, func(sub pgx.Tx) error {
+		_, err := sub.Exec(ctx, insertStaged, args)
+		return err
+	})
+}
+
+// isThere reports whether an assertion was in the way of one.
+func isThere(err error) bool {
+	c := pg.Constraint(err)
+	return c == "assertion_once_per_activity" || c == "assertion_ref_once"
 }
 
 const insertStaged = `

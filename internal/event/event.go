@@ -7,7 +7,9 @@ package event
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -26,8 +28,28 @@ func (ImportRequested) Kind() string { return "import.requested" }
 
 // Awarded says that assertions were recorded, or corrected by an import.
 type Awarded struct {
-	InstitutionID string   `json:"institution"`
-	AssertionIDs  []string `json:"assertions"`
+	InstitutionID string `json:"institution"`
+	AssertionIDs  IDs    `json:"assertions"`
+}
+
+// IDs are ids, in JSON as one text with commas between them: the queue keeps an
+// index of each text in an event, and an import tells of thousands.
+type IDs []string
+
+// MarshalJSON writes one text.
+func (all IDs) MarshalJSON() ([]byte, error) { return json.Marshal(strings.Join(all, ",")) }
+
+// UnmarshalJSON reads one text, or a list as it was written before.
+func (all *IDs) UnmarshalJSON(raw []byte) error {
+	var one string
+	if err := json.Unmarshal(raw, &one); err != nil {
+		return json.Unmarshal(raw, (*[]string)(all))
+	}
+	*all = nil
+	if one != "" {
+		*all = strings.Split(one, ",")
+	}
+	return nil
 }
 
 // Kind names the event in the queue.
