@@ -114,7 +114,7 @@ func (d *Document) inside() (*active, error) {
 // Close gives the document's memory back. Neither it nor its values are used
 // after; texts that were taken from them stay.
 func (d *Document) Close() {
-	if cap(d.tree.nodes) <= maxPooled {
+	if cap(d.tree.nodes) <= 2*maxPooled {
 		clear(d.tree.nodes)
 		nodes := d.tree.nodes[:0]
 		pooledNodes.Put(&nodes)

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,7 +54,9 @@ func Canonicalize(ds Dataset, opts Options) (Result, error) {
 		return Result{}, err
 	}
 	defer c.release()
-	return Result{NQuads: c.write(nil), labels: slices.Clone(c.labels), ids: slices.Clone(c.ids)}, nil
+	var s sink
+	c.write(&s)
+	return Result{NQuads: s.out, labels: slices.Clone(c.labels), ids: slices.Clone(c.ids)}, nil
 }
 
 // Digest is the hash of the canonical form, which is not kept.
@@ -63,9 +66,35 @@ func Digest(ds Dataset, opts Options) ([]byte, error) {
 		return nil, err
 	}
 	defer c.release()
-	c.out = c.write(c.out[:0])
-	d := c.sum(c.out)
-	return slices.Clone(d[:c.hash.Size()]), nil
+	s := sink{out: c.out[:0], hash: c.hash.New()}
+	c.write(&s)
+	sum := s.sum()
+	c.out = s.out
+	return sum, nil
+}
+
+// sink takes canonical lines: it keeps them, or with a hash it puts them into
+// that, a piece at a time, so that a large form passes through little memory.
+type sink struct {
+	out  []byte
+	hash hash.Hash
+}
+
+// pieceSize is how much is hashed at once.
+const pieceSize = 64 << 10
+
+// flush hashes what is there, when it is a piece.
+func (s *sink) flush() {
+	if s.hash != nil && len(s.out) >= pieceSize {
+		s.hash.Write(s.out)
+		s.out = s.out[:0]
+	}
+}
+
+// sum is the hash of all that the sink took.
+func (s *sink) sum() []byte {
+	s.hash.Write(s.out)
+	return s.hash.Sum(nil)
 }
 
 // labelled is a canonicalizer that has named every blank node.
@@ -161,7 +190,7 @@ func (c *canonicalizer) release() {
 }
 
 // maxOut is how large an output is kept for the next dataset.
-const maxOut = 16 << 20
+const maxOut = 1 << 20
 
 // resize is a slice of n elements, in the memory of s where that is enough. The
 // elements are not cleared.
@@ -438,7 +467,7 @@ func (c *canonicalizer) sortedLines() []byte {
 // write adds the dataset with its canonical labels, as sorted lines: what is
 // said of IRIs in their order, then what is said of blank nodes in that of their
 // labels, which needs no sorting.
-func (c *canonicalizer) write(out []byte) []byte {
+func (c *canonicalizer) write(to *sink) {
 	c.nameAll()
 	c.byID = resize(c.byID, len(c.ids))
 	for i := range c.byID {
@@ -448,7 +477,10 @@ func (c *canonicalizer) write(out []byte) []byte {
 	iris := c.iris[:0]
 	for i := range c.groups {
 		g := &c.groups[i]
-		size += c.relabel(g)
+		c.relabel(g)
+		if to.hash == nil {
+			size += c.size(g)
+		}
 		if g.number == none {
 			iris = append(iris, int32(i))
 		} else {
@@ -459,24 +491,25 @@ func (c *canonicalizer) write(out []byte) []byte {
 	slices.SortFunc(iris, func(a, b int32) int {
 		return strings.Compare(string(c.groups[a].subject), string(c.groups[b].subject))
 	})
-	out = slices.Grow(out, size)
+	to.out = slices.Grow(to.out, size)
 	for _, i := range iris {
-		out = c.writeGroup(out, &c.groups[i])
+		c.writeGroup(to, &c.groups[i])
 	}
 	for id := range inTextOrder(len(c.byID)) {
 		if i := c.byID[id]; i != none { // a node may be no subject
-			out = c.writeGroup(out, &c.groups[i])
+			c.writeGroup(to, &c.groups[i])
 		}
 	}
-	return out
 }
 
-func (c *canonicalizer) writeGroup(out []byte, g *group) []byte {
+func (c *canonicalizer) writeGroup(to *sink, g *group) {
+	out := to.out
 	for _, q := range c.quads[g.start:g.end] {
 		src := &c.ds[q.at]
 		out = appendQuad(out, g.subject, src.Predicate, c.final(src.Object, q.o), c.final(src.Graph, q.g))
 	}
-	return out
+	to.out = out
+	to.flush()
 }
 
 // nameAll writes the canonical labels of all nodes into one piece.
@@ -501,9 +534,8 @@ func appendLabel(b []byte, id int32) []byte {
 	return strconv.AppendInt(append(b, "_:c14n"...), int64(id), 10)
 }
 
-// relabel gives a group its canonical subject, restores its order and returns
-// the bytes it will take.
-func (c *canonicalizer) relabel(g *group) int {
+// relabel gives a group its canonical subject and restores its order.
+func (c *canonicalizer) relabel(g *group) {
 	qs := c.quads[g.start:g.end]
 	g.subject = c.final(g.subject, g.number)
 	if g.blanks && len(qs) > 1 {
@@ -518,8 +550,11 @@ func (c *canonicalizer) relabel(g *group) int {
 			return strings.Compare(string(c.final(x.Graph, a.g)), string(c.final(y.Graph, b.g)))
 		})
 	}
-	size := 0
-	for _, q := range qs {
+}
+
+// size is the bytes that a group takes.
+func (c *canonicalizer) size(g *group) (size int) {
+	for _, q := range c.quads[g.start:g.end] {
 		src := &c.ds[q.at]
 		size += len(g.subject) + len(src.Predicate) + len(c.final(src.Object, q.o)) + len(c.final(src.Graph, q.g)) + 6
 	}

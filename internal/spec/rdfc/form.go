@@ -288,25 +288,30 @@ func Merge(dst []byte, forms []Form, workLimit int) ([]byte, error) {
 	if err := m.label(); err != nil {
 		return nil, err
 	}
-	if dst = m.write(slices.Grow(dst, m.size+m.size/8)); m.broken {
+	s := sink{out: slices.Grow(dst, m.size+m.size/8)}
+	if m.write(&s); m.broken {
 		return nil, errForm
 	}
-	return dst, nil
+	return s.out, nil
 }
 
 // MergeDigest is the hash of what Merge gives, which is not kept.
 func MergeDigest(forms []Form, workLimit int) ([]byte, error) {
-	c := canonicalizers.Get().(*canonicalizer)
-	defer canonicalizers.Put(c)
-	out, err := Merge(c.out[:0], forms, workLimit)
-	if err != nil {
+	m := newMerger(forms, workLimit)
+	if err := m.label(); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(out)
-	if cap(out) <= maxOut {
-		c.out = out
+	c := canonicalizers.Get().(*canonicalizer)
+	defer canonicalizers.Put(c)
+	s := sink{out: c.out[:0], hash: sha256.New()}
+	if m.write(&s); m.broken {
+		return nil, errForm
 	}
-	return sum[:], nil
+	sum := s.sum()
+	if cap(s.out) <= maxOut {
+		c.out = s.out
+	}
+	return sum, nil
 }
 
 func newMerger(forms []Form, workLimit int) *merger {
@@ -377,7 +382,7 @@ func (m *merger) linked() error {
 }
 
 // write writes all statements with their canonical labels, sorted.
-func (m *merger) write(dst []byte) []byte {
+func (m *merger) write(to *sink) {
 	iris := make([]placed, 0, 8*len(m.forms))
 	blank := make([]placed, len(m.ids)) // by canonical number
 	for i, f := range m.forms {
@@ -405,16 +410,17 @@ func (m *merger) write(dst []byte) []byte {
 		for n < len(iris) && bytes.Equal(iris[n].subject, iris[0].subject) {
 			n++
 		}
-		dst = m.about(dst, iris[0].subject, iris[:n])
+		to.out = m.about(to.out, iris[0].subject, iris[:n])
+		to.flush()
 		iris = iris[n:]
 	}
 	for n := range inTextOrder(len(blank)) {
 		if blank[n].at > 0 { // a node may be no subject
 			m.name = appendLabel(m.name[:0], int32(n))
-			dst = m.about(dst, m.name, blank[n:n+1])
+			to.out = m.about(to.out, m.name, blank[n:n+1])
+			to.flush()
 		}
 	}
-	return dst
 }
 
 // about writes the groups of one subject.
