@@ -323,7 +323,7 @@ func (s *services) resolver() *graph.Resolver {
 func (s *services) rest() rest.Services {
 	return rest.Services{Institutions: s.institutions, Learners: s.learners, Achievements: s.achievements, Keys: s.keys,
 		Credentials: s.credentials, Exchange: s.exchange, Disclosures: s.disclosures, Extracts: s.extracts, Deposits: s.deposits, Frameworks: s.frameworks, VCAPI: s.vcapi, Origin: s.origin, Version: version(), Now: s.now,
-		Ready: s.db.Pool.Ping, Actor: s.actor, Log: s.log}
+		Ready: s.db.Pool.Ping, Actor: s.actor, Browser: web.Browser(s.sessions, s.origin), Log: s.log}
 }
 
 // web is what the pages ask.

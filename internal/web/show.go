@@ -329,6 +329,9 @@ func (v *visit) nav() []link {
 		if access.Allowed(v.who, access.ReadLearner) {
 			add("/desk", "Learners")
 		}
+		if access.Allowed(v.who, access.Assemble) {
+			add("/desk/corrections", "Corrections")
+		}
 		if access.Allowed(v.who, access.ReadJob) {
 			add("/desk/imports", "Imports")
 		}
@@ -370,6 +373,9 @@ var done = map[string]string{
 	"import-started":        "The file has arrived and is being read.",
 	"import-cancelled":      "The import is cancelled. What was committed stays.",
 	"key-rotated":           "A new key signs from now on. The old one still verifies what it signed.",
+	"proposed":              "This is what has to be issued anew. Look at it and approve.",
+	"approved":              "What is approved is issued anew now.",
+	"declined":              "Everything stays as it was issued.",
 	"disclosure-recorded":   "The disclosure is on file.",
 }
 

@@ -126,6 +126,7 @@ func NewHandler(s Services) (http.Handler, error) {
 	all.desk(mux)
 	all.learners(mux)
 	all.imports(mux)
+	all.corrections(mux)
 	all.house(mux)
 	all.student(mux)
 	all.curriculum(mux)
@@ -188,6 +189,24 @@ func (v *visit) enter(who need, h handler) error {
 		return fault.New(fault.Forbidden, "This page is not for you. Sign in as somebody else to open it.")
 	}
 	return h(v)
+}
+
+// Browser is who a browser is signed in as, by its cookie, for what other parts
+// of the service show to people; false for nobody. It is for reading only: a form
+// of another site could come with the cookie.
+func Browser(sessions *session.Service, origin string) func(*http.Request) (access.Actor, bool, error) {
+	name := (&site{Services: Services{Origin: origin}}).cookieName()
+	return func(r *http.Request) (access.Actor, bool, error) {
+		c, err := r.Cookie(name)
+		if err != nil {
+			return access.Actor{}, false, nil
+		}
+		in, err := sessions.Authenticate(r.Context(), c.Value)
+		if fault.KindOf(err) == fault.Unauthenticated {
+			return access.Actor{}, false, nil
+		}
+		return in.Actor, err == nil, err
+	}
 }
 
 // to sends the browser to another page of ours.

@@ -39,6 +39,7 @@ type world struct {
 	badge   string // id of a credential of the learner
 	job     string // of an import with refused rows
 	hold    release.Hold
+	fix     record.Correction // waits for approval
 }
 
 const student = "ref:" + demo.System + ":S100001"
@@ -54,8 +55,9 @@ func newWorld(t testing.TB) *world {
 	r, err := w.Records.Assemble(ctx, w.Registrar(), nil, student)
 	w.record = testbed.Must(t, r, err)
 	items, err := w.Records.ItemsOf(ctx, w.Registrar(), []record.ID{r.ID})
-	w.badge = string(testbed.Must(t, items, err)[r.ID][0])
+	w.badge = string(testbed.Must(t, items, err)[r.ID][2])
 	w.student = w.enter(t, session.Person{LearnerID: string(l.ID)})
+	w.renamed(t)
 	h, err := w.Holds.Place(ctx, w.Registrar(), release.Placement{LearnerID: student, Reason: release.RequestedAction, Note: "Please return the borrowed camera to the media desk."})
 	w.hold = testbed.Must(t, h, err)
 	_, err = w.Disclosures.Record(ctx, w.Registrar(), disclosure.Manual{LearnerID: student, Party: "Harbour State University", Purpose: "Admission", Basis: disclosure.ForTransfer, Items: []string{"Official transcript"}})
@@ -70,6 +72,21 @@ func newWorld(t testing.TB) *world {
 		break
 	}
 	return w
+}
+
+// renamed has somebody else with a new name, whose record waits to be made anew.
+func (w *world) renamed(t testing.TB) {
+	t.Helper()
+	ctx := context.Background()
+	const other = "ref:" + demo.System + ":S100002"
+	if _, err := w.Records.Assemble(ctx, w.Registrar(), nil, other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Learners.Rename(ctx, w.Registrar(), other, nil, learner.Renaming{DisplayName: "Robin Ashdown", Reason: "Marriage"}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := w.Records.Propose(ctx, w.Registrar(), record.Affected{Learner: other, Reason: "New name"})
+	w.fix = testbed.Must(t, c, err)
 }
 
 // empty is the pages over an institution with staff and nothing else.
@@ -189,6 +206,7 @@ func (w *world) places(t testing.TB) []place {
 		{"credential-reissue", registrar, "/desk/credentials/" + w.badge + "/reissue"},
 		{"record", registrar, "/desk/records/" + string(w.record.ID)},
 		{"imports", registrar, "/desk/imports"}, {"import-new", registrar, "/desk/imports/new"}, {"import", registrar, "/desk/imports/" + w.job},
+		{"corrections", registrar, "/desk/corrections"}, {"correction", registrar, "/desk/corrections/" + string(w.fix.ID)}, {"correction-new", registrar, of + "/correction"},
 		{"disclosures", registrar, "/desk/disclosures"}, {"disclosure-new", registrar, "/desk/disclosures/new"},
 		{"institution", admin, "/desk/institution"}, {"institution-profile", admin, "/desk/institution/profile"}, {"key-rotate", admin, "/desk/institution/keys/rotate"},
 		{"curriculum", designer, "/curriculum"}, {"framework", designer, "/curriculum/frameworks/" + case1}, {"map", designer, "/curriculum/frameworks/" + case1 + "/map"},
