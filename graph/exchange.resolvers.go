@@ -34,6 +34,12 @@ func (r *mutationResolver) CancelJob(ctx context.Context, input model.CancelJobI
 	return &model.CancelJobPayload{Job: out, UserErrors: problems}, err
 }
 
+func (r *mutationResolver) ChangeCredentials(ctx context.Context, input model.ChangeCredentialsInput) (*model.ChangeCredentialsPayload, error) {
+	v, err := r.Resolver.Exchange.Act(ctx, actor(ctx), input.IdempotencyKey, exchange.Acts{Kind: input.Kind, IDs: input.Ids, Cause: value(input.Cause), Reason: value(input.Reason), ValidUntil: input.ValidUntil})
+	out, problems, err := changed(ctx, v, err)
+	return &model.ChangeCredentialsPayload{Job: out, UserErrors: problems}, err
+}
+
 func (r *queryResolver) Job(ctx context.Context, id string) (*exchange.Job, error) {
 	return found(r.Resolver.Exchange.Find(ctx, actor(ctx), id))
 }

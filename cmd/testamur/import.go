@@ -18,7 +18,7 @@ type importCmd struct {
 	store
 	within
 	Files       []string `arg:"" name:"file" help:"The files, imported in the order given; - for standard input."`
-	Kind        string   `required:"" help:"What they hold: case_package, courses, course_map, achievements, learners, results or awards." placeholder:"KIND"`
+	Kind        string   `required:"" help:"What they hold: case_package, courses, course_map, achievements, learners, results or awards; or what is done to credentials: issue_credentials, reissue_credentials, revoke_credentials, suspend_credentials or lift_suspensions." placeholder:"KIND"`
 	System      string   `help:"The external system that ids in the files belong to." default:"import"`
 	Column      []string `help:"Where a header differs from the field's name: field=Header. May be given more than once." placeholder:"FIELD=HEADER" sep:"none"`
 	Format      string   `help:"csv or ndjson; looked for unless said." placeholder:"FORMAT"`

@@ -117,7 +117,7 @@ func wire(p parts) (*services, error) {
 	s.trust = &trust.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.verifier = &verify.Service{Trust: s.trust, DB: p.db, Now: p.now, Institutions: s.institutions, Keys: s.keys, Origin: p.origin, Fetch: p.fetcher.Fetch, Getter: p.fetcher}
 	s.deposits = &deposit.Service{DB: p.db, Now: p.now, NewID: p.newID, Verifier: s.verifier, Origin: p.origin}
-	s.exchange = &exchange.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox, Frameworks: s.frameworks}
+	s.exchange = &exchange.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox, Frameworks: s.frameworks, Credentials: s.credentials}
 	return s, nil
 }
 

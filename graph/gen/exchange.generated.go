@@ -125,6 +125,70 @@ func (ec *executionContext) fieldContext_CancelJobPayload_userErrors(_ context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _ChangeCredentialsPayload_job(ctx context.Context, field graphql.CollectedField, obj *model.ChangeCredentialsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChangeCredentialsPayload_job(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Job, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *exchange.Job) graphql.Marshaler {
+			return ec.marshalOJob2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐJob(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChangeCredentialsPayload_job(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChangeCredentialsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Job(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ChangeCredentialsPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ChangeCredentialsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChangeCredentialsPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChangeCredentialsPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChangeCredentialsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Job_id(ctx context.Context, field graphql.CollectedField, obj *exchange.Job) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1156,6 +1220,83 @@ func UnmarshalCancelJobInput(ctx context.Context, raw any) (model.CancelJobInput
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputChangeCredentialsInput(ctx context.Context, obj any) (model.ChangeCredentialsInput, error) {
+	var it model.ChangeCredentialsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"idempotencyKey", "kind", "ids", "cause", "reason", "validUntil"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := ec.unmarshalNImportKind2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐKind(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Ids = data
+		case "cause":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cause"))
+			data, err := ec.unmarshalORevocationCause2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Cause = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		case "validUntil":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("validUntil"))
+			data, err := ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ValidUntil = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalChangeCredentialsInput unmarshals raw into the ChangeCredentialsInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalChangeCredentialsInput(ctx context.Context, raw any) (model.ChangeCredentialsInput, error) {
+	var out model.ChangeCredentialsInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ChangeCredentialsInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputImportColumnInput(ctx context.Context, obj any) (exchange.Column, error) {
 	var it exchange.Column
 	if obj == nil {
@@ -1347,6 +1488,44 @@ func (ec *executionContext) _CancelJobPayload(ctx context.Context, sel ast.Selec
 			}
 		case "userErrors":
 			out.Values[i] = ec._CancelJobPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var changeCredentialsPayloadImplementors = []string{"ChangeCredentialsPayload"}
+
+func (ec *executionContext) _ChangeCredentialsPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ChangeCredentialsPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, changeCredentialsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ChangeCredentialsPayload")
+		case "job":
+			out.Values[i] = ec._ChangeCredentialsPayload_job(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._ChangeCredentialsPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1770,6 +1949,19 @@ func (ec *executionContext) marshalNCancelJobPayload2ᚖgithubᚗcomᚋtestamur�
 		return graphql.Null
 	}
 	return ec._CancelJobPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNChangeCredentialsInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐChangeCredentialsInput(ctx context.Context, v any) (model.ChangeCredentialsInput, error) {
+	res, err := ec.unmarshalInputChangeCredentialsInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNChangeCredentialsPayload2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐChangeCredentialsPayload(ctx context.Context, sel ast.SelectionSet, v *model.ChangeCredentialsPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ChangeCredentialsPayload!")
+		return graphql.Null
+	}
+	return ec._ChangeCredentialsPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNImportColumnInput2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐColumn(ctx context.Context, v any) (exchange.Column, error) {

@@ -348,6 +348,11 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	ChangeCredentialsPayload struct {
+		Job        func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Competency struct {
 		AbbreviatedStatement func(childComplexity int) int
 		Achievements         func(childComplexity int) int
@@ -1304,6 +1309,7 @@ type ComplexityRoot struct {
 		AwardAchievement              func(childComplexity int, input model.AwardAchievementInput) int
 		AwardAchievements             func(childComplexity int, input model.AwardAchievementsInput) int
 		CancelJob                     func(childComplexity int, input model.CancelJobInput) int
+		ChangeCredentials             func(childComplexity int, input model.ChangeCredentialsInput) int
 		CorrectAssertion              func(childComplexity int, input model.CorrectAssertionInput) int
 		CreateAPIClient               func(childComplexity int, input model.CreateAPIClientInput) int
 		CreateFramework               func(childComplexity int, input model.CreateFrameworkInput) int
@@ -3092,6 +3098,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CancelJobPayload.UserErrors(childComplexity), true
+
+	case "ChangeCredentialsPayload.job":
+		if e.ComplexityRoot.ChangeCredentialsPayload.Job == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangeCredentialsPayload.Job(childComplexity), true
+	case "ChangeCredentialsPayload.userErrors":
+		if e.ComplexityRoot.ChangeCredentialsPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangeCredentialsPayload.UserErrors(childComplexity), true
 
 	case "Competency.abbreviatedStatement":
 		if e.ComplexityRoot.Competency.AbbreviatedStatement == nil {
@@ -7077,6 +7096,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CancelJob(childComplexity, args["input"].(model.CancelJobInput)), true
+	case "Mutation.changeCredentials":
+		if e.ComplexityRoot.Mutation.ChangeCredentials == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_changeCredentials_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ChangeCredentials(childComplexity, args["input"].(model.ChangeCredentialsInput)), true
 	case "Mutation.correctAssertion":
 		if e.ComplexityRoot.Mutation.CorrectAssertion == nil {
 			break
@@ -10603,6 +10633,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AwardAchievementsInput", ec.unmarshalInputAwardAchievementsInput),
 			graphql.NewInputUnmarshaler("AwardInput", ec.unmarshalInputAwardInput),
 			graphql.NewInputUnmarshaler("CancelJobInput", ec.unmarshalInputCancelJobInput),
+			graphql.NewInputUnmarshaler("ChangeCredentialsInput", ec.unmarshalInputChangeCredentialsInput),
 			graphql.NewInputUnmarshaler("CompetencyFilter", ec.unmarshalInputCompetencyFilter),
 			graphql.NewInputUnmarshaler("CompetencyInput", ec.unmarshalInputCompetencyInput),
 			graphql.NewInputUnmarshaler("CompetencyStateFilter", ec.unmarshalInputCompetencyStateFilter),
@@ -13361,6 +13392,16 @@ enum ImportKind {
   RESULTS
   "learner_id*, achievement*, achieved_on*, award_id, term, level, value, results (NDJSON), credits_earned, narrative, role, license_number, activity_start, activity_end, evidence_url, evidence_name, evidence_description"
   AWARDS
+  "assertion_id*, valid_until: sign a credential for each award."
+  ISSUE_CREDENTIALS
+  "credential_id*, reason*, valid_until: replace each credential by a new one."
+  REISSUE_CREDENTIALS
+  "credential_id*, cause*, reason*: take each credential back for good."
+  REVOKE_CREDENTIALS
+  "credential_id*, reason*: put each credential on hold."
+  SUSPEND_CREDENTIALS
+  "credential_id*, reason*: end each suspension."
+  LIFT_SUSPENSIONS
 }
 
 "What became of neighbouring rows."
@@ -13442,6 +13483,11 @@ extend type Mutation {
     "What the change is to be."
     input: CancelJobInput!
   ): CancelJobPayload!
+  "Do one thing to up to 10,000 credentials as a job, which has an outcome for each, row by row in the order given. Registrars."
+  changeCredentials(
+    "What the change is to be."
+    input: ChangeCredentialsInput!
+  ): ChangeCredentialsPayload!
 }
 
 "Which file, and how to read it."
@@ -13506,6 +13552,30 @@ extend type Subscription {
     "The opaque id."
     id: ID!
   ): Job!
+}
+
+"What is to be done, and to which credentials."
+input ChangeCredentialsInput {
+  "A second request with the same key answers as the first; 1 to 255 bytes."
+  idempotencyKey: String
+  "ISSUE_CREDENTIALS, REISSUE_CREDENTIALS, REVOKE_CREDENTIALS, SUSPEND_CREDENTIALS or LIFT_SUSPENSIONS."
+  kind: ImportKind!
+  "Credentials by id; to issue, awards by id or ref:SYSTEM:VALUE. At most 10,000."
+  ids: [ID!]!
+  "The cause of a revocation."
+  cause: RevocationCause
+  "Why, in a sentence; it is kept with each credential. Needed for all but issuing."
+  reason: String
+  "Until when what is signed is to be valid; left out: it does not expire."
+  validUntil: DateTime
+}
+
+"The job."
+type ChangeCredentialsPayload {
+  "The job; null when nothing was begun."
+  job: Job
+  "What was wrong with the input; empty when it was begun."
+  userErrors: [UserError!]!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/framework.graphqls", Input: `extend type Query {
@@ -17951,6 +18021,16 @@ func (ec *executionContext) childFields_CancelJobPayload(ctx context.Context, fi
 		return ec.fieldContext_CancelJobPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CancelJobPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ChangeCredentialsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "job":
+		return ec.fieldContext_ChangeCredentialsPayload_job(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ChangeCredentialsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChangeCredentialsPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Competency(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -425,6 +425,30 @@ type CancelJobPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// What is to be done, and to which credentials.
+type ChangeCredentialsInput struct {
+	// A second request with the same key answers as the first; 1 to 255 bytes.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// ISSUE_CREDENTIALS, REISSUE_CREDENTIALS, REVOKE_CREDENTIALS, SUSPEND_CREDENTIALS or LIFT_SUSPENSIONS.
+	Kind exchange.Kind `json:"kind"`
+	// Credentials by id; to issue, awards by id or ref:SYSTEM:VALUE. At most 10,000.
+	Ids []string `json:"ids"`
+	// The cause of a revocation.
+	Cause *string `json:"cause,omitempty"`
+	// Why, in a sentence; it is kept with each credential. Needed for all but issuing.
+	Reason *string `json:"reason,omitempty"`
+	// Until when what is signed is to be valid; left out: it does not expire.
+	ValidUntil *time.Time `json:"validUntil,omitempty"`
+}
+
+// The job.
+type ChangeCredentialsPayload struct {
+	// The job; null when nothing was begun.
+	Job *exchange.Job `json:"job,omitempty"`
+	// What was wrong with the input; empty when it was begun.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // Which items of a framework.
 type CompetencyFilter struct {
 	// Part of a statement, or the whole coding scheme.

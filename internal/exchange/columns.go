@@ -47,6 +47,11 @@ var fields = map[Kind][]tabular.Field{
 	Awards: append(must("learner_id", "achievement", "achieved_on"),
 		may("award_id", "term", "level", "value", "results", "credits_earned", "narrative", "role", "license_number",
 			"activity_start", "activity_end", "evidence_url", "evidence_name", "evidence_description")...),
+	IssueCredentials:   append(must("assertion_id"), may("valid_until")...),
+	ReissueCredentials: append(must("credential_id", "reason"), may("valid_until")...),
+	RevokeCredentials:  must("credential_id", "cause", "reason"),
+	SuspendCredentials: must("credential_id", "reason"),
+	LiftSuspensions:    must("credential_id", "reason"),
 }
 
 // line is one row of a file, or one definition of a JSON file.

@@ -33,11 +33,18 @@ const (
 	Learners     Kind = "LEARNERS"
 	Results      Kind = "RESULTS" // completed courses
 	Awards       Kind = "AWARDS"
+
+	IssueCredentials   Kind = "ISSUE_CREDENTIALS" // what is done to credentials; CSV or NDJSON, as those before
+	ReissueCredentials Kind = "REISSUE_CREDENTIALS"
+	RevokeCredentials  Kind = "REVOKE_CREDENTIALS"
+	SuspendCredentials Kind = "SUSPEND_CREDENTIALS"
+	LiftSuspensions    Kind = "LIFT_SUSPENSIONS"
 )
 
 // Kinds are all kinds, in the order in which files depend on each other.
 func Kinds() []Kind {
-	return []Kind{CasePackage, CtdlASN, Table, Courses, CourseMap, Achievements, Learners, Results, Awards}
+	return []Kind{CasePackage, CtdlASN, Table, Courses, CourseMap, Achievements, Learners, Results, Awards,
+		IssueCredentials, ReissueCredentials, RevokeCredentials, SuspendCredentials, LiftSuspensions}
 }
 
 // framework is the form of a framework's file, or empty for what is none.
@@ -52,6 +59,10 @@ func (k Kind) action() access.Action {
 		return access.ManageLearner
 	case Results, Awards:
 		return access.Award
+	case IssueCredentials, ReissueCredentials:
+		return access.Issue
+	case RevokeCredentials, SuspendCredentials, LiftSuspensions:
+		return access.Revoke
 	}
 	return access.DefineCatalog
 }
@@ -120,6 +131,9 @@ func (o Order) check() *fault.Error {
 		if !slices.Contains(x.known, x.value) {
 			return fault.At("options."+x.field, "known", "%q is not one of: %s.", x.value, strings.Join(x.known[1:], " "))
 		}
+	}
+	if o.Kind.acts() && o.Options.ErrorPolicy == RejectAll {
+		return fault.At("options.errorPolicy", "row-by-row", "What is done to credentials is done row by row: what was signed or revoked cannot be undone because a later row fails.")
 	}
 	for _, c := range o.Options.Columns {
 		if !slices.ContainsFunc(fields[o.Kind], func(f tabular.Field) bool { return f.Name == c.Field }) {

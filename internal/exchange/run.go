@@ -53,6 +53,8 @@ func (s *Service) Run(ctx context.Context, system access.Actor, job string) erro
 	switch {
 	case j.Kind.framework() != "":
 		err = s.runPackage(ctx, who, j)
+	case j.Kind.acts():
+		err = s.runActs(ctx, who, j, file)
 	case j.Options.ErrorPolicy == RejectAll:
 		err = s.runWhole(ctx, who, j, file)
 	default:
@@ -380,8 +382,8 @@ func (b *batches) one() (line, error) {
 	return b.src.next()
 }
 
-// write writes the lines that can be read.
-func (s *Service) write(ctx context.Context, tx pgx.Tx, who access.Actor, j Job, lines []line) ([]bulk.Outcome, error) {
+// readable does something with the lines that can be read.
+func readable(lines []line, do func(good []line) ([]bulk.Outcome, error)) ([]bulk.Outcome, error) {
 	out := make([]bulk.Outcome, len(lines))
 	var good []line
 	var places []int
@@ -392,14 +394,25 @@ func (s *Service) write(ctx context.Context, tx pgx.Tx, who access.Actor, j Job,
 		}
 		good, places = append(good, l), append(places, i)
 	}
-	written, err := s.narrow(ctx, tx, who, j, good)
-	for i, o := range written {
+	if len(good) == 0 {
+		return out, nil
+	}
+	done, err := do(good)
+	for i, o := range done {
 		out[places[i]] = o
 	}
-	if err == nil && (j.Kind == Results || j.Kind == Awards) {
-		err = s.tellAwarded(ctx, tx, who, written)
-	}
 	return out, err
+}
+
+// write writes the lines that can be read.
+func (s *Service) write(ctx context.Context, tx pgx.Tx, who access.Actor, j Job, lines []line) ([]bulk.Outcome, error) {
+	return readable(lines, func(good []line) ([]bulk.Outcome, error) {
+		written, err := s.narrow(ctx, tx, who, j, good)
+		if err == nil && (j.Kind == Results || j.Kind == Awards) {
+			err = s.tellAwarded(ctx, tx, who, written)
+		}
+		return written, err
+	})
 }
 
 // tellAwarded says which awards a batch made.

@@ -10,6 +10,7 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/audit"
 	"github.com/testamur/testamur/internal/bulk"
+	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
@@ -27,7 +28,8 @@ type Service struct {
 	NewID  id.Source
 	Outbox *event.Outbox
 
-	Frameworks *framework.Service // for previews
+	Frameworks  *framework.Service  // for previews
+	Credentials *credential.Service // for what is done to credentials
 }
 
 // Start makes a job of an upload; it runs in the background. The actor must be
@@ -42,7 +44,10 @@ func (s *Service) Start(ctx context.Context, who access.Actor, key *string, o Or
 	if err := access.Check(who, o.Kind.action()); err != nil {
 		return Job{}, err
 	}
-	request := once.Request{Key: key, Operation: "startImport", Input: o}
+	return s.start(ctx, who, once.Request{Key: key, Operation: "startImport", Input: o}, o)
+}
+
+func (s *Service) start(ctx context.Context, who access.Actor, request once.Request, o Order) (Job, error) {
 	var j Job
 	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
 		target, replay, err := once.Find(ctx, tx, who, request)

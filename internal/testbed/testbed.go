@@ -139,7 +139,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Trust = &trust.Service{DB: db, Now: now, NewID: id.New}
 	b.Verifier = &verify.Service{Trust: b.Trust, DB: db, Now: now, Institutions: b.Institutions, Keys: b.Keys, Origin: Origin}
 	b.Deposits = &deposit.Service{DB: db, Now: now, NewID: id.New, Verifier: b.Verifier, Origin: Origin}
-	b.Exchange = &exchange.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox, Frameworks: b.Frameworks}
+	b.Exchange = &exchange.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox, Frameworks: b.Frameworks, Credentials: b.Credentials}
 	return b
 }
 
