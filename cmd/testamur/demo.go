@@ -264,6 +264,8 @@ func (d *demonstration) tell() {
 	d.p.print("  Pages           %s/", d.origin)
 	d.p.print("  Write queries   %s/graphiql", d.origin)
 	d.p.print("  GraphQL         %s/graphql", d.origin)
+	d.p.print("  Cohort          %s/pictures/programs/%s/cohort", d.origin, degree.Code)
+	d.p.print("  Competencies    %s/pictures/learners/ref:%s:S100121/competencies", d.origin, demo.System)
 	d.p.print("  Open Badges     %s/ims/ob/v3p0/credentials", d.origin)
 	d.p.print("  CLR             %s/ims/clr/v2p0/credentials", d.origin)
 	d.p.print("  Issuer's keys   %s/did.json", base)

@@ -45,7 +45,8 @@ var now = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 // which somebody asks and the service answers, through the handler that serve
 // runs. The clock stands still, ids are counted, and what is random is masked.
 //
-//	-- given catalogue --     the demonstration's catalogue and learners; demo: everything
+//	-- given catalogue --     the demonstration's catalogue and learners; demo: what was
+//	                          earned as well; degree: the degree program besides
 //	-- as registrar --        a GraphQL operation, or METHOD PATH, headers, an empty line, a body
 //	-- answer 200 ETag --     its status and body, and the headers that are named
 //	-- work --                the background jobs that were asked for are done
@@ -124,7 +125,7 @@ func tell(t *testing.T, name string) {
 func TestOpeningQueriesRun(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.given("demo")
+	s.given("degree")
 	d := &demonstration{services: s.all, tokens: []roleToken{{access.Registrar, s.token("registrar"), ""}}}
 	tabs := d.tabs(defaultAddr)
 	if len(tabs) < 4 {
@@ -200,8 +201,11 @@ func (s *stage) given(what string) {
 	for _, f := range files {
 		s.must(d.load(context.Background(), f))
 	}
-	if what == "demo" {
+	if what == "demo" || what == "degree" {
 		s.must(d.consent(context.Background()))
+	}
+	if what == "degree" {
+		s.must(d.study(context.Background()))
 	}
 }
 
