@@ -147,16 +147,6 @@ func (p progressOf) Percent() int {
 	return int(100 * p.BytesDone / p.BytesTotal)
 }
 
-// Label is what the file holds.
-func (p progressOf) Label() string {
-	for _, k := range kinds {
-		if k.Value == string(p.Kind) {
-			return k.Label
-		}
-	}
-	return string(p.Kind)
-}
-
 // uploadWithin is how long a file may take to arrive.
 const uploadWithin = time.Hour
 

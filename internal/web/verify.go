@@ -19,7 +19,8 @@ const (
 	maxFiles     = 1000     // files at once
 	maxTogether  = 100      // files in one go of the verifier
 	maxTogetherB = 12 << 20 // bytes in one go
-	maxChecks    = 4        // visitors who have many files verified at one moment
+	maxSmall     = 2 << 20  // bytes up to which nobody waits for others
+	maxChecks    = 4        // visitors who bring more than that at one moment
 )
 
 func (s *site) verifying(mux *http.ServeMux) {
@@ -134,11 +135,13 @@ func worst(all []verify.Check) verify.Outcome {
 
 // verify checks what was sent, keeps none of it, and shows what was found.
 func (s *site) verify(v *visit) error {
-	select {
-	case s.checks <- struct{}{}:
-		defer func() { <-s.checks }()
-	default:
-		return fault.New(fault.Unavailable, "Many people are having files verified at this moment. Try again in a few seconds.")
+	if n := v.r.ContentLength; n < 0 || n > maxSmall {
+		select {
+		case s.checks <- struct{}{}:
+			defer func() { <-s.checks }()
+		default:
+			return fault.New(fault.Unavailable, "Many people are having large files verified at this moment. Try again in a minute.")
+		}
 	}
 	sent, err := v.material()
 	if err == nil && len(sent) == 0 {

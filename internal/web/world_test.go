@@ -64,7 +64,7 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bad := "id,givenName,familyName,email\nS900001,Ana,Ruiz,ana.ruiz@students.aldersound.example\nS900002,Bo,Lind,not an address\nS900003,,,\n"
+	bad := "learner_id,given_name,family_name,email\nS900001,Ana,Ruiz,ana.ruiz@students.aldersound.example\nS900002,Bo,Lind,not an address\nS900003,,,\n"
 	w.job = w.Import(t, exchange.Learners, []byte(bad), exchange.Options{System: demo.System}).ID
 	programs, err := w.Programs.List(ctx, w.Registrar(), program.Filter{}, page.Args{})
 	for _, p := range testbed.Must(t, programs, err).Nodes {
