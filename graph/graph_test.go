@@ -55,6 +55,7 @@ func (a *api) config() graph.Config {
 			Keys:         b.Keys,
 			Credentials:  b.Credentials,
 			Records:      b.Records,
+			Documents:    b.Documents,
 			Trust:        b.Trust,
 			Verifier:     b.Verifier,
 			Deposits:     b.Deposits,

@@ -21,6 +21,7 @@ import (
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/search"
+	"github.com/testamur/testamur/internal/transcript"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 )
@@ -42,6 +43,7 @@ type Resolver struct {
 	Keys         *keyring.Service
 	Credentials  *credential.Service
 	Records      *record.Service
+	Documents    *transcript.Service
 	Trust        *trust.Service
 	Verifier     *verify.Service
 	Deposits     *deposit.Service

@@ -36,6 +36,7 @@ import (
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/search"
 	"github.com/testamur/testamur/internal/session"
+	"github.com/testamur/testamur/internal/transcript"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/vcapi"
 	"github.com/testamur/testamur/internal/verify"
@@ -62,6 +63,7 @@ type services struct {
 	keys         *keyring.Service
 	credentials  *credential.Service
 	records      *record.Service
+	documents    *transcript.Service
 	trust        *trust.Service
 	verifier     *verify.Service
 	deposits     *deposit.Service
@@ -114,6 +116,7 @@ func wire(p parts) (*services, error) {
 	s.keys = &keyring.Service{DB: p.db, Now: p.now, NewID: p.newID, Master: p.master}
 	s.credentials = &credential.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Origin: p.origin}
 	s.records = &record.Service{DB: p.db, Now: p.now, NewID: p.newID, Credentials: s.credentials, Programs: s.programs, Outbox: outbox}
+	s.documents = &transcript.Service{DB: p.db, Now: p.now, NewID: p.newID, Institutions: s.institutions, Keys: s.keys, Records: s.records, Origin: p.origin}
 	s.trust = &trust.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.verifier = &verify.Service{Trust: s.trust, DB: p.db, Now: p.now, Institutions: s.institutions, Keys: s.keys, Origin: p.origin, Fetch: p.fetcher.Fetch, Getter: p.fetcher}
 	s.deposits = &deposit.Service{DB: p.db, Now: p.now, NewID: p.newID, Verifier: s.verifier, Origin: p.origin}

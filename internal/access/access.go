@@ -54,6 +54,7 @@ const (
 	Revoke             Action = "credential.revoke"    // suspend and lift as well
 	Reconcile          Action = "credential.reconcile" // finish what was cut off
 	Assemble           Action = "record.assemble"
+	MakeDocument       Action = "document.make"
 	Import             Action = "import.run" // the kind of file decides on DefineCatalog or ManageLearner besides
 	ReadJob            Action = "job.read"
 	ReadAudit          Action = "audit.read"
@@ -116,6 +117,7 @@ var table = map[Action]rule{
 	Reconcile:          {roles: []Role{System}},
 	SignIn:             {roles: []Role{System}},
 	Assemble:           {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
+	MakeDocument:       {roles: []Role{Registrar, Learner, System}, scope: ScopeRecordWrite},
 	Import:             {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},
 	ReadJob:            {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},
 	ReadAudit:          {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},

@@ -23,7 +23,7 @@ const module = "github.com/testamur/testamur/"
 var house = strings.Fields(`
 	internal/standards
 	internal/spec/rdfc internal/spec/jsonld internal/spec/bitstring internal/spec/vc
-	internal/spec/imscase internal/spec/ctdlasn internal/spec/baking internal/spec/shape internal/spec/vcdm internal/spec/openbadges internal/spec/openbadges2 internal/spec/clr internal/spec/pdf
+	internal/spec/imscase internal/spec/ctdlasn internal/spec/baking internal/spec/shape internal/spec/vcdm internal/spec/openbadges internal/spec/openbadges2 internal/spec/clr internal/spec/pdf internal/spec/pesc
 	internal/interop
 	internal/tabular internal/typeface
 	internal/fault internal/wording internal/picture internal/id internal/day internal/access internal/page

@@ -268,6 +268,23 @@ func (s *Service) Sign(ctx context.Context, who access.Actor, key string, data .
 	if err := access.Check(who, access.Issue); err != nil {
 		return nil, err
 	}
+	signatures := make([][]byte, len(data))
+	err := s.opened(ctx, who, key, func(private crypto.Signer, _ string) (err error) {
+		for i, d := range data {
+			if signatures[i], err = vc.Sign(private, d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return signatures, nil
+}
+
+// opened uses the private half of an active key; nothing of it is left after.
+func (s *Service) opened(ctx context.Context, who access.Actor, key string, use func(private crypto.Signer, algorithm string) error) error {
 	var sealed []byte
 	var algorithm string
 	system := access.SystemOf(who.InstitutionID, "keyring")
@@ -280,27 +297,21 @@ func (s *Service) Sign(ctx context.Context, who access.Actor, key string, data .
 			pgx.NamedArgs{"institution": who.InstitutionID, "key": key}).Scan(&sealed, &algorithm)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, &fault.Error{Kind: fault.State, Rule: "key-active", Message: "The signing key was retired meanwhile. Try again; the present key will be used."}
+		return &fault.Error{Kind: fault.State, Rule: "key-active", Message: "The signing key was retired meanwhile. Try again; the present key will be used."}
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	opened, err := s.Master.open(sealed, place(who.InstitutionID, key))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer clear(opened)
 	private, err := parse(algorithm, opened)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	signatures := make([][]byte, len(data))
-	for i, d := range data {
-		if signatures[i], err = vc.Sign(private, d); err != nil {
-			return nil, err
-		}
-	}
-	return signatures, nil
+	return use(private, algorithm)
 }
 
 // curves are the algorithms of ECDSA.

@@ -35,6 +35,7 @@ import (
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/transcript"
 	"github.com/testamur/testamur/internal/vcapi"
 )
 
@@ -51,6 +52,7 @@ type Services struct {
 	VCAPI        *vcapi.Service   // nil: not served
 	Extracts     *extract.Service // nil: not served
 	Frameworks   *framework.Service
+	Documents    *transcript.Service // nil: not served
 
 	Origin  string // that ids begin with, without a slash at the end
 	Version string // of the program
@@ -68,7 +70,7 @@ type Services struct {
 // NewHandler serves every endpoint of the package.
 func NewHandler(s Services) http.Handler {
 	mux := http.NewServeMux()
-	for _, register := range []func(*http.ServeMux){s.health, s.imports, s.did, s.published, s.statusLists, s.openBadges, s.comprehensive, s.vcAPI, s.cases, s.disclosed, s.extracts, s.pictures} {
+	for _, register := range []func(*http.ServeMux){s.health, s.imports, s.did, s.published, s.statusLists, s.openBadges, s.comprehensive, s.vcAPI, s.cases, s.disclosed, s.extracts, s.pictures, s.transcripts} {
 		register(mux)
 	}
 	s.handle(mux, "/", s.problem, methods{http.MethodGet: func(http.ResponseWriter, *http.Request) error {

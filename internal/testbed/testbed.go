@@ -36,6 +36,7 @@ import (
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/search"
 	"github.com/testamur/testamur/internal/session"
+	"github.com/testamur/testamur/internal/transcript"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 )
@@ -64,6 +65,7 @@ type Bed struct {
 	Keys         *keyring.Service
 	Credentials  *credential.Service
 	Records      *record.Service
+	Documents    *transcript.Service
 	Trust        *trust.Service
 	Verifier     *verify.Service
 	Deposits     *deposit.Service
@@ -136,6 +138,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Keys = &keyring.Service{DB: db, Now: now, NewID: id.New, Master: master}
 	b.Credentials = &credential.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Origin: Origin}
 	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials, Programs: b.Programs, Outbox: outbox}
+	b.Documents = &transcript.Service{DB: db, Now: now, NewID: id.New, Institutions: b.Institutions, Keys: b.Keys, Records: b.Records, Origin: Origin}
 	b.Trust = &trust.Service{DB: db, Now: now, NewID: id.New}
 	b.Verifier = &verify.Service{Trust: b.Trust, DB: db, Now: now, Institutions: b.Institutions, Keys: b.Keys, Origin: Origin}
 	b.Deposits = &deposit.Service{DB: db, Now: now, NewID: id.New, Verifier: b.Verifier, Origin: Origin}
