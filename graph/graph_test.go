@@ -43,6 +43,7 @@ func (a *api) config() graph.Config {
 			Institutions: b.Institutions,
 			Learners:     b.Learners,
 			Consents:     b.Consents,
+			Shares:       b.Shares,
 			Disclosures:  b.Disclosures,
 			Holds:        b.Holds,
 			Frameworks:   b.Frameworks,

@@ -25,6 +25,7 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/sharing"
 )
 
 // loaders fetch what many resolvers ask for with one statement each. They live
@@ -96,6 +97,10 @@ type loaders struct {
 	holdsOf           *loader[paged[learner.ID], *page.Connection[release.Hold]]
 	deposit           *loader[deposit.ID, *deposit.Deposit]
 	depositsOf        *loader[paged[learner.ID], *page.Connection[deposit.Deposit]]
+	share             *loader[sharing.ID, *sharing.Share]
+	sharesOf          *loader[paged[learner.ID], *page.Connection[sharing.Share]]
+	chosen            *loader[sharing.ID, []sharing.Chosen]
+	openings          *loader[paged[string], *page.Connection[disclosure.Line]]
 	disclosure        *loader[disclosure.ID, *disclosure.Line]
 	disclosuresOf     *loader[paged[learner.ID], *page.Connection[disclosure.Line]]
 }
@@ -120,6 +125,7 @@ type kinds struct {
 	hold        seen[release.ID]
 	deposit     seen[deposit.ID]
 	disclosure  seen[disclosure.ID]
+	share       seen[sharing.ID]
 	part        seen[string]
 }
 
@@ -143,6 +149,10 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.holdsOf = pages(l, &k.learner, unfiltered(r.Holds.OfLearners))
 	l.deposit = one(l, &k.deposit, r.Deposits.ByIDs)
 	l.depositsOf = pages(l, &k.learner, unfiltered(r.Deposits.OfLearners))
+	l.share = one(l, &k.share, r.Shares.ByIDs)
+	l.sharesOf = pages(l, &k.learner, unfiltered(r.Shares.OfLearners))
+	l.chosen = many(l, &k.share, r.Shares.ItemsOf)
+	l.openings = pages(l, &k.part, unfiltered(r.Disclosures.OfSources))
 	l.disclosure = one(l, &k.disclosure, r.Disclosures.ByIDs)
 	l.disclosuresOf = pages(l, &k.learner, unfiltered(r.Disclosures.OfLearners))
 	l.framework = one(l, &k.framework, r.Frameworks.ByIDs)

@@ -21,6 +21,7 @@ import (
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/search"
+	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/transcript"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
@@ -47,6 +48,7 @@ type Resolver struct {
 	Trust        *trust.Service
 	Verifier     *verify.Service
 	Deposits     *deposit.Service
+	Shares       *sharing.Service
 	Exchange     *exchange.Service
 	Audit        *audit.Service
 	Log          *slog.Logger

@@ -19,6 +19,7 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/sharing"
 )
 
 // listed notes what a list holds, so that what hangs on its entries is loaded
@@ -122,6 +123,14 @@ func (k *kinds) noteEarned(list any) {
 	case []consent.Consent:
 		k.consent.add(each(all, func(x consent.Consent) consent.ID { return x.ID }))
 		k.learner.add(each(all, func(x consent.Consent) learner.ID { return x.LearnerID }))
+	case []sharing.Share:
+		k.share.add(each(all, func(x sharing.Share) sharing.ID { return x.ID }))
+		k.part.add(each(all, func(x sharing.Share) string { return string(x.ID) }))
+		k.learner.add(each(all, func(x sharing.Share) learner.ID { return x.LearnerID }))
+		k.consent.add(each(all, func(x sharing.Share) consent.ID { return x.ConsentID }))
+		k.record.add(given(all, func(x sharing.Share) *record.ID { return x.RecordID }))
+	case []sharing.Chosen:
+		k.credential.add(each(all, func(x sharing.Chosen) credential.ID { return x.CredentialID }))
 	case []release.Hold:
 		k.learner.add(each(all, func(x release.Hold) learner.ID { return x.LearnerID }))
 	case []deposit.Deposit:

@@ -29,6 +29,7 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/verify"
 )
 
@@ -215,6 +216,8 @@ func (r *Resolver) node(ctx context.Context, name string) (model.Node, error) {
 		return asNode(l.job.Load(ctx, name))
 	case "prg":
 		return asNode(l.program.Load(ctx, program.ID(name)))
+	case "shr":
+		return asNode(l.share.Load(ctx, sharing.ID(name)))
 	case "hld":
 		return asNode(l.hold.Load(ctx, release.ID(name)))
 	case "dep":
@@ -258,6 +261,14 @@ func inOrder(all []*credential.Credential) []credential.Credential {
 		}
 	}
 	return out
+}
+
+// made is a share with its link, or neither.
+func made(m *sharing.Made) (*sharing.Share, *string) {
+	if m == nil {
+		return nil, nil
+	}
+	return &m.Share, &m.Link
 }
 
 // visible is what an edge that needs a right leads to, or null without it.

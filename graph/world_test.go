@@ -28,6 +28,7 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 	"github.com/testamur/testamur/internal/testbed"
 	"github.com/testamur/testamur/internal/trust"
@@ -72,6 +73,7 @@ func newWorld(t testing.TB, db *pg.DB) *world {
 	jobs, err := b.Exchange.List(ctx, registrar, page.Args{})
 	w.ids["job"] = testbed.Must(t, jobs, err).Nodes[0].ID
 	w.person(a)
+	w.ids["share"], w.ids["endedShare"] = w.newShare(), w.newShare()
 	other, err := b.Learners.Define(ctx, registrar, learner.Definition{DisplayName: "Somebody Else"})
 	w.ids["other"] = string(testbed.Must(t, other, err).ID)
 	w.newStaff()
@@ -133,6 +135,14 @@ func (w *world) tenFindable() map[string]any {
 		testbed.Must(w.t, a, err)
 	}
 	return map[string]any{"id": w.ids["competency"]}
+}
+
+// newShare is a link to the walked learner's credential.
+func (w *world) newShare() string {
+	own := w.As(access.Learner)
+	own.LearnerID = w.ids["learner"]
+	m, err := w.Shares.Create(context.Background(), own, sharing.Offer{LearnerID: own.LearnerID, Items: []sharing.Item{{CredentialID: w.ids["credential"]}}, Recipient: "Acme", Purpose: "A job"})
+	return string(testbed.Must(w.t, m, err).Share.ID)
 }
 
 // newHold is a hold of the walked learner's records.

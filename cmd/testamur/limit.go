@@ -31,7 +31,7 @@ const maxAddresses = 50_000
 type limiter struct {
 	rate    rate.Limit
 	burst   int
-	proxies []netip.Prefix
+	proxies proxies
 	now     func() time.Time
 	mu      sync.Mutex
 	each    map[netip.Addr]*rate.Limiter
@@ -47,16 +47,29 @@ func (q quota) limited(next http.Handler, now func() time.Time) (http.Handler, e
 	if q.VisitorRate < 0 || math.IsNaN(q.VisitorRate) || math.IsInf(q.VisitorRate, 0) || q.VisitorBurst < 1 {
 		return nil, fmt.Errorf("--visitor-rate %v and --visitor-burst %d are no quota: the first is 0 or more requests a second, the second at least 1", q.VisitorRate, q.VisitorBurst)
 	}
-	l := &limiter{rate: rate.Limit(q.VisitorRate), burst: q.VisitorBurst, now: now, each: map[netip.Addr]*rate.Limiter{}}
+	trusted, err := q.trusted()
+	if err != nil {
+		return nil, err
+	}
+	l := &limiter{rate: rate.Limit(q.VisitorRate), burst: q.VisitorBurst, proxies: trusted, now: now, each: map[netip.Addr]*rate.Limiter{}}
 	l.rest = rate.NewLimiter(l.rate, l.burst)
+	return l.before(next), nil
+}
+
+// proxies are the networks of the proxies in front.
+type proxies []netip.Prefix
+
+// trusted are the proxies that are trusted, this machine among them.
+func (q quota) trusted() (proxies, error) {
+	var all proxies
 	for _, text := range append([]string{"127.0.0.0/8", "::1/128"}, q.TrustedProxy...) {
 		p, err := prefix(text)
 		if err != nil {
 			return nil, fmt.Errorf("--trusted-proxy %q is neither an address nor a network such as 10.0.0.0/8", text)
 		}
-		l.proxies = append(l.proxies, p)
+		all = append(all, p)
 	}
-	return l.before(next), nil
+	return all, nil
 }
 
 func prefix(text string) (netip.Prefix, error) {
@@ -68,7 +81,7 @@ func prefix(text string) (netip.Prefix, error) {
 
 func (l *limiter) before(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		quota := l.of(l.caller(r))
+		quota := l.of(l.proxies.caller(r))
 		known := r.Header.Get("Authorization") != ""
 		if wait := l.wait(quota, !known); wait > 0 {
 			refuse(w, wait)
@@ -117,14 +130,14 @@ func refuse(w http.ResponseWriter, wait time.Duration) {
 // caller is the address that asked: the peer, or the last address that a proxy
 // we trust says it forwarded for. What stands before that anyone can write.
 // Addresses of IPv6 count by their network, since a household has 2^64 of them.
-func (l *limiter) caller(r *http.Request) netip.Addr {
+func (p proxies) caller(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
 	}
 	at := peer.Addr().Unmap()
 	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(forwarded) - 1; i >= 0 && l.trusts(at); i-- {
+	for i := len(forwarded) - 1; i >= 0 && p.trusts(at); i-- {
 		next, err := netip.ParseAddr(strings.TrimSpace(forwarded[i]))
 		if err != nil {
 			break
@@ -138,9 +151,9 @@ func (l *limiter) caller(r *http.Request) netip.Addr {
 	return at
 }
 
-func (l *limiter) trusts(a netip.Addr) bool {
-	for _, p := range l.proxies {
-		if p.Contains(a.WithZone("")) {
+func (p proxies) trusts(a netip.Addr) bool {
+	for _, n := range p {
+		if n.Contains(a.WithZone("")) {
 			return true
 		}
 	}

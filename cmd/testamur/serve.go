@@ -180,6 +180,11 @@ func (s *services) serve(ctx context.Context, addr string, q quota, p queryPage,
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w: choose another with --addr", addr, errors.Unwrap(err))
 	}
+	trusted, err := q.trusted()
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	s.caller = trusted.caller
 	handler, err := s.handler(p)
 	if err == nil {
 		handler, err = q.limited(handler, time.Now)
@@ -298,6 +303,7 @@ func (s *services) resolver() *graph.Resolver {
 		Institutions: s.institutions,
 		Learners:     s.learners,
 		Consents:     s.consents,
+		Shares:       s.shares,
 		Disclosures:  s.disclosures,
 		Holds:        s.holds,
 		Frameworks:   s.frameworks,
@@ -323,7 +329,7 @@ func (s *services) resolver() *graph.Resolver {
 // rest is what the plain endpoints ask.
 func (s *services) rest() rest.Services {
 	return rest.Services{Institutions: s.institutions, Learners: s.learners, Achievements: s.achievements, Keys: s.keys,
-		Credentials: s.credentials, Exchange: s.exchange, Disclosures: s.disclosures, Extracts: s.extracts, Deposits: s.deposits, Frameworks: s.frameworks, Documents: s.documents, VCAPI: s.vcapi, Origin: s.origin, Version: version(), Now: s.now,
+		Credentials: s.credentials, Exchange: s.exchange, Disclosures: s.disclosures, Extracts: s.extracts, Deposits: s.deposits, Shares: s.shares, Caller: s.caller, Frameworks: s.frameworks, Documents: s.documents, VCAPI: s.vcapi, Origin: s.origin, Version: version(), Now: s.now,
 		Ready: s.db.Pool.Ping, Actor: s.actor, Browser: web.Browser(s.sessions, s.origin), Log: s.log}
 }
 

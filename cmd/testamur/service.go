@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,6 +38,7 @@ import (
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/search"
 	"github.com/testamur/testamur/internal/session"
+	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/transcript"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/vcapi"
@@ -68,12 +71,14 @@ type services struct {
 	verifier     *verify.Service
 	deposits     *deposit.Service
 	exchange     *exchange.Service
+	shares       *sharing.Service
 	vcapi        *vcapi.Service // nil: not served
 	providers    []*session.Provider
 	choose       bool // anyone may sign in as anybody: the demonstration
 	audit        *audit.Service
 
 	origin string
+	caller func(*http.Request) netip.Addr // behind the proxies that are trusted; nil: the peer's address
 	now    func() time.Time
 	log    *slog.Logger
 
@@ -120,6 +125,7 @@ func wire(p parts) (*services, error) {
 	s.trust = &trust.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.verifier = &verify.Service{Trust: s.trust, DB: p.db, Now: p.now, Institutions: s.institutions, Keys: s.keys, Origin: p.origin, Fetch: p.fetcher.Fetch, Getter: p.fetcher}
 	s.deposits = &deposit.Service{DB: p.db, Now: p.now, NewID: p.newID, Verifier: s.verifier, Origin: p.origin}
+	s.shares = &sharing.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Records: s.records, Verifier: s.verifier, Outbox: outbox, Origin: p.origin}
 	s.exchange = &exchange.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox, Frameworks: s.frameworks, Credentials: s.credentials}
 	return s, nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/search"
+	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/trust"
 )
 
@@ -74,6 +75,8 @@ type (
 	HoldEdge                      = page.Edge[release.Hold]
 	DisclosureConnection          = page.Connection[disclosure.Line]
 	DisclosureEdge                = page.Edge[disclosure.Line]
+	ShareConnection               = page.Connection[sharing.Share]
+	ShareEdge                     = page.Edge[sharing.Share]
 
 	KnownIssuerConnection = page.Connection[trust.Issuer]
 	KnownIssuerEdge       = page.Edge[trust.Issuer]

@@ -30,6 +30,7 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/trust"
 )
 
@@ -537,6 +538,16 @@ type CreateFrameworkPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// The link.
+type CreateSharePayload struct {
+	// The share; null when nothing was done.
+	Share *sharing.Share `json:"share,omitempty"`
+	// Its address, which is told this once.
+	Link *string `json:"link,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // What became of one row.
 type CredentialResult struct {
 	// The credential; null when nothing was done for this row.
@@ -781,6 +792,20 @@ type DissociateCompetenciesInput struct {
 type DissociateCompetenciesPayload struct {
 	// The framework as it is now; null when nothing was done.
 	Framework *framework.Framework `json:"framework,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// A link to end.
+type EndShareInput struct {
+	// Which share.
+	ID string `json:"id"`
+}
+
+// The share.
+type EndSharePayload struct {
+	// The share as it is now; null when nothing was done.
+	Share *sharing.Share `json:"share,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }
@@ -1397,6 +1422,22 @@ type RenameLearnerInput struct {
 type RenameLearnerPayload struct {
 	// The learner as it is now; null when nothing was done.
 	Learner *learner.Learner `json:"learner,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// A link to renew.
+type RenewShareInput struct {
+	// Which share.
+	ID string `json:"id"`
+}
+
+// The link.
+type RenewSharePayload struct {
+	// The share; null when nothing was done.
+	Share *sharing.Share `json:"share,omitempty"`
+	// Its new address, which is told this once.
+	Link *string `json:"link,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }

@@ -65,6 +65,8 @@ const (
 	ReadRelease        Action = "release.read"   // consents, directory choices, holds, orders, shares
 	GiveConsent        Action = "consent.give"   // withdraw it, and block directory information, as well
 	DesignateDirectory Action = "directory.designate"
+	Share              Action = "share.make" // one's own records; end it as well
+	OpenShare          Action = "share.open"
 	ManageHolds        Action = "hold.manage"
 	RecordDisclosure   Action = "disclosure.record"
 	ExportDisclosures  Action = "disclosure.export"
@@ -127,6 +129,8 @@ var table = map[Action]rule{
 	ReadRelease:        {roles: []Role{Administrator, Registrar, Learner, System}, scope: ScopeLearnerRead},
 	GiveConsent:        {roles: []Role{Registrar, Learner, System}, scope: ScopeLearnerWrite},
 	DesignateDirectory: {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
+	Share:              {roles: []Role{Learner, System}, scope: ScopeRecordWrite},
+	OpenShare:          {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}},
 	ManageHolds:        {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
 	RecordDisclosure:   {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
 	ExportDisclosures:  {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
@@ -202,7 +206,7 @@ func Check(who Actor, do Action) error {
 // Allowed is Check as a predicate.
 func Allowed(who Actor, do Action) bool {
 	r, ok := table[do]
-	if !ok || (who.InstitutionID == "" && do != Verify) {
+	if !ok || (who.InstitutionID == "" && do != Verify && do != OpenShare) {
 		return false
 	}
 	if !slices.ContainsFunc(r.roles, who.Has) {

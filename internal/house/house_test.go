@@ -34,7 +34,7 @@ var house = strings.Fields(`
 	internal/achievement internal/assertion internal/mastery internal/program internal/extract
 	internal/achievement internal/assertion internal/mastery internal/program
 	internal/search
-	internal/keyring internal/credential internal/trust internal/verify internal/deposit internal/record internal/vcapi
+	internal/keyring internal/credential internal/trust internal/verify internal/deposit internal/record internal/sharing internal/vcapi
 	internal/transcript
 	internal/exchange internal/jobs internal/demo internal/degree internal/testbed
 	internal/rest

@@ -26,6 +26,18 @@ func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Record
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Record])
 }
 
+// InTx is one record in another noun's transaction.
+func InTx(ctx context.Context, tx pgx.Tx, who access.Actor, record ID) (Record, error) {
+	all, err := byIDs(ctx, tx, who, []ID{record})
+	if err == nil && len(all) == 0 {
+		err = fault.Missing("record")
+	}
+	if err != nil {
+		return Record{}, err
+	}
+	return all[0], nil
+}
+
 // newest are the latest versions of a series, of learners who have one.
 func newest(ctx context.Context, tx pgx.Tx, who access.Actor, series string, learners []learner.ID) (map[learner.ID]latest, error) {
 	rows, _ := tx.Query(ctx, `

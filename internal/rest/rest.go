@@ -19,6 +19,7 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,7 @@ import (
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/transcript"
 	"github.com/testamur/testamur/internal/vcapi"
 )
@@ -49,6 +51,7 @@ type Services struct {
 	Exchange     *exchange.Service
 	Disclosures  *disclosure.Service
 	Deposits     *deposit.Service
+	Shares       *sharing.Service
 	VCAPI        *vcapi.Service   // nil: not served
 	Extracts     *extract.Service // nil: not served
 	Frameworks   *framework.Service
@@ -64,13 +67,16 @@ type Services struct {
 	// Browser is who a browser is signed in as, for what people look at and
 	// save; nil: nobody is ever.
 	Browser func(*http.Request) (access.Actor, bool, error)
-	Log     *slog.Logger
+	// Caller is the address that a request comes from, behind the proxies that
+	// are trusted; nil: the peer's.
+	Caller func(*http.Request) netip.Addr
+	Log    *slog.Logger
 }
 
 // NewHandler serves every endpoint of the package.
 func NewHandler(s Services) http.Handler {
 	mux := http.NewServeMux()
-	for _, register := range []func(*http.ServeMux){s.health, s.imports, s.did, s.published, s.statusLists, s.openBadges, s.comprehensive, s.vcAPI, s.cases, s.disclosed, s.extracts, s.pictures, s.transcripts} {
+	for _, register := range []func(*http.ServeMux){s.health, s.imports, s.did, s.published, s.statusLists, s.openBadges, s.comprehensive, s.vcAPI, s.cases, s.disclosed, s.extracts, s.pictures, s.transcripts, s.shared} {
 		register(mux)
 	}
 	s.handle(mux, "/", s.problem, methods{http.MethodGet: func(http.ResponseWriter, *http.Request) error {
@@ -197,6 +203,18 @@ func body(w http.ResponseWriter, r *http.Request, limit int64, media ...string) 
 		return nil, errMedia
 	}
 	return io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+}
+
+// caller is the address that a request comes from.
+func (s Services) caller(r *http.Request) netip.Addr {
+	if s.Caller != nil {
+		return s.Caller(r)
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return peer.Addr()
 }
 
 // signedIn is the actor of a request that needs one.

@@ -36,6 +36,7 @@ import (
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/search"
 	"github.com/testamur/testamur/internal/session"
+	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/transcript"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
@@ -69,6 +70,7 @@ type Bed struct {
 	Trust        *trust.Service
 	Verifier     *verify.Service
 	Deposits     *deposit.Service
+	Shares       *sharing.Service
 	Exchange     *exchange.Service
 	Audit        *audit.Service
 
@@ -142,6 +144,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Trust = &trust.Service{DB: db, Now: now, NewID: id.New}
 	b.Verifier = &verify.Service{Trust: b.Trust, DB: db, Now: now, Institutions: b.Institutions, Keys: b.Keys, Origin: Origin}
 	b.Deposits = &deposit.Service{DB: db, Now: now, NewID: id.New, Verifier: b.Verifier, Origin: Origin}
+	b.Shares = &sharing.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Records: b.Records, Verifier: b.Verifier, Outbox: outbox, Origin: Origin}
 	b.Exchange = &exchange.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox, Frameworks: b.Frameworks, Credentials: b.Credentials}
 	return b
 }

@@ -269,14 +269,14 @@ func (r *Report) presentedBy(x Examiner, v jsonld.Value, raw []byte) {
 		return
 	}
 	for i, s := range signaturesOf(checked) {
-		r.presented(s, strings.Join(checked[i].Proof.Domains(), ", "), checked[i].Proof.Challenge)
+		r.presented(x, s, checked[i].Proof.Domains(), checked[i].Proof.Challenge)
 	}
 }
 
 // presented takes a signature of a presentation into account, and whom it was
 // made for: a presentation that answers the question of somebody else shows only
 // that its holder once showed it to them.
-func (r *Report) presented(s signature, audience, question string) {
+func (r *Report) presented(x Examiner, s signature, audience []string, question string) {
 	const clause = "VCDM 2.0 §4.13"
 	switch {
 	case s.err != nil:
@@ -290,12 +290,29 @@ func (r *Report) presented(s signature, audience, question string) {
 		return
 	}
 	r.add(Check{"proof", Passed, "The " + s.suite + " signature of the one who presents it, " + s.controller + ", fits.", "VC-DI 1.0 §4.3"})
-	if audience != "" || question != "" {
+	switch {
+	case x.Audience != "":
+		r.madeFor(audience, x.Audience)
+	case len(audience) > 0 || question != "":
 		to := "whoever asked"
-		if audience != "" {
-			to = audience
+		if len(audience) > 0 {
+			to = strings.Join(audience, ", ")
 		}
 		r.add(Check{"binding", NotChecked, "It was made for " + to + ". Whether that is you, and whether it answers what you asked just now, is not known here.", clause})
+	}
+}
+
+// madeFor is whether a presentation was made for the one who is known to look at
+// it. One that names nobody is for everyone.
+func (r *Report) madeFor(domain []string, audience string) {
+	const clause = "VC-DI 1.0 §2.1 domain"
+	to := strings.Join(domain, ", ")
+	switch {
+	case len(domain) == 0:
+	case slices.ContainsFunc(domain, func(d string) bool { return strings.EqualFold(d, audience) }):
+		r.add(Check{"audience", Passed, "It was made for " + to + ".", clause})
+	default:
+		r.add(Check{"audience", Failed, "It was made for " + to + ", not for " + audience + ".", clause})
 	}
 }
 

@@ -75,7 +75,21 @@ func (s *Service) ReportTo(ctx context.Context, who access.Actor, material []byt
 	}
 	ctx, done := Budgeted(ctx)
 	defer done()
-	return s.examine(ctx, who, material, about)
+	return s.examine(ctx, who, material, about, "")
+}
+
+// ReportPresented is Report of what is shown to somebody: a presentation that was
+// made for another audience fails.
+func (s *Service) ReportPresented(ctx context.Context, who access.Actor, material []byte, audience string) (Report, error) {
+	if err := access.Check(who, access.Verify); err != nil {
+		return Report{}, err
+	}
+	if err := acceptable("credential", material); err != nil {
+		return Report{}, err
+	}
+	ctx, done := Budgeted(ctx)
+	defer done()
+	return s.examine(ctx, who, material, nil, audience)
 }
 
 // Reports verifies several files, each on its own: one that cannot be read, or
@@ -100,7 +114,7 @@ func (s *Service) Reports(ctx context.Context, who access.Actor, files []File, a
 			all[i] = refused("", "VCDM 2.0 §4", "%s", refusal.Message)
 		} else {
 			var err error
-			if all[i], err = s.examine(ctx, who, f.Raw, about); err != nil {
+			if all[i], err = s.examine(ctx, who, f.Raw, about, ""); err != nil {
 				return nil, err
 			}
 		}
@@ -122,9 +136,9 @@ func acceptable(field string, material []byte) error {
 	return nil
 }
 
-func (s *Service) examine(ctx context.Context, who access.Actor, material []byte, about *Recipient) (Report, error) {
+func (s *Service) examine(ctx context.Context, who access.Actor, material []byte, about *Recipient, audience string) (Report, error) {
 	k := s.keysFor(ctx, idsOf(material, 0))
-	x := Examiner{Keys: k.resolve, Status: k.status, Recipient: about, Now: s.Now()}
+	x := Examiner{Keys: k.resolve, Status: k.status, Recipient: about, Audience: audience, Now: s.Now()}
 	if s.Getter != nil || s.Fetch != nil {
 		x.Get = k.get
 	}

@@ -34,7 +34,7 @@ func (x Examiner) token(raw []byte) Report {
 	s := x.signed(t)
 	var r Report
 	if t.Presentation {
-		r = x.presentation(v, func(r *Report) { r.presented(s, strings.Join(t.Audience, ", "), t.Nonce) })
+		r = x.presentation(v, func(r *Report) { r.presented(x, s, t.Audience, t.Nonce) })
 	} else {
 		r = x.credential(v, t.Document, []signature{s})
 	}

@@ -42,7 +42,7 @@ const (
 
 // Check is one thing that was looked at.
 type Check struct {
-	Name    string // shape, context, proof, issuer, status, dates, recipient, schema, embedded, endorsements, associations, binding, pages or refresh
+	Name    string // shape, context, proof, issuer, status, dates, recipient, audience, schema, embedded, endorsements, associations, binding, pages or refresh
 	Outcome Outcome
 	Reason  string // a sentence
 	Clause  string // of the standard
@@ -76,6 +76,7 @@ type Examiner struct {
 	Status    Status                           // nil: no issuer is known here
 	Get       func(want Want) (Fetched, error) // of lists, tokens' keys, hosted badges and newer copies; nil: nothing is asked
 	Recipient *Recipient                       // nil: whose it is is not looked at
+	Audience  string                           // who looks at a presentation; empty: that is not known
 	Now       time.Time
 	depth     int
 	settled   bool // no newer copy is asked for

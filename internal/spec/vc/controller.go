@@ -33,13 +33,14 @@ type Controller struct {
 }
 
 // NewController is the document of an id with its keys; every key may make
-// assertions.
+// assertions, and present what was asserted.
 func NewController(id string, methods []Method) Controller {
 	c := Controller{Context: []string{"https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"}, ID: id,
 		Methods: []Method{}, AssertionMethod: []json.RawMessage{}}
 	for _, m := range methods {
 		c.Methods = append(c.Methods, m)
 		c.AssertionMethod = append(c.AssertionMethod, oneOrMore([]string{m.ID}))
+		c.Authentication = append(c.Authentication, oneOrMore([]string{m.ID}))
 	}
 	return c
 }

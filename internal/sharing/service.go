@@ -1,0 +1,447 @@
+package sharing
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/consent"
+	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/event"
+	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/id"
+	"github.com/testamur/testamur/internal/institution"
+	"github.com/testamur/testamur/internal/keyring"
+	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/pg"
+	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/verify"
+)
+
+// Service makes shares and opens them.
+type Service struct {
+	DB       *pg.DB
+	Now      func() time.Time
+	NewID    id.Source
+	Keys     *keyring.Service
+	Records  *record.Service // that assembles what is ordered
+	Verifier *verify.Service
+	Outbox   *event.Outbox
+	Origin   string // that links begin with, without a slash at the end
+
+	hashing  sync.Mutex // a PIN takes 19 MB to hash: one at a time
+	failures failures   // of each address
+}
+
+// Made is a share with its link, which is told once: only its hash is kept.
+type Made struct {
+	Share Share
+	Link  string
+}
+
+// link is the address of a token.
+func (s *Service) link(token string) string { return s.Origin + "/s/" + token }
+
+// found is what an offer is about.
+type found struct {
+	in       institution.Institution
+	who      learner.Learner
+	printed  string // the name in what is shown
+	record   *record.Record
+	shown    []shown
+	withheld []release.Hold
+	blocked  bool
+}
+
+// Create makes a link of a learner's own. The learner's consent to it is kept
+// with it. State when the institution holds back what is chosen, when it names
+// the learner as they are no longer called, or does not stand.
+func (s *Service) Create(ctx context.Context, who access.Actor, o Offer) (Made, error) {
+	if err := access.Check(who, access.Share); err != nil {
+		return Made{}, err
+	}
+	return s.create(ctx, who, o, consent.Grant{Method: consent.ByElectronic}, nil) // a learner's own is by being signed in
+}
+
+// create makes a share under a consent that is given with it.
+func (s *Service) create(ctx context.Context, who access.Actor, o Offer, g consent.Grant, then func(pgx.Tx, Share) error) (Made, error) {
+	now := pg.Instant(s.Now())
+	if no := o.check(now); no != nil {
+		return Made{}, no
+	}
+	var f found
+	err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) (err error) {
+		f, err = s.find(ctx, tx, who, o, now)
+		return err
+	})
+	if err != nil {
+		return Made{}, err
+	}
+	sh := Share{ID: ID(s.NewID("shr")), LearnerID: f.who.ID, Kind: OfItems, Recipient: o.party(), Open: o.Recipient == "", Purpose: o.Purpose, Language: o.Language,
+		HasPIN: o.PIN != "", MaxOpenings: o.MaxOpenings, Notify: o.Notify, CreatedAt: now, CreatedBy: who.ID, ExpiresAt: pg.Instant(*o.ExpiresAt)}
+	if sh.Language == "" {
+		sh.Language = consent.English
+	}
+	if o.Address != "" {
+		sh.Address = &o.Address
+	}
+	if f.record != nil {
+		sh.Kind, sh.RecordID, sh.CredentialID = OfRecord, &f.record.ID, &f.record.CredentialID
+	}
+	secrets, err := s.secrets(who, o)
+	if err != nil {
+		return Made{}, err
+	}
+	if secrets.presentation, err = s.present(ctx, who, sh, o, &f); err != nil {
+		return Made{}, err
+	}
+	g.LearnerID, g.Purpose, g.Party, g.Open, g.Language, g.ExpiresAt = string(f.who.ID), o.Purpose, sh.Recipient, sh.Open, sh.Language, &sh.ExpiresAt
+	g.Scope, g.Items = f.consented()
+	err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
+		c, err := consent.GiveInTx(ctx, tx, who, now, s.NewID, g)
+		if err != nil {
+			return err
+		}
+		sh.ConsentID = c.ID
+		if err := insert(ctx, tx, who, sh, secrets, f); err != nil {
+			return err
+		}
+		if then != nil {
+			if err := then(tx, sh); err != nil {
+				return err
+			}
+		}
+		return audit.Write(ctx, tx, now, who, audit.Entry{Action: access.Share, Target: string(sh.ID),
+			Detail: map[string]any{"learner": sh.LearnerID, "kind": sh.Kind, "consent": sh.ConsentID, "items": len(f.shown)}})
+	})
+	return Made{sh, s.link(secrets.token)}, err
+}
+
+// secrets are what only hashes are kept of, and what is signed for the share.
+type secrets struct {
+	token        string
+	tokenHash    []byte
+	pinHash      *string
+	presentation []byte
+}
+
+func (s *Service) secrets(who access.Actor, o Offer) (x secrets, err error) {
+	if x.token, x.tokenHash, err = newToken(who.InstitutionID); err != nil || o.PIN == "" {
+		return x, err
+	}
+	s.hashing.Lock()
+	defer s.hashing.Unlock()
+	hash, err := hashPIN(o.PIN)
+	x.pinHash = &hash
+	return x, err
+}
+
+// consented is what the learner agrees to, and to what of.
+func (f found) consented() (scope string, items []string) {
+	if f.record != nil {
+		return consent.ToRecord, []string{string(f.record.ID)}
+	}
+	for _, x := range f.shown {
+		items = append(items, string(x.CredentialID))
+	}
+	return consent.ToItems, items
+}
+
+// find reads what an offer is about, and says why it cannot be shared.
+func (s *Service) find(ctx context.Context, tx pgx.Tx, who access.Actor, o Offer, now time.Time) (f found, err error) {
+	if f.who, err = learner.InTx(ctx, tx, who, o.LearnerID); err != nil {
+		return f, err
+	}
+	if f.in, err = institution.InTx(ctx, tx, who); err != nil {
+		return f, err
+	}
+	standing, err := consent.StandingsInTx(ctx, tx, who, []learner.ID{f.who.ID})
+	if err != nil {
+		return f, err
+	}
+	if standing[f.who.ID].Blocked && o.Recipient == "" {
+		return f, &fault.Error{Kind: fault.State, Field: "recipient", Rule: "directory", Message: "You have blocked directory information, so a link for whoever has it cannot be made. Name the recipient, or lift the block."}
+	}
+	if o.RecordID != nil {
+		err = s.findRecord(ctx, tx, who, *o.RecordID, &f)
+	} else {
+		err = s.findItems(ctx, tx, who, o.Items, &f)
+	}
+	if err != nil {
+		return f, err
+	}
+	holds, err := release.InTx(ctx, tx, who, f.who.ID)
+	if err != nil {
+		return f, err
+	}
+	for _, x := range f.shown {
+		if h := release.Withheld(holds, x.Term); h != nil {
+			return f, onHold(h)
+		}
+	}
+	return f, nil
+}
+
+// onHold tells the learner, who may know, what is held back and why.
+func onHold(h *release.Hold) error {
+	message := "The institution holds this back: " + strings.ReplaceAll(h.Reason, "_", " ")
+	if len(h.Terms) > 0 {
+		message += ", for " + strings.Join(h.Terms, ", ")
+	}
+	if h.Note != "" {
+		message += ". " + strings.TrimSuffix(h.Note, ".")
+	}
+	return &fault.Error{Kind: fault.State, Rule: "hold", Message: message + "."}
+}
+
+func (s *Service) findRecord(ctx context.Context, tx pgx.Tx, who access.Actor, name string, f *found) error {
+	r, err := record.InTx(ctx, tx, who, record.ID(name))
+	if err != nil {
+		return err
+	}
+	if r.LearnerID != f.who.ID {
+		return fault.Missing("record")
+	}
+	all, err := byCredential(ctx, tx, who, []credential.ID{r.CredentialID})
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 || !all[0].stands(s.Now()) {
+		return doesNotStand("recordId", "This record was replaced or does not stand any more. Share the current one.")
+	}
+	if f.record, f.printed = &r, printedName(all[0].Document); f.printed != f.who.DisplayName {
+		return formerName("recordId")
+	}
+	f.shown, err = inRecord(ctx, tx, who, r.ID)
+	return err
+}
+
+func (s *Service) findItems(ctx context.Context, tx pgx.Tx, who access.Actor, items []Item, f *found) error {
+	ids := make([]credential.ID, len(items))
+	for i, it := range items {
+		ids[i] = credential.ID(it.CredentialID)
+	}
+	all, err := byCredential(ctx, tx, who, ids)
+	if err != nil {
+		return err
+	}
+	byID := map[credential.ID]shown{}
+	for _, x := range all {
+		byID[x.CredentialID] = x
+	}
+	f.printed = f.who.DisplayName
+	for i, it := range items {
+		field := fmt.Sprintf("items.%d.credentialId", i)
+		x, ok := byID[ids[i]]
+		switch {
+		case !ok || x.LearnerID != f.who.ID || x.Kind != credential.OfAchievement:
+			no := fault.Missing("credential")
+			no.Field = field
+			return no
+		case !x.stands(s.Now()):
+			return doesNotStand(field, "This credential was replaced, has expired or does not stand any more. Choose the current one.")
+		case printedName(x.Document) != f.who.DisplayName:
+			return formerName(field)
+		}
+		x.parts = it.Parts
+		f.shown = append(f.shown, x)
+	}
+	return nil
+}
+
+func doesNotStand(field, message string) error {
+	return &fault.Error{Kind: fault.State, Field: field, Rule: "stands", Message: message}
+}
+
+func formerName(field string) error {
+	return &fault.Error{Kind: fault.State, Field: field, Rule: "present-name", Message: "This calls you by a former name. Ask the registrar to issue it again under your present one."}
+}
+
+// present makes what is shown in place of what is stored: parts of credentials,
+// and the chosen ones together, for the recipient.
+func (s *Service) present(ctx context.Context, who access.Actor, sh Share, o Offer, f *found) ([]byte, error) {
+	if f.record != nil {
+		return nil, nil
+	}
+	did, err := f.in.DID(s.Origin)
+	if err != nil {
+		return nil, err
+	}
+	z := sealer{s: s, ctx: ctx, system: access.SystemOf(who.InstitutionID, "share"), did: did, now: s.Now()}
+	documents := make([][]byte, len(f.shown))
+	for i := range f.shown {
+		x := &f.shown[i]
+		documents[i] = []byte(x.Document)
+		if x.parts == nil && !hasBase(documents[i]) {
+			continue
+		}
+		if documents[i], err = z.part(documents[i], x.parts); err != nil {
+			return nil, err
+		}
+		x.derived = documents[i]
+	}
+	return z.presentation(sh.ID, documents, o.audience(), sh.ExpiresAt)
+}
+
+// audience is whom a presentation is made for, as its domain: the recipient's
+// address, else what they are called.
+func (o Offer) audience() string {
+	if o.Address != "" {
+		return o.Address
+	}
+	return o.Recipient
+}
+
+// End ends a learner's own link at once, and its watches with it; whoever opens
+// it then is told so. State when it was ended before.
+func (s *Service) End(ctx context.Context, who access.Actor, share string) (Share, error) {
+	if err := access.Check(who, access.Share); err != nil {
+		return Share{}, err
+	}
+	var sh Share
+	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
+		if sh, err = lock(ctx, tx, who, ID(share)); err != nil {
+			return err
+		}
+		if sh.EndedAt != nil {
+			return &fault.Error{Kind: fault.State, Field: "id", Rule: "not-ended", Message: "This link was ended already."}
+		}
+		now := pg.Instant(s.Now())
+		sh.EndedAt, sh.EndedBy = &now, &who.ID
+		if err := end(ctx, tx, who, sh); err != nil {
+			return err
+		}
+		if err := s.withdraw(ctx, tx, who, sh, now); err != nil {
+			return err
+		}
+		return audit.Write(ctx, tx, now, who, audit.Entry{Action: access.Share, Target: string(sh.ID), Detail: map[string]any{"learner": sh.LearnerID, "ended": true}})
+	})
+	return sh, err
+}
+
+// withdraw ends the consent that a share rests on, unless that was done.
+func (s *Service) withdraw(ctx context.Context, tx pgx.Tx, who access.Actor, sh Share, now time.Time) error {
+	_, err := consent.WithdrawInTx(ctx, tx, who, now, sh.ConsentID, "")
+	if f, ok := fault.Of(err); ok && f.Rule == "not-withdrawn" {
+		return nil
+	}
+	return err
+}
+
+// Renew gives a live link of a learner's own another token; the old one leads
+// nowhere from then on. Wrong PINs are forgotten.
+func (s *Service) Renew(ctx context.Context, who access.Actor, share string) (Made, error) {
+	if err := access.Check(who, access.Share); err != nil {
+		return Made{}, err
+	}
+	return s.renew(ctx, who, share)
+}
+
+func (s *Service) renew(ctx context.Context, who access.Actor, share string) (Made, error) {
+	token, hash, err := newToken(who.InstitutionID)
+	if err != nil {
+		return Made{}, err
+	}
+	var sh Share
+	err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
+		if sh, err = lock(ctx, tx, who, ID(share)); err != nil {
+			return err
+		}
+		if sh.State(s.Now()) != Live {
+			return &fault.Error{Kind: fault.State, Field: "id", Rule: "live", Message: "This link has come to its end. Make another."}
+		}
+		if err := setToken(ctx, tx, who, sh, hash); err != nil {
+			return err
+		}
+		sh.PINTries, sh.PINLockedUntil = 0, nil
+		return audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.Share, Target: string(sh.ID), Detail: map[string]any{"learner": sh.LearnerID, "renewed": true}})
+	})
+	return Made{sh, s.link(token)}, err
+}
+
+// ByIDs are shares by id.
+func (s *Service) ByIDs(ctx context.Context, who access.Actor, ids []ID) (map[ID]Share, error) {
+	all := make(map[ID]Share, len(ids))
+	err := s.read(ctx, who, func(tx pgx.Tx) error {
+		rows, err := byIDs(ctx, tx, who, ids)
+		for _, x := range rows {
+			all[x.ID] = x
+		}
+		return err
+	})
+	return all, err
+}
+
+type cursor struct {
+	CreatedAt time.Time `json:"t"`
+	ID        string    `json:"i"`
+}
+
+// at is nil at the beginning of a list.
+func (c cursor) at() *time.Time {
+	if c.ID == "" {
+		return nil
+	}
+	return &c.CreatedAt
+}
+
+// OfLearners are the shares of each learner, newest first, those that have ended
+// too, one page of each.
+func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learner.ID, a page.Args) (map[learner.ID]page.Connection[Share], error) {
+	limit, err := a.Limit()
+	if err != nil {
+		return nil, err
+	}
+	after, _, err := page.Key[cursor](a)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[learner.ID]page.Connection[Share], len(ids))
+	err = s.read(ctx, who, func(tx pgx.Tx) error {
+		rows, err := ofLearners(ctx, tx, who, ids, after, limit+1)
+		of := map[learner.ID][]Share{}
+		for _, x := range rows {
+			of[x.LearnerID] = append(of[x.LearnerID], x)
+		}
+		for _, l := range ids {
+			out[l] = page.Of(of[l], limit, a, func(x Share) cursor { return cursor{x.CreatedAt, string(x.ID)} })
+		}
+		return err
+	})
+	return out, err
+}
+
+// Chosen is one credential of a share with the parts of it that are shown.
+type Chosen struct {
+	ShareID      ID
+	CredentialID credential.ID
+	Parts        []string // nil: all of it
+}
+
+// ItemsOf are the credentials of each share of items, in their order.
+func (s *Service) ItemsOf(ctx context.Context, who access.Actor, ids []ID) (map[ID][]Chosen, error) {
+	all := make(map[ID][]Chosen, len(ids))
+	err := s.read(ctx, who, func(tx pgx.Tx) error {
+		rows, err := itemsOf(ctx, tx, who, ids)
+		for _, x := range rows {
+			all[x.ShareID] = append(all[x.ShareID], x)
+		}
+		return err
+	})
+	return all, err
+}
+
+func (s *Service) read(ctx context.Context, who access.Actor, fn func(pgx.Tx) error) error {
+	if err := access.Check(who, access.ReadRelease); err != nil {
+		return err
+	}
+	return s.DB.Snapshot(ctx, who, fn)
+}
