@@ -156,6 +156,7 @@ type stage struct {
 	places  map[string]institution.ID
 	tokens  map[string]string
 	kept    string
+	links   []string     // tokens that were given out, in their order
 	passed  atomic.Int64 // nanoseconds since the story began
 }
 
@@ -280,6 +281,14 @@ func (s *stage) ask(who, text string) *httptest.ResponseRecorder {
 		s.must(err)
 		return strings.Repeat(m[2], n)
 	})
+	text = givenOut.ReplaceAllStringFunc(text, func(short string) string {
+		n, err := strconv.Atoi(short[len("/s/@"):])
+		s.must(err)
+		if n < 1 || n > len(s.links) {
+			s.t.Fatalf("%s: %d links were given out", short, len(s.links))
+		}
+		return "/s/" + s.links[n-1]
+	})
 	m := requestLine.FindStringSubmatch(text)
 	var r *http.Request
 	if m == nil {
@@ -305,6 +314,11 @@ func (s *stage) ask(who, text string) *httptest.ResponseRecorder {
 	}
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
+	for _, m := range address.FindAllStringSubmatch(w.Body.String(), -1) {
+		if !slices.Contains(s.links, m[1]) {
+			s.links = append(s.links, m[1])
+		}
+	}
 	return w
 }
 
@@ -312,6 +326,8 @@ var (
 	numbered = regexp.MustCompile(`\b[a-z]{3}_#[0-9]+`)
 	counted  = regexp.MustCompile(`\b[a-z]{3}_0{12}[0-9a-z]{14}\b`)
 	quoted   = regexp.MustCompile(`"@kept[^"]*"`)
+	address  = regexp.MustCompile(`/s/([\w-]{48})`)
+	givenOut = regexp.MustCompile(`/s/@\d+`)
 	token    = regexp.MustCompile(`tmr1\.[\w.-]+`)
 	repeated = regexp.MustCompile(`@times (\d+) ([^@]+)@`)
 )
@@ -337,6 +353,8 @@ var masks = []struct {
 	{regexp.MustCompile(`,?\n  "extensions": \{\n    "cost": \{\n      "allowed": \d+,\n      "requested": \d+\n    \}\n  \}`), ""},
 	{regexp.MustCompile(`(/status/\d+#|"statusListIndex": ")\d+`), "${1}…"},
 	{token, "tmr1.…"},
+	{regexp.MustCompile(`/s/[\w-]{48}`), "/s/…"},
+	{regexp.MustCompile(`("proofValue": ?"|\\"proofValue\\":\\")u[\w-]+`), "${1}u…"},
 	{regexp.MustCompile(`("requestId": ?")[a-z2-7]{16}|(this request id: )[a-z2-7]{16}`), "${1}${2}…"},
 }
 

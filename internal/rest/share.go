@@ -155,7 +155,11 @@ func (s Services) answerShare(w http.ResponseWriter, r *http.Request, in sharing
 		a.Verdict.Steps = append(a.Verdict.Steps, sharedStep(st))
 	}
 	for _, it := range o.Items {
-		a.Items = append(a.Items, sharedItem{string(it.CredentialID), it.State, it.On, it.Derived, it.Document})
+		one := sharedItem{string(it.CredentialID), it.State, it.On, it.Derived, it.Document}
+		if o.Presentation != nil { // they stand in it, in this order
+			one.Credential = nil
+		}
+		a.Items = append(a.Items, one)
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")

@@ -375,7 +375,7 @@ func TestAPINIsTriedAFewTimes(t *testing.T) {
 		in.PIN = pin
 		return in
 	}
-	if got := b.rule(with("")); got != disclosure.WrongPIN {
+	if got := b.rule(with("")); got != "pin_required" {
 		t.Error(got)
 	}
 	if got := b.rule(with("482913")); got != "" {

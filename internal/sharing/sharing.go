@@ -234,7 +234,9 @@ func revoked(on *time.Time) *refusal {
 }
 
 func pinWanted() *refusal {
-	return refuse(disclosure.WrongPIN, fault.Forbidden, "This link opens with a PIN. The person who gave you the link has it.")
+	r := refuse(disclosure.WrongPIN, fault.Forbidden, "This link opens with a PIN. The person who gave you the link has it.")
+	r.fault.Rule = "pin_required"
+	return r
 }
 
 func wrongPIN() *refusal {

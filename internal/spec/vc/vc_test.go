@@ -182,7 +182,8 @@ func TestKeyOf(t *testing.T) {
 	for _, c := range []struct{ doc, method, purpose string }{
 		{string(doc), "did:web:y.example#k1", "assertionMethod"},
 		{string(doc), "did:web:x.example#k2", "assertionMethod"},
-		{string(doc), m.ID, "authentication"},
+		{string(doc), m.ID, "keyAgreement"},
+		{strings.Replace(string(doc), `"authentication":["did:web:x.example#k1"]`, `"authentication":[]`, 1), m.ID, "authentication"},
 		{strings.Replace(string(doc), `"assertionMethod":["did:web:x.example#k1"]`, `"assertionMethod":[]`, 1), m.ID, "assertionMethod"},
 		{strings.Replace(string(doc), `"controller":"did:web:x.example"`, `"controller":"did:web:y.example"`, 1), m.ID, "assertionMethod"},
 		{"[]", m.ID, "assertionMethod"},
