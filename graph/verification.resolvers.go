@@ -24,28 +24,3 @@ func (r *queryResolver) VerifyCredential(ctx context.Context, credential string,
 func (r *queryResolver) VerifyCredentials(ctx context.Context, files []model.VerificationFileInput, recipient *model.VerificationRecipientInput) ([]verify.Report, error) {
 	return r.Resolver.Verifier.Reports(ctx, actor(ctx), materials(files), about(recipient))
 }
-
-// !!! WARNING !!!
-// The code below was going to be deleted when updating resolvers. It has been copied here so you have
-// one last chance to move it out of harms way if you want. There are two reasons this happens:
-//  - When renaming or deleting a resolver the old code will be put in here. You can safely delete
-//    it when you're done.
-//  - You have helper methods in this file. Move them out to keep these resolver files clean.
-/*
-	func (r *verificationCheckResolver) Name(ctx context.Context, obj *verify.Check) (string, error) {
-	panic(fmt.Errorf("not implemented: Name - name"))
-}
-func (r *verificationCheckResolver) Outcome(ctx context.Context, obj *verify.Check) (verify.Outcome, error) {
-	panic(fmt.Errorf("not implemented: Outcome - outcome"))
-}
-func (r *verificationCheckResolver) Reason(ctx context.Context, obj *verify.Check) (string, error) {
-	panic(fmt.Errorf("not implemented: Reason - reason"))
-}
-func (r *verificationCheckResolver) Clause(ctx context.Context, obj *verify.Check) (string, error) {
-	panic(fmt.Errorf("not implemented: Clause - clause"))
-}
-func (r *Resolver) VerificationCheck() gen.VerificationCheckResolver {
-	return &verificationCheckResolver{r}
-}
-type verificationCheckResolver struct{ *Resolver }
-*/

@@ -2030,6 +2030,14 @@ func (ec *executionContext) marshalNConsent2ᚕgithubᚗcomᚋtestamurᚋtestamu
 	return ret
 }
 
+func (ec *executionContext) marshalNConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(ctx context.Context, sel ast.SelectionSet, v *consent.Consent) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Consent!")
+		return graphql.Null
+	}
+	return ec._Consent(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNConsentEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(ctx context.Context, sel ast.SelectionSet, v page.Edge[consent.Consent]) graphql.Marshaler {
 	return ec._ConsentEdge(ctx, sel, &v)
 }

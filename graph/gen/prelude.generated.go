@@ -24,6 +24,7 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/sharing"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -1825,6 +1826,21 @@ func (ec *executionContext) unmarshalNID2githubᚗcomᚋtestamurᚋtestamurᚋin
 }
 
 func (ec *executionContext) marshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐID(ctx context.Context, sel ast.SelectionSet, v release.ID) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ID!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐID(ctx context.Context, v any) (sharing.ID, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := sharing.ID(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐID(ctx context.Context, sel ast.SelectionSet, v sharing.ID) graphql.Marshaler {
 	_ = sel
 	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {

@@ -21,6 +21,7 @@ import (
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/search"
+	"github.com/testamur/testamur/internal/sharing"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -72,6 +73,8 @@ type ResolverRoot interface {
 	ReleaseStanding() ReleaseStandingResolver
 	Rubric() RubricResolver
 	RubricCriterion() RubricCriterionResolver
+	Share() ShareResolver
+	ShareItem() ShareItemResolver
 	Subscription() SubscriptionResolver
 }
 
@@ -586,6 +589,12 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	CreateSharePayload struct {
+		Link       func(childComplexity int) int
+		Share      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Credential struct {
 		Assertion     func(childComplexity int) int
 		Document      func(childComplexity int) int
@@ -801,6 +810,11 @@ type ComplexityRoot struct {
 
 	DissociateCompetenciesPayload struct {
 		Framework  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	EndSharePayload struct {
+		Share      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -1128,6 +1142,7 @@ type ComplexityRoot struct {
 		Programs             func(childComplexity int, programID *string, version *int, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) int
 		Records              func(childComplexity int, typeArg *string, first *int, after *string) int
 		Release              func(childComplexity int) int
+		Shares               func(childComplexity int, first *int, after *string) int
 		UpdatedAt            func(childComplexity int) int
 		Version              func(childComplexity int) int
 	}
@@ -1313,6 +1328,7 @@ type ComplexityRoot struct {
 		CorrectAssertion              func(childComplexity int, input model.CorrectAssertionInput) int
 		CreateAPIClient               func(childComplexity int, input model.CreateAPIClientInput) int
 		CreateFramework               func(childComplexity int, input model.CreateFrameworkInput) int
+		CreateShare                   func(childComplexity int, input sharing.Offer) int
 		DeactivateStaff               func(childComplexity int, input model.DeactivateStaffInput) int
 		DeclineCorrection             func(childComplexity int, input model.DeclineCorrectionInput) int
 		DefineAchievement             func(childComplexity int, input model.DefineAchievementInput) int
@@ -1323,6 +1339,7 @@ type ComplexityRoot struct {
 		DepositCredential             func(childComplexity int, input model.DepositCredentialInput) int
 		DesignateDirectoryInformation func(childComplexity int, input consent.Designation) int
 		DissociateCompetencies        func(childComplexity int, input model.DissociateCompetenciesInput) int
+		EndShare                      func(childComplexity int, input model.EndShareInput) int
 		EnrollLearner                 func(childComplexity int, input model.EnrollLearnerInput) int
 		GiveConsent                   func(childComplexity int, input model.GiveConsentInput) int
 		IssueCredential               func(childComplexity int, input model.IssueCredentialInput) int
@@ -1341,6 +1358,7 @@ type ComplexityRoot struct {
 		RemoveKnownIssuer             func(childComplexity int, input model.RemoveKnownIssuerInput) int
 		RemoveLearnerIdentifier       func(childComplexity int, input model.RemoveLearnerIdentifierInput) int
 		RenameLearner                 func(childComplexity int, input model.RenameLearnerInput) int
+		RenewShare                    func(childComplexity int, input model.RenewShareInput) int
 		ReplaceCompetency             func(childComplexity int, input model.ReplaceCompetencyInput) int
 		RetireAchievement             func(childComplexity int, input model.RetireAchievementInput) int
 		RetireCompetency              func(childComplexity int, input model.RetireCompetencyInput) int
@@ -1753,6 +1771,12 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	RenewSharePayload struct {
+		Link       func(childComplexity int) int
+		Share      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	ReplaceCompetencyPayload struct {
 		Competency func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -1961,6 +1985,46 @@ type ComplexityRoot struct {
 	SetIssuingPolicyPayload struct {
 		IssuingPolicy func(childComplexity int) int
 		UserErrors    func(childComplexity int) int
+	}
+
+	Share struct {
+		Address        func(childComplexity int) int
+		Consent        func(childComplexity int) int
+		CreatedAt      func(childComplexity int) int
+		CreatedBy      func(childComplexity int) int
+		Disclosures    func(childComplexity int, first *int, after *string) int
+		EndedAt        func(childComplexity int) int
+		ExpiresAt      func(childComplexity int) int
+		HasPIN         func(childComplexity int) int
+		ID             func(childComplexity int) int
+		Items          func(childComplexity int) int
+		Kind           func(childComplexity int) int
+		Learner        func(childComplexity int) int
+		MaxOpenings    func(childComplexity int) int
+		Notify         func(childComplexity int) int
+		Open           func(childComplexity int) int
+		Openings       func(childComplexity int) int
+		PINLockedUntil func(childComplexity int) int
+		Purpose        func(childComplexity int) int
+		Recipient      func(childComplexity int) int
+		Record         func(childComplexity int) int
+		State          func(childComplexity int) int
+	}
+
+	ShareConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	ShareEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	ShareItem struct {
+		Credential func(childComplexity int) int
+		Parts      func(childComplexity int) int
 	}
 
 	SigningKey struct {
@@ -4083,6 +4147,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CreateFrameworkPayload.UserErrors(childComplexity), true
 
+	case "CreateSharePayload.link":
+		if e.ComplexityRoot.CreateSharePayload.Link == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateSharePayload.Link(childComplexity), true
+	case "CreateSharePayload.share":
+		if e.ComplexityRoot.CreateSharePayload.Share == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateSharePayload.Share(childComplexity), true
+	case "CreateSharePayload.userErrors":
+		if e.ComplexityRoot.CreateSharePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateSharePayload.UserErrors(childComplexity), true
+
 	case "Credential.assertion":
 		if e.ComplexityRoot.Credential.Assertion == nil {
 			break
@@ -4931,6 +5014,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DissociateCompetenciesPayload.UserErrors(childComplexity), true
+
+	case "EndSharePayload.share":
+		if e.ComplexityRoot.EndSharePayload.Share == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndSharePayload.Share(childComplexity), true
+	case "EndSharePayload.userErrors":
+		if e.ComplexityRoot.EndSharePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndSharePayload.UserErrors(childComplexity), true
 
 	case "EnrollLearnerPayload.learner":
 		if e.ComplexityRoot.EnrollLearnerPayload.Learner == nil {
@@ -6348,6 +6444,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Learner.Release(childComplexity), true
+	case "Learner.shares":
+		if e.ComplexityRoot.Learner.Shares == nil {
+			break
+		}
+
+		args, err := ec.field_Learner_shares_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Learner.Shares(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Learner.updatedAt":
 		if e.ComplexityRoot.Learner.UpdatedAt == nil {
 			break
@@ -7140,6 +7247,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateFramework(childComplexity, args["input"].(model.CreateFrameworkInput)), true
+	case "Mutation.createShare":
+		if e.ComplexityRoot.Mutation.CreateShare == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createShare_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateShare(childComplexity, args["input"].(sharing.Offer)), true
 	case "Mutation.deactivateStaff":
 		if e.ComplexityRoot.Mutation.DeactivateStaff == nil {
 			break
@@ -7250,6 +7368,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DissociateCompetencies(childComplexity, args["input"].(model.DissociateCompetenciesInput)), true
+	case "Mutation.endShare":
+		if e.ComplexityRoot.Mutation.EndShare == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_endShare_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.EndShare(childComplexity, args["input"].(model.EndShareInput)), true
 	case "Mutation.enrollLearner":
 		if e.ComplexityRoot.Mutation.EnrollLearner == nil {
 			break
@@ -7448,6 +7577,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RenameLearner(childComplexity, args["input"].(model.RenameLearnerInput)), true
+	case "Mutation.renewShare":
+		if e.ComplexityRoot.Mutation.RenewShare == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_renewShare_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RenewShare(childComplexity, args["input"].(model.RenewShareInput)), true
 	case "Mutation.replaceCompetency":
 		if e.ComplexityRoot.Mutation.ReplaceCompetency == nil {
 			break
@@ -9521,6 +9661,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RenameLearnerPayload.UserErrors(childComplexity), true
 
+	case "RenewSharePayload.link":
+		if e.ComplexityRoot.RenewSharePayload.Link == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewSharePayload.Link(childComplexity), true
+	case "RenewSharePayload.share":
+		if e.ComplexityRoot.RenewSharePayload.Share == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewSharePayload.Share(childComplexity), true
+	case "RenewSharePayload.userErrors":
+		if e.ComplexityRoot.RenewSharePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewSharePayload.UserErrors(childComplexity), true
+
 	case "ReplaceCompetencyPayload.competency":
 		if e.ComplexityRoot.ReplaceCompetencyPayload.Competency == nil {
 			break
@@ -10203,6 +10362,183 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SetIssuingPolicyPayload.UserErrors(childComplexity), true
 
+	case "Share.address":
+		if e.ComplexityRoot.Share.Address == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.Address(childComplexity), true
+	case "Share.consent":
+		if e.ComplexityRoot.Share.Consent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.Consent(childComplexity), true
+	case "Share.createdAt":
+		if e.ComplexityRoot.Share.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.CreatedAt(childComplexity), true
+	case "Share.createdBy":
+		if e.ComplexityRoot.Share.CreatedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.CreatedBy(childComplexity), true
+	case "Share.disclosures":
+		if e.ComplexityRoot.Share.Disclosures == nil {
+			break
+		}
+
+		args, err := ec.field_Share_disclosures_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Share.Disclosures(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Share.endedAt":
+		if e.ComplexityRoot.Share.EndedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.EndedAt(childComplexity), true
+	case "Share.expiresAt":
+		if e.ComplexityRoot.Share.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.ExpiresAt(childComplexity), true
+	case "Share.hasPin":
+		if e.ComplexityRoot.Share.HasPIN == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.HasPIN(childComplexity), true
+	case "Share.id":
+		if e.ComplexityRoot.Share.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.ID(childComplexity), true
+	case "Share.items":
+		if e.ComplexityRoot.Share.Items == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.Items(childComplexity), true
+	case "Share.kind":
+		if e.ComplexityRoot.Share.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.Kind(childComplexity), true
+	case "Share.learner":
+		if e.ComplexityRoot.Share.Learner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.Learner(childComplexity), true
+	case "Share.maxOpenings":
+		if e.ComplexityRoot.Share.MaxOpenings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.MaxOpenings(childComplexity), true
+	case "Share.notify":
+		if e.ComplexityRoot.Share.Notify == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.Notify(childComplexity), true
+	case "Share.open":
+		if e.ComplexityRoot.Share.Open == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.Open(childComplexity), true
+	case "Share.openings":
+		if e.ComplexityRoot.Share.Openings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.Openings(childComplexity), true
+	case "Share.pinLockedUntil":
+		if e.ComplexityRoot.Share.PINLockedUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.PINLockedUntil(childComplexity), true
+	case "Share.purpose":
+		if e.ComplexityRoot.Share.Purpose == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.Purpose(childComplexity), true
+	case "Share.recipient":
+		if e.ComplexityRoot.Share.Recipient == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.Recipient(childComplexity), true
+	case "Share.record":
+		if e.ComplexityRoot.Share.Record == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.Record(childComplexity), true
+	case "Share.state":
+		if e.ComplexityRoot.Share.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.State(childComplexity), true
+
+	case "ShareConnection.edges":
+		if e.ComplexityRoot.ShareConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShareConnection.Edges(childComplexity), true
+	case "ShareConnection.nodes":
+		if e.ComplexityRoot.ShareConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShareConnection.Nodes(childComplexity), true
+	case "ShareConnection.pageInfo":
+		if e.ComplexityRoot.ShareConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShareConnection.PageInfo(childComplexity), true
+
+	case "ShareEdge.cursor":
+		if e.ComplexityRoot.ShareEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShareEdge.Cursor(childComplexity), true
+	case "ShareEdge.node":
+		if e.ComplexityRoot.ShareEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShareEdge.Node(childComplexity), true
+
+	case "ShareItem.credential":
+		if e.ComplexityRoot.ShareItem.Credential == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShareItem.Credential(childComplexity), true
+	case "ShareItem.parts":
+		if e.ComplexityRoot.ShareItem.Parts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShareItem.Parts(childComplexity), true
+
 	case "SigningKey.algorithm":
 		if e.ComplexityRoot.SigningKey.Algorithm == nil {
 			break
@@ -10643,6 +10979,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CourseFilter", ec.unmarshalInputCourseFilter),
 			graphql.NewInputUnmarshaler("CreateApiClientInput", ec.unmarshalInputCreateApiClientInput),
 			graphql.NewInputUnmarshaler("CreateFrameworkInput", ec.unmarshalInputCreateFrameworkInput),
+			graphql.NewInputUnmarshaler("CreateShareInput", ec.unmarshalInputCreateShareInput),
 			graphql.NewInputUnmarshaler("CriteriaInput", ec.unmarshalInputCriteriaInput),
 			graphql.NewInputUnmarshaler("CrosswalkFilter", ec.unmarshalInputCrosswalkFilter),
 			graphql.NewInputUnmarshaler("DeactivateStaffInput", ec.unmarshalInputDeactivateStaffInput),
@@ -10657,6 +10994,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DesignateDirectoryInformationInput", ec.unmarshalInputDesignateDirectoryInformationInput),
 			graphql.NewInputUnmarshaler("DisclosureFilter", ec.unmarshalInputDisclosureFilter),
 			graphql.NewInputUnmarshaler("DissociateCompetenciesInput", ec.unmarshalInputDissociateCompetenciesInput),
+			graphql.NewInputUnmarshaler("EndShareInput", ec.unmarshalInputEndShareInput),
 			graphql.NewInputUnmarshaler("EnrollLearnerInput", ec.unmarshalInputEnrollLearnerInput),
 			graphql.NewInputUnmarshaler("EvidenceInput", ec.unmarshalInputEvidenceInput),
 			graphql.NewInputUnmarshaler("ExternalRefInput", ec.unmarshalInputExternalRefInput),
@@ -10704,6 +11042,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RemoveKnownIssuerInput", ec.unmarshalInputRemoveKnownIssuerInput),
 			graphql.NewInputUnmarshaler("RemoveLearnerIdentifierInput", ec.unmarshalInputRemoveLearnerIdentifierInput),
 			graphql.NewInputUnmarshaler("RenameLearnerInput", ec.unmarshalInputRenameLearnerInput),
+			graphql.NewInputUnmarshaler("RenewShareInput", ec.unmarshalInputRenewShareInput),
 			graphql.NewInputUnmarshaler("ReplaceCompetencyInput", ec.unmarshalInputReplaceCompetencyInput),
 			graphql.NewInputUnmarshaler("ResultDescriptionInput", ec.unmarshalInputResultDescriptionInput),
 			graphql.NewInputUnmarshaler("ResultInput", ec.unmarshalInputResultInput),
@@ -10731,6 +11070,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RubricCriterionLevelInput", ec.unmarshalInputRubricCriterionLevelInput),
 			graphql.NewInputUnmarshaler("SetDirectoryBlockInput", ec.unmarshalInputSetDirectoryBlockInput),
 			graphql.NewInputUnmarshaler("SetIssuingPolicyInput", ec.unmarshalInputSetIssuingPolicyInput),
+			graphql.NewInputUnmarshaler("ShareItemInput", ec.unmarshalInputShareItemInput),
 			graphql.NewInputUnmarshaler("StartImportInput", ec.unmarshalInputStartImportInput),
 			graphql.NewInputUnmarshaler("SuspendCredentialInput", ec.unmarshalInputSuspendCredentialInput),
 			graphql.NewInputUnmarshaler("UnalignAchievementInput", ec.unmarshalInputUnalignAchievementInput),
@@ -17246,6 +17586,229 @@ type LearnerCount {
   more: Boolean!
 }
 `, BuiltIn: false},
+	{Name: "../../schema/sharing.graphqls", Input: `extend type Learner {
+  "The links that the learner gave out, newest first, those that have ended too. Null for whoever may not know."
+  shares(
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): ShareConnection
+}
+
+"What a link shows."
+enum ShareKind {
+  "A whole record."
+  RECORD
+  "Credentials that were chosen one by one."
+  ITEMS
+}
+
+"What a link is."
+enum ShareState {
+  "It can be opened."
+  LIVE
+  "The learner ended it."
+  ENDED
+  "Its end has come."
+  EXPIRED
+  "It was opened as often as it may be."
+  USED_UP
+}
+
+"A part of a credential that may be left out. What was achieved, the issuer, the dates and the status are always shown."
+enum CredentialPart {
+  "The learner's name and identifiers."
+  NAME
+  "Results and grades."
+  RESULTS
+  "Evidence."
+  EVIDENCE
+  "What was done, in words."
+  NARRATIVE
+  "Credits."
+  CREDITS
+  "The term."
+  TERM
+  "The learner's part in a group."
+  ROLE
+  "The number of a license."
+  LICENSE
+  "When the activity began and ended."
+  ACTIVITY
+}
+
+"""
+A link by which a learner shows a record, or chosen credentials. Its token is not kept: whoever made it is told the link once.
+"""
+type Share implements Node {
+  "The opaque id."
+  id: ID!
+  "Whose it is."
+  learner: Learner!
+  "What it shows."
+  kind: ShareKind!
+  "The record, where it shows one."
+  record: Record
+  "The credentials, where they were chosen."
+  items: [ShareItem!]!
+  "Whom it is for."
+  recipient: String!
+  "The e-mail address of the recipient."
+  address: String
+  "It is for whoever has the link."
+  open: Boolean!
+  "What it is for."
+  purpose: String!
+  "The learner's consent to it."
+  consent: Consent!
+  "Whether it opens with a PIN."
+  hasPin: Boolean!
+  "Until when it stays closed because wrong PINs were given."
+  pinLockedUntil: DateTime
+  "How often it may be opened; null: any number."
+  maxOpenings: Int
+  "How often it was opened, where there is a number."
+  openings: Int!
+  "Whether the recipient may watch it."
+  notify: Boolean!
+  "What it is now."
+  state: ShareState!
+  "When it was made."
+  createdAt: DateTime!
+  "The id of who made it."
+  createdBy: String!
+  "When it ends by itself."
+  expiresAt: DateTime!
+  "When the learner ended it."
+  endedAt: DateTime
+  "Every opening and every refusal, newest first."
+  disclosures(
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): DisclosureConnection
+}
+
+"A credential that a link shows."
+type ShareItem {
+  "The credential."
+  credential: Credential!
+  "The parts of it that are shown besides the achievement; null: all of it."
+  parts: [CredentialPart!]
+}
+
+"A page of shares, newest first."
+type ShareConnection {
+  "The entries of this page, each with its cursor."
+  edges: [ShareEdge!]!
+  "The entries of this page."
+  nodes: [Share!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of shares."
+type ShareEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: Share!
+}
+
+extend type Mutation {
+  "Make a link that shows a record, or chosen credentials. Learners, of their own."
+  createShare(
+    "What the change is to be."
+    input: CreateShareInput!
+  ): CreateSharePayload!
+  "End a link at once, and the consent with it. Learners, of their own."
+  endShare(
+    "What the change is to be."
+    input: EndShareInput!
+  ): EndSharePayload!
+  "Give a link another address; the old one leads nowhere from then on. Learners, of their own."
+  renewShare(
+    "What the change is to be."
+    input: RenewShareInput!
+  ): RenewSharePayload!
+}
+
+"A credential to show."
+input ShareItemInput {
+  "Which credential."
+  credentialId: ID!
+  "The parts of it to show besides the achievement; all of it unless said. A part is shown by a derived proof."
+  parts: [CredentialPart!]
+}
+
+"A link to make."
+input CreateShareInput {
+  "Whose: id or ref:SYSTEM:VALUE."
+  learnerId: ID!
+  "The record to show as a whole; either this or items."
+  recordId: ID
+  "The credentials to show."
+  items: [ShareItemInput!]
+  "Whom it is for; whoever has the link unless said."
+  recipient: String
+  "The e-mail address of the recipient."
+  address: String
+  "What it is for."
+  purpose: String!
+  "The language of the consent, en or es; en unless said."
+  language: String
+  "A PIN that opens it, of 6 to 64 characters; give it to the recipient by another way than the link."
+  pin: String
+  "When it ends by itself, within two years; in 30 days unless said."
+  expiresAt: DateTime
+  "How often it may be opened; any number unless said."
+  maxOpenings: Int
+  "Whether the recipient may be told when something in it is revoked or replaced; no unless said."
+  notify: Boolean
+}
+
+"The link."
+type CreateSharePayload {
+  "The share; null when nothing was done."
+  share: Share
+  "Its address, which is told this once."
+  link: String
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A link to end."
+input EndShareInput {
+  "Which share."
+  id: ID!
+}
+
+"The share."
+type EndSharePayload {
+  "The share as it is now; null when nothing was done."
+  share: Share
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A link to renew."
+input RenewShareInput {
+  "Which share."
+  id: ID!
+}
+
+"The link."
+type RenewSharePayload {
+  "The share; null when nothing was done."
+  share: Share
+  "Its new address, which is told this once."
+  link: String
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
 	{Name: "../../schema/trust.graphqls", Input: `extend type Query {
   "The issuers that the institution knows, by name. Staff."
   knownIssuers(
@@ -18499,6 +19062,18 @@ func (ec *executionContext) childFields_CreateFrameworkPayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type CreateFrameworkPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateSharePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "share":
+		return ec.fieldContext_CreateSharePayload_share(ctx, field)
+	case "link":
+		return ec.fieldContext_CreateSharePayload_link(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateSharePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateSharePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Credential(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -18933,6 +19508,16 @@ func (ec *executionContext) childFields_DissociateCompetenciesPayload(ctx contex
 		return ec.fieldContext_DissociateCompetenciesPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DissociateCompetenciesPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_EndSharePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "share":
+		return ec.fieldContext_EndSharePayload_share(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_EndSharePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EndSharePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_EnrollLearnerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -19587,6 +20172,8 @@ func (ec *executionContext) childFields_Learner(ctx context.Context, field graph
 		return ec.fieldContext_Learner_programs(ctx, field)
 	case "holds":
 		return ec.fieldContext_Learner_holds(ctx, field)
+	case "shares":
+		return ec.fieldContext_Learner_shares(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Learner", field.Name)
 }
@@ -20591,6 +21178,18 @@ func (ec *executionContext) childFields_RenameLearnerPayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type RenameLearnerPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RenewSharePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "share":
+		return ec.fieldContext_RenewSharePayload_share(ctx, field)
+	case "link":
+		return ec.fieldContext_RenewSharePayload_link(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RenewSharePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RenewSharePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ReplaceCompetencyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "competency":
@@ -21009,6 +21608,86 @@ func (ec *executionContext) childFields_SetIssuingPolicyPayload(ctx context.Cont
 		return ec.fieldContext_SetIssuingPolicyPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SetIssuingPolicyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Share(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Share_id(ctx, field)
+	case "learner":
+		return ec.fieldContext_Share_learner(ctx, field)
+	case "kind":
+		return ec.fieldContext_Share_kind(ctx, field)
+	case "record":
+		return ec.fieldContext_Share_record(ctx, field)
+	case "items":
+		return ec.fieldContext_Share_items(ctx, field)
+	case "recipient":
+		return ec.fieldContext_Share_recipient(ctx, field)
+	case "address":
+		return ec.fieldContext_Share_address(ctx, field)
+	case "open":
+		return ec.fieldContext_Share_open(ctx, field)
+	case "purpose":
+		return ec.fieldContext_Share_purpose(ctx, field)
+	case "consent":
+		return ec.fieldContext_Share_consent(ctx, field)
+	case "hasPin":
+		return ec.fieldContext_Share_hasPin(ctx, field)
+	case "pinLockedUntil":
+		return ec.fieldContext_Share_pinLockedUntil(ctx, field)
+	case "maxOpenings":
+		return ec.fieldContext_Share_maxOpenings(ctx, field)
+	case "openings":
+		return ec.fieldContext_Share_openings(ctx, field)
+	case "notify":
+		return ec.fieldContext_Share_notify(ctx, field)
+	case "state":
+		return ec.fieldContext_Share_state(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Share_createdAt(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_Share_createdBy(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_Share_expiresAt(ctx, field)
+	case "endedAt":
+		return ec.fieldContext_Share_endedAt(ctx, field)
+	case "disclosures":
+		return ec.fieldContext_Share_disclosures(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Share", field.Name)
+}
+
+func (ec *executionContext) childFields_ShareConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ShareConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_ShareConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ShareConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShareConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ShareEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ShareEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ShareEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShareEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ShareItem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "credential":
+		return ec.fieldContext_ShareItem_credential(ctx, field)
+	case "parts":
+		return ec.fieldContext_ShareItem_parts(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShareItem", field.Name)
 }
 
 func (ec *executionContext) childFields_SigningKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -32,6 +32,7 @@ import (
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/search"
+	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -170,7 +171,7 @@ var tables = plan.Tables{
 	"KnownIssuer":                   {Satisfies: knownIssuerImplementors, Fields: map[string]int{"id": 0, "name": 1, "issuer": 2, "since": 3, "until": 4, "source": 5, "version": 6, "createdAt": 7, "updatedAt": 8, "updatedBy": 9}},
 	"KnownIssuerConnection":         {Satisfies: knownIssuerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"KnownIssuerEdge":               {Satisfies: knownIssuerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Learner":                       {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "consents": 16, "release": 17, "consentStatement": 18, "depositedCredentials": 19, "disclosures": 20, "competencies": 21, "programs": 22, "holds": 23}},
+	"Learner":                       {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "consents": 16, "release": 17, "consentStatement": 18, "depositedCredentials": 19, "disclosures": 20, "competencies": 21, "programs": 22, "holds": 23, "shares": 24}},
 	"LearnerConnection":             {Satisfies: learnerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"LearnerCount":                  {Satisfies: learnerCountImplementors, Fields: map[string]int{"atLeast": 0, "more": 1}},
 	"LearnerEdge":                   {Satisfies: learnerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
@@ -232,6 +233,10 @@ var tables = plan.Tables{
 	"RubricCriterion":               {Satisfies: rubricCriterionImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "category": 3, "description": 4, "weight": 5, "levels": 6}},
 	"RubricCriterionLevel":          {Satisfies: rubricCriterionLevelImplementors, Fields: map[string]int{"id": 0, "name": 1, "level": 2, "description": 3, "points": 4, "alignment": 5}},
 	"RubricLevel":                   {Satisfies: rubricLevelImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "quality": 3, "description": 4, "feedback": 5, "score": 6}},
+	"Share":                         {Satisfies: shareImplementors, Fields: map[string]int{"id": 0, "learner": 1, "kind": 2, "record": 3, "items": 4, "recipient": 5, "address": 6, "open": 7, "purpose": 8, "consent": 9, "hasPin": 10, "pinLockedUntil": 11, "maxOpenings": 12, "openings": 13, "notify": 14, "state": 15, "createdAt": 16, "createdBy": 17, "expiresAt": 18, "endedAt": 19, "disclosures": 20}},
+	"ShareConnection":               {Satisfies: shareConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"ShareEdge":                     {Satisfies: shareEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"ShareItem":                     {Satisfies: shareItemImplementors, Fields: map[string]int{"credential": 0, "parts": 1}},
 	"SigningKey":                    {Satisfies: signingKeyImplementors, Fields: map[string]int{"id": 0, "algorithm": 1, "publicKeyMultibase": 2, "state": 3, "createdAt": 4, "retiredAt": 5, "compromisedFrom": 6}},
 	"Staff":                         {Satisfies: staffImplementors, Fields: map[string]int{"id": 0, "email": 1, "name": 2, "roles": 3, "version": 4, "createdAt": 5, "updatedAt": 6, "deactivatedAt": 7}},
 	"StaffConnection":               {Satisfies: staffConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
@@ -7550,6 +7555,10 @@ func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool 
 			if !x.field_Learner_holds(f, obj) {
 				x.Null()
 			}
+		case 24:
+			if !x.field_Learner_shares(f, obj) {
+				x.Null()
+			}
 		}
 	}
 	if !whole {
@@ -7832,6 +7841,24 @@ func (x *writing) field_Learner_holds(f *plan.Field, obj *learner.Learner) bool 
 		return x.Fail(err)
 	}
 	return x.writeOHoldConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) field_Learner_shares(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_shares_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[sharing.Share], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Learner().Shares(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOShareConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
 func (x *writing) write_LearnerConnection(fields []plan.Field, obj *page.Connection[learner.Learner]) bool {
@@ -12713,6 +12740,372 @@ func (x *writing) field_RubricLevel_score(f *plan.Field, obj *framework.Level) b
 	return x.writeOFloat2ᚖfloat64(f, obj.Score)
 }
 
+func (x *writing) write_Share(fields []plan.Field, obj *sharing.Share) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("Share")
+		case 0:
+			whole = x.field_Share_id(f, obj) && whole
+		case 1:
+			whole = x.field_Share_learner(f, obj) && whole
+		case 2:
+			whole = x.field_Share_kind(f, obj) && whole
+		case 3:
+			if !x.field_Share_record(f, obj) {
+				x.Null()
+			}
+		case 4:
+			whole = x.field_Share_items(f, obj) && whole
+		case 5:
+			whole = x.field_Share_recipient(f, obj) && whole
+		case 6:
+			if !x.field_Share_address(f, obj) {
+				x.Null()
+			}
+		case 7:
+			whole = x.field_Share_open(f, obj) && whole
+		case 8:
+			whole = x.field_Share_purpose(f, obj) && whole
+		case 9:
+			whole = x.field_Share_consent(f, obj) && whole
+		case 10:
+			whole = x.field_Share_hasPin(f, obj) && whole
+		case 11:
+			if !x.field_Share_pinLockedUntil(f, obj) {
+				x.Null()
+			}
+		case 12:
+			if !x.field_Share_maxOpenings(f, obj) {
+				x.Null()
+			}
+		case 13:
+			whole = x.field_Share_openings(f, obj) && whole
+		case 14:
+			whole = x.field_Share_notify(f, obj) && whole
+		case 15:
+			whole = x.field_Share_state(f, obj) && whole
+		case 16:
+			whole = x.field_Share_createdAt(f, obj) && whole
+		case 17:
+			whole = x.field_Share_createdBy(f, obj) && whole
+		case 18:
+			whole = x.field_Share_expiresAt(f, obj) && whole
+		case 19:
+			if !x.field_Share_endedAt(f, obj) {
+				x.Null()
+			}
+		case 20:
+			if !x.field_Share_disclosures(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_Share_id(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐID(f, obj.ID)
+}
+
+func (x *writing) field_Share_learner(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *learner.Learner, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Share().Learner(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
+}
+
+func (x *writing) field_Share_kind(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNShareKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_Share_record(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *record.Record, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Share().Record(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, v)
+}
+
+func (x *writing) field_Share_items(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []sharing.Chosen, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Share().Items(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNShareItem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐChosenᚄ(f, v)
+}
+
+func (x *writing) field_Share_recipient(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Recipient)
+}
+
+func (x *writing) field_Share_address(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Address)
+}
+
+func (x *writing) field_Share_open(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Open)
+}
+
+func (x *writing) field_Share_purpose(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Purpose)
+}
+
+func (x *writing) field_Share_consent(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *consent.Consent, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Share().Consent(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, v)
+}
+
+func (x *writing) field_Share_hasPin(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.HasPIN)
+}
+
+func (x *writing) field_Share_pinLockedUntil(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.PINLockedUntil)
+}
+
+func (x *writing) field_Share_maxOpenings(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.MaxOpenings)
+}
+
+func (x *writing) field_Share_openings(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Openings)
+}
+
+func (x *writing) field_Share_notify(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Notify)
+}
+
+func (x *writing) field_Share_state(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v string, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Share().State(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNShareState2string(f, v)
+}
+
+func (x *writing) field_Share_createdAt(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
+}
+
+func (x *writing) field_Share_createdBy(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.CreatedBy)
+}
+
+func (x *writing) field_Share_expiresAt(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.ExpiresAt)
+}
+
+func (x *writing) field_Share_endedAt(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.EndedAt)
+}
+
+func (x *writing) field_Share_disclosures(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Share_disclosures_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[disclosure.Line], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Share().Disclosures(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeODisclosureConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) write_ShareConnection(fields []plan.Field, obj *page.Connection[sharing.Share]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ShareConnection")
+		case 0:
+			whole = x.field_ShareConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_ShareConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_ShareConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ShareConnection_edges(f *plan.Field, obj *page.Connection[sharing.Share]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNShareEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_ShareConnection_nodes(f *plan.Field, obj *page.Connection[sharing.Share]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNShare2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShareᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_ShareConnection_pageInfo(f *plan.Field, obj *page.Connection[sharing.Share]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_ShareEdge(fields []plan.Field, obj *page.Edge[sharing.Share]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ShareEdge")
+		case 0:
+			whole = x.field_ShareEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_ShareEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ShareEdge_cursor(f *plan.Field, obj *page.Edge[sharing.Share]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_ShareEdge_node(f *plan.Field, obj *page.Edge[sharing.Share]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNShare2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f, obj.Node)
+}
+
+func (x *writing) write_ShareItem(fields []plan.Field, obj *sharing.Chosen) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ShareItem")
+		case 0:
+			whole = x.field_ShareItem_credential(f, obj) && whole
+		case 1:
+			if !x.field_ShareItem_parts(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ShareItem_credential(f *plan.Field, obj *sharing.Chosen) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *credential.Credential, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.ShareItem().Credential(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCredential2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredential(f, v)
+}
+
+func (x *writing) field_ShareItem_parts(f *plan.Field, obj *sharing.Chosen) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOCredentialPart2ᚕstringᚄ(f, obj.Parts)
+}
+
 func (x *writing) write_SigningKey(fields []plan.Field, obj *keyring.Key) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -13186,6 +13579,13 @@ func (x *writing) write_Node(sub plan.Selections, obj model.Node) bool {
 	switch obj := (obj).(type) {
 	case nil:
 		return false
+	case sharing.Share:
+		return x.write_Share(sub.Of("Share"), &obj)
+	case *sharing.Share:
+		if obj == nil {
+			return false
+		}
+		return x.write_Share(sub.Of("Share"), obj)
 	case record.Record:
 		return x.write_Record(sub.Of("Record"), &obj)
 	case *record.Record:
@@ -13804,6 +14204,13 @@ func (x *writing) writeNConsent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal
 	return x.End()
 }
 
+func (x *writing) writeNConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f *plan.Field, v *consent.Consent) bool {
+	if v == nil {
+		return x.Missing("Consent!")
+	}
+	return x.write_Consent(f.Sub.Of("Consent"), v)
+}
+
 func (x *writing) writeNConsentEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[consent.Consent]) bool {
 	return x.write_ConsentEdge(f.Sub.Of("ConsentEdge"), &v)
 }
@@ -14089,6 +14496,10 @@ func (x *writing) writeNCredentialEventKind2string(f *plan.Field, v string) bool
 
 func (x *writing) writeNCredentialKind2string(f *plan.Field, v string) bool {
 	return x.Leaf(model.MarshalLower(v), true, "CredentialKind!")
+}
+
+func (x *writing) writeNCredentialPart2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "CredentialPart!")
 }
 
 func (x *writing) writeNCredentialState2string(f *plan.Field, v string) bool {
@@ -14658,6 +15069,10 @@ func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecor
 }
 
 func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐID(f *plan.Field, v release.ID) bool {
+	return x.String(string(v))
+}
+
+func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐID(f *plan.Field, v sharing.ID) bool {
 	return x.String(string(v))
 }
 
@@ -15672,6 +16087,74 @@ func (x *writing) writeNScope2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	return x.End()
 }
 
+func (x *writing) writeNShare2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f *plan.Field, v sharing.Share) bool {
+	return x.write_Share(f.Sub.Of("Share"), &v)
+}
+
+func (x *writing) writeNShare2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShareᚄ(f *plan.Field, v []sharing.Share) bool {
+	fields := f.Sub.Of("Share")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_Share(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNShareEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[sharing.Share]) bool {
+	return x.write_ShareEdge(f.Sub.Of("ShareEdge"), &v)
+}
+
+func (x *writing) writeNShareEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[sharing.Share]) bool {
+	fields := f.Sub.Of("ShareEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_ShareEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNShareItem2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐChosen(f *plan.Field, v sharing.Chosen) bool {
+	return x.write_ShareItem(f.Sub.Of("ShareItem"), &v)
+}
+
+func (x *writing) writeNShareItem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐChosenᚄ(f *plan.Field, v []sharing.Chosen) bool {
+	fields := f.Sub.Of("ShareItem")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_ShareItem(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNShareKind2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "ShareKind!")
+}
+
+func (x *writing) writeNShareState2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "ShareState!")
+}
+
 func (x *writing) writeNSigningKey2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋkeyringᚐKey(f *plan.Field, v keyring.Key) bool {
 	return x.write_SigningKey(f.Sub.Of("SigningKey"), &v)
 }
@@ -15921,6 +16404,24 @@ func (x *writing) writeOCredential2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinter
 		return false
 	}
 	return x.write_Credential(f.Sub.Of("Credential"), v)
+}
+
+func (x *writing) writeOCredentialPart2ᚕstringᚄ(f *plan.Field, v []string) bool {
+	if v == nil {
+		return false
+	}
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.writeNCredentialPart2string(f, v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
 }
 
 func (x *writing) writeOCriteria2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐCriteria(f *plan.Field, v *model.Criteria) bool {
@@ -16433,6 +16934,13 @@ func (x *writing) writeORubricCriterionLevel2ᚖgithubᚗcomᚋtestamurᚋtestam
 		return false
 	}
 	return x.write_RubricCriterionLevel(f.Sub.Of("RubricCriterionLevel"), v)
+}
+
+func (x *writing) writeOShareConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[sharing.Share]) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_ShareConnection(f.Sub.Of("ShareConnection"), v)
 }
 
 func (x *writing) writeOStaffConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[institution.Staff]) bool {

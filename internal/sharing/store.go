@@ -69,9 +69,10 @@ func byCredential(ctx context.Context, tx pgx.Tx, who access.Actor, ids []creden
 func inRecord(ctx context.Context, tx pgx.Tx, who access.Actor, r record.ID) ([]shown, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+asShown+`, null as derived
-		from record_item i
-		join credential c on c.institution_id = i.institution_id and c.id = i.credential_id`+ofShown+`
-		where i.institution_id = @institution and i.record_id = @record and (@only::text is null or i.learner_id = @only)
+		from record r
+		cross join unnest(r.items) with ordinality as i (id, position)
+		join credential c on c.institution_id = r.institution_id and c.id = i.id`+ofShown+`
+		where r.institution_id = @institution and r.id = @record and (@only::text is null or r.learner_id = @only)
 		order by i.position`, pgx.NamedArgs{"institution": who.InstitutionID, "record": r, "only": who.OnlyLearner()})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[shown])
 }
