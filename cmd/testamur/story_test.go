@@ -222,6 +222,8 @@ func (s *stage) work() {
 				s.must(s.all.exchange.Run(ctx, who, j.ID))
 			}
 		}
+		_, err = s.all.programs.Reconcile(ctx, access.SystemOf(string(in), "award"))
+		s.must(err)
 	}
 }
 

@@ -72,6 +72,8 @@ const (
 	ExportDisclosures  Action = "disclosure.export"
 	Deposit            Action = "credential.deposit" // what others issued, for a learner
 	SignIn             Action = "session.begin"
+	ReadProposal       Action = "proposal.read" // awards to make or to take back, by the rules of programs
+	Propose            Action = "proposal.make"
 )
 
 // Scope limits an API client to a group of actions.
@@ -135,6 +137,8 @@ var table = map[Action]rule{
 	RecordDisclosure:   {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
 	ExportDisclosures:  {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
 	Deposit:            {roles: []Role{Registrar, Learner, System}, scope: ScopeLearnerWrite},
+	ReadProposal:       {roles: []Role{Administrator, Registrar, Designer, Assessor, System}, scope: ScopeLearnerRead},
+	Propose:            {roles: []Role{System}},
 	Verify:             {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}},
 }
 

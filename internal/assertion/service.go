@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/achievement"
@@ -53,29 +54,39 @@ func (s *Service) Award(ctx context.Context, who access.Actor, key *string, in A
 	if err := s.prepare(ctx, who, []Award{in}); err != nil {
 		return Assertion{}, err
 	}
-	request := once.Request{Key: key, Operation: "awardAchievement", Input: in}
-	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
-		earlier, replay, err := once.Find(ctx, tx, who, request)
-		if err != nil {
-			return err
-		}
-		if replay {
-			a, err = find(ctx, tx, who, earlier, "")
-			return err
-		}
-		if a, err = s.award(ctx, tx, who, in); err != nil {
-			return err
-		}
-		if err := once.Keep(ctx, tx, s.Now(), who, request, string(a.ID)); err != nil {
-			return err
-		}
-		if err := s.Outbox.Emit(ctx, tx, event.Awarded{InstitutionID: who.InstitutionID, AssertionIDs: []string{string(a.ID)}}); err != nil {
-			return err
-		}
-		return audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.Award, Target: string(a.ID),
-			Detail: map[string]any{"learner": a.LearnerID, "achievement": a.AchievementID, "version": a.AchievementVersion}})
+	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
+		a, err = s.AwardInTx(ctx, tx, who, key, in)
+		return err
 	})
 	return a, err
+}
+
+// AwardInTx is Award in another noun's transaction. A course has to have its
+// achievement already.
+func (s *Service) AwardInTx(ctx context.Context, tx pgx.Tx, who access.Actor, key *string, in Award) (Assertion, error) {
+	if err := access.Check(who, access.Award); err != nil {
+		return Assertion{}, err
+	}
+	request := once.Request{Key: key, Operation: "awardAchievement", Input: in}
+	earlier, replay, err := once.Find(ctx, tx, who, request)
+	if err != nil {
+		return Assertion{}, err
+	}
+	if replay {
+		return find(ctx, tx, who, earlier, "")
+	}
+	a, err := s.award(ctx, tx, who, in)
+	if err != nil {
+		return Assertion{}, err
+	}
+	if err := once.Keep(ctx, tx, s.Now(), who, request, string(a.ID)); err != nil {
+		return Assertion{}, err
+	}
+	if err := s.Outbox.Emit(ctx, tx, event.Awarded{InstitutionID: who.InstitutionID, AssertionIDs: []string{string(a.ID)}}); err != nil {
+		return Assertion{}, err
+	}
+	return a, audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.Award, Target: string(a.ID),
+		Detail: map[string]any{"learner": a.LearnerID, "achievement": a.AchievementID, "version": a.AchievementVersion}})
 }
 
 // prepare makes the achievements of the courses that are to be awarded where
@@ -238,67 +249,102 @@ func (s *Service) Correct(ctx context.Context, who access.Actor, assertion strin
 	if strings.TrimSpace(reason) == "" {
 		return Assertion{}, fault.At("reason", "required", "Say why this is corrected.")
 	}
-	return s.change(ctx, who, access.Award, assertion, expected, map[string]any{"corrected": true, "reason": reason}, func(tx pgx.Tx, a *Assertion) error {
-		if a.WithdrawnAt != nil {
-			return &fault.Error{Kind: fault.State, Rule: "not-withdrawn", Message: "This was withdrawn; award it again instead of correcting it."}
-		}
-		pins, err := achievement.VersionsInTx(ctx, tx, who, []achievement.Pin{a.Pin()})
-		if err != nil {
-			return err
-		}
-		f = f.withGrade(pins[a.Pin()].Definition)
-		if err := f.Check(pins[a.Pin()].Definition, day.On(s.Now())); err != nil {
-			return err
-		}
-		*a = f.of(*a)
-		return nil
+	if err := access.Check(who, access.Award); err != nil {
+		return Assertion{}, err
+	}
+	var a Assertion
+	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
+		a, err = s.change(ctx, tx, who, change{do: access.Award, assertion: assertion, expected: expected, detail: map[string]any{"corrected": true, "reason": reason},
+			decide: func(a *Assertion) error { return s.correct(ctx, tx, who, a, f) }})
+		return err
 	})
+	return a, err
+}
+
+func (s *Service) correct(ctx context.Context, tx pgx.Tx, who access.Actor, a *Assertion, f Facts) error {
+	if a.WithdrawnAt != nil {
+		return &fault.Error{Kind: fault.State, Rule: "not-withdrawn", Message: "This was withdrawn; award it again instead of correcting it."}
+	}
+	pins, err := achievement.VersionsInTx(ctx, tx, who, []achievement.Pin{a.Pin()})
+	if err != nil {
+		return err
+	}
+	f = f.withGrade(pins[a.Pin()].Definition)
+	if err := f.Check(pins[a.Pin()].Definition, day.On(s.Now())); err != nil {
+		return err
+	}
+	*a = f.of(*a)
+	return nil
 }
 
 // Withdraw takes an assertion back with a reason; doing it again changes
 // nothing. It stays on file.
 func (s *Service) Withdraw(ctx context.Context, who access.Actor, assertion, reason string) (Assertion, error) {
+	var a Assertion
+	if err := access.Check(who, access.Withdraw); err != nil {
+		return a, err
+	}
+	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
+		a, err = s.WithdrawInTx(ctx, tx, who, assertion, reason)
+		return err
+	})
+	return a, err
+}
+
+// WithdrawInTx is Withdraw in another noun's transaction.
+func (s *Service) WithdrawInTx(ctx context.Context, tx pgx.Tx, who access.Actor, assertion, reason string) (Assertion, error) {
+	if err := access.Check(who, access.Withdraw); err != nil {
+		return Assertion{}, err
+	}
 	if strings.TrimSpace(reason) == "" {
 		return Assertion{}, fault.At("reason", "required", "Say why this is withdrawn: it is kept with the assertion.")
 	}
 	now := pg.Instant(s.Now())
-	return s.change(ctx, who, access.Withdraw, assertion, nil, map[string]any{"withdrawn": true}, func(_ pgx.Tx, a *Assertion) error {
+	return s.change(ctx, tx, who, change{do: access.Withdraw, assertion: assertion, detail: map[string]any{"withdrawn": true}, decide: func(a *Assertion) error {
 		if a.WithdrawnAt == nil {
 			a.WithdrawnAt, a.WithdrawnBy, a.WithdrawnReason = &now, &who.ID, &reason
 		}
 		return nil
-	})
+	}})
 }
 
-func (s *Service) change(ctx context.Context, who access.Actor, do access.Action, assertion string, expected *int, detail map[string]any,
-	decide func(pgx.Tx, *Assertion) error) (Assertion, error) {
-	if err := access.Check(who, do); err != nil {
-		return Assertion{}, err
+// change is what is to become of an assertion that is on file.
+type change struct {
+	do        access.Action
+	assertion string // id or reference
+	expected  *int
+	detail    map[string]any // for the audit
+	decide    func(*Assertion) error
+}
+
+func (s *Service) change(ctx context.Context, tx pgx.Tx, who access.Actor, c change) (Assertion, error) {
+	a, err := find(ctx, tx, who, c.assertion, " for update")
+	if err != nil {
+		return a, err
 	}
-	var a Assertion
-	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
-		if a, err = find(ctx, tx, who, assertion, " for update"); err != nil {
-			return err
-		}
-		if expected != nil && *expected != a.Version {
-			return &fault.Error{Kind: fault.Conflict, Field: "expectedVersion", Rule: "version", Message: "This assertion was changed since you read it. Read it again and decide."}
-		}
-		old := a
-		if err := decide(tx, &a); err != nil || reflect.DeepEqual(old, a) {
-			return err
-		}
-		a.Version, a.UpdatedAt = a.Version+1, pg.Instant(s.Now())
-		if err := update(ctx, tx, who, a); err != nil {
-			return err
-		}
-		if a.WithdrawnAt != nil {
-			if err := s.Outbox.Emit(ctx, tx, event.Withdrawn{InstitutionID: who.InstitutionID, AssertionID: string(a.ID)}); err != nil {
-				return err
-			}
-		}
-		return audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: do, Target: string(a.ID), Detail: detail})
-	})
-	return a, err
+	if c.expected != nil && *c.expected != a.Version {
+		return a, &fault.Error{Kind: fault.Conflict, Field: "expectedVersion", Rule: "version", Message: "This assertion was changed since you read it. Read it again and decide."}
+	}
+	old := a
+	if err := c.decide(&a); err != nil || reflect.DeepEqual(old, a) {
+		return a, err
+	}
+	a.Version, a.UpdatedAt = a.Version+1, pg.Instant(s.Now())
+	if err := update(ctx, tx, who, a); err != nil {
+		return a, err
+	}
+	if err := s.Outbox.Emit(ctx, tx, told(who, a)); err != nil {
+		return a, err
+	}
+	return a, audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: c.do, Target: string(a.ID), Detail: c.detail})
+}
+
+// told is the event of a change.
+func told(who access.Actor, a Assertion) river.JobArgs {
+	if a.WithdrawnAt != nil {
+		return event.Withdrawn{InstitutionID: who.InstitutionID, AssertionID: string(a.ID)}
+	}
+	return event.StandingChanged{InstitutionID: who.InstitutionID, LearnerIDs: []string{string(a.LearnerID)}}
 }
 
 // Find is one assertion by id or ref:SYSTEM:VALUE.

@@ -64,6 +64,17 @@ type Withdrawn struct {
 // Kind names the event in the queue.
 func (Withdrawn) Kind() string { return "assertion.withdrawn" }
 
+// StandingChanged says that something else changed than an award that was made
+// or taken back, by which learners stand otherwise with their programs: a
+// correction, an enrolment, an equivalency.
+type StandingChanged struct {
+	InstitutionID string   `json:"institution"`
+	LearnerIDs    []string `json:"learners"`
+}
+
+// Kind names the event in the queue.
+func (StandingChanged) Kind() string { return "standing.changed" }
+
 // HoldLifted says that what waited for a learner's hold may go out.
 type HoldLifted struct {
 	InstitutionID string `json:"institution"`

@@ -18,6 +18,7 @@ import (
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/pg"
+	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 )
 
@@ -27,6 +28,7 @@ type Services struct {
 	Institutions *institution.Service
 	Credentials  *credential.Service
 	Records      *record.Service
+	Programs     *program.Service
 }
 
 // Workers does the background work of one process.
@@ -49,6 +51,9 @@ func New(db *pg.DB, s Services, log *slog.Logger) (*Workers, error) {
 	river.AddWorker(all, &issuer{credentials: s.Credentials})
 	river.AddWorker(all, &revoker{credentials: s.Credentials})
 	river.AddWorker(all, &corrector{records: s.Records})
+	river.AddWorker(all, &issuer{credentials: s.Credentials, programs: s.Programs})
+	river.AddWorker(all, &revoker{credentials: s.Credentials, programs: s.Programs})
+	river.AddWorker(all, &concluder{programs: s.Programs})
 	river.AddWorker(all, &reconciler{Services: s, log: log})
 	client, err := river.NewClient(riverpgxv5.New(db.Pool), &river.Config{
 		Logger: log, Workers: all, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},

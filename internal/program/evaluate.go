@@ -136,6 +136,7 @@ type line struct {
 	credits  float64
 	hours    float64
 	resident bool
+	from     int32 // the award that brings it, or -1 minus the node of a competency
 }
 
 // result is what was found of a node.
@@ -259,7 +260,7 @@ func (e *Evaluator) count(i int32) {
 	}
 	at := int32(-1)
 	if e.p.scale.reaches(a.Grade, "") {
-		at = e.bring(line{a.key(), a.Credits, e.hours(a), a.resident()})
+		at = e.bring(line{a.key(), a.Credits, e.hours(a), a.resident(), i})
 	}
 	if a.CourseID != "" {
 		for _, n := range e.p.courses[a.CourseID] {
@@ -306,7 +307,7 @@ func (e *Evaluator) leaf(n, award, at int32) {
 	}
 	r.award, r.status = award, InProgress
 	if met {
-		r.status, r.line, r.by = Met, at, e.awards[award].By
+		r.status, r.line, r.by = Met, at, a.By
 	}
 }
 
@@ -371,7 +372,7 @@ func (e *Evaluator) competency(i int32, n *node, units map[int32]string) {
 		if hours == 0 {
 			hours = credits * e.p.Definition.HoursPerCredit
 		}
-		r.line = e.bring(line{key, credits, hours, resident})
+		r.line = e.bring(line{key, credits, hours, resident, -1 - i})
 	}
 }
 
@@ -458,6 +459,72 @@ func (e *Evaluator) enter(r *result, l line, resident bool) {
 	}
 	r.credits += l.credits
 	r.hours += l.hours
+}
+
+// since is the day from which a requirement that is met has been met by what
+// meets it now; the zero date where nothing says so.
+func (e *Evaluator) since(i int32) day.Date {
+	n, r := &e.p.nodes[i], &e.results[i]
+	switch {
+	case r.status != Met:
+		return day.Date{}
+	case n.Kind == Credits:
+		return e.sinceCredits(i, n)
+	case !n.Group():
+		return e.leafSince(i)
+	}
+	var days []day.Date
+	for k := i + 1; k < n.end; k = e.p.nodes[k].end {
+		if e.results[k].status == Met {
+			days = append(days, e.since(k))
+		}
+	}
+	slices.SortFunc(days, sooner)
+	if n.Kind == Any {
+		return days[n.Count-1]
+	}
+	return days[len(days)-1]
+}
+
+// sinceCredits is the day on which the credits that a group needs were there.
+func (e *Evaluator) sinceCredits(i int32, n *node) day.Date {
+	lines := slices.Clone(e.lines)
+	if len(n.Parts) > 0 {
+		once := map[int32]bool{}
+		lines = lines[:0]
+		for k := i + 1; k < n.end; k++ {
+			if r := &e.results[k]; r.line >= 0 && r.status == Met && !once[r.line] {
+				once[r.line] = true
+				lines = append(lines, e.lines[r.line])
+			}
+		}
+	}
+	slices.SortFunc(lines, func(a, b line) int { return sooner(e.came(a), e.came(b)) })
+	sum := result{}
+	for _, l := range lines {
+		if e.enter(&sum, l, n.Resident); sum.credits >= n.Requirement.Credits-1e-9 {
+			return e.came(l)
+		}
+	}
+	return day.Date{}
+}
+
+func sooner(a, b day.Date) int { return a.Midnight().Compare(b.Midnight()) }
+
+// came is the day on which what brings credits was earned.
+func (e *Evaluator) came(l line) day.Date {
+	if l.from >= 0 {
+		return e.awards[l.from].On
+	}
+	return e.leafSince(-1 - l.from)
+}
+
+// leafSince is the day of what meets a requirement that is no group.
+func (e *Evaluator) leafSince(i int32) day.Date {
+	if at := e.results[i].award; at >= 0 {
+		return e.awards[at].On
+	}
+	return e.states.State(e.p.nodes[i].item).On.Date()
 }
 
 // down finds what is held up by what has to be met before, groups before their

@@ -12,6 +12,7 @@ import (
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/audit"
 	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/learner"
@@ -27,6 +28,7 @@ type Service struct {
 	NewID      id.Source
 	Mastery    *mastery.Service
 	Assertions *assertion.Service
+	Outbox     *event.Outbox // nil: nobody is told
 }
 
 // Content is what a version of a program says and when it begins.
@@ -283,10 +285,22 @@ func (s *Service) Enrol(ctx context.Context, who access.Actor, in NewEnrollment)
 		if err := putEnrollment(ctx, tx, who, e); err != nil {
 			return err
 		}
+		if err := s.changed(ctx, tx, who, &l.ID); err != nil {
+			return err
+		}
 		return audit.Write(ctx, tx, now, who, audit.Entry{Action: access.ManageLearner, Target: string(l.ID),
 			Detail: map[string]any{"program": p.ID, "version": e.Version, "enrolled": e.EnrolledOn, "ended": e.EndedOn}})
 	})
 	return e, err
+}
+
+// changed tells that a learner stands otherwise with a program. What changes for
+// everybody is found by Reconcile.
+func (s *Service) changed(ctx context.Context, tx pgx.Tx, who access.Actor, l *learner.ID) error {
+	if l == nil {
+		return nil
+	}
+	return s.Outbox.Emit(ctx, tx, event.StandingChanged{InstitutionID: who.InstitutionID, LearnerIDs: []string{string(*l)}})
 }
 
 // EnrollmentsOf are the enrolments of each learner, the first one first.
@@ -337,6 +351,9 @@ func (s *Service) Approve(ctx context.Context, who access.Actor, in NewEquivalen
 		if err := insertEquivalency(ctx, tx, who, e); err != nil {
 			return err
 		}
+		if err := s.changed(ctx, tx, who, e.LearnerID); err != nil {
+			return err
+		}
 		return audit.Write(ctx, tx, now, who, audit.Entry{Action: do, Target: string(e.ID), Detail: map[string]any{"ground": e.Ground, "learner": e.LearnerID}})
 	})
 	return e, err
@@ -365,6 +382,9 @@ func (s *Service) WithdrawEquivalency(ctx context.Context, who access.Actor, equ
 		now := pg.Instant(s.Now())
 		e.WithdrawnAt = &now
 		if err := withdrawEquivalency(ctx, tx, who, e.ID, now); err != nil {
+			return err
+		}
+		if err := s.changed(ctx, tx, who, e.LearnerID); err != nil {
 			return err
 		}
 		return audit.Write(ctx, tx, now, who, audit.Entry{Action: do, Target: string(e.ID), Detail: map[string]any{"withdrawn": true}})

@@ -239,3 +239,125 @@ func completions(ctx context.Context, tx pgx.Tx, who access.Actor) (map[achievem
 func InTx(ctx context.Context, tx pgx.Tx, who access.Actor, program string) (Program, error) {
 	return find(ctx, tx, who, program, "")
 }
+
+// ruledBy narrows enrolments e to those that a rule that awards applies to, or
+// that have something open.
+const ruledBy = `(exists (
+		select from program_version v
+		where v.institution_id = e.institution_id and v.program_id = e.program_id and v.version = e.version and v.definition -> 'awards' <> '[]')
+	or exists (
+		select from program_proposal o
+		where o.institution_id = e.institution_id and o.program_id = e.program_id and o.learner_id = e.learner_id and o.state = 'open'))`
+
+// ruledEnrollments are the enrolments of learners that rules apply to. They are
+// locked, so that one at a time concludes on a learner.
+func ruledEnrollments(ctx context.Context, tx pgx.Tx, who access.Actor, learners []learner.ID) ([]Enrollment, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+enrollmentColumns+`
+		from program_enrollment e
+		where institution_id = @institution and learner_id = any(@learners) and `+ruledBy+`
+		order by learner_id, program_id
+		for update of e`, pgx.NamedArgs{"institution": who.InstitutionID, "learners": learners})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Enrollment])
+}
+
+// ruledLearners are learners to whom rules apply, by id.
+func ruledLearners(ctx context.Context, tx pgx.Tx, who access.Actor, after learner.ID, limit int) ([]learner.ID, error) {
+	rows, _ := tx.Query(ctx, `
+		select distinct learner_id
+		from program_enrollment e
+		where institution_id = @institution and learner_id > @after and `+ruledBy+`
+		order by learner_id
+		limit @limit`, pgx.NamedArgs{"institution": who.InstitutionID, "after": after, "limit": limit})
+	return pgx.CollectRows(rows, pgx.RowTo[learner.ID])
+}
+
+const proposalColumns = `p.id, p.program_id, p.version, p.learner_id, p.achievement_id, p.requirement, p.kind, p.state, p.reason, p.met_on, p.obstacle, p.assertion_id,
+	p.proposed_at, p.decided_at, p.decided_by, p.decision, p.ended_at`
+
+func findProposal(ctx context.Context, tx pgx.Tx, who access.Actor, id ProposalID, lock string) (Proposal, error) {
+	rows, _ := tx.Query(ctx, `select `+proposalColumns+` from program_proposal p where p.institution_id = @institution and p.id = @id`+lock,
+		pgx.NamedArgs{"institution": who.InstitutionID, "id": id})
+	p, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Proposal])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return p, fault.Missing("proposal")
+	}
+	return p, err
+}
+
+func proposalsByIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ProposalID) ([]Proposal, error) {
+	rows, _ := tx.Query(ctx, `select `+proposalColumns+` from program_proposal p where p.institution_id = @institution and p.id = any(@ids)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Proposal])
+}
+
+func listProposals(ctx context.Context, tx pgx.Tx, who access.Actor, f ProposalFilter, after ProposalID, limit int) ([]Proposal, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+proposalColumns+`
+		from program_proposal p
+		where p.institution_id = @institution and p.id > @after and p.state = any(@states)
+		  and (@kind::text is null or p.kind = @kind)
+		  and (@program::text is null or p.program_id in (select id from program where institution_id = @institution and (id = @program or code = @program)))
+		  and (@learner::text is null or p.learner_id = @learner)
+		  and (@achievement::text is null or p.achievement_id = @achievement)
+		order by p.id
+		limit @limit`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "after": after, "states": f.States, "kind": f.Kind, "program": f.ProgramID, "learner": f.LearnerID,
+			"achievement": f.AchievementID, "limit": limit})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Proposal])
+}
+
+// proposalsThatMatter are those that are open, those that were declined while
+// what led to them lasts, and those that gave what still stands.
+func proposalsThatMatter(ctx context.Context, tx pgx.Tx, who access.Actor, learners []learner.ID) ([]Proposal, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+proposalColumns+`
+		from program_proposal p
+		where p.institution_id = @institution and p.learner_id = any(@learners)
+		  and (p.state = 'open' or p.state = 'declined' and p.ended_at is null
+			or p.state = 'accepted' and p.kind = 'award' and exists (
+				select from assertion a where a.institution_id = p.institution_id and a.id = p.assertion_id and a.withdrawn_at is null))
+		order by p.id
+		for update of p`, pgx.NamedArgs{"institution": who.InstitutionID, "learners": learners})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Proposal])
+}
+
+func insertProposal(ctx context.Context, tx pgx.Tx, who access.Actor, p Proposal) error {
+	_, err := tx.Exec(ctx, `
+		insert into program_proposal (institution_id, id, program_id, version, learner_id, achievement_id, requirement, kind, state, reason, met_on, assertion_id, proposed_at)
+		values (@institution, @id, @program, @version, @learner, @achievement, @requirement, @kind, @state, @reason, @met, @assertion, @now)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "id": p.ID, "program": p.ProgramID, "version": p.Version, "learner": p.LearnerID, "achievement": p.AchievementID,
+			"requirement": p.Requirement, "kind": p.Kind, "state": p.State, "reason": p.Reason, "met": p.MetOn, "assertion": p.AssertionID, "now": p.ProposedAt})
+	return err
+}
+
+// decideProposal writes what became of a proposal.
+func decideProposal(ctx context.Context, tx pgx.Tx, who access.Actor, p Proposal) error {
+	_, err := tx.Exec(ctx, `
+		update program_proposal
+		set state = @state, assertion_id = @assertion, obstacle = @obstacle, decided_at = @at, decided_by = @by, decision = @decision, ended_at = @ended
+		where institution_id = @institution and id = @id`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "id": p.ID, "state": p.State, "assertion": p.AssertionID, "obstacle": p.Obstacle,
+			"at": p.DecidedAt, "by": p.DecidedBy, "decision": p.Decision, "ended": p.EndedAt})
+	return err
+}
+
+// withdrawn is an achievement that a learner had and that was taken back.
+type withdrawn struct {
+	LearnerID     learner.ID
+	AchievementID achievement.ID
+}
+
+func withdrawnOf(ctx context.Context, tx pgx.Tx, who access.Actor, learners []learner.ID, badges []achievement.ID) (map[withdrawn]bool, error) {
+	rows, _ := tx.Query(ctx, `
+		select distinct learner_id, achievement_id
+		from assertion
+		where institution_id = @institution and learner_id = any(@learners) and achievement_id = any(@badges) and withdrawn_at is not null`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "learners": learners, "badges": badges})
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByName[withdrawn])
+	out := make(map[withdrawn]bool, len(all))
+	for _, w := range all {
+		out[w] = true
+	}
+	return out, err
+}
