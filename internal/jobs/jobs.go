@@ -48,8 +48,6 @@ const attempts = 8
 func New(db *pg.DB, s Services, log *slog.Logger) (*Workers, error) {
 	all := river.NewWorkers()
 	river.AddWorker(all, &importer{exchange: s.Exchange, log: log})
-	river.AddWorker(all, &issuer{credentials: s.Credentials})
-	river.AddWorker(all, &revoker{credentials: s.Credentials})
 	river.AddWorker(all, &corrector{records: s.Records})
 	river.AddWorker(all, &issuer{credentials: s.Credentials, programs: s.Programs})
 	river.AddWorker(all, &revoker{credentials: s.Credentials, programs: s.Programs})
