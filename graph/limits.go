@@ -20,6 +20,7 @@ import (
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/search"
 )
@@ -250,6 +251,16 @@ func cost(c *gen.ComplexityRoot) {
 	c.Learner.Programs = func(child int, _ *string, _ *int, _ *day.Date, _ *time.Time, _ *model.ProgramPlanInput) int {
 		return 20 + 5*child
 	}
+	c.Learner.Gap = func(child int, all []model.CompetencyTargetInput, _ *string, _ *day.Date, _ *time.Time, _ *model.ProgramPlanInput) int {
+		return 500 + len(all) + child // one learner's evidence, read for itself
+	}
+	c.Learner.Way = func(child int, _ string, _ *int, _ *day.Date) int { return 5000 + child } // tries every course at every step
+	c.ProgramWay.Steps, c.Program.Awards = long, few
+	c.Program.Progress = func(child int, _ string, _ *int, _ *day.Date, _ *time.Time, _ *model.ProgramPlanInput) int {
+		return 500 + child
+	}
+	c.Query.Equivalencies = filtered[*program.EquivalencyFilter]
+	c.Query.AwardProposals = filtered[*program.ProposalFilter]
 	c.Query.MasteryRules = filtered[*model.MasteryRuleFilter]
 	c.Learner.Competencies = func(child int, _ *model.CompetencyStateFilter, _ *day.Date, _ *time.Time, first *int, after *string) int {
 		return plain(child, first, after)

@@ -69,6 +69,8 @@ type loaders struct {
 	explained         *loader[ask, *mastery.Explained]
 	program           *loader[program.ID, *program.Program]
 	programsOf        *loader[paged[learner.ID], []program.Report]
+	equivalency       *loader[program.EquivalencyID, *program.Equivalency]
+	proposal          *loader[program.ProposalID, *program.Proposal]
 	credential        *loader[credential.ID, *credential.Credential]
 	credentialsOf     *loader[assertion.ID, []credential.Credential]
 	record            *loader[record.ID, *record.Record]
@@ -118,6 +120,8 @@ type kinds struct {
 	rule        seen[mastery.RuleID]
 	ask         seen[ask]
 	program     seen[program.ID]
+	equivalency seen[program.EquivalencyID]
+	proposal    seen[program.ProposalID]
 	credential  seen[credential.ID]
 	record      seen[record.ID]
 	correction  seen[record.CorrectionID]
@@ -188,6 +192,8 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.holdersOf = pages(l, &k.item, r.Mastery.Holders)
 	l.explained = newLoader(k.ask.with, l.explain(r.Mastery))
 	l.program = one(l, &k.program, r.Programs.ByIDs)
+	l.equivalency = one(l, &k.equivalency, r.Programs.EquivalenciesByIDs)
+	l.proposal = one(l, &k.proposal, r.Programs.ProposalsByIDs)
 	l.programsOf = newLoader(kin(&k.learner), l.programs(r.Programs))
 	l.credentialsOf = many(l, &k.assertion, r.Credentials.OfAssertions)
 	l.credential = one(l, &k.credential, r.Credentials.ByIDs)

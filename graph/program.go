@@ -7,6 +7,7 @@ import (
 
 	"github.com/testamur/testamur/graph/model"
 	"github.com/testamur/testamur/internal/day"
+	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/program"
@@ -46,9 +47,7 @@ func asking(l learner.ID, programID *string, version *int, asOf *day.Date, known
 		id := program.ID(*programID)
 		q.ProgramID = &id
 	}
-	if plan != nil {
-		q.Plan = program.WhatIf{Courses: plan.Courses, Achievements: plan.Achievements, Grade: value(plan.Grade)}
-	}
+	q.Plan = planned(plan)
 	raw, err := json.Marshal(q)
 	if err != nil {
 		panic(err)
@@ -84,4 +83,49 @@ func (r *Resolver) enrollLearner(ctx context.Context, in model.EnrollLearnerInpu
 		return learner.Learner{}, err
 	}
 	return r.Learners.Find(ctx, actor(ctx), string(e.LearnerID))
+}
+
+// progress is one learner's progress with one program; null when there is no
+// such learner.
+func (r *Resolver) progress(ctx context.Context, of program.ID, learnerID string, version *int, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) (*program.Report, error) {
+	l, err := found(r.Learners.Find(ctx, actor(ctx), learnerID))
+	if l == nil || err != nil {
+		return nil, err
+	}
+	name := string(of)
+	all, err := load(ctx).programsOf.Load(ctx, asking(l.ID, &name, version, asOf, knownAt, plan))
+	if len(all) == 0 {
+		return nil, err
+	}
+	return &all[0], err
+}
+
+func planned(in *model.ProgramPlanInput) program.WhatIf {
+	if in == nil {
+		return program.WhatIf{}
+	}
+	return program.WhatIf{Courses: in.Courses, Achievements: in.Achievements, Grade: value(in.Grade)}
+}
+
+func (r *Resolver) gap(ctx context.Context, l learner.ID, targets []model.CompetencyTargetInput, title string, w mastery.When, plan *model.ProgramPlanInput) (*program.Report, error) {
+	all := make([]program.Target, len(targets))
+	for i, t := range targets {
+		all[i] = program.Target{CompetencyID: framework.ItemID(t.CompetencyID), Level: value(t.Level)}
+	}
+	got, err := found(r.Programs.Gap(ctx, actor(ctx), l, title, all, w, planned(plan)))
+	if got != nil {
+		note(load(ctx), []program.Report{*got, *got})
+	}
+	return got, err
+}
+
+func (r *Resolver) approveEquivalency(ctx context.Context, in model.ApproveEquivalencyInput) (program.Equivalency, error) {
+	e := program.NewEquivalency{LearnerID: in.LearnerID, Ground: string(in.Ground), Reason: in.Reason, EffectiveOn: in.EffectiveOn}
+	if err := recast(in.Given, &e.Given); err != nil {
+		return program.Equivalency{}, err
+	}
+	if err := recast(in.Instead, &e.Instead); err != nil {
+		return program.Equivalency{}, err
+	}
+	return r.Programs.Approve(ctx, actor(ctx), e)
 }

@@ -12,16 +12,30 @@ import (
 	"github.com/testamur/testamur/graph/gen"
 	"github.com/testamur/testamur/graph/model"
 	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/program"
 )
 
 func (r *learnerResolver) Programs(ctx context.Context, obj *learner.Learner, programID *string, version *int, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) ([]program.Report, error) {
 	return load(ctx).programsOf.Load(ctx, asking(obj.ID, programID, version, asOf, knownAt, plan))
+}
+
+func (r *learnerResolver) Gap(ctx context.Context, obj *learner.Learner, competencies []model.CompetencyTargetInput, title *string, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) (*program.Report, error) {
+	return r.gap(ctx, obj.ID, competencies, value(title), mastery.When{AsOf: asOf, KnownAt: knownAt}, plan)
+}
+
+func (r *learnerResolver) Way(ctx context.Context, obj *learner.Learner, programID string, version *int, asOf *day.Date) (*program.Way, error) {
+	w, err := found(r.Resolver.Programs.Shortest(ctx, actor(ctx), program.Ask{Learner: obj.ID, Program: program.ID(programID), Version: value(version)}, mastery.When{AsOf: asOf}))
+	if w == nil || w.ProgramID == "" {
+		return nil, err
+	}
+	return w, err
 }
 
 func (r *mutationResolver) DefineProgram(ctx context.Context, input model.DefineProgramInput) (*model.DefineProgramPayload, error) {
@@ -46,6 +60,14 @@ func (r *mutationResolver) EnrollLearner(ctx context.Context, input model.Enroll
 	v, err := r.enrollLearner(ctx, input)
 	out, problems, err := changed(ctx, v, err)
 	return &model.EnrollLearnerPayload{Learner: out, UserErrors: problems}, err
+}
+
+func (r *programResolver) Progress(ctx context.Context, obj *program.Program, learnerID string, version *int, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) (*program.Report, error) {
+	return r.progress(ctx, obj.ID, learnerID, version, asOf, knownAt, plan)
+}
+
+func (r *programAwardRuleResolver) Achievement(ctx context.Context, obj *program.AwardRule) (*achievement.Achievement, error) {
+	return load(ctx).achievement.Load(ctx, obj.AchievementID)
 }
 
 func (r *programProgressResolver) Program(ctx context.Context, obj *program.Report) (*program.Program, error) {
@@ -76,6 +98,20 @@ func (r *programRequirementResolver) Achievement(ctx context.Context, obj *progr
 	return load(ctx).achievement.Load(ctx, obj.AchievementID)
 }
 
+func (r *programStepResolver) Course(ctx context.Context, obj *program.Step) (*course.Course, error) {
+	if obj.CourseID == nil {
+		return nil, nil
+	}
+	return load(ctx).course.Load(ctx, *obj.CourseID)
+}
+
+func (r *programStepResolver) Achievement(ctx context.Context, obj *program.Step) (*achievement.Achievement, error) {
+	if obj.AchievementID == nil {
+		return nil, nil
+	}
+	return load(ctx).achievement.Load(ctx, *obj.AchievementID)
+}
+
 func (r *queryResolver) Program(ctx context.Context, id string) (*program.Program, error) {
 	return found(r.Resolver.Programs.Find(ctx, actor(ctx), id))
 }
@@ -89,13 +125,43 @@ func (r *queryResolver) Programs(ctx context.Context, filter *model.ProgramFilte
 	return listed(ctx, c, err)
 }
 
+func (r *requirementProgressResolver) Assertion(ctx context.Context, obj *program.Progress) (*assertion.Assertion, error) {
+	if len(obj.AssertionIDs) == 0 {
+		return nil, nil
+	}
+	return load(ctx).assertion.Load(ctx, obj.AssertionIDs[0])
+}
+
+func (r *requirementProgressResolver) Equivalency(ctx context.Context, obj *program.Progress) (*program.Equivalency, error) {
+	if obj.Equivalency == nil {
+		return nil, nil
+	}
+	return load(ctx).equivalency.Load(ctx, *obj.Equivalency)
+}
+
+func (r *Resolver) Program() gen.ProgramResolver { return &programResolver{r} }
+
+func (r *Resolver) ProgramAwardRule() gen.ProgramAwardRuleResolver {
+	return &programAwardRuleResolver{r}
+}
+
 func (r *Resolver) ProgramProgress() gen.ProgramProgressResolver { return &programProgressResolver{r} }
 
 func (r *Resolver) ProgramRequirement() gen.ProgramRequirementResolver {
 	return &programRequirementResolver{r}
 }
 
+func (r *Resolver) ProgramStep() gen.ProgramStepResolver { return &programStepResolver{r} }
+
+func (r *Resolver) RequirementProgress() gen.RequirementProgressResolver {
+	return &requirementProgressResolver{r}
+}
+
 type (
-	programProgressResolver    struct{ *Resolver }
-	programRequirementResolver struct{ *Resolver }
+	programResolver             struct{ *Resolver }
+	programAwardRuleResolver    struct{ *Resolver }
+	programProgressResolver     struct{ *Resolver }
+	programRequirementResolver  struct{ *Resolver }
+	programStepResolver         struct{ *Resolver }
+	requirementProgressResolver struct{ *Resolver }
 )

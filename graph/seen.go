@@ -110,6 +110,14 @@ func (k *kinds) noteEarned(list any) {
 		}
 	case []program.Report:
 		k.noteReports(all)
+	case []program.Equivalency:
+		k.noteEquivalencies(all)
+	case []program.Proposal:
+		k.proposal.add(each(all, func(x program.Proposal) program.ProposalID { return x.ID }))
+		k.program.add(each(all, func(x program.Proposal) program.ID { return x.ProgramID }))
+		k.learner.add(each(all, func(x program.Proposal) learner.ID { return x.LearnerID }))
+		k.achievement.add(each(all, func(x program.Proposal) achievement.ID { return x.AchievementID }))
+		k.assertion.add(given(all, func(x program.Proposal) *assertion.ID { return x.AssertionID }))
 	case []mastery.Rule:
 		k.noteRules(all)
 	case []credential.Credential:
@@ -187,6 +195,30 @@ func (k *kinds) noteReports(all []program.Report) {
 		for _, p := range r.Requirements {
 			list = append(list, p.Requirement)
 		}
+	}
+	k.noteRequirements(list)
+	for _, r := range all {
+		k.equivalency.add(given(r.Requirements, func(x program.Progress) *program.EquivalencyID { return x.Equivalency }))
+		k.assertion.add(given(r.Requirements, first))
+	}
+}
+
+// first is the award that meets a requirement, or comes nearest.
+func first(p program.Progress) *assertion.ID {
+	if len(p.AssertionIDs) == 0 {
+		return nil
+	}
+	return &p.AssertionIDs[0]
+}
+
+// noteEquivalencies is note for what counts in place of what.
+func (k *kinds) noteEquivalencies(all []program.Equivalency) {
+	k.equivalency.add(each(all, func(x program.Equivalency) program.EquivalencyID { return x.ID }))
+	k.learner.add(given(all, func(x program.Equivalency) *learner.ID { return x.LearnerID }))
+	var list []program.Requirement
+	for _, e := range all {
+		list = append(list, program.Requirement{CompetencyID: e.Given.CompetencyID, CourseID: e.Given.CourseID, AchievementID: e.Given.AchievementID},
+			program.Requirement{CompetencyID: e.Instead.CompetencyID, CourseID: e.Instead.CourseID, AchievementID: e.Instead.AchievementID})
 	}
 	k.noteRequirements(list)
 }

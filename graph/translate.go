@@ -218,6 +218,10 @@ func (r *Resolver) node(ctx context.Context, name string) (model.Node, error) {
 		return asNode(l.program.Load(ctx, program.ID(name)))
 	case "shr":
 		return asNode(l.share.Load(ctx, sharing.ID(name)))
+	case "eqv":
+		return asNode(l.equivalency.Load(ctx, program.EquivalencyID(name)))
+	case "app":
+		return asNode(l.proposal.Load(ctx, program.ProposalID(name)))
 	case "hld":
 		return asNode(l.hold.Load(ctx, release.ID(name)))
 	case "dep":

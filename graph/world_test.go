@@ -177,6 +177,45 @@ func (w *world) newProgram() map[string]any {
 	return map[string]any{"id": string(testbed.Must(w.t, p, err).ID), "course": v["id"], "learner": w.ids["learner"]}
 }
 
+// twoCourses are id and course, of which one may count as the other.
+func (w *world) twoCourses() map[string]any {
+	return map[string]any{"id": w.newCourse()["id"], "course": w.ids["course"]}
+}
+
+// newEquivalency is one for everybody.
+func (w *world) newEquivalency() map[string]any {
+	v := w.twoCourses()
+	e, err := w.Programs.Approve(context.Background(), w.As(access.Designer), program.NewEquivalency{Ground: program.Substitution, Reason: "The same syllabus",
+		Given: program.Given{CourseID: course.ID(v["id"].(string))}, Instead: program.Instead{CourseID: course.ID(v["course"].(string))}})
+	return map[string]any{"id": string(testbed.Must(w.t, e, err).ID)}
+}
+
+// newProposal is that an achievement follows for the walked learner.
+func (w *world) newProposal() map[string]any {
+	ctx, registrar, v := context.Background(), w.Registrar(), w.newProgramCode()
+	badge, code := w.newAchievement()["id"].(string), v["code"].(string)
+	p, err := w.Programs.Define(ctx, w.As(access.Designer), code, program.Content{Definition: program.Definition{Title: "Program",
+		Awards:      []program.AwardRule{{Requirement: "1", AchievementID: achievement.ID(badge), Policy: program.Propose}},
+		Requirement: program.Requirement{Kind: program.Course, CourseID: course.ID(v["id"].(string))}}})
+	testbed.Must(w.t, p, err)
+	e, err := w.Programs.Enrol(ctx, registrar, program.NewEnrollment{LearnerID: w.ids["learner"], ProgramID: code})
+	testbed.Must(w.t, e, err)
+	a, err := w.Assertions.Award(ctx, registrar, nil, assertion.Award{LearnerID: w.ids["learner"], CourseID: v["id"].(string), Facts: assertion.Facts{AchievedOn: day.Of(2026, 5, 1)}})
+	testbed.Must(w.t, a, err)
+	c, err := w.Programs.Conclude(ctx, access.SystemOf(string(w.Home.ID), "award"), []learner.ID{learner.ID(w.ids["learner"])})
+	testbed.Must(w.t, c, err)
+	all, err := w.Programs.Proposals(ctx, registrar, program.ProposalFilter{ProgramID: &code}, page.Args{})
+	return map[string]any{"id": string(testbed.Must(w.t, all, err).Nodes[0].ID)}
+}
+
+// oneProposal is newProposal, once.
+func (w *world) oneProposal() map[string]any {
+	if w.ids["proposal"] == "" {
+		w.ids["proposal"] = w.newProposal()["id"].(string)
+	}
+	return nil
+}
+
 func (w *world) newProgramCode() map[string]any {
 	v := w.newCourse()
 	return map[string]any{"id": v["id"], "code": w.next()}

@@ -115,10 +115,9 @@ func wire(p parts) (*services, error) {
 	s.achievements = &achievement.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.assertions = &assertion.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox}
 	s.mastery = &mastery.Service{DB: p.db, Now: p.now, NewID: p.newID, Frameworks: s.frameworks}
-	s.programs = &program.Service{DB: p.db, Now: p.now, NewID: p.newID, Mastery: s.mastery, Assertions: s.assertions}
+	s.programs = &program.Service{DB: p.db, Now: p.now, NewID: p.newID, Mastery: s.mastery, Assertions: s.assertions, Outbox: outbox}
 	s.extracts = &extract.Service{DB: p.db, Now: p.now, Learners: s.learners, Frameworks: s.frameworks, Courses: s.courses, Achievements: s.achievements, Mastery: s.mastery, Programs: s.programs}
 	s.search = &search.Service{DB: p.db, Now: p.now, NewID: p.newID, Mastery: s.mastery}
-	s.programs = &program.Service{DB: p.db, Now: p.now, NewID: p.newID, Mastery: s.mastery, Assertions: s.assertions, Outbox: outbox}
 	s.keys = &keyring.Service{DB: p.db, Now: p.now, NewID: p.newID, Master: p.master}
 	s.credentials = &credential.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Origin: p.origin}
 	s.records = &record.Service{DB: p.db, Now: p.now, NewID: p.newID, Credentials: s.credentials, Programs: s.programs, Outbox: outbox}

@@ -76,6 +76,8 @@ type MutationResolver interface {
 	SetIssuingPolicy(ctx context.Context, input model.SetIssuingPolicyInput) (*model.SetIssuingPolicyPayload, error)
 	DepositCredential(ctx context.Context, input model.DepositCredentialInput) (*model.DepositCredentialPayload, error)
 	RecordDisclosure(ctx context.Context, input disclosure.Manual) (*model.RecordDisclosurePayload, error)
+	ApproveEquivalency(ctx context.Context, input model.ApproveEquivalencyInput) (*model.ApproveEquivalencyPayload, error)
+	WithdrawEquivalency(ctx context.Context, input model.WithdrawEquivalencyInput) (*model.WithdrawEquivalencyPayload, error)
 	StartImport(ctx context.Context, input model.StartImportInput) (*model.StartImportPayload, error)
 	CancelJob(ctx context.Context, input model.CancelJobInput) (*model.CancelJobPayload, error)
 	ChangeCredentials(ctx context.Context, input model.ChangeCredentialsInput) (*model.ChangeCredentialsPayload, error)
@@ -115,6 +117,8 @@ type MutationResolver interface {
 	ReviseProgram(ctx context.Context, input model.ReviseProgramInput) (*model.ReviseProgramPayload, error)
 	RetireProgram(ctx context.Context, input model.RetireProgramInput) (*model.RetireProgramPayload, error)
 	EnrollLearner(ctx context.Context, input model.EnrollLearnerInput) (*model.EnrollLearnerPayload, error)
+	AcceptAwardProposal(ctx context.Context, input model.AcceptAwardProposalInput) (*model.AcceptAwardProposalPayload, error)
+	DeclineAwardProposal(ctx context.Context, input model.DeclineAwardProposalInput) (*model.DeclineAwardProposalPayload, error)
 	ReviseRecordType(ctx context.Context, input model.ReviseRecordTypeInput) (*model.ReviseRecordTypePayload, error)
 	AssembleRecord(ctx context.Context, input model.AssembleRecordInput) (*model.AssembleRecordPayload, error)
 	PlaceHold(ctx context.Context, input release.Placement) (*model.PlaceHoldPayload, error)
@@ -142,6 +146,7 @@ type QueryResolver interface {
 	Courses(ctx context.Context, filter *model.CourseFilter, first *int, after *string) (*page.Connection[course.Course], error)
 	Credential(ctx context.Context, id string) (*credential.Credential, error)
 	Disclosures(ctx context.Context, filter *disclosure.Filter, first *int, after *string) (*page.Connection[disclosure.Line], error)
+	Equivalencies(ctx context.Context, filter *program.EquivalencyFilter, first *int, after *string) (*page.Connection[program.Equivalency], error)
 	Job(ctx context.Context, id string) (*exchange.Job, error)
 	Jobs(ctx context.Context, first *int, after *string) (*page.Connection[exchange.Job], error)
 	Framework(ctx context.Context, id string) (*framework.Framework, error)
@@ -157,6 +162,7 @@ type QueryResolver interface {
 	MasteryRules(ctx context.Context, filter *model.MasteryRuleFilter, first *int, after *string) (*page.Connection[mastery.Rule], error)
 	Program(ctx context.Context, id string) (*program.Program, error)
 	Programs(ctx context.Context, filter *model.ProgramFilter, first *int, after *string) (*page.Connection[program.Program], error)
+	AwardProposals(ctx context.Context, filter *program.ProposalFilter, first *int, after *string) (*page.Connection[program.Proposal], error)
 	Record(ctx context.Context, id string) (*record.Record, error)
 	RecordTypes(ctx context.Context) ([]record.Type, error)
 	SearchLearners(ctx context.Context, where search.Query, first *int, after *string) (*page.Connection[search.Match], error)
@@ -172,6 +178,20 @@ type SubscriptionResolver interface {
 // endregion ************************** generated!.gotpl **************************
 
 // region    ***************************** args.gotpl *****************************
+
+func (ec *executionContext) field_Mutation_acceptAwardProposal_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.AcceptAwardProposalInput, error) {
+			return ec.unmarshalNAcceptAwardProposalInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐAcceptAwardProposalInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
 
 func (ec *executionContext) field_Mutation_addCompetency_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
@@ -291,6 +311,20 @@ func (ec *executionContext) field_Mutation_approveCrosswalk_args(ctx context.Con
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ApproveCrosswalkInput, error) {
 			return ec.unmarshalNApproveCrosswalkInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐApproveCrosswalkInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_approveEquivalency_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ApproveEquivalencyInput, error) {
+			return ec.unmarshalNApproveEquivalencyInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐApproveEquivalencyInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -445,6 +479,20 @@ func (ec *executionContext) field_Mutation_deactivateStaff_args(ctx context.Cont
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.DeactivateStaffInput, error) {
 			return ec.unmarshalNDeactivateStaffInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDeactivateStaffInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_declineAwardProposal_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DeclineAwardProposalInput, error) {
+			return ec.unmarshalNDeclineAwardProposalInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDeclineAwardProposalInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1293,6 +1341,20 @@ func (ec *executionContext) field_Mutation_withdrawCrosswalk_args(ctx context.Co
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_withdrawEquivalency_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.WithdrawEquivalencyInput, error) {
+			return ec.unmarshalNWithdrawEquivalencyInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐWithdrawEquivalencyInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_withdrawSigningKey_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1415,6 +1477,36 @@ func (ec *executionContext) field_Query_auditLog_args(ctx context.Context, rawAr
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
 		func(ctx context.Context, v any) (*model.AuditFilter, error) {
 			return ec.unmarshalOAuditFilter2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐAuditFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_awardProposals_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*program.ProposalFilter, error) {
+			return ec.unmarshalOAwardProposalFilter2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposalFilter(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1605,6 +1697,36 @@ func (ec *executionContext) field_Query_disclosures_args(ctx context.Context, ra
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
 		func(ctx context.Context, v any) (*disclosure.Filter, error) {
 			return ec.unmarshalODisclosureFilter2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_equivalencies_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*program.EquivalencyFilter, error) {
+			return ec.unmarshalOEquivalencyFilter2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyFilter(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -3489,6 +3611,94 @@ func (ec *executionContext) fieldContext_Mutation_recordDisclosure(ctx context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_approveEquivalency(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_approveEquivalency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ApproveEquivalency(ctx, fc.Args["input"].(model.ApproveEquivalencyInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ApproveEquivalencyPayload) graphql.Marshaler {
+			return ec.marshalNApproveEquivalencyPayload2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐApproveEquivalencyPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_approveEquivalency(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApproveEquivalencyPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_approveEquivalency_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_withdrawEquivalency(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_withdrawEquivalency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().WithdrawEquivalency(ctx, fc.Args["input"].(model.WithdrawEquivalencyInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.WithdrawEquivalencyPayload) graphql.Marshaler {
+			return ec.marshalNWithdrawEquivalencyPayload2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐWithdrawEquivalencyPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_withdrawEquivalency(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_WithdrawEquivalencyPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_withdrawEquivalency_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_startImport(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5205,6 +5415,94 @@ func (ec *executionContext) fieldContext_Mutation_enrollLearner(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_acceptAwardProposal(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_acceptAwardProposal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AcceptAwardProposal(ctx, fc.Args["input"].(model.AcceptAwardProposalInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AcceptAwardProposalPayload) graphql.Marshaler {
+			return ec.marshalNAcceptAwardProposalPayload2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐAcceptAwardProposalPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_acceptAwardProposal(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcceptAwardProposalPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_acceptAwardProposal_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_declineAwardProposal(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_declineAwardProposal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeclineAwardProposal(ctx, fc.Args["input"].(model.DeclineAwardProposalInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.DeclineAwardProposalPayload) graphql.Marshaler {
+			return ec.marshalNDeclineAwardProposalPayload2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDeclineAwardProposalPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_declineAwardProposal(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeclineAwardProposalPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_declineAwardProposal_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_reviseRecordType(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6327,6 +6625,50 @@ func (ec *executionContext) fieldContext_Query_disclosures(ctx context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_equivalencies(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_equivalencies(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Equivalencies(ctx, fc.Args["filter"].(*program.EquivalencyFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *page.Connection[program.Equivalency]) graphql.Marshaler {
+			return ec.marshalNEquivalencyConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_equivalencies(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_EquivalencyConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_equivalencies_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_job(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6957,6 +7299,50 @@ func (ec *executionContext) fieldContext_Query_programs(ctx context.Context, fie
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Query_programs_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_awardProposals(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_awardProposals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().AwardProposals(ctx, fc.Args["filter"].(*program.ProposalFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *page.Connection[program.Proposal]) graphql.Marshaler {
+			return ec.marshalNAwardProposalConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_awardProposals(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AwardProposalConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_awardProposals_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -7636,6 +8022,13 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Framework(ctx, sel, obj)
+	case program.Equivalency:
+		return ec._Equivalency(ctx, sel, &obj)
+	case *program.Equivalency:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Equivalency(ctx, sel, obj)
 	case disclosure.Line:
 		return ec._Disclosure(ctx, sel, &obj)
 	case *disclosure.Line:
@@ -7685,6 +8078,13 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Competency(ctx, sel, obj)
+	case program.Proposal:
+		return ec._AwardProposal(ctx, sel, &obj)
+	case *program.Proposal:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._AwardProposal(ctx, sel, obj)
 	case assertion.Assertion:
 		return ec._Assertion(ctx, sel, &obj)
 	case *assertion.Assertion:
@@ -7993,6 +8393,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "approveEquivalency":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_approveEquivalency(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "withdrawEquivalency":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_withdrawEquivalency(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "startImport":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_startImport(ctx, field)
@@ -8266,6 +8680,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "acceptAwardProposal":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_acceptAwardProposal(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "declineAwardProposal":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_declineAwardProposal(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "reviseRecordType":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_reviseRecordType(ctx, field)
@@ -8500,6 +8928,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_disclosures(ctx, field)
 				})
+		case "equivalencies":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_equivalencies(ctx, field)
+				})
 		case "job":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, false,
@@ -8589,6 +9023,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_programs(ctx, field)
+				})
+		case "awardProposals":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_awardProposals(ctx, field)
 				})
 		case "record":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,

@@ -24,7 +24,6 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
-	"github.com/testamur/testamur/internal/sharing"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -43,8 +42,9 @@ type LearnerResolver interface {
 	Disclosures(ctx context.Context, obj *learner.Learner, first *int, after *string) (*page.Connection[disclosure.Line], error)
 	Competencies(ctx context.Context, obj *learner.Learner, filter *model.CompetencyStateFilter, asOf *day.Date, knownAt *time.Time, first *int, after *string) (*page.Connection[mastery.Standing], error)
 	Programs(ctx context.Context, obj *learner.Learner, programID *string, version *int, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) ([]program.Report, error)
+	Gap(ctx context.Context, obj *learner.Learner, competencies []model.CompetencyTargetInput, title *string, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) (*program.Report, error)
+	Way(ctx context.Context, obj *learner.Learner, programID string, version *int, asOf *day.Date) (*program.Way, error)
 	Holds(ctx context.Context, obj *learner.Learner, first *int, after *string) (*page.Connection[release.Hold], error)
-	Shares(ctx context.Context, obj *learner.Learner, first *int, after *string) (*page.Connection[sharing.Share], error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -247,6 +247,52 @@ func (ec *executionContext) field_Learner_disclosures_args(ctx context.Context, 
 	return args, nil
 }
 
+func (ec *executionContext) field_Learner_gap_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "competencies",
+		func(ctx context.Context, v any) ([]model.CompetencyTargetInput, error) {
+			return ec.unmarshalNCompetencyTargetInput2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐCompetencyTargetInputᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["competencies"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "title",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["title"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "asOf",
+		func(ctx context.Context, v any) (*day.Date, error) {
+			return ec.unmarshalODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["asOf"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "knownAt",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["knownAt"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "plan",
+		func(ctx context.Context, v any) (*model.ProgramPlanInput, error) {
+			return ec.unmarshalOProgramPlanInput2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐProgramPlanInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["plan"] = arg4
+	return args, nil
+}
+
 func (ec *executionContext) field_Learner_holds_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -345,25 +391,33 @@ func (ec *executionContext) field_Learner_records_args(ctx context.Context, rawA
 	return args, nil
 }
 
-func (ec *executionContext) field_Learner_shares_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func (ec *executionContext) field_Learner_way_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "programId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["programId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "version",
 		func(ctx context.Context, v any) (*int, error) {
 			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
-		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOString2ᚖstring(ctx, v)
+	args["version"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "asOf",
+		func(ctx context.Context, v any) (*day.Date, error) {
+			return ec.unmarshalODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg1
+	args["asOf"] = arg2
 	return args, nil
 }
 
@@ -1232,6 +1286,94 @@ func (ec *executionContext) fieldContext_Learner_programs(ctx context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _Learner_gap(ctx context.Context, field graphql.CollectedField, obj *learner.Learner) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Learner_gap(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Learner().Gap(ctx, obj, fc.Args["competencies"].([]model.CompetencyTargetInput), fc.Args["title"].(*string), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *program.Report) graphql.Marshaler {
+			return ec.marshalOProgramProgress2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐReport(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Learner_gap(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Learner",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProgramProgress(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Learner_gap_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Learner_way(ctx context.Context, field graphql.CollectedField, obj *learner.Learner) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Learner_way(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Learner().Way(ctx, obj, fc.Args["programId"].(string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *program.Way) graphql.Marshaler {
+			return ec.marshalOProgramWay2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐWay(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Learner_way(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Learner",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProgramWay(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Learner_way_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Learner_holds(ctx context.Context, field graphql.CollectedField, obj *learner.Learner) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1270,50 +1412,6 @@ func (ec *executionContext) fieldContext_Learner_holds(ctx context.Context, fiel
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Learner_holds_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
-		ec.Error(ctx, err)
-		return fc, err
-	}
-	return fc, nil
-}
-
-func (ec *executionContext) _Learner_shares(ctx context.Context, field graphql.CollectedField, obj *learner.Learner) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Learner_shares(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Learner().Shares(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *page.Connection[sharing.Share]) graphql.Marshaler {
-			return ec.marshalOShareConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Learner_shares(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "Learner",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ShareConnection(ctx, field)
-		},
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = ec.Recover(ctx, r)
-			ec.Error(ctx, err)
-		}
-	}()
-	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Learner_shares_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -2580,17 +2678,23 @@ func (ec *executionContext) _Learner(ctx context.Context, sel ast.SelectionSet, 
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Learner_programs(ctx, field, obj)
 				})
+		case "gap":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Learner_gap(ctx, field, obj)
+				})
+		case "way":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Learner_way(ctx, field, obj)
+				})
 		case "holds":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Learner_holds(ctx, field, obj)
-				})
-		case "shares":
-			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, false,
-				func(ctx context.Context) graphql.Marshaler {
-					return ec._Learner_shares(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))

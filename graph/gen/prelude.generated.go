@@ -1789,6 +1789,21 @@ func (ec *executionContext) marshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinte
 	return res
 }
 
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposalID(ctx context.Context, v any) (program.ProposalID, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := program.ProposalID(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposalID(ctx context.Context, sel ast.SelectionSet, v program.ProposalID) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ID!")
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionID(ctx context.Context, v any) (record.CorrectionID, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := record.CorrectionID(tmp)
@@ -2185,6 +2200,25 @@ func (ec *executionContext) marshalOID2ᚕstringᚄ(ctx context.Context, sel ast
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalOID2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐID(ctx context.Context, v any) (*achievement.ID, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := achievement.ID(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOID2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐID(ctx context.Context, sel ast.SelectionSet, v *achievement.ID) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
 }
 
 func (ec *executionContext) unmarshalOID2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐID(ctx context.Context, v any) (*consent.ID, error) {

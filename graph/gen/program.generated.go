@@ -12,6 +12,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/testamur/testamur/graph/model"
 	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/framework"
@@ -23,6 +24,12 @@ import (
 
 // region    ************************** generated!.gotpl **************************
 
+type ProgramResolver interface {
+	Progress(ctx context.Context, obj *program.Program, learnerID string, version *int, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) (*program.Report, error)
+}
+type ProgramAwardRuleResolver interface {
+	Achievement(ctx context.Context, obj *program.AwardRule) (*achievement.Achievement, error)
+}
 type ProgramProgressResolver interface {
 	Program(ctx context.Context, obj *program.Report) (*program.Program, error)
 }
@@ -31,10 +38,64 @@ type ProgramRequirementResolver interface {
 	Course(ctx context.Context, obj *program.Requirement) (*course.Course, error)
 	Achievement(ctx context.Context, obj *program.Requirement) (*achievement.Achievement, error)
 }
+type ProgramStepResolver interface {
+	Course(ctx context.Context, obj *program.Step) (*course.Course, error)
+	Achievement(ctx context.Context, obj *program.Step) (*achievement.Achievement, error)
+}
+type RequirementProgressResolver interface {
+	Assertion(ctx context.Context, obj *program.Progress) (*assertion.Assertion, error)
+	Equivalency(ctx context.Context, obj *program.Progress) (*program.Equivalency, error)
+}
 
 // endregion ************************** generated!.gotpl **************************
 
 // region    ***************************** args.gotpl *****************************
+
+func (ec *executionContext) field_Program_progress_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "learnerId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["learnerId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "version",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["version"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "asOf",
+		func(ctx context.Context, v any) (*day.Date, error) {
+			return ec.unmarshalODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["asOf"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "knownAt",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["knownAt"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "plan",
+		func(ctx context.Context, v any) (*model.ProgramPlanInput, error) {
+			return ec.unmarshalOProgramPlanInput2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐProgramPlanInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["plan"] = arg4
+	return args, nil
+}
 
 // endregion ***************************** args.gotpl *****************************
 
@@ -359,6 +420,160 @@ func (ec *executionContext) fieldContext_Program_requirements(_ context.Context,
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Program_awards(ctx context.Context, field graphql.CollectedField, obj *program.Program) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Program_awards(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Awards(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []program.AwardRule) graphql.Marshaler {
+			return ec.marshalNProgramAwardRule2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐAwardRuleᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Program_awards(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Program",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProgramAwardRule(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Program_progress(ctx context.Context, field graphql.CollectedField, obj *program.Program) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Program_progress(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Program().Progress(ctx, obj, fc.Args["learnerId"].(string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *program.Report) graphql.Marshaler {
+			return ec.marshalOProgramProgress2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐReport(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Program_progress(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Program",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProgramProgress(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Program_progress_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProgramAwardRule_requirement(ctx context.Context, field graphql.CollectedField, obj *program.AwardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramAwardRule_requirement(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Requirement, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramAwardRule_requirement(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProgramAwardRule", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProgramAwardRule_achievement(ctx context.Context, field graphql.CollectedField, obj *program.AwardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramAwardRule_achievement(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ProgramAwardRule().Achievement(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *achievement.Achievement) graphql.Marshaler {
+			return ec.marshalOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramAwardRule_achievement(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProgramAwardRule",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Achievement(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProgramAwardRule_policy(ctx context.Context, field graphql.CollectedField, obj *program.AwardRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramAwardRule_policy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Policy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNProgramAwardPolicy2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramAwardRule_policy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProgramAwardRule", field, false, false, "ProgramAwardPolicy")
 }
 
 func (ec *executionContext) _ProgramConnection_edges(ctx context.Context, field graphql.CollectedField, obj *page.Connection[program.Program]) (ret graphql.Marshaler) {
@@ -1224,6 +1439,263 @@ func (ec *executionContext) fieldContext_ProgramRequirement_achievement(_ contex
 	return fc, nil
 }
 
+func (ec *executionContext) _ProgramStep_name(ctx context.Context, field graphql.CollectedField, obj *program.Step) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramStep_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramStep_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProgramStep", field, false, false, "String")
+}
+
+func (ec *executionContext) _ProgramStep_course(ctx context.Context, field graphql.CollectedField, obj *program.Step) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramStep_course(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ProgramStep().Course(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *course.Course) graphql.Marshaler {
+			return ec.marshalOCourse2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramStep_course(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProgramStep",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Course(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProgramStep_achievement(ctx context.Context, field graphql.CollectedField, obj *program.Step) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramStep_achievement(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ProgramStep().Achievement(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *achievement.Achievement) graphql.Marshaler {
+			return ec.marshalOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramStep_achievement(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProgramStep",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Achievement(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProgramStep_closes(ctx context.Context, field graphql.CollectedField, obj *program.Step) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramStep_closes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Closes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramStep_closes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProgramStep", field, false, false, "ID")
+}
+
+func (ec *executionContext) _ProgramStep_share(ctx context.Context, field graphql.CollectedField, obj *program.Step) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramStep_share(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Share, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramStep_share(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProgramStep", field, false, false, "Float")
+}
+
+func (ec *executionContext) _ProgramStep_credits(ctx context.Context, field graphql.CollectedField, obj *program.Step) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramStep_credits(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Credits, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramStep_credits(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProgramStep", field, false, false, "Float")
+}
+
+func (ec *executionContext) _ProgramWay_version(ctx context.Context, field graphql.CollectedField, obj *program.Way) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramWay_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramWay_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProgramWay", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ProgramWay_steps(ctx context.Context, field graphql.CollectedField, obj *program.Way) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramWay_steps(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Steps, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []program.Step) graphql.Marshaler {
+			return ec.marshalNProgramStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStepᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramWay_steps(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProgramWay",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProgramStep(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProgramWay_complete(ctx context.Context, field graphql.CollectedField, obj *program.Way) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramWay_complete(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Complete, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramWay_complete(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProgramWay", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ProgramWay_open(ctx context.Context, field graphql.CollectedField, obj *program.Way) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramWay_open(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Open, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramWay_open(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProgramWay", field, false, false, "ID")
+}
+
 func (ec *executionContext) _RequirementProgress_requirement(ctx context.Context, field graphql.CollectedField, obj *program.Progress) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1369,6 +1841,70 @@ func (ec *executionContext) _RequirementProgress_planned(ctx context.Context, fi
 }
 func (ec *executionContext) fieldContext_RequirementProgress_planned(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("RequirementProgress", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _RequirementProgress_assertion(ctx context.Context, field graphql.CollectedField, obj *program.Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RequirementProgress_assertion(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.RequirementProgress().Assertion(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *assertion.Assertion) graphql.Marshaler {
+			return ec.marshalOAssertion2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertion(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RequirementProgress_assertion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RequirementProgress",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Assertion(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RequirementProgress_equivalency(ctx context.Context, field graphql.CollectedField, obj *program.Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RequirementProgress_equivalency(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.RequirementProgress().Equivalency(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *program.Equivalency) graphql.Marshaler {
+			return ec.marshalOEquivalency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalency(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RequirementProgress_equivalency(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RequirementProgress",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Equivalency(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _RequirementProgress_reason(ctx context.Context, field graphql.CollectedField, obj *program.Progress) (ret graphql.Marshaler) {
@@ -1526,6 +2062,55 @@ func (ec *executionContext) fieldContext_ReviseProgramPayload_userErrors(_ conte
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputCompetencyTargetInput(ctx context.Context, obj any) (model.CompetencyTargetInput, error) {
+	var it model.CompetencyTargetInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"competencyId", "level"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "competencyId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("competencyId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CompetencyID = data
+		case "level":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("level"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Level = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCompetencyTargetInput unmarshals raw into the CompetencyTargetInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCompetencyTargetInput(ctx context.Context, raw any) (model.CompetencyTargetInput, error) {
+	var out model.CompetencyTargetInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CompetencyTargetInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputDefineProgramInput(ctx context.Context, obj any) (model.DefineProgramInput, error) {
 	var it model.DefineProgramInput
 	if obj == nil {
@@ -1652,6 +2237,62 @@ func UnmarshalEnrollLearnerInput(ctx context.Context, raw any) (model.EnrollLear
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputProgramAwardRuleInput(ctx context.Context, obj any) (model.ProgramAwardRuleInput, error) {
+	var it model.ProgramAwardRuleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"requirement", "achievementId", "policy"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "requirement":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("requirement"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Requirement = data
+		case "achievementId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("achievementId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AchievementID = data
+		case "policy":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("policy"))
+			data, err := ec.unmarshalNProgramAwardPolicy2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Policy = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalProgramAwardRuleInput unmarshals raw into the ProgramAwardRuleInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalProgramAwardRuleInput(ctx context.Context, raw any) (model.ProgramAwardRuleInput, error) {
+	var out model.ProgramAwardRuleInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ProgramAwardRuleInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputProgramDefinitionInput(ctx context.Context, obj any) (model.ProgramDefinitionInput, error) {
 	var it model.ProgramDefinitionInput
 	if obj == nil {
@@ -1663,7 +2304,7 @@ func (ec *executionContext) unmarshalInputProgramDefinitionInput(ctx context.Con
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"title", "description", "grades", "pass", "hoursPerCredit", "requirement"}
+	fieldsInOrder := [...]string{"title", "description", "grades", "pass", "hoursPerCredit", "awards", "requirement"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1705,6 +2346,13 @@ func (ec *executionContext) unmarshalInputProgramDefinitionInput(ctx context.Con
 				return it, err
 			}
 			it.HoursPerCredit = data
+		case "awards":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("awards"))
+			data, err := ec.unmarshalOProgramAwardRuleInput2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐProgramAwardRuleInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Awards = data
 		case "requirement":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("requirement"))
 			data, err := ec.unmarshalNProgramRequirementInput2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐProgramRequirementInput(ctx, v)
@@ -2170,42 +2818,97 @@ func (ec *executionContext) _Program(ctx context.Context, sel ast.SelectionSet, 
 		case "id":
 			out.Values[i] = ec._Program_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "code":
 			out.Values[i] = ec._Program_code(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "title":
 			out.Values[i] = ec._Program_title(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "description":
 			out.Values[i] = ec._Program_description(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "version":
 			out.Values[i] = ec._Program_version(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "effectiveOn":
 			out.Values[i] = ec._Program_effectiveOn(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "retiredAt":
 			out.Values[i] = ec._Program_retiredAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "requirements":
 			out.Values[i] = ec._Program_requirements(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "awards":
+			out.Values[i] = ec._Program_awards(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "progress":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Program_progress(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var programAwardRuleImplementors = []string{"ProgramAwardRule"}
+
+func (ec *executionContext) _ProgramAwardRule(ctx context.Context, sel ast.SelectionSet, obj *program.AwardRule) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, programAwardRuleImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProgramAwardRule")
+		case "requirement":
+			out.Values[i] = ec._ProgramAwardRule_requirement(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "achievement":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProgramAwardRule_achievement(ctx, field, obj)
+				})
+		case "policy":
+			out.Values[i] = ec._ProgramAwardRule_policy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -2510,6 +3213,114 @@ func (ec *executionContext) _ProgramRequirement(ctx context.Context, sel ast.Sel
 	return out
 }
 
+var programStepImplementors = []string{"ProgramStep"}
+
+func (ec *executionContext) _ProgramStep(ctx context.Context, sel ast.SelectionSet, obj *program.Step) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, programStepImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProgramStep")
+		case "name":
+			out.Values[i] = ec._ProgramStep_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "course":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProgramStep_course(ctx, field, obj)
+				})
+		case "achievement":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ProgramStep_achievement(ctx, field, obj)
+				})
+		case "closes":
+			out.Values[i] = ec._ProgramStep_closes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "share":
+			out.Values[i] = ec._ProgramStep_share(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "credits":
+			out.Values[i] = ec._ProgramStep_credits(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var programWayImplementors = []string{"ProgramWay"}
+
+func (ec *executionContext) _ProgramWay(ctx context.Context, sel ast.SelectionSet, obj *program.Way) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, programWayImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProgramWay")
+		case "version":
+			out.Values[i] = ec._ProgramWay_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "steps":
+			out.Values[i] = ec._ProgramWay_steps(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "complete":
+			out.Values[i] = ec._ProgramWay_complete(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "open":
+			out.Values[i] = ec._ProgramWay_open(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var requirementProgressImplementors = []string{"RequirementProgress"}
 
 func (ec *executionContext) _RequirementProgress(ctx context.Context, sel ast.SelectionSet, obj *program.Progress) graphql.Marshaler {
@@ -2524,37 +3335,49 @@ func (ec *executionContext) _RequirementProgress(ctx context.Context, sel ast.Se
 		case "requirement":
 			out.Values[i] = ec._RequirementProgress_requirement(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "status":
 			out.Values[i] = ec._RequirementProgress_status(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "share":
 			out.Values[i] = ec._RequirementProgress_share(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "credits":
 			out.Values[i] = ec._RequirementProgress_credits(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "clockHours":
 			out.Values[i] = ec._RequirementProgress_clockHours(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "planned":
 			out.Values[i] = ec._RequirementProgress_planned(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "assertion":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._RequirementProgress_assertion(ctx, field, obj)
+				})
+		case "equivalency":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._RequirementProgress_equivalency(ctx, field, obj)
+				})
 		case "reason":
 			out.Values[i] = ec._RequirementProgress_reason(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -2653,6 +3476,25 @@ func (ec *executionContext) _ReviseProgramPayload(ctx context.Context, sel ast.S
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) unmarshalNCompetencyTargetInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐCompetencyTargetInput(ctx context.Context, v any) (model.CompetencyTargetInput, error) {
+	res, err := ec.unmarshalInputCompetencyTargetInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNCompetencyTargetInput2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐCompetencyTargetInputᚄ(ctx context.Context, v any) ([]model.CompetencyTargetInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.CompetencyTargetInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNCompetencyTargetInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐCompetencyTargetInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func (ec *executionContext) unmarshalNDefineProgramInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDefineProgramInput(ctx context.Context, v any) (model.DefineProgramInput, error) {
 	res, err := ec.unmarshalInputDefineProgramInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -2697,6 +3539,45 @@ func (ec *executionContext) marshalNProgram2ᚕgithubᚗcomᚋtestamurᚋtestamu
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNProgramAwardPolicy2string(ctx context.Context, v any) (string, error) {
+	res, err := model.UnmarshalLower(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNProgramAwardPolicy2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	res := model.MarshalLower(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ProgramAwardPolicy!")
+	}
+	return res
+}
+
+func (ec *executionContext) marshalNProgramAwardRule2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐAwardRule(ctx context.Context, sel ast.SelectionSet, v program.AwardRule) graphql.Marshaler {
+	return ec._ProgramAwardRule(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNProgramAwardRule2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐAwardRuleᚄ(ctx context.Context, sel ast.SelectionSet, v []program.AwardRule) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProgramAwardRule2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐAwardRule(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNProgramAwardRuleInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐProgramAwardRuleInput(ctx context.Context, v any) (model.ProgramAwardRuleInput, error) {
+	res, err := ec.unmarshalInputProgramAwardRuleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNProgramConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(ctx context.Context, sel ast.SelectionSet, v *page.Connection[program.Program]) graphql.Marshaler {
@@ -2826,6 +3707,26 @@ var (
 	}
 )
 
+func (ec *executionContext) marshalNProgramStep2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStep(ctx context.Context, sel ast.SelectionSet, v program.Step) graphql.Marshaler {
+	return ec._ProgramStep(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNProgramStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStepᚄ(ctx context.Context, sel ast.SelectionSet, v []program.Step) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProgramStep2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStep(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNRequirementProgress2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgress(ctx context.Context, sel ast.SelectionSet, v program.Progress) graphql.Marshaler {
 	return ec._RequirementProgress(ctx, sel, &v)
 }
@@ -2879,6 +3780,23 @@ func (ec *executionContext) marshalOProgram2ᚖgithubᚗcomᚋtestamurᚋtestamu
 	return ec._Program(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOProgramAwardRuleInput2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐProgramAwardRuleInputᚄ(ctx context.Context, v any) ([]model.ProgramAwardRuleInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.ProgramAwardRuleInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNProgramAwardRuleInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐProgramAwardRuleInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func (ec *executionContext) unmarshalOProgramFilter2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐProgramFilter(ctx context.Context, v any) (*model.ProgramFilter, error) {
 	if v == nil {
 		return nil, nil
@@ -2893,6 +3811,13 @@ func (ec *executionContext) unmarshalOProgramPlanInput2ᚖgithubᚗcomᚋtestamu
 	}
 	res, err := ec.unmarshalInputProgramPlanInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOProgramProgress2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐReport(ctx context.Context, sel ast.SelectionSet, v *program.Report) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ProgramProgress(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOProgramRequirementInput2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐProgramRequirementInputᚄ(ctx context.Context, v any) ([]model.ProgramRequirementInput, error) {
@@ -2910,6 +3835,13 @@ func (ec *executionContext) unmarshalOProgramRequirementInput2ᚕgithubᚗcomᚋ
 		}
 	}
 	return res, nil
+}
+
+func (ec *executionContext) marshalOProgramWay2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐWay(ctx context.Context, sel ast.SelectionSet, v *program.Way) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ProgramWay(ctx, sel, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -18,6 +18,7 @@ import (
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/search"
@@ -40,6 +41,7 @@ type ResolverRoot interface {
 	Assertion() AssertionResolver
 	Association() AssociationResolver
 	AuditLine() AuditLineResolver
+	AwardProposal() AwardProposalResolver
 	AwardedCompetency() AwardedCompetencyResolver
 	Competency() CompetencyResolver
 	CompetencyChange() CompetencyChangeResolver
@@ -54,6 +56,9 @@ type ResolverRoot interface {
 	Crosswalk() CrosswalkResolver
 	DepositedCredential() DepositedCredentialResolver
 	Disclosure() DisclosureResolver
+	Equivalency() EquivalencyResolver
+	EquivalencyGiven() EquivalencyGivenResolver
+	EquivalencyInstead() EquivalencyInsteadResolver
 	Framework() FrameworkResolver
 	FrameworkComparison() FrameworkComparisonResolver
 	FrameworkCoverage() FrameworkCoverageResolver
@@ -66,11 +71,15 @@ type ResolverRoot interface {
 	MasteryReason() MasteryReasonResolver
 	MasteryRule() MasteryRuleResolver
 	Mutation() MutationResolver
+	Program() ProgramResolver
+	ProgramAwardRule() ProgramAwardRuleResolver
 	ProgramProgress() ProgramProgressResolver
 	ProgramRequirement() ProgramRequirementResolver
+	ProgramStep() ProgramStepResolver
 	Query() QueryResolver
 	Record() RecordResolver
 	ReleaseStanding() ReleaseStandingResolver
+	RequirementProgress() RequirementProgressResolver
 	Rubric() RubricResolver
 	RubricCriterion() RubricCriterionResolver
 	Share() ShareResolver
@@ -82,6 +91,11 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	AcceptAwardProposalPayload struct {
+		AwardProposal func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
+	}
+
 	Achievement struct {
 		Alignments  func(childComplexity int) int
 		Assertions  func(childComplexity int, filter *model.AssertionFilter, first *int, after *string) int
@@ -223,6 +237,11 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	ApproveEquivalencyPayload struct {
+		Equivalency func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
+	}
+
 	AssembleRecordPayload struct {
 		Record     func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -330,6 +349,36 @@ type ComplexityRoot struct {
 	AwardAchievementsPayload struct {
 		Results    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	AwardProposal struct {
+		Achievement func(childComplexity int) int
+		Assertion   func(childComplexity int) int
+		DecidedAt   func(childComplexity int) int
+		DecidedBy   func(childComplexity int) int
+		Decision    func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Kind        func(childComplexity int) int
+		Learner     func(childComplexity int) int
+		MetOn       func(childComplexity int) int
+		Obstacle    func(childComplexity int) int
+		Program     func(childComplexity int) int
+		ProposedAt  func(childComplexity int) int
+		Reason      func(childComplexity int) int
+		Requirement func(childComplexity int) int
+		State       func(childComplexity int) int
+		Version     func(childComplexity int) int
+	}
+
+	AwardProposalConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	AwardProposalEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	AwardResult struct {
@@ -679,6 +728,11 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	DeclineAwardProposalPayload struct {
+		AwardProposal func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
+	}
+
 	DeclineCorrectionPayload struct {
 		Correction func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -821,6 +875,49 @@ type ComplexityRoot struct {
 	EnrollLearnerPayload struct {
 		Learner    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	Equivalency struct {
+		ApprovedBy  func(childComplexity int) int
+		EffectiveOn func(childComplexity int) int
+		Given       func(childComplexity int) int
+		Ground      func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Instead     func(childComplexity int) int
+		Learner     func(childComplexity int) int
+		Reason      func(childComplexity int) int
+		RecordedAt  func(childComplexity int) int
+		WithdrawnAt func(childComplexity int) int
+	}
+
+	EquivalencyConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	EquivalencyEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	EquivalencyGiven struct {
+		Achievement func(childComplexity int) int
+		Competency  func(childComplexity int) int
+		Course      func(childComplexity int) int
+		Grade       func(childComplexity int) int
+		Level       func(childComplexity int) int
+		Text        func(childComplexity int) int
+	}
+
+	EquivalencyInstead struct {
+		Achievement func(childComplexity int) int
+		ClockHours  func(childComplexity int) int
+		Competency  func(childComplexity int) int
+		Course      func(childComplexity int) int
+		Credits     func(childComplexity int) int
+		Grade       func(childComplexity int) int
+		Resident    func(childComplexity int) int
 	}
 
 	Evidence struct {
@@ -1134,6 +1231,7 @@ type ComplexityRoot struct {
 		Email                func(childComplexity int) int
 		ExternalRef          func(childComplexity int) int
 		FamilyName           func(childComplexity int) int
+		Gap                  func(childComplexity int, competencies []model.CompetencyTargetInput, title *string, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) int
 		GivenName            func(childComplexity int) int
 		Holds                func(childComplexity int, first *int, after *string) int
 		ID                   func(childComplexity int) int
@@ -1145,6 +1243,7 @@ type ComplexityRoot struct {
 		Shares               func(childComplexity int, first *int, after *string) int
 		UpdatedAt            func(childComplexity int) int
 		Version              func(childComplexity int) int
+		Way                  func(childComplexity int, programID string, version *int, asOf *day.Date) int
 	}
 
 	LearnerConnection struct {
@@ -1310,6 +1409,7 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
+		AcceptAwardProposal           func(childComplexity int, input model.AcceptAwardProposalInput) int
 		AddCompetency                 func(childComplexity int, input model.AddCompetencyInput) int
 		AddKnownIssuer                func(childComplexity int, input model.AddKnownIssuerInput) int
 		AddLearnerIdentifier          func(childComplexity int, input model.AddLearnerIdentifierInput) int
@@ -1319,6 +1419,7 @@ type ComplexityRoot struct {
 		ApplyFrameworkUpdate          func(childComplexity int, input model.ApplyFrameworkUpdateInput) int
 		ApproveCorrection             func(childComplexity int, input model.ApproveCorrectionInput) int
 		ApproveCrosswalk              func(childComplexity int, input model.ApproveCrosswalkInput) int
+		ApproveEquivalency            func(childComplexity int, input model.ApproveEquivalencyInput) int
 		AssembleRecord                func(childComplexity int, input model.AssembleRecordInput) int
 		AssociateCompetencies         func(childComplexity int, input model.AssociateCompetenciesInput) int
 		AwardAchievement              func(childComplexity int, input model.AwardAchievementInput) int
@@ -1330,6 +1431,7 @@ type ComplexityRoot struct {
 		CreateFramework               func(childComplexity int, input model.CreateFrameworkInput) int
 		CreateShare                   func(childComplexity int, input sharing.Offer) int
 		DeactivateStaff               func(childComplexity int, input model.DeactivateStaffInput) int
+		DeclineAwardProposal          func(childComplexity int, input model.DeclineAwardProposalInput) int
 		DeclineCorrection             func(childComplexity int, input model.DeclineCorrectionInput) int
 		DefineAchievement             func(childComplexity int, input model.DefineAchievementInput) int
 		DefineCourse                  func(childComplexity int, input model.DefineCourseInput) int
@@ -1390,6 +1492,7 @@ type ComplexityRoot struct {
 		WithdrawAssertion             func(childComplexity int, input model.WithdrawAssertionInput) int
 		WithdrawConsent               func(childComplexity int, input model.WithdrawConsentInput) int
 		WithdrawCrosswalk             func(childComplexity int, input model.WithdrawCrosswalkInput) int
+		WithdrawEquivalency           func(childComplexity int, input model.WithdrawEquivalencyInput) int
 		WithdrawSigningKey            func(childComplexity int, input model.WithdrawSigningKeyInput) int
 	}
 
@@ -1421,14 +1524,22 @@ type ComplexityRoot struct {
 	}
 
 	Program struct {
+		Awards       func(childComplexity int) int
 		Code         func(childComplexity int) int
 		Description  func(childComplexity int) int
 		EffectiveOn  func(childComplexity int) int
 		ID           func(childComplexity int) int
+		Progress     func(childComplexity int, learnerID string, version *int, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) int
 		Requirements func(childComplexity int) int
 		RetiredAt    func(childComplexity int) int
 		Title        func(childComplexity int) int
 		Version      func(childComplexity int) int
+	}
+
+	ProgramAwardRule struct {
+		Achievement func(childComplexity int) int
+		Policy      func(childComplexity int) int
+		Requirement func(childComplexity int) int
 	}
 
 	ProgramConnection struct {
@@ -1477,6 +1588,22 @@ type ComplexityRoot struct {
 		Title       func(childComplexity int) int
 	}
 
+	ProgramStep struct {
+		Achievement func(childComplexity int) int
+		Closes      func(childComplexity int) int
+		Course      func(childComplexity int) int
+		Credits     func(childComplexity int) int
+		Name        func(childComplexity int) int
+		Share       func(childComplexity int) int
+	}
+
+	ProgramWay struct {
+		Complete func(childComplexity int) int
+		Open     func(childComplexity int) int
+		Steps    func(childComplexity int) int
+		Version  func(childComplexity int) int
+	}
+
 	ProposeCorrectionPayload struct {
 		Correction func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -1498,6 +1625,7 @@ type ComplexityRoot struct {
 		Assertion         func(childComplexity int, id string) int
 		Assertions        func(childComplexity int, filter *model.AssertionFilter, first *int, after *string) int
 		AuditLog          func(childComplexity int, filter *model.AuditFilter, first *int, after *string) int
+		AwardProposals    func(childComplexity int, filter *program.ProposalFilter, first *int, after *string) int
 		Competency        func(childComplexity int, id string) int
 		Correction        func(childComplexity int, id string) int
 		Corrections       func(childComplexity int, filter *record.CorrectionFilter, first *int, after *string) int
@@ -1508,6 +1636,7 @@ type ComplexityRoot struct {
 		Crosswalks        func(childComplexity int, filter *framework.CrosswalkFilter, first *int, after *string) int
 		DirectoryNotices  func(childComplexity int) int
 		Disclosures       func(childComplexity int, filter *disclosure.Filter, first *int, after *string) int
+		Equivalencies     func(childComplexity int, filter *program.EquivalencyFilter, first *int, after *string) int
 		Framework         func(childComplexity int, id string) int
 		Frameworks        func(childComplexity int, filter *framework.Filter, first *int, after *string) int
 		GradingPolicy     func(childComplexity int) int
@@ -1783,8 +1912,10 @@ type ComplexityRoot struct {
 	}
 
 	RequirementProgress struct {
+		Assertion   func(childComplexity int) int
 		ClockHours  func(childComplexity int) int
 		Credits     func(childComplexity int) int
+		Equivalency func(childComplexity int) int
 		Planned     func(childComplexity int) int
 		Reason      func(childComplexity int) int
 		Requirement func(childComplexity int) int
@@ -2136,6 +2267,11 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	WithdrawEquivalencyPayload struct {
+		Equivalency func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
+	}
+
 	WithdrawSigningKeyPayload struct {
 		SigningKey func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -2155,6 +2291,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "AcceptAwardProposalPayload.awardProposal":
+		if e.ComplexityRoot.AcceptAwardProposalPayload.AwardProposal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcceptAwardProposalPayload.AwardProposal(childComplexity), true
+	case "AcceptAwardProposalPayload.userErrors":
+		if e.ComplexityRoot.AcceptAwardProposalPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcceptAwardProposalPayload.UserErrors(childComplexity), true
 
 	case "Achievement.alignments":
 		if e.ComplexityRoot.Achievement.Alignments == nil {
@@ -2684,6 +2833,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ApproveCrosswalkPayload.UserErrors(childComplexity), true
 
+	case "ApproveEquivalencyPayload.equivalency":
+		if e.ComplexityRoot.ApproveEquivalencyPayload.Equivalency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApproveEquivalencyPayload.Equivalency(childComplexity), true
+	case "ApproveEquivalencyPayload.userErrors":
+		if e.ComplexityRoot.ApproveEquivalencyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApproveEquivalencyPayload.UserErrors(childComplexity), true
+
 	case "AssembleRecordPayload.record":
 		if e.ComplexityRoot.AssembleRecordPayload.Record == nil {
 			break
@@ -3099,6 +3261,135 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AwardAchievementsPayload.UserErrors(childComplexity), true
+
+	case "AwardProposal.achievement":
+		if e.ComplexityRoot.AwardProposal.Achievement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposal.Achievement(childComplexity), true
+	case "AwardProposal.assertion":
+		if e.ComplexityRoot.AwardProposal.Assertion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposal.Assertion(childComplexity), true
+	case "AwardProposal.decidedAt":
+		if e.ComplexityRoot.AwardProposal.DecidedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposal.DecidedAt(childComplexity), true
+	case "AwardProposal.decidedBy":
+		if e.ComplexityRoot.AwardProposal.DecidedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposal.DecidedBy(childComplexity), true
+	case "AwardProposal.decision":
+		if e.ComplexityRoot.AwardProposal.Decision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposal.Decision(childComplexity), true
+	case "AwardProposal.id":
+		if e.ComplexityRoot.AwardProposal.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposal.ID(childComplexity), true
+	case "AwardProposal.kind":
+		if e.ComplexityRoot.AwardProposal.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposal.Kind(childComplexity), true
+	case "AwardProposal.learner":
+		if e.ComplexityRoot.AwardProposal.Learner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposal.Learner(childComplexity), true
+	case "AwardProposal.metOn":
+		if e.ComplexityRoot.AwardProposal.MetOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposal.MetOn(childComplexity), true
+	case "AwardProposal.obstacle":
+		if e.ComplexityRoot.AwardProposal.Obstacle == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposal.Obstacle(childComplexity), true
+	case "AwardProposal.program":
+		if e.ComplexityRoot.AwardProposal.Program == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposal.Program(childComplexity), true
+	case "AwardProposal.proposedAt":
+		if e.ComplexityRoot.AwardProposal.ProposedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposal.ProposedAt(childComplexity), true
+	case "AwardProposal.reason":
+		if e.ComplexityRoot.AwardProposal.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposal.Reason(childComplexity), true
+	case "AwardProposal.requirement":
+		if e.ComplexityRoot.AwardProposal.Requirement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposal.Requirement(childComplexity), true
+	case "AwardProposal.state":
+		if e.ComplexityRoot.AwardProposal.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposal.State(childComplexity), true
+	case "AwardProposal.version":
+		if e.ComplexityRoot.AwardProposal.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposal.Version(childComplexity), true
+
+	case "AwardProposalConnection.edges":
+		if e.ComplexityRoot.AwardProposalConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposalConnection.Edges(childComplexity), true
+	case "AwardProposalConnection.nodes":
+		if e.ComplexityRoot.AwardProposalConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposalConnection.Nodes(childComplexity), true
+	case "AwardProposalConnection.pageInfo":
+		if e.ComplexityRoot.AwardProposalConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposalConnection.PageInfo(childComplexity), true
+
+	case "AwardProposalEdge.cursor":
+		if e.ComplexityRoot.AwardProposalEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposalEdge.Cursor(childComplexity), true
+	case "AwardProposalEdge.node":
+		if e.ComplexityRoot.AwardProposalEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AwardProposalEdge.Node(childComplexity), true
 
 	case "AwardResult.assertion":
 		if e.ComplexityRoot.AwardResult.Assertion == nil {
@@ -4517,6 +4808,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DeactivateStaffPayload.UserErrors(childComplexity), true
 
+	case "DeclineAwardProposalPayload.awardProposal":
+		if e.ComplexityRoot.DeclineAwardProposalPayload.AwardProposal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeclineAwardProposalPayload.AwardProposal(childComplexity), true
+	case "DeclineAwardProposalPayload.userErrors":
+		if e.ComplexityRoot.DeclineAwardProposalPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeclineAwardProposalPayload.UserErrors(childComplexity), true
+
 	case "DeclineCorrectionPayload.correction":
 		if e.ComplexityRoot.DeclineCorrectionPayload.Correction == nil {
 			break
@@ -5040,6 +5344,179 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.EnrollLearnerPayload.UserErrors(childComplexity), true
+
+	case "Equivalency.approvedBy":
+		if e.ComplexityRoot.Equivalency.ApprovedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Equivalency.ApprovedBy(childComplexity), true
+	case "Equivalency.effectiveOn":
+		if e.ComplexityRoot.Equivalency.EffectiveOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Equivalency.EffectiveOn(childComplexity), true
+	case "Equivalency.given":
+		if e.ComplexityRoot.Equivalency.Given == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Equivalency.Given(childComplexity), true
+	case "Equivalency.ground":
+		if e.ComplexityRoot.Equivalency.Ground == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Equivalency.Ground(childComplexity), true
+	case "Equivalency.id":
+		if e.ComplexityRoot.Equivalency.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Equivalency.ID(childComplexity), true
+	case "Equivalency.instead":
+		if e.ComplexityRoot.Equivalency.Instead == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Equivalency.Instead(childComplexity), true
+	case "Equivalency.learner":
+		if e.ComplexityRoot.Equivalency.Learner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Equivalency.Learner(childComplexity), true
+	case "Equivalency.reason":
+		if e.ComplexityRoot.Equivalency.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Equivalency.Reason(childComplexity), true
+	case "Equivalency.recordedAt":
+		if e.ComplexityRoot.Equivalency.RecordedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Equivalency.RecordedAt(childComplexity), true
+	case "Equivalency.withdrawnAt":
+		if e.ComplexityRoot.Equivalency.WithdrawnAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Equivalency.WithdrawnAt(childComplexity), true
+
+	case "EquivalencyConnection.edges":
+		if e.ComplexityRoot.EquivalencyConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyConnection.Edges(childComplexity), true
+	case "EquivalencyConnection.nodes":
+		if e.ComplexityRoot.EquivalencyConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyConnection.Nodes(childComplexity), true
+	case "EquivalencyConnection.pageInfo":
+		if e.ComplexityRoot.EquivalencyConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyConnection.PageInfo(childComplexity), true
+
+	case "EquivalencyEdge.cursor":
+		if e.ComplexityRoot.EquivalencyEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyEdge.Cursor(childComplexity), true
+	case "EquivalencyEdge.node":
+		if e.ComplexityRoot.EquivalencyEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyEdge.Node(childComplexity), true
+
+	case "EquivalencyGiven.achievement":
+		if e.ComplexityRoot.EquivalencyGiven.Achievement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyGiven.Achievement(childComplexity), true
+	case "EquivalencyGiven.competency":
+		if e.ComplexityRoot.EquivalencyGiven.Competency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyGiven.Competency(childComplexity), true
+	case "EquivalencyGiven.course":
+		if e.ComplexityRoot.EquivalencyGiven.Course == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyGiven.Course(childComplexity), true
+	case "EquivalencyGiven.grade":
+		if e.ComplexityRoot.EquivalencyGiven.Grade == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyGiven.Grade(childComplexity), true
+	case "EquivalencyGiven.level":
+		if e.ComplexityRoot.EquivalencyGiven.Level == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyGiven.Level(childComplexity), true
+	case "EquivalencyGiven.text":
+		if e.ComplexityRoot.EquivalencyGiven.Text == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyGiven.Text(childComplexity), true
+
+	case "EquivalencyInstead.achievement":
+		if e.ComplexityRoot.EquivalencyInstead.Achievement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyInstead.Achievement(childComplexity), true
+	case "EquivalencyInstead.clockHours":
+		if e.ComplexityRoot.EquivalencyInstead.ClockHours == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyInstead.ClockHours(childComplexity), true
+	case "EquivalencyInstead.competency":
+		if e.ComplexityRoot.EquivalencyInstead.Competency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyInstead.Competency(childComplexity), true
+	case "EquivalencyInstead.course":
+		if e.ComplexityRoot.EquivalencyInstead.Course == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyInstead.Course(childComplexity), true
+	case "EquivalencyInstead.credits":
+		if e.ComplexityRoot.EquivalencyInstead.Credits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyInstead.Credits(childComplexity), true
+	case "EquivalencyInstead.grade":
+		if e.ComplexityRoot.EquivalencyInstead.Grade == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyInstead.Grade(childComplexity), true
+	case "EquivalencyInstead.resident":
+		if e.ComplexityRoot.EquivalencyInstead.Resident == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EquivalencyInstead.Resident(childComplexity), true
 
 	case "Evidence.description":
 		if e.ComplexityRoot.Evidence.Description == nil {
@@ -6381,6 +6858,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Learner.FamilyName(childComplexity), true
+	case "Learner.gap":
+		if e.ComplexityRoot.Learner.Gap == nil {
+			break
+		}
+
+		args, err := ec.field_Learner_gap_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Learner.Gap(childComplexity, args["competencies"].([]model.CompetencyTargetInput), args["title"].(*string), args["asOf"].(*day.Date), args["knownAt"].(*time.Time), args["plan"].(*model.ProgramPlanInput)), true
 	case "Learner.givenName":
 		if e.ComplexityRoot.Learner.GivenName == nil {
 			break
@@ -6467,6 +6955,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Learner.Version(childComplexity), true
+	case "Learner.way":
+		if e.ComplexityRoot.Learner.Way == nil {
+			break
+		}
+
+		args, err := ec.field_Learner_way_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Learner.Way(childComplexity, args["programId"].(string), args["version"].(*int), args["asOf"].(*day.Date)), true
 
 	case "LearnerConnection.edges":
 		if e.ComplexityRoot.LearnerConnection.Edges == nil {
@@ -7049,6 +7548,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MoveCompetencyPayload.UserErrors(childComplexity), true
 
+	case "Mutation.acceptAwardProposal":
+		if e.ComplexityRoot.Mutation.AcceptAwardProposal == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_acceptAwardProposal_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AcceptAwardProposal(childComplexity, args["input"].(model.AcceptAwardProposalInput)), true
 	case "Mutation.addCompetency":
 		if e.ComplexityRoot.Mutation.AddCompetency == nil {
 			break
@@ -7148,6 +7658,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ApproveCrosswalk(childComplexity, args["input"].(model.ApproveCrosswalkInput)), true
+	case "Mutation.approveEquivalency":
+		if e.ComplexityRoot.Mutation.ApproveEquivalency == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_approveEquivalency_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ApproveEquivalency(childComplexity, args["input"].(model.ApproveEquivalencyInput)), true
 	case "Mutation.assembleRecord":
 		if e.ComplexityRoot.Mutation.AssembleRecord == nil {
 			break
@@ -7269,6 +7790,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeactivateStaff(childComplexity, args["input"].(model.DeactivateStaffInput)), true
+	case "Mutation.declineAwardProposal":
+		if e.ComplexityRoot.Mutation.DeclineAwardProposal == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_declineAwardProposal_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeclineAwardProposal(childComplexity, args["input"].(model.DeclineAwardProposalInput)), true
 	case "Mutation.declineCorrection":
 		if e.ComplexityRoot.Mutation.DeclineCorrection == nil {
 			break
@@ -7929,6 +8461,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.WithdrawCrosswalk(childComplexity, args["input"].(model.WithdrawCrosswalkInput)), true
+	case "Mutation.withdrawEquivalency":
+		if e.ComplexityRoot.Mutation.WithdrawEquivalency == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_withdrawEquivalency_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WithdrawEquivalency(childComplexity, args["input"].(model.WithdrawEquivalencyInput)), true
 	case "Mutation.withdrawSigningKey":
 		if e.ComplexityRoot.Mutation.WithdrawSigningKey == nil {
 			break
@@ -8018,6 +8561,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Profile.URL(childComplexity), true
 
+	case "Program.awards":
+		if e.ComplexityRoot.Program.Awards == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Program.Awards(childComplexity), true
 	case "Program.code":
 		if e.ComplexityRoot.Program.Code == nil {
 			break
@@ -8042,6 +8591,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Program.ID(childComplexity), true
+	case "Program.progress":
+		if e.ComplexityRoot.Program.Progress == nil {
+			break
+		}
+
+		args, err := ec.field_Program_progress_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Program.Progress(childComplexity, args["learnerId"].(string), args["version"].(*int), args["asOf"].(*day.Date), args["knownAt"].(*time.Time), args["plan"].(*model.ProgramPlanInput)), true
 	case "Program.requirements":
 		if e.ComplexityRoot.Program.Requirements == nil {
 			break
@@ -8066,6 +8626,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Program.Version(childComplexity), true
+
+	case "ProgramAwardRule.achievement":
+		if e.ComplexityRoot.ProgramAwardRule.Achievement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramAwardRule.Achievement(childComplexity), true
+	case "ProgramAwardRule.policy":
+		if e.ComplexityRoot.ProgramAwardRule.Policy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramAwardRule.Policy(childComplexity), true
+	case "ProgramAwardRule.requirement":
+		if e.ComplexityRoot.ProgramAwardRule.Requirement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramAwardRule.Requirement(childComplexity), true
 
 	case "ProgramConnection.edges":
 		if e.ComplexityRoot.ProgramConnection.Edges == nil {
@@ -8275,6 +8854,68 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ProgramRequirement.Title(childComplexity), true
 
+	case "ProgramStep.achievement":
+		if e.ComplexityRoot.ProgramStep.Achievement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramStep.Achievement(childComplexity), true
+	case "ProgramStep.closes":
+		if e.ComplexityRoot.ProgramStep.Closes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramStep.Closes(childComplexity), true
+	case "ProgramStep.course":
+		if e.ComplexityRoot.ProgramStep.Course == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramStep.Course(childComplexity), true
+	case "ProgramStep.credits":
+		if e.ComplexityRoot.ProgramStep.Credits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramStep.Credits(childComplexity), true
+	case "ProgramStep.name":
+		if e.ComplexityRoot.ProgramStep.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramStep.Name(childComplexity), true
+	case "ProgramStep.share":
+		if e.ComplexityRoot.ProgramStep.Share == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramStep.Share(childComplexity), true
+
+	case "ProgramWay.complete":
+		if e.ComplexityRoot.ProgramWay.Complete == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramWay.Complete(childComplexity), true
+	case "ProgramWay.open":
+		if e.ComplexityRoot.ProgramWay.Open == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramWay.Open(childComplexity), true
+	case "ProgramWay.steps":
+		if e.ComplexityRoot.ProgramWay.Steps == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramWay.Steps(childComplexity), true
+	case "ProgramWay.version":
+		if e.ComplexityRoot.ProgramWay.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramWay.Version(childComplexity), true
+
 	case "ProposeCorrectionPayload.correction":
 		if e.ComplexityRoot.ProposeCorrectionPayload.Correction == nil {
 			break
@@ -8369,6 +9010,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.AuditLog(childComplexity, args["filter"].(*model.AuditFilter), args["first"].(*int), args["after"].(*string)), true
+	case "Query.awardProposals":
+		if e.ComplexityRoot.Query.AwardProposals == nil {
+			break
+		}
+
+		args, err := ec.field_Query_awardProposals_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.AwardProposals(childComplexity, args["filter"].(*program.ProposalFilter), args["first"].(*int), args["after"].(*string)), true
 	case "Query.competency":
 		if e.ComplexityRoot.Query.Competency == nil {
 			break
@@ -8474,6 +9126,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Disclosures(childComplexity, args["filter"].(*disclosure.Filter), args["first"].(*int), args["after"].(*string)), true
+	case "Query.equivalencies":
+		if e.ComplexityRoot.Query.Equivalencies == nil {
+			break
+		}
+
+		args, err := ec.field_Query_equivalencies_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Equivalencies(childComplexity, args["filter"].(*program.EquivalencyFilter), args["first"].(*int), args["after"].(*string)), true
 	case "Query.framework":
 		if e.ComplexityRoot.Query.Framework == nil {
 			break
@@ -9693,6 +10356,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ReplaceCompetencyPayload.UserErrors(childComplexity), true
 
+	case "RequirementProgress.assertion":
+		if e.ComplexityRoot.RequirementProgress.Assertion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequirementProgress.Assertion(childComplexity), true
 	case "RequirementProgress.clockHours":
 		if e.ComplexityRoot.RequirementProgress.ClockHours == nil {
 			break
@@ -9705,6 +10374,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RequirementProgress.Credits(childComplexity), true
+	case "RequirementProgress.equivalency":
+		if e.ComplexityRoot.RequirementProgress.Equivalency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequirementProgress.Equivalency(childComplexity), true
 	case "RequirementProgress.planned":
 		if e.ComplexityRoot.RequirementProgress.Planned == nil {
 			break
@@ -10926,6 +11601,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.WithdrawCrosswalkPayload.UserErrors(childComplexity), true
 
+	case "WithdrawEquivalencyPayload.equivalency":
+		if e.ComplexityRoot.WithdrawEquivalencyPayload.Equivalency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WithdrawEquivalencyPayload.Equivalency(childComplexity), true
+	case "WithdrawEquivalencyPayload.userErrors":
+		if e.ComplexityRoot.WithdrawEquivalencyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WithdrawEquivalencyPayload.UserErrors(childComplexity), true
+
 	case "WithdrawSigningKeyPayload.signingKey":
 		if e.ComplexityRoot.WithdrawSigningKeyPayload.SigningKey == nil {
 			break
@@ -10948,6 +11636,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("AcceptAwardProposalInput", ec.unmarshalInputAcceptAwardProposalInput),
 			graphql.NewInputUnmarshaler("AchievementDefinitionInput", ec.unmarshalInputAchievementDefinitionInput),
 			graphql.NewInputUnmarshaler("AchievementFilter", ec.unmarshalInputAchievementFilter),
 			graphql.NewInputUnmarshaler("AddCompetencyInput", ec.unmarshalInputAddCompetencyInput),
@@ -10960,6 +11649,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ApplyFrameworkUpdateInput", ec.unmarshalInputApplyFrameworkUpdateInput),
 			graphql.NewInputUnmarshaler("ApproveCorrectionInput", ec.unmarshalInputApproveCorrectionInput),
 			graphql.NewInputUnmarshaler("ApproveCrosswalkInput", ec.unmarshalInputApproveCrosswalkInput),
+			graphql.NewInputUnmarshaler("ApproveEquivalencyInput", ec.unmarshalInputApproveEquivalencyInput),
 			graphql.NewInputUnmarshaler("AssembleRecordInput", ec.unmarshalInputAssembleRecordInput),
 			graphql.NewInputUnmarshaler("AssertionFactsInput", ec.unmarshalInputAssertionFactsInput),
 			graphql.NewInputUnmarshaler("AssertionFilter", ec.unmarshalInputAssertionFilter),
@@ -10968,11 +11658,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AwardAchievementInput", ec.unmarshalInputAwardAchievementInput),
 			graphql.NewInputUnmarshaler("AwardAchievementsInput", ec.unmarshalInputAwardAchievementsInput),
 			graphql.NewInputUnmarshaler("AwardInput", ec.unmarshalInputAwardInput),
+			graphql.NewInputUnmarshaler("AwardProposalFilter", ec.unmarshalInputAwardProposalFilter),
 			graphql.NewInputUnmarshaler("CancelJobInput", ec.unmarshalInputCancelJobInput),
 			graphql.NewInputUnmarshaler("ChangeCredentialsInput", ec.unmarshalInputChangeCredentialsInput),
 			graphql.NewInputUnmarshaler("CompetencyFilter", ec.unmarshalInputCompetencyFilter),
 			graphql.NewInputUnmarshaler("CompetencyInput", ec.unmarshalInputCompetencyInput),
 			graphql.NewInputUnmarshaler("CompetencyStateFilter", ec.unmarshalInputCompetencyStateFilter),
+			graphql.NewInputUnmarshaler("CompetencyTargetInput", ec.unmarshalInputCompetencyTargetInput),
 			graphql.NewInputUnmarshaler("ConsentGrantInput", ec.unmarshalInputConsentGrantInput),
 			graphql.NewInputUnmarshaler("CorrectAssertionInput", ec.unmarshalInputCorrectAssertionInput),
 			graphql.NewInputUnmarshaler("CorrectionFilter", ec.unmarshalInputCorrectionFilter),
@@ -10983,6 +11675,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("CriteriaInput", ec.unmarshalInputCriteriaInput),
 			graphql.NewInputUnmarshaler("CrosswalkFilter", ec.unmarshalInputCrosswalkFilter),
 			graphql.NewInputUnmarshaler("DeactivateStaffInput", ec.unmarshalInputDeactivateStaffInput),
+			graphql.NewInputUnmarshaler("DeclineAwardProposalInput", ec.unmarshalInputDeclineAwardProposalInput),
 			graphql.NewInputUnmarshaler("DeclineCorrectionInput", ec.unmarshalInputDeclineCorrectionInput),
 			graphql.NewInputUnmarshaler("DefineAchievementInput", ec.unmarshalInputDefineAchievementInput),
 			graphql.NewInputUnmarshaler("DefineCourseInput", ec.unmarshalInputDefineCourseInput),
@@ -10996,6 +11689,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DissociateCompetenciesInput", ec.unmarshalInputDissociateCompetenciesInput),
 			graphql.NewInputUnmarshaler("EndShareInput", ec.unmarshalInputEndShareInput),
 			graphql.NewInputUnmarshaler("EnrollLearnerInput", ec.unmarshalInputEnrollLearnerInput),
+			graphql.NewInputUnmarshaler("EquivalencyFilter", ec.unmarshalInputEquivalencyFilter),
+			graphql.NewInputUnmarshaler("EquivalencyGivenInput", ec.unmarshalInputEquivalencyGivenInput),
+			graphql.NewInputUnmarshaler("EquivalencyInsteadInput", ec.unmarshalInputEquivalencyInsteadInput),
 			graphql.NewInputUnmarshaler("EvidenceInput", ec.unmarshalInputEvidenceInput),
 			graphql.NewInputUnmarshaler("ExternalRefInput", ec.unmarshalInputExternalRefInput),
 			graphql.NewInputUnmarshaler("FrameworkFilter", ec.unmarshalInputFrameworkFilter),
@@ -11027,6 +11723,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("MoveCompetencyInput", ec.unmarshalInputMoveCompetencyInput),
 			graphql.NewInputUnmarshaler("OrderCompetenciesInput", ec.unmarshalInputOrderCompetenciesInput),
 			graphql.NewInputUnmarshaler("PlaceHoldInput", ec.unmarshalInputPlaceHoldInput),
+			graphql.NewInputUnmarshaler("ProgramAwardRuleInput", ec.unmarshalInputProgramAwardRuleInput),
 			graphql.NewInputUnmarshaler("ProgramDefinitionInput", ec.unmarshalInputProgramDefinitionInput),
 			graphql.NewInputUnmarshaler("ProgramFilter", ec.unmarshalInputProgramFilter),
 			graphql.NewInputUnmarshaler("ProgramPlanInput", ec.unmarshalInputProgramPlanInput),
@@ -11080,6 +11777,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("WithdrawAssertionInput", ec.unmarshalInputWithdrawAssertionInput),
 			graphql.NewInputUnmarshaler("WithdrawConsentInput", ec.unmarshalInputWithdrawConsentInput),
 			graphql.NewInputUnmarshaler("WithdrawCrosswalkInput", ec.unmarshalInputWithdrawCrosswalkInput),
+			graphql.NewInputUnmarshaler("WithdrawEquivalencyInput", ec.unmarshalInputWithdrawEquivalencyInput),
 			graphql.NewInputUnmarshaler("WithdrawSigningKeyInput", ec.unmarshalInputWithdrawSigningKeyInput),
 		)
 	}
@@ -13582,6 +14280,209 @@ type RecordDisclosurePayload {
   disclosure: Disclosure
   "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../../schema/equivalency.graphqls", Input: `extend type Query {
+  "What counts in place of something else: transfer, prior learning, competency units and the like. The oldest first. A learner finds those for everybody and its own."
+  equivalencies(
+    "Which of them; all that are in force unless said."
+    filter: EquivalencyFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): EquivalencyConnection!
+}
+
+extend type Mutation {
+  "Approve that one thing counts as another. For everybody: program designers and registrars; for one learner: registrars."
+  approveEquivalency(
+    "What counts as what."
+    input: ApproveEquivalencyInput!
+  ): ApproveEquivalencyPayload!
+  "End an equivalency for every question asked from now on; earlier answers stay. Whoever may approve it."
+  withdrawEquivalency(
+    "Which one."
+    input: WithdrawEquivalencyInput!
+  ): WithdrawEquivalencyPayload!
+}
+
+"""
+That one thing counts as another, for everybody or for one learner, and who approved it.
+"""
+type Equivalency implements Node {
+  "The opaque id."
+  id: ID!
+  "For whom; null for everybody."
+  learner: Learner
+  "Why it counts."
+  ground: EquivalencyGround!
+  "What has to be there."
+  given: EquivalencyGiven!
+  "What it counts as."
+  instead: EquivalencyInstead!
+  "The reason, in the words of whoever approved it."
+  reason: String!
+  "The first day on which it holds."
+  effectiveOn: Date!
+  "Who approved it."
+  approvedBy: String!
+  "When it was recorded."
+  recordedAt: DateTime!
+  "When it was ended; null while it is in force."
+  withdrawnAt: DateTime
+}
+
+"""
+What has to be there: something on file here, or a text that names what was shown elsewhere.
+"""
+type EquivalencyGiven {
+  "A competency that is held."
+  competency: Competency
+  "At this level or above; empty for what its rule asks."
+  level: String!
+  "A course that was passed."
+  course: Course
+  "An achievement that was earned."
+  achievement: Achievement
+  "With this grade at least; empty for any that passes."
+  grade: String!
+  "What was shown elsewhere; empty where it is on file here."
+  text: String!
+}
+
+"""
+What it counts as.
+"""
+type EquivalencyInstead {
+  "A competency, as held."
+  competency: Competency
+  "A course, as passed."
+  course: Course
+  "An achievement, as earned."
+  achievement: Achievement
+  "With this grade."
+  grade: String!
+  "Worth so many credits."
+  credits: Float!
+  "Worth so many clock hours; 0 where they are reckoned from credits."
+  clockHours: Float!
+  "The credits count as earned here."
+  resident: Boolean!
+}
+
+"""
+Why one thing counts as another.
+"""
+enum EquivalencyGround {
+  "It was earned elsewhere."
+  TRANSFER
+  "It was assessed here, learnt anywhere."
+  PRIOR_LEARNING
+  "A competency unit of direct assessment is worth a course."
+  UNIT
+  "One thing in place of another."
+  SUBSTITUTION
+  "Nothing in place of it."
+  WAIVER
+}
+
+"Which equivalencies."
+input EquivalencyFilter {
+  "For this learner, by id."
+  learnerId: ID
+  "Those that were ended as well."
+  withdrawn: Boolean
+}
+
+"What has to be there: one competency, course, achievement or text; nothing for a waiver."
+input EquivalencyGivenInput {
+  "A competency that is held."
+  competencyId: ID
+  "At this level or above."
+  level: String
+  "A course that was passed."
+  courseId: ID
+  "An achievement that was earned."
+  achievementId: ID
+  "With this grade at least."
+  grade: String
+  "What was shown elsewhere; only for one learner."
+  text: String
+}
+
+"What it counts as: one competency, course or achievement."
+input EquivalencyInsteadInput {
+  "A competency, as held."
+  competencyId: ID
+  "A course, as passed."
+  courseId: ID
+  "An achievement, as earned."
+  achievementId: ID
+  "With this grade."
+  grade: String
+  "Worth so many credits."
+  credits: Float
+  "Worth so many clock hours."
+  clockHours: Float
+  "The credits count as earned here."
+  resident: Boolean
+}
+
+"An equivalency to approve."
+input ApproveEquivalencyInput {
+  "Id or reference of the learner; for everybody unless said."
+  learnerId: ID
+  "Why it counts."
+  ground: EquivalencyGround!
+  "What has to be there."
+  given: EquivalencyGivenInput
+  "What it counts as."
+  instead: EquivalencyInsteadInput!
+  "The reason, at most 2000 characters."
+  reason: String!
+  "The first day on which it holds; today unless said."
+  effectiveOn: Date
+}
+
+"The equivalency that was approved."
+type ApproveEquivalencyPayload {
+  "The equivalency as it is now; null when nothing was done."
+  equivalency: Equivalency
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"An equivalency to end."
+input WithdrawEquivalencyInput {
+  "Its id."
+  id: ID!
+}
+
+"The equivalency that was ended."
+type WithdrawEquivalencyPayload {
+  "The equivalency as it is now; null when nothing was done."
+  equivalency: Equivalency
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A page of equivalencies."
+type EquivalencyConnection {
+  "The entries of this page, each with its cursor."
+  edges: [EquivalencyEdge!]!
+  "The entries of this page."
+  nodes: [Equivalency!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of equivalencies."
+type EquivalencyEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: Equivalency!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/errors.graphqls", Input: `"""
@@ -16477,6 +17378,68 @@ extend type Learner {
     "What the learner might do, taken as done and passed today."
     plan: ProgramPlanInput
   ): [ProgramProgress!]!
+  "How far the learner is with a list of competencies, such as those of a job. Nothing is written."
+  gap(
+    "Between 1 and 500 competencies."
+    competencies: [CompetencyTargetInput!]!
+    "What the list is called."
+    title: String
+    "By the date of achievement. Today unless said."
+    asOf: Date
+    "By the date of entry. Now unless said."
+    knownAt: DateTime
+    "What the learner might do, taken as done and passed today."
+    plan: ProgramPlanInput
+  ): ProgramProgress
+  "A short way through a program from where the learner stands: at each step the course or achievement that leads furthest. Nothing is written."
+  way(
+    "Id of the program."
+    programId: ID!
+    "Of that program; the one that the learner is held to, or that holds on the day, unless said."
+    version: Int
+    "By the date of achievement. Today unless said."
+    asOf: Date
+  ): ProgramWay
+}
+
+"A competency that is looked for."
+input CompetencyTargetInput {
+  "Its id."
+  competencyId: ID!
+  "At this level or above; what its rule asks unless said."
+  level: String
+}
+
+"""
+A short way through a program. Each course and achievement is taken as passed, without results, so that what needs several awards or a rubric level stays open.
+"""
+type ProgramWay {
+  "The version that is looked at."
+  version: Int!
+  "What to do, in this order."
+  steps: [ProgramStep!]!
+  "The program is met at its end."
+  complete: Boolean!
+  "Keys of the requirements that are no groups and stay open."
+  open: [ID!]!
+}
+
+"""
+One course or achievement on a way.
+"""
+type ProgramStep {
+  "What it is called."
+  name: String!
+  "The course to take; null where it is an achievement alone."
+  course: Course
+  "The achievement to earn; for a course, its completion."
+  achievement: Achievement
+  "Keys of the requirements that are met with it and were not before."
+  closes: [ID!]!
+  "How much of the program is met after it, from 0 to 1."
+  share: Float!
+  "The credits that count after it."
+  credits: Float!
 }
 
 """
@@ -16499,6 +17462,43 @@ type Program implements Node {
   retiredAt: DateTime
   "Its requirements, groups before their parts."
   requirements: [ProgramRequirement!]!
+  "Which achievements follow from which requirements."
+  awards: [ProgramAwardRule!]!
+  "How far one learner is with it, enrolled or not; null when there is no such learner. Nothing is written."
+  progress(
+    "Id or reference of the learner."
+    learnerId: ID!
+    "The one that the learner is held to, or that holds on the day, unless said."
+    version: Int
+    "By the date of achievement. Today unless said."
+    asOf: Date
+    "By the date of entry. Now unless said."
+    knownAt: DateTime
+    "What the learner might do, taken as done and passed today."
+    plan: ProgramPlanInput
+  ): ProgramProgress
+}
+
+"""
+That an achievement follows from a requirement. When the requirement stops being met, it is always put to a person.
+"""
+type ProgramAwardRule {
+  "The key of the requirement."
+  requirement: ID!
+  "The achievement that follows."
+  achievement: Achievement
+  "Who decides."
+  policy: ProgramAwardPolicy!
+}
+
+"""
+Who decides on an award that follows from a requirement.
+"""
+enum ProgramAwardPolicy {
+  "It is put to a person."
+  PROPOSE
+  "It is awarded at once, unless it was withdrawn before."
+  AWARD
 }
 
 """
@@ -16619,6 +17619,10 @@ type RequirementProgress {
   clockHours: Float!
   "It is so only because of the plan."
   planned: Boolean!
+  "The award that meets it, or comes nearest."
+  assertion: Assertion
+  "The equivalency that it rests on."
+  equivalency: Equivalency
   "Why, in a sentence."
   reason: String!
 }
@@ -16653,8 +17657,20 @@ input ProgramDefinitionInput {
   pass: String
   "How many clock hours make a credit; none are told unless said."
   hoursPerCredit: Float
+  "Which achievements follow from which requirements; none unless said. At most 50."
+  awards: [ProgramAwardRuleInput!]
   "The whole, as one requirement."
   requirement: ProgramRequirementInput!
+}
+
+"That an achievement follows from a requirement."
+input ProgramAwardRuleInput {
+  "The key of the requirement."
+  requirement: ID!
+  "The achievement that follows, by id; once in a program."
+  achievementId: ID!
+  "Who decides."
+  policy: ProgramAwardPolicy!
 }
 
 "A requirement to be. At most 1000 in all, 12 deep."
@@ -16779,6 +17795,157 @@ type ProgramEdge {
   cursor: String!
   "The entry."
   node: Program!
+}
+`, BuiltIn: false},
+	{Name: "../../schema/proposal.graphqls", Input: `extend type Query {
+  "Awards to make and to take back, by the rules of programs, the oldest first. Staff."
+  awardProposals(
+    "Which of them; those that are open unless said."
+    filter: AwardProposalFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): AwardProposalConnection!
+}
+
+extend type Mutation {
+  "Do what is proposed. It is looked at again before, as things are now. Accepting again changes nothing. To award: registrars and assessors; to withdraw: registrars."
+  acceptAwardProposal(
+    "Which one."
+    input: AcceptAwardProposalInput!
+  ): AcceptAwardProposalPayload!
+  "Leave things as they are. The same is proposed again only after what led to it was over in between. Whoever may accept it."
+  declineAwardProposal(
+    "Which one, and why."
+    input: DeclineAwardProposalInput!
+  ): DeclineAwardProposalPayload!
+}
+
+"""
+That an achievement follows from a requirement that a learner meets, or does not follow any more. Nothing is awarded or taken away before somebody accepts it.
+"""
+type AwardProposal implements Node {
+  "The opaque id."
+  id: ID!
+  "What is proposed."
+  kind: AwardProposalKind!
+  "What became of it."
+  state: AwardProposalState!
+  "Of whom."
+  learner: Learner
+  "Which achievement."
+  achievement: Achievement
+  "By a rule of this program."
+  program: Program
+  "In this version."
+  version: Int!
+  "The key of the requirement that it follows from."
+  requirement: ID!
+  "Why, in sentences."
+  reason: String!
+  "To award: the day from which the requirement is met."
+  metOn: Date
+  "What stands in the way of an award that needs no decision."
+  obstacle: String
+  "To withdraw: which award; to award: what was awarded."
+  assertion: Assertion
+  "When it was proposed."
+  proposedAt: DateTime!
+  "When it was decided; null while it is open."
+  decidedAt: DateTime
+  "Who decided."
+  decidedBy: String
+  "The words of whoever decided."
+  decision: String
+}
+
+"""
+What is proposed.
+"""
+enum AwardProposalKind {
+  "To award the achievement."
+  AWARD
+  "To take the award back."
+  WITHDRAW
+}
+
+"""
+What became of a proposal.
+"""
+enum AwardProposalState {
+  "Somebody has to decide."
+  OPEN
+  "It was done."
+  ACCEPTED
+  "It was not done."
+  DECLINED
+  "What led to it was over before anybody decided."
+  LAPSED
+}
+
+"Which proposals."
+input AwardProposalFilter {
+  "In these states; open unless said."
+  states: [AwardProposalState!]
+  "Of this kind."
+  kind: AwardProposalKind
+  "Of this program, by id or code."
+  programId: ID
+  "Of this learner, by id."
+  learnerId: ID
+  "Of this achievement, by id."
+  achievementId: ID
+}
+
+"A proposal to accept."
+input AcceptAwardProposalInput {
+  "Its id."
+  id: ID!
+  "Words that are kept with it, at most 2000 characters."
+  note: String
+}
+
+"The proposal that was accepted."
+type AcceptAwardProposalPayload {
+  "The proposal as it is now; null when nothing was done."
+  awardProposal: AwardProposal
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A proposal to decline."
+input DeclineAwardProposalInput {
+  "Its id."
+  id: ID!
+  "Why, at most 2000 characters; it is kept with the proposal."
+  reason: String!
+}
+
+"The proposal that was declined."
+type DeclineAwardProposalPayload {
+  "The proposal as it is now; null when nothing was done."
+  awardProposal: AwardProposal
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A page of proposals."
+type AwardProposalConnection {
+  "The entries of this page, each with its cursor."
+  edges: [AwardProposalEdge!]!
+  "The entries of this page."
+  nodes: [AwardProposal!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of proposals."
+type AwardProposalEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: AwardProposal!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/record.graphqls", Input: `extend type Query {
@@ -18048,6 +19215,16 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
 
+func (ec *executionContext) childFields_AcceptAwardProposalPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "awardProposal":
+		return ec.fieldContext_AcceptAwardProposalPayload_awardProposal(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_AcceptAwardProposalPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcceptAwardProposalPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Achievement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -18330,6 +19507,16 @@ func (ec *executionContext) childFields_ApproveCrosswalkPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type ApproveCrosswalkPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ApproveEquivalencyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "equivalency":
+		return ec.fieldContext_ApproveEquivalencyPayload_equivalency(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ApproveEquivalencyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApproveEquivalencyPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_AssembleRecordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "record":
@@ -18546,6 +19733,66 @@ func (ec *executionContext) childFields_AwardAchievementsPayload(ctx context.Con
 		return ec.fieldContext_AwardAchievementsPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AwardAchievementsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_AwardProposal(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AwardProposal_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_AwardProposal_kind(ctx, field)
+	case "state":
+		return ec.fieldContext_AwardProposal_state(ctx, field)
+	case "learner":
+		return ec.fieldContext_AwardProposal_learner(ctx, field)
+	case "achievement":
+		return ec.fieldContext_AwardProposal_achievement(ctx, field)
+	case "program":
+		return ec.fieldContext_AwardProposal_program(ctx, field)
+	case "version":
+		return ec.fieldContext_AwardProposal_version(ctx, field)
+	case "requirement":
+		return ec.fieldContext_AwardProposal_requirement(ctx, field)
+	case "reason":
+		return ec.fieldContext_AwardProposal_reason(ctx, field)
+	case "metOn":
+		return ec.fieldContext_AwardProposal_metOn(ctx, field)
+	case "obstacle":
+		return ec.fieldContext_AwardProposal_obstacle(ctx, field)
+	case "assertion":
+		return ec.fieldContext_AwardProposal_assertion(ctx, field)
+	case "proposedAt":
+		return ec.fieldContext_AwardProposal_proposedAt(ctx, field)
+	case "decidedAt":
+		return ec.fieldContext_AwardProposal_decidedAt(ctx, field)
+	case "decidedBy":
+		return ec.fieldContext_AwardProposal_decidedBy(ctx, field)
+	case "decision":
+		return ec.fieldContext_AwardProposal_decision(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AwardProposal", field.Name)
+}
+
+func (ec *executionContext) childFields_AwardProposalConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_AwardProposalConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_AwardProposalConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AwardProposalConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AwardProposalConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AwardProposalEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_AwardProposalEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_AwardProposalEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AwardProposalEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_AwardResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -19242,6 +20489,16 @@ func (ec *executionContext) childFields_DeactivateStaffPayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type DeactivateStaffPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_DeclineAwardProposalPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "awardProposal":
+		return ec.fieldContext_DeclineAwardProposalPayload_awardProposal(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeclineAwardProposalPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeclineAwardProposalPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_DeclineCorrectionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "correction":
@@ -19528,6 +20785,92 @@ func (ec *executionContext) childFields_EnrollLearnerPayload(ctx context.Context
 		return ec.fieldContext_EnrollLearnerPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type EnrollLearnerPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Equivalency(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Equivalency_id(ctx, field)
+	case "learner":
+		return ec.fieldContext_Equivalency_learner(ctx, field)
+	case "ground":
+		return ec.fieldContext_Equivalency_ground(ctx, field)
+	case "given":
+		return ec.fieldContext_Equivalency_given(ctx, field)
+	case "instead":
+		return ec.fieldContext_Equivalency_instead(ctx, field)
+	case "reason":
+		return ec.fieldContext_Equivalency_reason(ctx, field)
+	case "effectiveOn":
+		return ec.fieldContext_Equivalency_effectiveOn(ctx, field)
+	case "approvedBy":
+		return ec.fieldContext_Equivalency_approvedBy(ctx, field)
+	case "recordedAt":
+		return ec.fieldContext_Equivalency_recordedAt(ctx, field)
+	case "withdrawnAt":
+		return ec.fieldContext_Equivalency_withdrawnAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Equivalency", field.Name)
+}
+
+func (ec *executionContext) childFields_EquivalencyConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_EquivalencyConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_EquivalencyConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_EquivalencyConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EquivalencyConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_EquivalencyEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_EquivalencyEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_EquivalencyEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EquivalencyEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_EquivalencyGiven(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "competency":
+		return ec.fieldContext_EquivalencyGiven_competency(ctx, field)
+	case "level":
+		return ec.fieldContext_EquivalencyGiven_level(ctx, field)
+	case "course":
+		return ec.fieldContext_EquivalencyGiven_course(ctx, field)
+	case "achievement":
+		return ec.fieldContext_EquivalencyGiven_achievement(ctx, field)
+	case "grade":
+		return ec.fieldContext_EquivalencyGiven_grade(ctx, field)
+	case "text":
+		return ec.fieldContext_EquivalencyGiven_text(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EquivalencyGiven", field.Name)
+}
+
+func (ec *executionContext) childFields_EquivalencyInstead(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "competency":
+		return ec.fieldContext_EquivalencyInstead_competency(ctx, field)
+	case "course":
+		return ec.fieldContext_EquivalencyInstead_course(ctx, field)
+	case "achievement":
+		return ec.fieldContext_EquivalencyInstead_achievement(ctx, field)
+	case "grade":
+		return ec.fieldContext_EquivalencyInstead_grade(ctx, field)
+	case "credits":
+		return ec.fieldContext_EquivalencyInstead_credits(ctx, field)
+	case "clockHours":
+		return ec.fieldContext_EquivalencyInstead_clockHours(ctx, field)
+	case "resident":
+		return ec.fieldContext_EquivalencyInstead_resident(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EquivalencyInstead", field.Name)
 }
 
 func (ec *executionContext) childFields_Evidence(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -20170,6 +21513,10 @@ func (ec *executionContext) childFields_Learner(ctx context.Context, field graph
 		return ec.fieldContext_Learner_competencies(ctx, field)
 	case "programs":
 		return ec.fieldContext_Learner_programs(ctx, field)
+	case "gap":
+		return ec.fieldContext_Learner_gap(ctx, field)
+	case "way":
+		return ec.fieldContext_Learner_way(ctx, field)
 	case "holds":
 		return ec.fieldContext_Learner_holds(ctx, field)
 	case "shares":
@@ -20574,8 +21921,24 @@ func (ec *executionContext) childFields_Program(ctx context.Context, field graph
 		return ec.fieldContext_Program_retiredAt(ctx, field)
 	case "requirements":
 		return ec.fieldContext_Program_requirements(ctx, field)
+	case "awards":
+		return ec.fieldContext_Program_awards(ctx, field)
+	case "progress":
+		return ec.fieldContext_Program_progress(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Program", field.Name)
+}
+
+func (ec *executionContext) childFields_ProgramAwardRule(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "requirement":
+		return ec.fieldContext_ProgramAwardRule_requirement(ctx, field)
+	case "achievement":
+		return ec.fieldContext_ProgramAwardRule_achievement(ctx, field)
+	case "policy":
+		return ec.fieldContext_ProgramAwardRule_policy(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProgramAwardRule", field.Name)
 }
 
 func (ec *executionContext) childFields_ProgramConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -20668,6 +22031,38 @@ func (ec *executionContext) childFields_ProgramRequirement(ctx context.Context, 
 		return ec.fieldContext_ProgramRequirement_achievement(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProgramRequirement", field.Name)
+}
+
+func (ec *executionContext) childFields_ProgramStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_ProgramStep_name(ctx, field)
+	case "course":
+		return ec.fieldContext_ProgramStep_course(ctx, field)
+	case "achievement":
+		return ec.fieldContext_ProgramStep_achievement(ctx, field)
+	case "closes":
+		return ec.fieldContext_ProgramStep_closes(ctx, field)
+	case "share":
+		return ec.fieldContext_ProgramStep_share(ctx, field)
+	case "credits":
+		return ec.fieldContext_ProgramStep_credits(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProgramStep", field.Name)
+}
+
+func (ec *executionContext) childFields_ProgramWay(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "version":
+		return ec.fieldContext_ProgramWay_version(ctx, field)
+	case "steps":
+		return ec.fieldContext_ProgramWay_steps(ctx, field)
+	case "complete":
+		return ec.fieldContext_ProgramWay_complete(ctx, field)
+	case "open":
+		return ec.fieldContext_ProgramWay_open(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProgramWay", field.Name)
 }
 
 func (ec *executionContext) childFields_ProposeCorrectionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -21214,6 +22609,10 @@ func (ec *executionContext) childFields_RequirementProgress(ctx context.Context,
 		return ec.fieldContext_RequirementProgress_clockHours(ctx, field)
 	case "planned":
 		return ec.fieldContext_RequirementProgress_planned(ctx, field)
+	case "assertion":
+		return ec.fieldContext_RequirementProgress_assertion(ctx, field)
+	case "equivalency":
+		return ec.fieldContext_RequirementProgress_equivalency(ctx, field)
 	case "reason":
 		return ec.fieldContext_RequirementProgress_reason(ctx, field)
 	}
@@ -21898,6 +23297,16 @@ func (ec *executionContext) childFields_WithdrawCrosswalkPayload(ctx context.Con
 		return ec.fieldContext_WithdrawCrosswalkPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type WithdrawCrosswalkPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_WithdrawEquivalencyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "equivalency":
+		return ec.fieldContext_WithdrawEquivalencyPayload_equivalency(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_WithdrawEquivalencyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WithdrawEquivalencyPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_WithdrawSigningKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

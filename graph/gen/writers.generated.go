@@ -31,8 +31,6 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
-	"github.com/testamur/testamur/internal/search"
-	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -99,6 +97,9 @@ var tables = plan.Tables{
 	"AuditLine":                     {Satisfies: auditLineImplementors, Fields: map[string]int{"sequence": 0, "at": 1, "actorId": 2, "action": 3, "target": 4, "detail": 5, "hash": 6}},
 	"AuditLineConnection":           {Satisfies: auditLineConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"AuditLineEdge":                 {Satisfies: auditLineEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"AwardProposal":                 {Satisfies: awardProposalImplementors, Fields: map[string]int{"id": 0, "kind": 1, "state": 2, "learner": 3, "achievement": 4, "program": 5, "version": 6, "requirement": 7, "reason": 8, "metOn": 9, "obstacle": 10, "assertion": 11, "proposedAt": 12, "decidedAt": 13, "decidedBy": 14, "decision": 15}},
+	"AwardProposalConnection":       {Satisfies: awardProposalConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"AwardProposalEdge":             {Satisfies: awardProposalEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"AwardedCompetency":             {Satisfies: awardedCompetencyImplementors, Fields: map[string]int{"competency": 0, "frameworkVersion": 1, "fullStatement": 2, "humanCodingScheme": 3, "changedSince": 4, "retiredSince": 5}},
 	"Competency":                    {Satisfies: competencyImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "fullStatement": 3, "abbreviatedStatement": 4, "humanCodingScheme": 5, "listEnumeration": 6, "itemType": 7, "educationLevel": 8, "conceptKeywords": 9, "language": 10, "notes": 11, "statusStartOn": 12, "statusEndOn": 13, "changedAt": 14, "retiredAt": 15, "framework": 16, "path": 17, "parents": 18, "children": 19, "associations": 20, "achievements": 21, "courses": 22, "crosswalks": 23, "assertions": 24, "holders": 25, "masteryRule": 26}},
 	"CompetencyChange":              {Satisfies: competencyChangeImplementors, Fields: map[string]int{"kind": 0, "identifier": 1, "code": 2, "statement": 3, "members": 4, "replacedBy": 5, "competency": 6, "courses": 7, "achievements": 8, "learnerCount": 9}},
@@ -129,7 +130,6 @@ var tables = plan.Tables{
 	"Crosswalk":                     {Satisfies: crosswalkImplementors, Fields: map[string]int{"id": 0, "type": 1, "direction": 2, "origin": 3, "destination": 4, "strength": 5, "note": 6, "proposedAt": 7, "proposedBy": 8, "approvedAt": 9, "approvedBy": 10, "approver": 11, "withdrawnAt": 12, "withdrawnBy": 13, "withdrawnBecause": 14, "version": 15}},
 	"CrosswalkConnection":           {Satisfies: crosswalkConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"CrosswalkEdge":                 {Satisfies: crosswalkEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"CrosswalkStep":                 {Satisfies: crosswalkStepImplementors, Fields: map[string]int{"crosswalkId": 0, "type": 1, "strength": 2, "approver": 3, "approvedOn": 4, "bothWays": 5}},
 	"DefinitionAlignment":           {Satisfies: definitionAlignmentImplementors, Fields: map[string]int{"targetCode": 0, "targetDescription": 1, "targetName": 2, "targetFramework": 3, "targetType": 4, "targetUrl": 5}},
 	"DepositedCredential":           {Satisfies: depositedCredentialImplementors, Fields: map[string]int{"id": 0, "learner": 1, "kind": 2, "format": 3, "issuerId": 4, "issuerName": 5, "issuerKnown": 6, "credentialId": 7, "name": 8, "validFrom": 9, "validUntil": 10, "identity": 11, "vouch": 12, "outcome": 13, "checks": 14, "verifiedAt": 15, "version": 16, "depositedAt": 17, "depositedBy": 18, "document": 19}},
 	"DepositedCredentialConnection": {Satisfies: depositedCredentialConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
@@ -139,6 +139,11 @@ var tables = plan.Tables{
 	"Disclosure":                    {Satisfies: disclosureImplementors, Fields: map[string]int{"id": 0, "learner": 1, "at": 2, "outcome": 3, "refusal": 4, "channel": 5, "party": 6, "purpose": 7, "basis": 8, "consent": 9, "items": 10, "sourceId": 11, "actorId": 12, "network": 13, "note": 14}},
 	"DisclosureConnection":          {Satisfies: disclosureConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"DisclosureEdge":                {Satisfies: disclosureEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"Equivalency":                   {Satisfies: equivalencyImplementors, Fields: map[string]int{"id": 0, "learner": 1, "ground": 2, "given": 3, "instead": 4, "reason": 5, "effectiveOn": 6, "approvedBy": 7, "recordedAt": 8, "withdrawnAt": 9}},
+	"EquivalencyConnection":         {Satisfies: equivalencyConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"EquivalencyEdge":               {Satisfies: equivalencyEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"EquivalencyGiven":              {Satisfies: equivalencyGivenImplementors, Fields: map[string]int{"competency": 0, "level": 1, "course": 2, "achievement": 3, "grade": 4, "text": 5}},
+	"EquivalencyInstead":            {Satisfies: equivalencyInsteadImplementors, Fields: map[string]int{"competency": 0, "course": 1, "achievement": 2, "grade": 3, "credits": 4, "clockHours": 5, "resident": 6}},
 	"Evidence":                      {Satisfies: evidenceImplementors, Fields: map[string]int{"url": 0, "name": 1, "description": 2, "narrative": 3, "genre": 4}},
 	"ExternalRef":                   {Satisfies: externalRefImplementors, Fields: map[string]int{"system": 0, "value": 1}},
 	"Framework":                     {Satisfies: frameworkImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "identifier": 2, "uri": 3, "caseVersion": 4, "title": 5, "creator": 6, "publisher": 7, "description": 8, "language": 9, "frameworkVersion": 10, "adoptionStatus": 11, "statusStartOn": 12, "statusEndOn": 13, "changedAt": 14, "items": 15, "rubrics": 16, "licenseUri": 17, "publication": 18, "versions": 19, "comparison": 20, "problems": 21, "coverage": 22, "version": 23, "createdAt": 24, "updatedAt": 25}},
@@ -171,14 +176,10 @@ var tables = plan.Tables{
 	"KnownIssuer":                   {Satisfies: knownIssuerImplementors, Fields: map[string]int{"id": 0, "name": 1, "issuer": 2, "since": 3, "until": 4, "source": 5, "version": 6, "createdAt": 7, "updatedAt": 8, "updatedBy": 9}},
 	"KnownIssuerConnection":         {Satisfies: knownIssuerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"KnownIssuerEdge":               {Satisfies: knownIssuerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Learner":                       {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "consents": 16, "release": 17, "consentStatement": 18, "depositedCredentials": 19, "disclosures": 20, "competencies": 21, "programs": 22, "holds": 23, "shares": 24}},
+	"Learner":                       {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "consents": 16, "release": 17, "consentStatement": 18, "depositedCredentials": 19, "disclosures": 20, "competencies": 21, "programs": 22, "gap": 23, "way": 24, "holds": 25}},
 	"LearnerConnection":             {Satisfies: learnerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"LearnerCount":                  {Satisfies: learnerCountImplementors, Fields: map[string]int{"atLeast": 0, "more": 1}},
 	"LearnerEdge":                   {Satisfies: learnerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"LearnerIdentifier":             {Satisfies: learnerIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
-	"LearnerMatch":                  {Satisfies: learnerMatchImplementors, Fields: map[string]int{"learnerId": 0, "learnerName": 1, "competency": 2, "level": 3, "achievedOn": 4, "achievement": 5, "path": 6, "sentence": 7}},
-	"LearnerMatchConnection":        {Satisfies: learnerMatchConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"LearnerMatchEdge":              {Satisfies: learnerMatchEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"LearnerName":                   {Satisfies: learnerNameImplementors, Fields: map[string]int{"displayName": 0, "givenName": 1, "familyName": 2, "additionalName": 3, "effectiveOn": 4, "recordedAt": 5, "recordedBy": 6, "reason": 7}},
 	"MasteryDefinition":             {Satisfies: masteryDefinitionImplementors, Fields: map[string]int{"method": 0, "level": 1, "times": 2, "among": 3, "weight": 4, "weights": 5, "negative": 6, "parts": 7, "combine": 8, "prerequisites": 9, "months": 10, "stages": 11, "strength": 12, "scale": 13}},
 	"MasteryExplanation":            {Satisfies: masteryExplanationImplementors, Fields: map[string]int{"text": 0, "lines": 1}},
@@ -194,12 +195,15 @@ var tables = plan.Tables{
 	"Omission":                      {Satisfies: omissionImplementors, Fields: map[string]int{"reason": 0, "count": 1}},
 	"PageInfo":                      {Satisfies: pageInfoImplementors, Fields: map[string]int{"hasNextPage": 0, "endCursor": 1}},
 	"Profile":                       {Satisfies: profileImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2, "email": 3}},
-	"Program":                       {Satisfies: programImplementors, Fields: map[string]int{"id": 0, "code": 1, "title": 2, "description": 3, "version": 4, "effectiveOn": 5, "retiredAt": 6, "requirements": 7}},
+	"Program":                       {Satisfies: programImplementors, Fields: map[string]int{"id": 0, "code": 1, "title": 2, "description": 3, "version": 4, "effectiveOn": 5, "retiredAt": 6, "requirements": 7, "awards": 8, "progress": 9}},
+	"ProgramAwardRule":              {Satisfies: programAwardRuleImplementors, Fields: map[string]int{"requirement": 0, "achievement": 1, "policy": 2}},
 	"ProgramConnection":             {Satisfies: programConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"ProgramEdge":                   {Satisfies: programEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"ProgramProgress":               {Satisfies: programProgressImplementors, Fields: map[string]int{"program": 0, "version": 1, "asOf": 2, "knownAt": 3, "status": 4, "share": 5, "credits": 6, "clockHours": 7, "met": 8, "inProgress": 9, "missing": 10, "blocked": 11, "requirements": 12, "changed": 13}},
 	"ProgramRequirement":            {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
-	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "job": 15, "jobs": 16, "framework": 17, "frameworks": 18, "previewFramework": 19, "crosswalks": 20, "competency": 21, "gradingPolicy": 22, "institution": 23, "learner": 24, "learners": 25, "masteryRule": 26, "masteryRules": 27, "program": 28, "programs": 29, "record": 30, "recordTypes": 31, "searchLearners": 32, "countLearners": 33, "knownIssuers": 34, "verifyCredential": 35, "verifyCredentials": 36}},
+	"ProgramStep":                   {Satisfies: programStepImplementors, Fields: map[string]int{"name": 0, "course": 1, "achievement": 2, "closes": 3, "share": 4, "credits": 5}},
+	"ProgramWay":                    {Satisfies: programWayImplementors, Fields: map[string]int{"version": 0, "steps": 1, "complete": 2, "open": 3}},
+	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "equivalencies": 15, "job": 16, "jobs": 17, "framework": 18, "frameworks": 19, "previewFramework": 20, "crosswalks": 21, "competency": 22, "gradingPolicy": 23, "institution": 24, "learner": 25, "learners": 26, "masteryRule": 27, "masteryRules": 28, "program": 29, "programs": 30, "awardProposals": 31, "record": 32, "recordTypes": 33, "knownIssuers": 34, "verifyCredential": 35, "verifyCredentials": 36}},
 	"Record":                        {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "changes": 7, "supersedes": 8, "supersededBy": 9, "credential": 10, "items": 11, "outdatedItems": 12, "partial": 13, "omissions": 14, "assembledAt": 15, "assembledBy": 16}},
 	"RecordAlignment":               {Satisfies: recordAlignmentImplementors, Fields: map[string]int{"uri": 0, "code": 1, "name": 2}},
 	"RecordChange":                  {Satisfies: recordChangeImplementors, Fields: map[string]int{"kind": 0, "subject": 1, "field": 2, "old": 3, "new": 4, "sentence": 5}},
@@ -223,7 +227,7 @@ var tables = plan.Tables{
 	"RecordTypeContent":             {Satisfies: recordTypeContentImplementors, Fields: map[string]int{"title": 0, "description": 1, "achievementTypes": 2, "without": 3, "program": 4, "conclusions": 5, "deposited": 6, "requirements": 7, "summary": 8, "legend": 9, "headings": 10, "order": 11}},
 	"Related":                       {Satisfies: relatedImplementors, Fields: map[string]int{"id": 0, "inLanguage": 1, "version": 2}},
 	"ReleaseStanding":               {Satisfies: releaseStandingImplementors, Fields: map[string]int{"directoryBlocked": 0, "searchConsent": 1, "directoryChoices": 2}},
-	"RequirementProgress":           {Satisfies: requirementProgressImplementors, Fields: map[string]int{"requirement": 0, "status": 1, "share": 2, "credits": 3, "clockHours": 4, "planned": 5, "reason": 6}},
+	"RequirementProgress":           {Satisfies: requirementProgressImplementors, Fields: map[string]int{"requirement": 0, "status": 1, "share": 2, "credits": 3, "clockHours": 4, "planned": 5, "assertion": 6, "equivalency": 7, "reason": 8}},
 	"Result":                        {Satisfies: resultImplementors, Fields: map[string]int{"resultDescription": 0, "achievedLevel": 1, "value": 2, "status": 3}},
 	"ResultDescription":             {Satisfies: resultDescriptionImplementors, Fields: map[string]int{"id": 0, "name": 1, "resultType": 2, "alignment": 3, "allowedValue": 4, "requiredLevel": 5, "requiredValue": 6, "rubricCriterionLevel": 7, "valueMin": 8, "valueMax": 9}},
 	"RowOutcome":                    {Satisfies: rowOutcomeImplementors, Fields: map[string]int{"firstLine": 0, "lastLine": 1, "rowCount": 2, "outcome": 3, "column": 4, "rule": 5, "value": 6, "message": 7}},
@@ -233,10 +237,6 @@ var tables = plan.Tables{
 	"RubricCriterion":               {Satisfies: rubricCriterionImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "category": 3, "description": 4, "weight": 5, "levels": 6}},
 	"RubricCriterionLevel":          {Satisfies: rubricCriterionLevelImplementors, Fields: map[string]int{"id": 0, "name": 1, "level": 2, "description": 3, "points": 4, "alignment": 5}},
 	"RubricLevel":                   {Satisfies: rubricLevelImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "quality": 3, "description": 4, "feedback": 5, "score": 6}},
-	"Share":                         {Satisfies: shareImplementors, Fields: map[string]int{"id": 0, "learner": 1, "kind": 2, "record": 3, "items": 4, "recipient": 5, "address": 6, "open": 7, "purpose": 8, "consent": 9, "hasPin": 10, "pinLockedUntil": 11, "maxOpenings": 12, "openings": 13, "notify": 14, "state": 15, "createdAt": 16, "createdBy": 17, "expiresAt": 18, "endedAt": 19, "disclosures": 20}},
-	"ShareConnection":               {Satisfies: shareConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"ShareEdge":                     {Satisfies: shareEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"ShareItem":                     {Satisfies: shareItemImplementors, Fields: map[string]int{"credential": 0, "parts": 1}},
 	"SigningKey":                    {Satisfies: signingKeyImplementors, Fields: map[string]int{"id": 0, "algorithm": 1, "publicKeyMultibase": 2, "state": 3, "createdAt": 4, "retiredAt": 5, "compromisedFrom": 6}},
 	"Staff":                         {Satisfies: staffImplementors, Fields: map[string]int{"id": 0, "email": 1, "name": 2, "roles": 3, "version": 4, "createdAt": 5, "updatedAt": 6, "deactivatedAt": 7}},
 	"StaffConnection":               {Satisfies: staffConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
@@ -1840,6 +1840,275 @@ func (x *writing) field_AuditLineEdge_node(f *plan.Field, obj *page.Edge[audit.L
 	x.Into(f)
 	defer x.Out()
 	return x.writeNAuditLine2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋauditᚐLine(f, obj.Node)
+}
+
+func (x *writing) write_AwardProposal(fields []plan.Field, obj *program.Proposal) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("AwardProposal")
+		case 0:
+			whole = x.field_AwardProposal_id(f, obj) && whole
+		case 1:
+			whole = x.field_AwardProposal_kind(f, obj) && whole
+		case 2:
+			whole = x.field_AwardProposal_state(f, obj) && whole
+		case 3:
+			if !x.field_AwardProposal_learner(f, obj) {
+				x.Null()
+			}
+		case 4:
+			if !x.field_AwardProposal_achievement(f, obj) {
+				x.Null()
+			}
+		case 5:
+			if !x.field_AwardProposal_program(f, obj) {
+				x.Null()
+			}
+		case 6:
+			whole = x.field_AwardProposal_version(f, obj) && whole
+		case 7:
+			whole = x.field_AwardProposal_requirement(f, obj) && whole
+		case 8:
+			whole = x.field_AwardProposal_reason(f, obj) && whole
+		case 9:
+			if !x.field_AwardProposal_metOn(f, obj) {
+				x.Null()
+			}
+		case 10:
+			if !x.field_AwardProposal_obstacle(f, obj) {
+				x.Null()
+			}
+		case 11:
+			if !x.field_AwardProposal_assertion(f, obj) {
+				x.Null()
+			}
+		case 12:
+			whole = x.field_AwardProposal_proposedAt(f, obj) && whole
+		case 13:
+			if !x.field_AwardProposal_decidedAt(f, obj) {
+				x.Null()
+			}
+		case 14:
+			if !x.field_AwardProposal_decidedBy(f, obj) {
+				x.Null()
+			}
+		case 15:
+			if !x.field_AwardProposal_decision(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_AwardProposal_id(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposalID(f, obj.ID)
+}
+
+func (x *writing) field_AwardProposal_kind(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAwardProposalKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_AwardProposal_state(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAwardProposalState2string(f, obj.State)
+}
+
+func (x *writing) field_AwardProposal_learner(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *learner.Learner, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.AwardProposal().Learner(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
+}
+
+func (x *writing) field_AwardProposal_achievement(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *achievement.Achievement, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.AwardProposal().Achievement(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
+}
+
+func (x *writing) field_AwardProposal_program(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *program.Program, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.AwardProposal().Program(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOProgram2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgram(f, v)
+}
+
+func (x *writing) field_AwardProposal_version(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_AwardProposal_requirement(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.Requirement)
+}
+
+func (x *writing) field_AwardProposal_reason(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
+}
+
+func (x *writing) field_AwardProposal_metOn(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.MetOn)
+}
+
+func (x *writing) field_AwardProposal_obstacle(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Obstacle)
+}
+
+func (x *writing) field_AwardProposal_assertion(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *assertion.Assertion, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.AwardProposal().Assertion(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOAssertion2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertion(f, v)
+}
+
+func (x *writing) field_AwardProposal_proposedAt(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.ProposedAt)
+}
+
+func (x *writing) field_AwardProposal_decidedAt(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.DecidedAt)
+}
+
+func (x *writing) field_AwardProposal_decidedBy(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.DecidedBy)
+}
+
+func (x *writing) field_AwardProposal_decision(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Decision)
+}
+
+func (x *writing) write_AwardProposalConnection(fields []plan.Field, obj *page.Connection[program.Proposal]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("AwardProposalConnection")
+		case 0:
+			whole = x.field_AwardProposalConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_AwardProposalConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_AwardProposalConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_AwardProposalConnection_edges(f *plan.Field, obj *page.Connection[program.Proposal]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAwardProposalEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_AwardProposalConnection_nodes(f *plan.Field, obj *page.Connection[program.Proposal]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAwardProposal2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposalᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_AwardProposalConnection_pageInfo(f *plan.Field, obj *page.Connection[program.Proposal]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_AwardProposalEdge(fields []plan.Field, obj *page.Edge[program.Proposal]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("AwardProposalEdge")
+		case 0:
+			whole = x.field_AwardProposalEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_AwardProposalEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_AwardProposalEdge_cursor(f *plan.Field, obj *page.Edge[program.Proposal]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_AwardProposalEdge_node(f *plan.Field, obj *page.Edge[program.Proposal]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAwardProposal2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposal(f, obj.Node)
 }
 
 func (x *writing) write_AwardedCompetency(fields []plan.Field, obj *assertion.Against) bool {
@@ -4422,77 +4691,6 @@ func (x *writing) field_CrosswalkEdge_node(f *plan.Field, obj *page.Edge[framewo
 	return x.writeNCrosswalk2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐCrosswalk(f, obj.Node)
 }
 
-func (x *writing) write_CrosswalkStep(fields []plan.Field, obj *search.Step) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Key(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("CrosswalkStep")
-		case 0:
-			if !x.field_CrosswalkStep_crosswalkId(f, obj) {
-				x.Null()
-			}
-		case 1:
-			whole = x.field_CrosswalkStep_type(f, obj) && whole
-		case 2:
-			whole = x.field_CrosswalkStep_strength(f, obj) && whole
-		case 3:
-			if !x.field_CrosswalkStep_approver(f, obj) {
-				x.Null()
-			}
-		case 4:
-			if !x.field_CrosswalkStep_approvedOn(f, obj) {
-				x.Null()
-			}
-		case 5:
-			whole = x.field_CrosswalkStep_bothWays(f, obj) && whole
-		}
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
-}
-
-func (x *writing) field_CrosswalkStep_crosswalkId(f *plan.Field, obj *search.Step) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOID2ᚖstring(f, obj.CrosswalkID)
-}
-
-func (x *writing) field_CrosswalkStep_type(f *plan.Field, obj *search.Step) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Type)
-}
-
-func (x *writing) field_CrosswalkStep_strength(f *plan.Field, obj *search.Step) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Strength)
-}
-
-func (x *writing) field_CrosswalkStep_approver(f *plan.Field, obj *search.Step) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Approver)
-}
-
-func (x *writing) field_CrosswalkStep_approvedOn(f *plan.Field, obj *search.Step) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.ApprovedOn)
-}
-
-func (x *writing) field_CrosswalkStep_bothWays(f *plan.Field, obj *search.Step) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.BothWays)
-}
-
 func (x *writing) write_DefinitionAlignment(fields []plan.Field, obj *model.DefinitionAlignment) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -5174,6 +5372,387 @@ func (x *writing) field_DisclosureEdge_node(f *plan.Field, obj *page.Edge[disclo
 	x.Into(f)
 	defer x.Out()
 	return x.writeNDisclosure2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐLine(f, obj.Node)
+}
+
+func (x *writing) write_Equivalency(fields []plan.Field, obj *program.Equivalency) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("Equivalency")
+		case 0:
+			whole = x.field_Equivalency_id(f, obj) && whole
+		case 1:
+			if !x.field_Equivalency_learner(f, obj) {
+				x.Null()
+			}
+		case 2:
+			whole = x.field_Equivalency_ground(f, obj) && whole
+		case 3:
+			whole = x.field_Equivalency_given(f, obj) && whole
+		case 4:
+			whole = x.field_Equivalency_instead(f, obj) && whole
+		case 5:
+			whole = x.field_Equivalency_reason(f, obj) && whole
+		case 6:
+			whole = x.field_Equivalency_effectiveOn(f, obj) && whole
+		case 7:
+			whole = x.field_Equivalency_approvedBy(f, obj) && whole
+		case 8:
+			whole = x.field_Equivalency_recordedAt(f, obj) && whole
+		case 9:
+			if !x.field_Equivalency_withdrawnAt(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_Equivalency_id(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyID(f, obj.ID)
+}
+
+func (x *writing) field_Equivalency_learner(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *learner.Learner, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Equivalency().Learner(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
+}
+
+func (x *writing) field_Equivalency_ground(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNEquivalencyGround2string(f, obj.Ground)
+}
+
+func (x *writing) field_Equivalency_given(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNEquivalencyGiven2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐGiven(f, obj.Given)
+}
+
+func (x *writing) field_Equivalency_instead(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNEquivalencyInstead2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐInstead(f, obj.Instead)
+}
+
+func (x *writing) field_Equivalency_reason(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
+}
+
+func (x *writing) field_Equivalency_effectiveOn(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn)
+}
+
+func (x *writing) field_Equivalency_approvedBy(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ApprovedBy)
+}
+
+func (x *writing) field_Equivalency_recordedAt(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
+}
+
+func (x *writing) field_Equivalency_withdrawnAt(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt)
+}
+
+func (x *writing) write_EquivalencyConnection(fields []plan.Field, obj *page.Connection[program.Equivalency]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("EquivalencyConnection")
+		case 0:
+			whole = x.field_EquivalencyConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_EquivalencyConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_EquivalencyConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_EquivalencyConnection_edges(f *plan.Field, obj *page.Connection[program.Equivalency]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNEquivalencyEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_EquivalencyConnection_nodes(f *plan.Field, obj *page.Connection[program.Equivalency]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNEquivalency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_EquivalencyConnection_pageInfo(f *plan.Field, obj *page.Connection[program.Equivalency]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_EquivalencyEdge(fields []plan.Field, obj *page.Edge[program.Equivalency]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("EquivalencyEdge")
+		case 0:
+			whole = x.field_EquivalencyEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_EquivalencyEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_EquivalencyEdge_cursor(f *plan.Field, obj *page.Edge[program.Equivalency]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_EquivalencyEdge_node(f *plan.Field, obj *page.Edge[program.Equivalency]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNEquivalency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalency(f, obj.Node)
+}
+
+func (x *writing) write_EquivalencyGiven(fields []plan.Field, obj *program.Given) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("EquivalencyGiven")
+		case 0:
+			if !x.field_EquivalencyGiven_competency(f, obj) {
+				x.Null()
+			}
+		case 1:
+			whole = x.field_EquivalencyGiven_level(f, obj) && whole
+		case 2:
+			if !x.field_EquivalencyGiven_course(f, obj) {
+				x.Null()
+			}
+		case 3:
+			if !x.field_EquivalencyGiven_achievement(f, obj) {
+				x.Null()
+			}
+		case 4:
+			whole = x.field_EquivalencyGiven_grade(f, obj) && whole
+		case 5:
+			whole = x.field_EquivalencyGiven_text(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_EquivalencyGiven_competency(f *plan.Field, obj *program.Given) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *framework.Item, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.EquivalencyGiven().Competency(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
+}
+
+func (x *writing) field_EquivalencyGiven_level(f *plan.Field, obj *program.Given) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Level)
+}
+
+func (x *writing) field_EquivalencyGiven_course(f *plan.Field, obj *program.Given) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *course.Course, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.EquivalencyGiven().Course(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCourse2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f, v)
+}
+
+func (x *writing) field_EquivalencyGiven_achievement(f *plan.Field, obj *program.Given) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *achievement.Achievement, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.EquivalencyGiven().Achievement(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
+}
+
+func (x *writing) field_EquivalencyGiven_grade(f *plan.Field, obj *program.Given) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Grade)
+}
+
+func (x *writing) field_EquivalencyGiven_text(f *plan.Field, obj *program.Given) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Text)
+}
+
+func (x *writing) write_EquivalencyInstead(fields []plan.Field, obj *program.Instead) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("EquivalencyInstead")
+		case 0:
+			if !x.field_EquivalencyInstead_competency(f, obj) {
+				x.Null()
+			}
+		case 1:
+			if !x.field_EquivalencyInstead_course(f, obj) {
+				x.Null()
+			}
+		case 2:
+			if !x.field_EquivalencyInstead_achievement(f, obj) {
+				x.Null()
+			}
+		case 3:
+			whole = x.field_EquivalencyInstead_grade(f, obj) && whole
+		case 4:
+			whole = x.field_EquivalencyInstead_credits(f, obj) && whole
+		case 5:
+			whole = x.field_EquivalencyInstead_clockHours(f, obj) && whole
+		case 6:
+			whole = x.field_EquivalencyInstead_resident(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_EquivalencyInstead_competency(f *plan.Field, obj *program.Instead) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *framework.Item, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.EquivalencyInstead().Competency(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
+}
+
+func (x *writing) field_EquivalencyInstead_course(f *plan.Field, obj *program.Instead) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *course.Course, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.EquivalencyInstead().Course(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCourse2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f, v)
+}
+
+func (x *writing) field_EquivalencyInstead_achievement(f *plan.Field, obj *program.Instead) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *achievement.Achievement, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.EquivalencyInstead().Achievement(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
+}
+
+func (x *writing) field_EquivalencyInstead_grade(f *plan.Field, obj *program.Instead) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Grade)
+}
+
+func (x *writing) field_EquivalencyInstead_credits(f *plan.Field, obj *program.Instead) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) field_EquivalencyInstead_clockHours(f *plan.Field, obj *program.Instead) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.ClockHours)
+}
+
+func (x *writing) field_EquivalencyInstead_resident(f *plan.Field, obj *program.Instead) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Resident)
 }
 
 func (x *writing) write_Evidence(fields []plan.Field, obj *assertion.Evidence) bool {
@@ -7552,11 +8131,15 @@ func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool 
 		case 22:
 			whole = x.field_Learner_programs(f, obj) && whole
 		case 23:
-			if !x.field_Learner_holds(f, obj) {
+			if !x.field_Learner_gap(f, obj) {
 				x.Null()
 			}
 		case 24:
-			if !x.field_Learner_shares(f, obj) {
+			if !x.field_Learner_way(f, obj) {
+				x.Null()
+			}
+		case 25:
+			if !x.field_Learner_holds(f, obj) {
 				x.Null()
 			}
 		}
@@ -7825,6 +8408,42 @@ func (x *writing) field_Learner_programs(f *plan.Field, obj *learner.Learner) bo
 	return x.writeNProgramProgress2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐReportᚄ(f, v)
 }
 
+func (x *writing) field_Learner_gap(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_gap_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *program.Report, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Learner().Gap(ctx, obj, fc.Args["competencies"].([]model.CompetencyTargetInput), fc.Args["title"].(*string), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOProgramProgress2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐReport(f, v)
+}
+
+func (x *writing) field_Learner_way(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_way_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *program.Way, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Learner().Way(ctx, obj, fc.Args["programId"].(string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOProgramWay2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐWay(f, v)
+}
+
 func (x *writing) field_Learner_holds(f *plan.Field, obj *learner.Learner) bool {
 	x.Into(f)
 	defer x.Out()
@@ -7841,24 +8460,6 @@ func (x *writing) field_Learner_holds(f *plan.Field, obj *learner.Learner) bool 
 		return x.Fail(err)
 	}
 	return x.writeOHoldConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
-}
-
-func (x *writing) field_Learner_shares(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Learner_shares_args)
-	if !ok {
-		return false
-	}
-	v, err := func() (v *page.Connection[sharing.Share], err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.Learner().Shares(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeOShareConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
 func (x *writing) write_LearnerConnection(fields []plan.Field, obj *page.Connection[learner.Learner]) bool {
@@ -7900,41 +8501,6 @@ func (x *writing) field_LearnerConnection_pageInfo(f *plan.Field, obj *page.Conn
 	x.Into(f)
 	defer x.Out()
 	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
-}
-
-func (x *writing) write_LearnerCount(fields []plan.Field, obj *search.Count) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Key(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("LearnerCount")
-		case 0:
-			if !x.field_LearnerCount_atLeast(f, obj) {
-				x.Null()
-			}
-		case 1:
-			whole = x.field_LearnerCount_more(f, obj) && whole
-		}
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
-}
-
-func (x *writing) field_LearnerCount_atLeast(f *plan.Field, obj *search.Count) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOInt2ᚖint(f, obj.AtLeast)
-}
-
-func (x *writing) field_LearnerCount_more(f *plan.Field, obj *search.Count) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.More)
 }
 
 func (x *writing) write_LearnerEdge(fields []plan.Field, obj *page.Edge[learner.Learner]) bool {
@@ -8001,179 +8567,6 @@ func (x *writing) field_LearnerIdentifier_value(f *plan.Field, obj *learner.Iden
 	x.Into(f)
 	defer x.Out()
 	return x.writeNString2string(f, obj.Value)
-}
-
-func (x *writing) write_LearnerMatch(fields []plan.Field, obj *search.Match) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Key(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("LearnerMatch")
-		case 0:
-			whole = x.field_LearnerMatch_learnerId(f, obj) && whole
-		case 1:
-			whole = x.field_LearnerMatch_learnerName(f, obj) && whole
-		case 2:
-			whole = x.field_LearnerMatch_competency(f, obj) && whole
-		case 3:
-			if !x.field_LearnerMatch_level(f, obj) {
-				x.Null()
-			}
-		case 4:
-			whole = x.field_LearnerMatch_achievedOn(f, obj) && whole
-		case 5:
-			whole = x.field_LearnerMatch_achievement(f, obj) && whole
-		case 6:
-			whole = x.field_LearnerMatch_path(f, obj) && whole
-		case 7:
-			whole = x.field_LearnerMatch_sentence(f, obj) && whole
-		}
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
-}
-
-func (x *writing) field_LearnerMatch_learnerId(f *plan.Field, obj *search.Match) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐID(f, obj.LearnerID)
-}
-
-func (x *writing) field_LearnerMatch_learnerName(f *plan.Field, obj *search.Match) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_LearnerMatch_competency(f *plan.Field, obj *search.Match) bool {
-	x.Into(f)
-	defer x.Out()
-	v, err := func() (v *framework.Item, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.LearnerMatch().Competency(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
-}
-
-func (x *writing) field_LearnerMatch_level(f *plan.Field, obj *search.Match) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Level)
-}
-
-func (x *writing) field_LearnerMatch_achievedOn(f *plan.Field, obj *search.Match) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AchievedOn)
-}
-
-func (x *writing) field_LearnerMatch_achievement(f *plan.Field, obj *search.Match) bool {
-	x.Into(f)
-	defer x.Out()
-	v, err := func() (v *achievement.Achievement, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.LearnerMatch().Achievement(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
-}
-
-func (x *writing) field_LearnerMatch_path(f *plan.Field, obj *search.Match) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCrosswalkStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐStepᚄ(f, obj.Path)
-}
-
-func (x *writing) field_LearnerMatch_sentence(f *plan.Field, obj *search.Match) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Sentence)
-}
-
-func (x *writing) write_LearnerMatchConnection(fields []plan.Field, obj *page.Connection[search.Match]) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Key(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("LearnerMatchConnection")
-		case 0:
-			whole = x.field_LearnerMatchConnection_edges(f, obj) && whole
-		case 1:
-			whole = x.field_LearnerMatchConnection_nodes(f, obj) && whole
-		case 2:
-			whole = x.field_LearnerMatchConnection_pageInfo(f, obj) && whole
-		}
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
-}
-
-func (x *writing) field_LearnerMatchConnection_edges(f *plan.Field, obj *page.Connection[search.Match]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNLearnerMatchEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_LearnerMatchConnection_nodes(f *plan.Field, obj *page.Connection[search.Match]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNLearnerMatch2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatchᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_LearnerMatchConnection_pageInfo(f *plan.Field, obj *page.Connection[search.Match]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
-}
-
-func (x *writing) write_LearnerMatchEdge(fields []plan.Field, obj *page.Edge[search.Match]) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Key(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("LearnerMatchEdge")
-		case 0:
-			whole = x.field_LearnerMatchEdge_cursor(f, obj) && whole
-		case 1:
-			whole = x.field_LearnerMatchEdge_node(f, obj) && whole
-		}
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
-}
-
-func (x *writing) field_LearnerMatchEdge_cursor(f *plan.Field, obj *page.Edge[search.Match]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_LearnerMatchEdge_node(f *plan.Field, obj *page.Edge[search.Match]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNLearnerMatch2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatch(f, obj.Node)
 }
 
 func (x *writing) write_LearnerName(fields []plan.Field, obj *learner.Name) bool {
@@ -9120,6 +9513,12 @@ func (x *writing) write_Program(fields []plan.Field, obj *program.Program) bool 
 			}
 		case 7:
 			whole = x.field_Program_requirements(f, obj) && whole
+		case 8:
+			whole = x.field_Program_awards(f, obj) && whole
+		case 9:
+			if !x.field_Program_progress(f, obj) {
+				x.Null()
+			}
 		}
 	}
 	if !whole {
@@ -9174,6 +9573,81 @@ func (x *writing) field_Program_requirements(f *plan.Field, obj *program.Program
 	x.Into(f)
 	defer x.Out()
 	return x.writeNProgramRequirement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐRequirementᚄ(f, obj.Requirements())
+}
+
+func (x *writing) field_Program_awards(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramAwardRule2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐAwardRuleᚄ(f, obj.Awards())
+}
+
+func (x *writing) field_Program_progress(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Program_progress_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *program.Report, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Program().Progress(ctx, obj, fc.Args["learnerId"].(string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOProgramProgress2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐReport(f, v)
+}
+
+func (x *writing) write_ProgramAwardRule(fields []plan.Field, obj *program.AwardRule) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ProgramAwardRule")
+		case 0:
+			whole = x.field_ProgramAwardRule_requirement(f, obj) && whole
+		case 1:
+			if !x.field_ProgramAwardRule_achievement(f, obj) {
+				x.Null()
+			}
+		case 2:
+			whole = x.field_ProgramAwardRule_policy(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ProgramAwardRule_requirement(f *plan.Field, obj *program.AwardRule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.Requirement)
+}
+
+func (x *writing) field_ProgramAwardRule_achievement(f *plan.Field, obj *program.AwardRule) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *achievement.Achievement, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.ProgramAwardRule().Achievement(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
+}
+
+func (x *writing) field_ProgramAwardRule_policy(f *plan.Field, obj *program.AwardRule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramAwardPolicy2string(f, obj.Policy)
 }
 
 func (x *writing) write_ProgramConnection(fields []plan.Field, obj *page.Connection[program.Program]) bool {
@@ -9562,6 +10036,140 @@ func (x *writing) field_ProgramRequirement_achievement(f *plan.Field, obj *progr
 	return x.writeOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
 }
 
+func (x *writing) write_ProgramStep(fields []plan.Field, obj *program.Step) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ProgramStep")
+		case 0:
+			whole = x.field_ProgramStep_name(f, obj) && whole
+		case 1:
+			if !x.field_ProgramStep_course(f, obj) {
+				x.Null()
+			}
+		case 2:
+			if !x.field_ProgramStep_achievement(f, obj) {
+				x.Null()
+			}
+		case 3:
+			whole = x.field_ProgramStep_closes(f, obj) && whole
+		case 4:
+			whole = x.field_ProgramStep_share(f, obj) && whole
+		case 5:
+			whole = x.field_ProgramStep_credits(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ProgramStep_name(f *plan.Field, obj *program.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_ProgramStep_course(f *plan.Field, obj *program.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *course.Course, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.ProgramStep().Course(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCourse2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f, v)
+}
+
+func (x *writing) field_ProgramStep_achievement(f *plan.Field, obj *program.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *achievement.Achievement, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.ProgramStep().Achievement(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
+}
+
+func (x *writing) field_ProgramStep_closes(f *plan.Field, obj *program.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2ᚕstringᚄ(f, obj.Closes)
+}
+
+func (x *writing) field_ProgramStep_share(f *plan.Field, obj *program.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Share)
+}
+
+func (x *writing) field_ProgramStep_credits(f *plan.Field, obj *program.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) write_ProgramWay(fields []plan.Field, obj *program.Way) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ProgramWay")
+		case 0:
+			whole = x.field_ProgramWay_version(f, obj) && whole
+		case 1:
+			whole = x.field_ProgramWay_steps(f, obj) && whole
+		case 2:
+			whole = x.field_ProgramWay_complete(f, obj) && whole
+		case 3:
+			whole = x.field_ProgramWay_open(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ProgramWay_version(f *plan.Field, obj *program.Way) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_ProgramWay_steps(f *plan.Field, obj *program.Way) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStepᚄ(f, obj.Steps)
+}
+
+func (x *writing) field_ProgramWay_complete(f *plan.Field, obj *program.Way) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Complete)
+}
+
+func (x *writing) field_ProgramWay_open(f *plan.Field, obj *program.Way) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2ᚕstringᚄ(f, obj.Open)
+}
+
 func (x *writing) write_Query(fields []plan.Field) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -9616,65 +10224,65 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 		case 14:
 			whole = x.field_Query_disclosures(f) && whole
 		case 15:
+			whole = x.field_Query_equivalencies(f) && whole
+		case 16:
 			if !x.field_Query_job(f) {
 				x.Null()
 			}
-		case 16:
+		case 17:
 			if !x.field_Query_jobs(f) {
 				x.Null()
 			}
-		case 17:
+		case 18:
 			if !x.field_Query_framework(f) {
 				x.Null()
 			}
-		case 18:
-			whole = x.field_Query_frameworks(f) && whole
 		case 19:
+			whole = x.field_Query_frameworks(f) && whole
+		case 20:
 			if !x.field_Query_previewFramework(f) {
 				x.Null()
 			}
-		case 20:
-			whole = x.field_Query_crosswalks(f) && whole
 		case 21:
+			whole = x.field_Query_crosswalks(f) && whole
+		case 22:
 			if !x.field_Query_competency(f) {
 				x.Null()
 			}
-		case 22:
+		case 23:
 			if !x.field_Query_gradingPolicy(f) {
 				x.Null()
 			}
-		case 23:
+		case 24:
 			if !x.field_Query_institution(f) {
 				x.Null()
 			}
-		case 24:
+		case 25:
 			if !x.field_Query_learner(f) {
 				x.Null()
 			}
-		case 25:
-			whole = x.field_Query_learners(f) && whole
 		case 26:
+			whole = x.field_Query_learners(f) && whole
+		case 27:
 			if !x.field_Query_masteryRule(f) {
 				x.Null()
 			}
-		case 27:
-			whole = x.field_Query_masteryRules(f) && whole
 		case 28:
+			whole = x.field_Query_masteryRules(f) && whole
+		case 29:
 			if !x.field_Query_program(f) {
 				x.Null()
 			}
-		case 29:
-			whole = x.field_Query_programs(f) && whole
 		case 30:
+			whole = x.field_Query_programs(f) && whole
+		case 31:
+			whole = x.field_Query_awardProposals(f) && whole
+		case 32:
 			if !x.field_Query_record(f) {
 				x.Null()
 			}
-		case 31:
-			whole = x.field_Query_recordTypes(f) && whole
-		case 32:
-			whole = x.field_Query_searchLearners(f) && whole
 		case 33:
-			whole = x.field_Query_countLearners(f) && whole
+			whole = x.field_Query_recordTypes(f) && whole
 		case 34:
 			if !x.field_Query_knownIssuers(f) {
 				x.Null()
@@ -9953,6 +10561,24 @@ func (x *writing) field_Query_disclosures(f *plan.Field) bool {
 	return x.writeNDisclosureConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
+func (x *writing) field_Query_equivalencies(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_equivalencies_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[program.Equivalency], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().Equivalencies(ctx, fc.Args["filter"].(*program.EquivalencyFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNEquivalencyConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
 func (x *writing) field_Query_job(f *plan.Field) bool {
 	x.Into(f)
 	defer x.Out()
@@ -10215,6 +10841,24 @@ func (x *writing) field_Query_programs(f *plan.Field) bool {
 	return x.writeNProgramConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
+func (x *writing) field_Query_awardProposals(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_awardProposals_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[program.Proposal], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().AwardProposals(ctx, fc.Args["filter"].(*program.ProposalFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNAwardProposalConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
 func (x *writing) field_Query_record(f *plan.Field) bool {
 	x.Into(f)
 	defer x.Out()
@@ -10245,42 +10889,6 @@ func (x *writing) field_Query_recordTypes(f *plan.Field) bool {
 		return x.Fail(err)
 	}
 	return x.writeNRecordType2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐTypeᚄ(f, v)
-}
-
-func (x *writing) field_Query_searchLearners(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_searchLearners_args)
-	if !ok {
-		return false
-	}
-	v, err := func() (v *page.Connection[search.Match], err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.Query().SearchLearners(ctx, fc.Args["where"].(search.Query), fc.Args["first"].(*int), fc.Args["after"].(*string))
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNLearnerMatchConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
-}
-
-func (x *writing) field_Query_countLearners(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_countLearners_args)
-	if !ok {
-		return false
-	}
-	v, err := func() (v *search.Count, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.Query().CountLearners(ctx, fc.Args["where"].(search.Query))
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNLearnerCount2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐCount(f, v)
 }
 
 func (x *writing) field_Query_knownIssuers(f *plan.Field) bool {
@@ -12040,6 +12648,14 @@ func (x *writing) write_RequirementProgress(fields []plan.Field, obj *program.Pr
 		case 5:
 			whole = x.field_RequirementProgress_planned(f, obj) && whole
 		case 6:
+			if !x.field_RequirementProgress_assertion(f, obj) {
+				x.Null()
+			}
+		case 7:
+			if !x.field_RequirementProgress_equivalency(f, obj) {
+				x.Null()
+			}
+		case 8:
 			whole = x.field_RequirementProgress_reason(f, obj) && whole
 		}
 	}
@@ -12083,6 +12699,34 @@ func (x *writing) field_RequirementProgress_planned(f *plan.Field, obj *program.
 	x.Into(f)
 	defer x.Out()
 	return x.writeNBoolean2bool(f, obj.Planned)
+}
+
+func (x *writing) field_RequirementProgress_assertion(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *assertion.Assertion, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.RequirementProgress().Assertion(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOAssertion2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertion(f, v)
+}
+
+func (x *writing) field_RequirementProgress_equivalency(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *program.Equivalency, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.RequirementProgress().Equivalency(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOEquivalency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalency(f, v)
 }
 
 func (x *writing) field_RequirementProgress_reason(f *plan.Field, obj *program.Progress) bool {
@@ -12740,372 +13384,6 @@ func (x *writing) field_RubricLevel_score(f *plan.Field, obj *framework.Level) b
 	return x.writeOFloat2ᚖfloat64(f, obj.Score)
 }
 
-func (x *writing) write_Share(fields []plan.Field, obj *sharing.Share) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Key(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("Share")
-		case 0:
-			whole = x.field_Share_id(f, obj) && whole
-		case 1:
-			whole = x.field_Share_learner(f, obj) && whole
-		case 2:
-			whole = x.field_Share_kind(f, obj) && whole
-		case 3:
-			if !x.field_Share_record(f, obj) {
-				x.Null()
-			}
-		case 4:
-			whole = x.field_Share_items(f, obj) && whole
-		case 5:
-			whole = x.field_Share_recipient(f, obj) && whole
-		case 6:
-			if !x.field_Share_address(f, obj) {
-				x.Null()
-			}
-		case 7:
-			whole = x.field_Share_open(f, obj) && whole
-		case 8:
-			whole = x.field_Share_purpose(f, obj) && whole
-		case 9:
-			whole = x.field_Share_consent(f, obj) && whole
-		case 10:
-			whole = x.field_Share_hasPin(f, obj) && whole
-		case 11:
-			if !x.field_Share_pinLockedUntil(f, obj) {
-				x.Null()
-			}
-		case 12:
-			if !x.field_Share_maxOpenings(f, obj) {
-				x.Null()
-			}
-		case 13:
-			whole = x.field_Share_openings(f, obj) && whole
-		case 14:
-			whole = x.field_Share_notify(f, obj) && whole
-		case 15:
-			whole = x.field_Share_state(f, obj) && whole
-		case 16:
-			whole = x.field_Share_createdAt(f, obj) && whole
-		case 17:
-			whole = x.field_Share_createdBy(f, obj) && whole
-		case 18:
-			whole = x.field_Share_expiresAt(f, obj) && whole
-		case 19:
-			if !x.field_Share_endedAt(f, obj) {
-				x.Null()
-			}
-		case 20:
-			if !x.field_Share_disclosures(f, obj) {
-				x.Null()
-			}
-		}
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
-}
-
-func (x *writing) field_Share_id(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐID(f, obj.ID)
-}
-
-func (x *writing) field_Share_learner(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	v, err := func() (v *learner.Learner, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.Share().Learner(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
-}
-
-func (x *writing) field_Share_kind(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNShareKind2string(f, obj.Kind)
-}
-
-func (x *writing) field_Share_record(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	v, err := func() (v *record.Record, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.Share().Record(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, v)
-}
-
-func (x *writing) field_Share_items(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	v, err := func() (v []sharing.Chosen, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.Share().Items(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNShareItem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐChosenᚄ(f, v)
-}
-
-func (x *writing) field_Share_recipient(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Recipient)
-}
-
-func (x *writing) field_Share_address(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Address)
-}
-
-func (x *writing) field_Share_open(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Open)
-}
-
-func (x *writing) field_Share_purpose(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Purpose)
-}
-
-func (x *writing) field_Share_consent(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	v, err := func() (v *consent.Consent, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.Share().Consent(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, v)
-}
-
-func (x *writing) field_Share_hasPin(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.HasPIN)
-}
-
-func (x *writing) field_Share_pinLockedUntil(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.PINLockedUntil)
-}
-
-func (x *writing) field_Share_maxOpenings(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOInt2ᚖint(f, obj.MaxOpenings)
-}
-
-func (x *writing) field_Share_openings(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Openings)
-}
-
-func (x *writing) field_Share_notify(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Notify)
-}
-
-func (x *writing) field_Share_state(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	v, err := func() (v string, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.Share().State(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNShareState2string(f, v)
-}
-
-func (x *writing) field_Share_createdAt(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
-}
-
-func (x *writing) field_Share_createdBy(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.CreatedBy)
-}
-
-func (x *writing) field_Share_expiresAt(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.ExpiresAt)
-}
-
-func (x *writing) field_Share_endedAt(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.EndedAt)
-}
-
-func (x *writing) field_Share_disclosures(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Share_disclosures_args)
-	if !ok {
-		return false
-	}
-	v, err := func() (v *page.Connection[disclosure.Line], err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.Share().Disclosures(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeODisclosureConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
-}
-
-func (x *writing) write_ShareConnection(fields []plan.Field, obj *page.Connection[sharing.Share]) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Key(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("ShareConnection")
-		case 0:
-			whole = x.field_ShareConnection_edges(f, obj) && whole
-		case 1:
-			whole = x.field_ShareConnection_nodes(f, obj) && whole
-		case 2:
-			whole = x.field_ShareConnection_pageInfo(f, obj) && whole
-		}
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
-}
-
-func (x *writing) field_ShareConnection_edges(f *plan.Field, obj *page.Connection[sharing.Share]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNShareEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_ShareConnection_nodes(f *plan.Field, obj *page.Connection[sharing.Share]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNShare2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShareᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_ShareConnection_pageInfo(f *plan.Field, obj *page.Connection[sharing.Share]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
-}
-
-func (x *writing) write_ShareEdge(fields []plan.Field, obj *page.Edge[sharing.Share]) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Key(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("ShareEdge")
-		case 0:
-			whole = x.field_ShareEdge_cursor(f, obj) && whole
-		case 1:
-			whole = x.field_ShareEdge_node(f, obj) && whole
-		}
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
-}
-
-func (x *writing) field_ShareEdge_cursor(f *plan.Field, obj *page.Edge[sharing.Share]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_ShareEdge_node(f *plan.Field, obj *page.Edge[sharing.Share]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNShare2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f, obj.Node)
-}
-
-func (x *writing) write_ShareItem(fields []plan.Field, obj *sharing.Chosen) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Key(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("ShareItem")
-		case 0:
-			whole = x.field_ShareItem_credential(f, obj) && whole
-		case 1:
-			if !x.field_ShareItem_parts(f, obj) {
-				x.Null()
-			}
-		}
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
-}
-
-func (x *writing) field_ShareItem_credential(f *plan.Field, obj *sharing.Chosen) bool {
-	x.Into(f)
-	defer x.Out()
-	v, err := func() (v *credential.Credential, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.Resolvers.ShareItem().Credential(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNCredential2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredential(f, v)
-}
-
-func (x *writing) field_ShareItem_parts(f *plan.Field, obj *sharing.Chosen) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOCredentialPart2ᚕstringᚄ(f, obj.Parts)
-}
-
 func (x *writing) write_SigningKey(fields []plan.Field, obj *keyring.Key) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -13579,13 +13857,6 @@ func (x *writing) write_Node(sub plan.Selections, obj model.Node) bool {
 	switch obj := (obj).(type) {
 	case nil:
 		return false
-	case sharing.Share:
-		return x.write_Share(sub.Of("Share"), &obj)
-	case *sharing.Share:
-		if obj == nil {
-			return false
-		}
-		return x.write_Share(sub.Of("Share"), obj)
 	case record.Record:
 		return x.write_Record(sub.Of("Record"), &obj)
 	case *record.Record:
@@ -13642,6 +13913,13 @@ func (x *writing) write_Node(sub plan.Selections, obj model.Node) bool {
 			return false
 		}
 		return x.write_Framework(sub.Of("Framework"), obj)
+	case program.Equivalency:
+		return x.write_Equivalency(sub.Of("Equivalency"), &obj)
+	case *program.Equivalency:
+		if obj == nil {
+			return false
+		}
+		return x.write_Equivalency(sub.Of("Equivalency"), obj)
 	case disclosure.Line:
 		return x.write_Disclosure(sub.Of("Disclosure"), &obj)
 	case *disclosure.Line:
@@ -13691,6 +13969,13 @@ func (x *writing) write_Node(sub plan.Selections, obj model.Node) bool {
 			return false
 		}
 		return x.write_Competency(sub.Of("Competency"), obj)
+	case program.Proposal:
+		return x.write_AwardProposal(sub.Of("AwardProposal"), &obj)
+	case *program.Proposal:
+		if obj == nil {
+			return false
+		}
+		return x.write_AwardProposal(sub.Of("AwardProposal"), obj)
 	case assertion.Assertion:
 		return x.write_Assertion(sub.Of("Assertion"), &obj)
 	case *assertion.Assertion:
@@ -14012,6 +14297,61 @@ func (x *writing) writeNAuditLineEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	return x.End()
 }
 
+func (x *writing) writeNAwardProposal2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposal(f *plan.Field, v program.Proposal) bool {
+	return x.write_AwardProposal(f.Sub.Of("AwardProposal"), &v)
+}
+
+func (x *writing) writeNAwardProposal2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposalᚄ(f *plan.Field, v []program.Proposal) bool {
+	fields := f.Sub.Of("AwardProposal")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_AwardProposal(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNAwardProposalConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[program.Proposal]) bool {
+	if v == nil {
+		return x.Missing("AwardProposalConnection!")
+	}
+	return x.write_AwardProposalConnection(f.Sub.Of("AwardProposalConnection"), v)
+}
+
+func (x *writing) writeNAwardProposalEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[program.Proposal]) bool {
+	return x.write_AwardProposalEdge(f.Sub.Of("AwardProposalEdge"), &v)
+}
+
+func (x *writing) writeNAwardProposalEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[program.Proposal]) bool {
+	fields := f.Sub.Of("AwardProposalEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_AwardProposalEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNAwardProposalKind2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "AwardProposalKind!")
+}
+
+func (x *writing) writeNAwardProposalState2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "AwardProposalState!")
+}
+
 func (x *writing) writeNAwardedCompetency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAgainst(f *plan.Field, v assertion.Against) bool {
 	return x.write_AwardedCompetency(f.Sub.Of("AwardedCompetency"), &v)
 }
@@ -14202,13 +14542,6 @@ func (x *writing) writeNConsent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal
 		return x.Back(mark)
 	}
 	return x.End()
-}
-
-func (x *writing) writeNConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f *plan.Field, v *consent.Consent) bool {
-	if v == nil {
-		return x.Missing("Consent!")
-	}
-	return x.write_Consent(f.Sub.Of("Consent"), v)
 }
 
 func (x *writing) writeNConsentEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[consent.Consent]) bool {
@@ -14498,10 +14831,6 @@ func (x *writing) writeNCredentialKind2string(f *plan.Field, v string) bool {
 	return x.Leaf(model.MarshalLower(v), true, "CredentialKind!")
 }
 
-func (x *writing) writeNCredentialPart2string(f *plan.Field, v string) bool {
-	return x.Leaf(model.MarshalLower(v), true, "CredentialPart!")
-}
-
 func (x *writing) writeNCredentialState2string(f *plan.Field, v string) bool {
 	return x.Leaf(model.MarshalLower(v), true, "CredentialState!")
 }
@@ -14553,26 +14882,6 @@ func (x *writing) writeNCrosswalkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 		x.Item(i)
 		x.At(i)
 		whole = x.write_CrosswalkEdge(fields, &v[i]) && whole
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.End()
-}
-
-func (x *writing) writeNCrosswalkStep2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐStep(f *plan.Field, v search.Step) bool {
-	return x.write_CrosswalkStep(f.Sub.Of("CrosswalkStep"), &v)
-}
-
-func (x *writing) writeNCrosswalkStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐStepᚄ(f *plan.Field, v []search.Step) bool {
-	fields := f.Sub.Of("CrosswalkStep")
-	mark, whole := x.Mark(), true
-	x.Begin()
-	for i := range v {
-		x.Item(i)
-		x.At(i)
-		whole = x.write_CrosswalkStep(fields, &v[i]) && whole
 		x.Out()
 	}
 	if !whole {
@@ -14753,6 +15062,65 @@ func (x *writing) writeNDisclosureEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋi
 
 func (x *writing) writeNDisclosureOutcome2string(f *plan.Field, v string) bool {
 	return x.Leaf(model.MarshalLower(v), true, "DisclosureOutcome!")
+}
+
+func (x *writing) writeNEquivalency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalency(f *plan.Field, v program.Equivalency) bool {
+	return x.write_Equivalency(f.Sub.Of("Equivalency"), &v)
+}
+
+func (x *writing) writeNEquivalency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyᚄ(f *plan.Field, v []program.Equivalency) bool {
+	fields := f.Sub.Of("Equivalency")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_Equivalency(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNEquivalencyConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[program.Equivalency]) bool {
+	if v == nil {
+		return x.Missing("EquivalencyConnection!")
+	}
+	return x.write_EquivalencyConnection(f.Sub.Of("EquivalencyConnection"), v)
+}
+
+func (x *writing) writeNEquivalencyEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[program.Equivalency]) bool {
+	return x.write_EquivalencyEdge(f.Sub.Of("EquivalencyEdge"), &v)
+}
+
+func (x *writing) writeNEquivalencyEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[program.Equivalency]) bool {
+	fields := f.Sub.Of("EquivalencyEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_EquivalencyEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNEquivalencyGiven2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐGiven(f *plan.Field, v program.Given) bool {
+	return x.write_EquivalencyGiven(f.Sub.Of("EquivalencyGiven"), &v)
+}
+
+func (x *writing) writeNEquivalencyGround2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "EquivalencyGround!")
+}
+
+func (x *writing) writeNEquivalencyInstead2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐInstead(f *plan.Field, v program.Instead) bool {
+	return x.write_EquivalencyInstead(f.Sub.Of("EquivalencyInstead"), &v)
 }
 
 func (x *writing) writeNEvidence2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐEvidence(f *plan.Field, v assertion.Evidence) bool {
@@ -15060,6 +15428,10 @@ func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogr
 	return x.String(string(v))
 }
 
+func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposalID(f *plan.Field, v program.ProposalID) bool {
+	return x.String(string(v))
+}
+
 func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionID(f *plan.Field, v record.CorrectionID) bool {
 	return x.String(string(v))
 }
@@ -15069,10 +15441,6 @@ func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecor
 }
 
 func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐID(f *plan.Field, v release.ID) bool {
-	return x.String(string(v))
-}
-
-func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐID(f *plan.Field, v sharing.ID) bool {
 	return x.String(string(v))
 }
 
@@ -15249,13 +15617,6 @@ func (x *writing) writeNLearnerConnection2ᚖgithubᚗcomᚋtestamurᚋtestamur�
 	return x.write_LearnerConnection(f.Sub.Of("LearnerConnection"), v)
 }
 
-func (x *writing) writeNLearnerCount2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐCount(f *plan.Field, v *search.Count) bool {
-	if v == nil {
-		return x.Missing("LearnerCount!")
-	}
-	return x.write_LearnerCount(f.Sub.Of("LearnerCount"), v)
-}
-
 func (x *writing) writeNLearnerEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[learner.Learner]) bool {
 	return x.write_LearnerEdge(f.Sub.Of("LearnerEdge"), &v)
 }
@@ -15288,53 +15649,6 @@ func (x *writing) writeNLearnerIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 		x.Item(i)
 		x.At(i)
 		whole = x.write_LearnerIdentifier(fields, &v[i]) && whole
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.End()
-}
-
-func (x *writing) writeNLearnerMatch2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatch(f *plan.Field, v search.Match) bool {
-	return x.write_LearnerMatch(f.Sub.Of("LearnerMatch"), &v)
-}
-
-func (x *writing) writeNLearnerMatch2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatchᚄ(f *plan.Field, v []search.Match) bool {
-	fields := f.Sub.Of("LearnerMatch")
-	mark, whole := x.Mark(), true
-	x.Begin()
-	for i := range v {
-		x.Item(i)
-		x.At(i)
-		whole = x.write_LearnerMatch(fields, &v[i]) && whole
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.End()
-}
-
-func (x *writing) writeNLearnerMatchConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[search.Match]) bool {
-	if v == nil {
-		return x.Missing("LearnerMatchConnection!")
-	}
-	return x.write_LearnerMatchConnection(f.Sub.Of("LearnerMatchConnection"), v)
-}
-
-func (x *writing) writeNLearnerMatchEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[search.Match]) bool {
-	return x.write_LearnerMatchEdge(f.Sub.Of("LearnerMatchEdge"), &v)
-}
-
-func (x *writing) writeNLearnerMatchEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[search.Match]) bool {
-	fields := f.Sub.Of("LearnerMatchEdge")
-	mark, whole := x.Mark(), true
-	x.Begin()
-	for i := range v {
-		x.Item(i)
-		x.At(i)
-		whole = x.write_LearnerMatchEdge(fields, &v[i]) && whole
 		x.Out()
 	}
 	if !whole {
@@ -15589,6 +15903,30 @@ func (x *writing) writeNProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal
 	return x.End()
 }
 
+func (x *writing) writeNProgramAwardPolicy2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "ProgramAwardPolicy!")
+}
+
+func (x *writing) writeNProgramAwardRule2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐAwardRule(f *plan.Field, v program.AwardRule) bool {
+	return x.write_ProgramAwardRule(f.Sub.Of("ProgramAwardRule"), &v)
+}
+
+func (x *writing) writeNProgramAwardRule2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐAwardRuleᚄ(f *plan.Field, v []program.AwardRule) bool {
+	fields := f.Sub.Of("ProgramAwardRule")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_ProgramAwardRule(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
 func (x *writing) writeNProgramConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[program.Program]) bool {
 	if v == nil {
 		return x.Missing("ProgramConnection!")
@@ -15662,6 +16000,26 @@ func (x *writing) writeNProgramRequirementKind2string(f *plan.Field, v string) b
 
 func (x *writing) writeNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus(f *plan.Field, v program.Status) bool {
 	return x.Leaf(graphql.MarshalString(marshalNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus[v]), true, "ProgramStatus!")
+}
+
+func (x *writing) writeNProgramStep2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStep(f *plan.Field, v program.Step) bool {
+	return x.write_ProgramStep(f.Sub.Of("ProgramStep"), &v)
+}
+
+func (x *writing) writeNProgramStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStepᚄ(f *plan.Field, v []program.Step) bool {
+	fields := f.Sub.Of("ProgramStep")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_ProgramStep(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
 }
 
 func (x *writing) writeNPublication2string(f *plan.Field, v string) bool {
@@ -16087,74 +16445,6 @@ func (x *writing) writeNScope2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	return x.End()
 }
 
-func (x *writing) writeNShare2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f *plan.Field, v sharing.Share) bool {
-	return x.write_Share(f.Sub.Of("Share"), &v)
-}
-
-func (x *writing) writeNShare2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShareᚄ(f *plan.Field, v []sharing.Share) bool {
-	fields := f.Sub.Of("Share")
-	mark, whole := x.Mark(), true
-	x.Begin()
-	for i := range v {
-		x.Item(i)
-		x.At(i)
-		whole = x.write_Share(fields, &v[i]) && whole
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.End()
-}
-
-func (x *writing) writeNShareEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[sharing.Share]) bool {
-	return x.write_ShareEdge(f.Sub.Of("ShareEdge"), &v)
-}
-
-func (x *writing) writeNShareEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[sharing.Share]) bool {
-	fields := f.Sub.Of("ShareEdge")
-	mark, whole := x.Mark(), true
-	x.Begin()
-	for i := range v {
-		x.Item(i)
-		x.At(i)
-		whole = x.write_ShareEdge(fields, &v[i]) && whole
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.End()
-}
-
-func (x *writing) writeNShareItem2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐChosen(f *plan.Field, v sharing.Chosen) bool {
-	return x.write_ShareItem(f.Sub.Of("ShareItem"), &v)
-}
-
-func (x *writing) writeNShareItem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐChosenᚄ(f *plan.Field, v []sharing.Chosen) bool {
-	fields := f.Sub.Of("ShareItem")
-	mark, whole := x.Mark(), true
-	x.Begin()
-	for i := range v {
-		x.Item(i)
-		x.At(i)
-		whole = x.write_ShareItem(fields, &v[i]) && whole
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.End()
-}
-
-func (x *writing) writeNShareKind2string(f *plan.Field, v string) bool {
-	return x.Leaf(model.MarshalLower(v), true, "ShareKind!")
-}
-
-func (x *writing) writeNShareState2string(f *plan.Field, v string) bool {
-	return x.Leaf(model.MarshalLower(v), true, "ShareState!")
-}
-
 func (x *writing) writeNSigningKey2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋkeyringᚐKey(f *plan.Field, v keyring.Key) bool {
 	return x.write_SigningKey(f.Sub.Of("SigningKey"), &v)
 }
@@ -16406,24 +16696,6 @@ func (x *writing) writeOCredential2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	return x.write_Credential(f.Sub.Of("Credential"), v)
 }
 
-func (x *writing) writeOCredentialPart2ᚕstringᚄ(f *plan.Field, v []string) bool {
-	if v == nil {
-		return false
-	}
-	mark, whole := x.Mark(), true
-	x.Begin()
-	for i := range v {
-		x.Item(i)
-		x.At(i)
-		whole = x.writeNCredentialPart2string(f, v[i]) && whole
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.End()
-}
-
 func (x *writing) writeOCriteria2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐCriteria(f *plan.Field, v *model.Criteria) bool {
 	if v == nil {
 		return false
@@ -16476,6 +16748,13 @@ func (x *writing) writeODisclosureConnection2ᚖgithubᚗcomᚋtestamurᚋtestam
 		return false
 	}
 	return x.write_DisclosureConnection(f.Sub.Of("DisclosureConnection"), v)
+}
+
+func (x *writing) writeOEquivalency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalency(f *plan.Field, v *program.Equivalency) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_Equivalency(f.Sub.Of("Equivalency"), v)
 }
 
 func (x *writing) writeOEvidenceOutcome2ᚖstring(f *plan.Field, v *string) bool {
@@ -16695,6 +16974,20 @@ func (x *writing) writeOProgram2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternal
 		return false
 	}
 	return x.write_Program(f.Sub.Of("Program"), v)
+}
+
+func (x *writing) writeOProgramProgress2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐReport(f *plan.Field, v *program.Report) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_ProgramProgress(f.Sub.Of("ProgramProgress"), v)
+}
+
+func (x *writing) writeOProgramWay2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐWay(f *plan.Field, v *program.Way) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_ProgramWay(f.Sub.Of("ProgramWay"), v)
 }
 
 func (x *writing) writeORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f *plan.Field, v *record.Record) bool {
@@ -16934,13 +17227,6 @@ func (x *writing) writeORubricCriterionLevel2ᚖgithubᚗcomᚋtestamurᚋtestam
 		return false
 	}
 	return x.write_RubricCriterionLevel(f.Sub.Of("RubricCriterionLevel"), v)
-}
-
-func (x *writing) writeOShareConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[sharing.Share]) bool {
-	if v == nil {
-		return false
-	}
-	return x.write_ShareConnection(f.Sub.Of("ShareConnection"), v)
 }
 
 func (x *writing) writeOStaffConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[institution.Staff]) bool {

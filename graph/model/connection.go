@@ -85,6 +85,10 @@ type (
 	CompetencyStateEdge       = page.Edge[mastery.Standing]
 	ProgramConnection         = page.Connection[program.Program]
 	ProgramEdge               = page.Edge[program.Program]
+	EquivalencyConnection     = page.Connection[program.Equivalency]
+	EquivalencyEdge           = page.Edge[program.Equivalency]
+	AwardProposalConnection   = page.Connection[program.Proposal]
+	AwardProposalEdge         = page.Edge[program.Proposal]
 	MasteryRuleConnection     = page.Connection[mastery.Rule]
 	MasteryRuleEdge           = page.Edge[mastery.Rule]
 )

@@ -34,6 +34,22 @@ import (
 	"github.com/testamur/testamur/internal/trust"
 )
 
+// A proposal to accept.
+type AcceptAwardProposalInput struct {
+	// Its id.
+	ID string `json:"id"`
+	// Words that are kept with it, at most 2000 characters.
+	Note *string `json:"note,omitempty"`
+}
+
+// The proposal that was accepted.
+type AcceptAwardProposalPayload struct {
+	// The proposal as it is now; null when nothing was done.
+	AwardProposal *program.Proposal `json:"awardProposal,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // An Open Badges 3.0 Achievement. Fields have the standard's names.
 type AchievementDefinition struct {
 	// One of the standard's types, or one that begins with ext:.
@@ -270,6 +286,30 @@ type ApproveCrosswalkPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// An equivalency to approve.
+type ApproveEquivalencyInput struct {
+	// Id or reference of the learner; for everybody unless said.
+	LearnerID *string `json:"learnerId,omitempty"`
+	// Why it counts.
+	Ground string `json:"ground"`
+	// What has to be there.
+	Given *EquivalencyGivenInput `json:"given,omitempty"`
+	// What it counts as.
+	Instead *EquivalencyInsteadInput `json:"instead"`
+	// The reason, at most 2000 characters.
+	Reason string `json:"reason"`
+	// The first day on which it holds; today unless said.
+	EffectiveOn *day.Date `json:"effectiveOn,omitempty"`
+}
+
+// The equivalency that was approved.
+type ApproveEquivalencyPayload struct {
+	// The equivalency as it is now; null when nothing was done.
+	Equivalency *program.Equivalency `json:"equivalency,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // Whose record.
 type AssembleRecordInput struct {
 	// A second request with the same key answers as the first; 1 to 255 bytes.
@@ -472,6 +512,14 @@ type CompetencyStateFilter struct {
 	Level *string `json:"level,omitempty"`
 }
 
+// A competency that is looked for.
+type CompetencyTargetInput struct {
+	// Its id.
+	CompetencyID string `json:"competencyId"`
+	// At this level or above; what its rule asks unless said.
+	Level *string `json:"level,omitempty"`
+}
+
 // What an award is to say instead.
 type CorrectAssertionInput struct {
 	// Which award, by id or ref:SYSTEM:VALUE.
@@ -582,6 +630,22 @@ type DeactivateStaffInput struct {
 type DeactivateStaffPayload struct {
 	// The member of staff as they are now; null when nothing was done.
 	Staff *institution.Staff `json:"staff,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// A proposal to decline.
+type DeclineAwardProposalInput struct {
+	// Its id.
+	ID string `json:"id"`
+	// Why, at most 2000 characters; it is kept with the proposal.
+	Reason string `json:"reason"`
+}
+
+// The proposal that was declined.
+type DeclineAwardProposalPayload struct {
+	// The proposal as it is now; null when nothing was done.
+	AwardProposal *program.Proposal `json:"awardProposal,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }
@@ -830,6 +894,40 @@ type EnrollLearnerPayload struct {
 	Learner *learner.Learner `json:"learner,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
+}
+
+// What has to be there: one competency, course, achievement or text; nothing for a waiver.
+type EquivalencyGivenInput struct {
+	// A competency that is held.
+	CompetencyID *string `json:"competencyId,omitempty"`
+	// At this level or above.
+	Level *string `json:"level,omitempty"`
+	// A course that was passed.
+	CourseID *string `json:"courseId,omitempty"`
+	// An achievement that was earned.
+	AchievementID *string `json:"achievementId,omitempty"`
+	// With this grade at least.
+	Grade *string `json:"grade,omitempty"`
+	// What was shown elsewhere; only for one learner.
+	Text *string `json:"text,omitempty"`
+}
+
+// What it counts as: one competency, course or achievement.
+type EquivalencyInsteadInput struct {
+	// A competency, as held.
+	CompetencyID *string `json:"competencyId,omitempty"`
+	// A course, as passed.
+	CourseID *string `json:"courseId,omitempty"`
+	// An achievement, as earned.
+	AchievementID *string `json:"achievementId,omitempty"`
+	// With this grade.
+	Grade *string `json:"grade,omitempty"`
+	// Worth so many credits.
+	Credits *float64 `json:"credits,omitempty"`
+	// Worth so many clock hours.
+	ClockHours *float64 `json:"clockHours,omitempty"`
+	// The credits count as earned here.
+	Resident *bool `json:"resident,omitempty"`
 }
 
 // What shows it; an address or a narrative.
@@ -1200,6 +1298,16 @@ type Profile struct {
 	Email *string `json:"email,omitempty"`
 }
 
+// That an achievement follows from a requirement.
+type ProgramAwardRuleInput struct {
+	// The key of the requirement.
+	Requirement string `json:"requirement"`
+	// The achievement that follows, by id; once in a program.
+	AchievementID string `json:"achievementId"`
+	// Who decides.
+	Policy string `json:"policy"`
+}
+
 // What a version of a program says.
 type ProgramDefinitionInput struct {
 	// The title.
@@ -1212,6 +1320,8 @@ type ProgramDefinitionInput struct {
 	Pass *string `json:"pass,omitempty"`
 	// How many clock hours make a credit; none are told unless said.
 	HoursPerCredit *float64 `json:"hoursPerCredit,omitempty"`
+	// Which achievements follow from which requirements; none unless said. At most 50.
+	Awards []ProgramAwardRuleInput `json:"awards,omitempty"`
 	// The whole, as one requirement.
 	Requirement *ProgramRequirementInput `json:"requirement"`
 }
@@ -2144,6 +2254,20 @@ type WithdrawCrosswalkInput struct {
 type WithdrawCrosswalkPayload struct {
 	// The crosswalk as it is now; null when nothing was done.
 	Crosswalk *framework.Crosswalk `json:"crosswalk,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// An equivalency to end.
+type WithdrawEquivalencyInput struct {
+	// Its id.
+	ID string `json:"id"`
+}
+
+// The equivalency that was ended.
+type WithdrawEquivalencyPayload struct {
+	// The equivalency as it is now; null when nothing was done.
+	Equivalency *program.Equivalency `json:"equivalency,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }

@@ -55,7 +55,7 @@ func (s *Service) Award(ctx context.Context, who access.Actor, key *string, in A
 		return Assertion{}, err
 	}
 	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
-		a, err = s.AwardInTx(ctx, tx, who, key, in)
+		a, err = s.AwardInTx(ctx, who, tx, key, in)
 		return err
 	})
 	return a, err
@@ -63,7 +63,7 @@ func (s *Service) Award(ctx context.Context, who access.Actor, key *string, in A
 
 // AwardInTx is Award in another noun's transaction. A course has to have its
 // achievement already.
-func (s *Service) AwardInTx(ctx context.Context, tx pgx.Tx, who access.Actor, key *string, in Award) (Assertion, error) {
+func (s *Service) AwardInTx(ctx context.Context, who access.Actor, tx pgx.Tx, key *string, in Award) (Assertion, error) {
 	if err := access.Check(who, access.Award); err != nil {
 		return Assertion{}, err
 	}
@@ -285,14 +285,14 @@ func (s *Service) Withdraw(ctx context.Context, who access.Actor, assertion, rea
 		return a, err
 	}
 	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
-		a, err = s.WithdrawInTx(ctx, tx, who, assertion, reason)
+		a, err = s.WithdrawInTx(ctx, who, tx, assertion, reason)
 		return err
 	})
 	return a, err
 }
 
 // WithdrawInTx is Withdraw in another noun's transaction.
-func (s *Service) WithdrawInTx(ctx context.Context, tx pgx.Tx, who access.Actor, assertion, reason string) (Assertion, error) {
+func (s *Service) WithdrawInTx(ctx context.Context, who access.Actor, tx pgx.Tx, assertion, reason string) (Assertion, error) {
 	if err := access.Check(who, access.Withdraw); err != nil {
 		return Assertion{}, err
 	}

@@ -222,7 +222,7 @@ func (u *setup) choice() program.Requirement {
 func (u *setup) equivalencies() {
 	there := false
 	u.do("equivalencies", func() error {
-		all, err := u.Programs.Equivalencies(u.ctx, u.who, nil, page.Args{})
+		all, err := u.Programs.Equivalencies(u.ctx, u.who, program.EquivalencyFilter{}, page.Args{})
 		there = len(all.Nodes) > 0
 		return err
 	})

@@ -85,7 +85,7 @@ func TestDegree(t *testing.T) {
 			t.Errorf("nobody is %s", name)
 		}
 	}
-	eq, err := b.Programs.Equivalencies(ctx, who, nil, page.Args{})
+	eq, err := b.Programs.Equivalencies(ctx, who, program.EquivalencyFilter{}, page.Args{})
 	if err != nil || len(eq.Nodes) != 3 {
 		t.Errorf("%d equivalencies, %v", len(eq.Nodes), err)
 	}

@@ -109,6 +109,9 @@ func (p Program) Description() *string {
 	return &p.Definition.Description
 }
 
+// Awards are its rules that award.
+func (p Program) Awards() []AwardRule { return p.Definition.Awards }
+
 // The bounds of a definition.
 const (
 	maxNodes = 1000

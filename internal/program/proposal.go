@@ -197,7 +197,7 @@ func (p Proposal) over() error {
 // award, so that it is made once however often this is tried.
 func (s *Service) carryOut(ctx context.Context, tx pgx.Tx, who access.Actor, p *Proposal) error {
 	if p.Kind == ToWithdraw {
-		_, err := s.Assertions.WithdrawInTx(ctx, tx, who, string(*p.AssertionID), p.Reason)
+		_, err := s.Assertions.WithdrawInTx(ctx, who, tx, string(*p.AssertionID), p.Reason)
 		return err
 	}
 	key := string(p.ID)
@@ -205,7 +205,7 @@ func (s *Service) carryOut(ctx context.Context, tx pgx.Tx, who access.Actor, p *
 	if p.MetOn != nil {
 		facts.AchievedOn = *p.MetOn
 	}
-	a, err := s.Assertions.AwardInTx(ctx, tx, who, &key, assertion.Award{LearnerID: string(p.LearnerID), AchievementID: string(p.AchievementID), Facts: facts})
+	a, err := s.Assertions.AwardInTx(ctx, who, tx, &key, assertion.Award{LearnerID: string(p.LearnerID), AchievementID: string(p.AchievementID), Facts: facts})
 	if err != nil {
 		return err
 	}

@@ -396,9 +396,15 @@ type equivalencyCursor struct {
 	ID EquivalencyID `json:"i"`
 }
 
-// Equivalencies are the equivalencies, those of one learner only when one is
-// named; a learner finds those for everybody and its own.
-func (s *Service) Equivalencies(ctx context.Context, who access.Actor, of *learner.ID, a page.Args) (page.Connection[Equivalency], error) {
+// EquivalencyFilter narrows a list of equivalencies.
+type EquivalencyFilter struct {
+	LearnerID *learner.ID // only those for this one
+	Withdrawn bool        // withdrawn ones as well
+}
+
+// Equivalencies are the equivalencies, the oldest first; a learner finds those
+// for everybody and its own.
+func (s *Service) Equivalencies(ctx context.Context, who access.Actor, f EquivalencyFilter, a page.Args) (page.Connection[Equivalency], error) {
 	var c page.Connection[Equivalency]
 	limit, err := a.Limit()
 	if err != nil {
@@ -409,11 +415,24 @@ func (s *Service) Equivalencies(ctx context.Context, who access.Actor, of *learn
 		return c, err
 	}
 	err = s.read(ctx, who, access.ReadLearner, func(tx pgx.Tx) error {
-		rows, err := listEquivalencies(ctx, tx, who, of, after.ID, limit+1)
+		rows, err := listEquivalencies(ctx, tx, who, f, after.ID, limit+1)
 		c = page.Of(rows, limit, a, func(e Equivalency) equivalencyCursor { return equivalencyCursor{e.ID} })
 		return err
 	})
 	return c, err
+}
+
+// EquivalenciesByIDs are equivalencies by id.
+func (s *Service) EquivalenciesByIDs(ctx context.Context, who access.Actor, ids []EquivalencyID) (map[EquivalencyID]Equivalency, error) {
+	out := make(map[EquivalencyID]Equivalency, len(ids))
+	err := s.read(ctx, who, access.ReadLearner, func(tx pgx.Tx) error {
+		rows, err := equivalenciesByIDs(ctx, tx, who, ids)
+		for _, e := range rows {
+			out[e.ID] = e
+		}
+		return err
+	})
+	return out, err
 }
 
 func within(err error, field string) error {

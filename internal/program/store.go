@@ -199,14 +199,23 @@ func equivalencies(ctx context.Context, tx pgx.Tx, who access.Actor, learners []
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Equivalency])
 }
 
-func listEquivalencies(ctx context.Context, tx pgx.Tx, who access.Actor, of *learner.ID, after EquivalencyID, limit int) ([]Equivalency, error) {
+func listEquivalencies(ctx context.Context, tx pgx.Tx, who access.Actor, f EquivalencyFilter, after EquivalencyID, limit int) ([]Equivalency, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+equivalencyColumns+`
 		from program_equivalency
-		where institution_id = @institution and id > @after and (@learner::text is null or learner_id = @learner)
+		where institution_id = @institution and id > @after and (@learner::text is null or learner_id = @learner) and (@withdrawn or withdrawn_at is null)
 		  and (@only::text is null or learner_id is null or learner_id = @only)
 		order by id
-		limit @limit`, pgx.NamedArgs{"institution": who.InstitutionID, "after": after, "learner": of, "limit": limit, "only": who.OnlyLearner()})
+		limit @limit`, pgx.NamedArgs{"institution": who.InstitutionID, "after": after, "learner": f.LearnerID, "withdrawn": f.Withdrawn, "limit": limit, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Equivalency])
+}
+
+func equivalenciesByIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []EquivalencyID) ([]Equivalency, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+equivalencyColumns+`
+		from program_equivalency
+		where institution_id = @institution and id = any(@ids) and (@only::text is null or learner_id is null or learner_id = @only)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Equivalency])
 }
 

@@ -134,10 +134,9 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Achievements = &achievement.Service{DB: db, Now: now, NewID: id.New}
 	b.Assertions = &assertion.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox}
 	b.Mastery = &mastery.Service{DB: db, Now: now, NewID: id.New, Frameworks: b.Frameworks}
-	b.Programs = &program.Service{DB: db, Now: now, NewID: id.New, Mastery: b.Mastery, Assertions: b.Assertions}
+	b.Programs = &program.Service{DB: db, Now: now, NewID: id.New, Mastery: b.Mastery, Assertions: b.Assertions, Outbox: outbox}
 	b.Extracts = &extract.Service{DB: db, Now: now, Learners: b.Learners, Frameworks: b.Frameworks, Courses: b.Courses, Achievements: b.Achievements, Mastery: b.Mastery, Programs: b.Programs}
 	b.Search = &search.Service{DB: db, Now: now, NewID: id.New, Mastery: b.Mastery}
-	b.Programs = &program.Service{DB: db, Now: now, NewID: id.New, Mastery: b.Mastery, Assertions: b.Assertions, Outbox: outbox}
 	b.Keys = &keyring.Service{DB: db, Now: now, NewID: id.New, Master: master}
 	b.Credentials = &credential.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Origin: Origin}
 	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials, Programs: b.Programs, Outbox: outbox}
