@@ -31,6 +31,8 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/search"
+	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -130,6 +132,7 @@ var tables = plan.Tables{
 	"Crosswalk":                     {Satisfies: crosswalkImplementors, Fields: map[string]int{"id": 0, "type": 1, "direction": 2, "origin": 3, "destination": 4, "strength": 5, "note": 6, "proposedAt": 7, "proposedBy": 8, "approvedAt": 9, "approvedBy": 10, "approver": 11, "withdrawnAt": 12, "withdrawnBy": 13, "withdrawnBecause": 14, "version": 15}},
 	"CrosswalkConnection":           {Satisfies: crosswalkConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"CrosswalkEdge":                 {Satisfies: crosswalkEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"CrosswalkStep":                 {Satisfies: crosswalkStepImplementors, Fields: map[string]int{"crosswalkId": 0, "type": 1, "strength": 2, "approver": 3, "approvedOn": 4, "bothWays": 5}},
 	"DefinitionAlignment":           {Satisfies: definitionAlignmentImplementors, Fields: map[string]int{"targetCode": 0, "targetDescription": 1, "targetName": 2, "targetFramework": 3, "targetType": 4, "targetUrl": 5}},
 	"DepositedCredential":           {Satisfies: depositedCredentialImplementors, Fields: map[string]int{"id": 0, "learner": 1, "kind": 2, "format": 3, "issuerId": 4, "issuerName": 5, "issuerKnown": 6, "credentialId": 7, "name": 8, "validFrom": 9, "validUntil": 10, "identity": 11, "vouch": 12, "outcome": 13, "checks": 14, "verifiedAt": 15, "version": 16, "depositedAt": 17, "depositedBy": 18, "document": 19}},
 	"DepositedCredentialConnection": {Satisfies: depositedCredentialConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
@@ -176,10 +179,14 @@ var tables = plan.Tables{
 	"KnownIssuer":                   {Satisfies: knownIssuerImplementors, Fields: map[string]int{"id": 0, "name": 1, "issuer": 2, "since": 3, "until": 4, "source": 5, "version": 6, "createdAt": 7, "updatedAt": 8, "updatedBy": 9}},
 	"KnownIssuerConnection":         {Satisfies: knownIssuerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"KnownIssuerEdge":               {Satisfies: knownIssuerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Learner":                       {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "consents": 16, "release": 17, "consentStatement": 18, "depositedCredentials": 19, "disclosures": 20, "competencies": 21, "programs": 22, "gap": 23, "way": 24, "holds": 25}},
+	"Learner":                       {Satisfies: learnerImplementors, Fields: map[string]int{"id": 0, "externalRef": 1, "displayName": 2, "givenName": 3, "familyName": 4, "additionalName": 5, "email": 6, "birthOn": 7, "did": 8, "names": 9, "identifiers": 10, "assertions": 11, "records": 12, "version": 13, "createdAt": 14, "updatedAt": 15, "consents": 16, "release": 17, "consentStatement": 18, "depositedCredentials": 19, "disclosures": 20, "competencies": 21, "programs": 22, "gap": 23, "way": 24, "holds": 25, "shares": 26}},
 	"LearnerConnection":             {Satisfies: learnerConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"LearnerCount":                  {Satisfies: learnerCountImplementors, Fields: map[string]int{"atLeast": 0, "more": 1}},
 	"LearnerEdge":                   {Satisfies: learnerEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"LearnerIdentifier":             {Satisfies: learnerIdentifierImplementors, Fields: map[string]int{"type": 0, "value": 1}},
+	"LearnerMatch":                  {Satisfies: learnerMatchImplementors, Fields: map[string]int{"learnerId": 0, "learnerName": 1, "competency": 2, "level": 3, "achievedOn": 4, "achievement": 5, "path": 6, "sentence": 7}},
+	"LearnerMatchConnection":        {Satisfies: learnerMatchConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"LearnerMatchEdge":              {Satisfies: learnerMatchEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"LearnerName":                   {Satisfies: learnerNameImplementors, Fields: map[string]int{"displayName": 0, "givenName": 1, "familyName": 2, "additionalName": 3, "effectiveOn": 4, "recordedAt": 5, "recordedBy": 6, "reason": 7}},
 	"MasteryDefinition":             {Satisfies: masteryDefinitionImplementors, Fields: map[string]int{"method": 0, "level": 1, "times": 2, "among": 3, "weight": 4, "weights": 5, "negative": 6, "parts": 7, "combine": 8, "prerequisites": 9, "months": 10, "stages": 11, "strength": 12, "scale": 13}},
 	"MasteryExplanation":            {Satisfies: masteryExplanationImplementors, Fields: map[string]int{"text": 0, "lines": 1}},
@@ -203,7 +210,7 @@ var tables = plan.Tables{
 	"ProgramRequirement":            {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
 	"ProgramStep":                   {Satisfies: programStepImplementors, Fields: map[string]int{"name": 0, "course": 1, "achievement": 2, "closes": 3, "share": 4, "credits": 5}},
 	"ProgramWay":                    {Satisfies: programWayImplementors, Fields: map[string]int{"version": 0, "steps": 1, "complete": 2, "open": 3}},
-	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "equivalencies": 15, "job": 16, "jobs": 17, "framework": 18, "frameworks": 19, "previewFramework": 20, "crosswalks": 21, "competency": 22, "gradingPolicy": 23, "institution": 24, "learner": 25, "learners": 26, "masteryRule": 27, "masteryRules": 28, "program": 29, "programs": 30, "awardProposals": 31, "record": 32, "recordTypes": 33, "knownIssuers": 34, "verifyCredential": 35, "verifyCredentials": 36}},
+	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "equivalencies": 15, "job": 16, "jobs": 17, "framework": 18, "frameworks": 19, "previewFramework": 20, "crosswalks": 21, "competency": 22, "gradingPolicy": 23, "institution": 24, "learner": 25, "learners": 26, "masteryRule": 27, "masteryRules": 28, "program": 29, "programs": 30, "awardProposals": 31, "record": 32, "recordTypes": 33, "searchLearners": 34, "countLearners": 35, "knownIssuers": 36, "verifyCredential": 37, "verifyCredentials": 38}},
 	"Record":                        {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "changes": 7, "supersedes": 8, "supersededBy": 9, "credential": 10, "items": 11, "outdatedItems": 12, "partial": 13, "omissions": 14, "assembledAt": 15, "assembledBy": 16}},
 	"RecordAlignment":               {Satisfies: recordAlignmentImplementors, Fields: map[string]int{"uri": 0, "code": 1, "name": 2}},
 	"RecordChange":                  {Satisfies: recordChangeImplementors, Fields: map[string]int{"kind": 0, "subject": 1, "field": 2, "old": 3, "new": 4, "sentence": 5}},
@@ -237,6 +244,10 @@ var tables = plan.Tables{
 	"RubricCriterion":               {Satisfies: rubricCriterionImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "category": 3, "description": 4, "weight": 5, "levels": 6}},
 	"RubricCriterionLevel":          {Satisfies: rubricCriterionLevelImplementors, Fields: map[string]int{"id": 0, "name": 1, "level": 2, "description": 3, "points": 4, "alignment": 5}},
 	"RubricLevel":                   {Satisfies: rubricLevelImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "quality": 3, "description": 4, "feedback": 5, "score": 6}},
+	"Share":                         {Satisfies: shareImplementors, Fields: map[string]int{"id": 0, "learner": 1, "kind": 2, "record": 3, "items": 4, "recipient": 5, "address": 6, "open": 7, "purpose": 8, "consent": 9, "hasPin": 10, "pinLockedUntil": 11, "maxOpenings": 12, "openings": 13, "notify": 14, "state": 15, "createdAt": 16, "createdBy": 17, "expiresAt": 18, "endedAt": 19, "disclosures": 20}},
+	"ShareConnection":               {Satisfies: shareConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"ShareEdge":                     {Satisfies: shareEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
+	"ShareItem":                     {Satisfies: shareItemImplementors, Fields: map[string]int{"credential": 0, "parts": 1}},
 	"SigningKey":                    {Satisfies: signingKeyImplementors, Fields: map[string]int{"id": 0, "algorithm": 1, "publicKeyMultibase": 2, "state": 3, "createdAt": 4, "retiredAt": 5, "compromisedFrom": 6}},
 	"Staff":                         {Satisfies: staffImplementors, Fields: map[string]int{"id": 0, "email": 1, "name": 2, "roles": 3, "version": 4, "createdAt": 5, "updatedAt": 6, "deactivatedAt": 7}},
 	"StaffConnection":               {Satisfies: staffConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
@@ -4691,6 +4702,77 @@ func (x *writing) field_CrosswalkEdge_node(f *plan.Field, obj *page.Edge[framewo
 	return x.writeNCrosswalk2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐCrosswalk(f, obj.Node)
 }
 
+func (x *writing) write_CrosswalkStep(fields []plan.Field, obj *search.Step) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CrosswalkStep")
+		case 0:
+			if !x.field_CrosswalkStep_crosswalkId(f, obj) {
+				x.Null()
+			}
+		case 1:
+			whole = x.field_CrosswalkStep_type(f, obj) && whole
+		case 2:
+			whole = x.field_CrosswalkStep_strength(f, obj) && whole
+		case 3:
+			if !x.field_CrosswalkStep_approver(f, obj) {
+				x.Null()
+			}
+		case 4:
+			if !x.field_CrosswalkStep_approvedOn(f, obj) {
+				x.Null()
+			}
+		case 5:
+			whole = x.field_CrosswalkStep_bothWays(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CrosswalkStep_crosswalkId(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOID2ᚖstring(f, obj.CrosswalkID)
+}
+
+func (x *writing) field_CrosswalkStep_type(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_CrosswalkStep_strength(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Strength)
+}
+
+func (x *writing) field_CrosswalkStep_approver(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Approver)
+}
+
+func (x *writing) field_CrosswalkStep_approvedOn(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.ApprovedOn)
+}
+
+func (x *writing) field_CrosswalkStep_bothWays(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.BothWays)
+}
+
 func (x *writing) write_DefinitionAlignment(fields []plan.Field, obj *model.DefinitionAlignment) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -8142,6 +8224,10 @@ func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool 
 			if !x.field_Learner_holds(f, obj) {
 				x.Null()
 			}
+		case 26:
+			if !x.field_Learner_shares(f, obj) {
+				x.Null()
+			}
 		}
 	}
 	if !whole {
@@ -8462,6 +8548,24 @@ func (x *writing) field_Learner_holds(f *plan.Field, obj *learner.Learner) bool 
 	return x.writeOHoldConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
+func (x *writing) field_Learner_shares(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_shares_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[sharing.Share], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Learner().Shares(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOShareConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
 func (x *writing) write_LearnerConnection(fields []plan.Field, obj *page.Connection[learner.Learner]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -8501,6 +8605,41 @@ func (x *writing) field_LearnerConnection_pageInfo(f *plan.Field, obj *page.Conn
 	x.Into(f)
 	defer x.Out()
 	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_LearnerCount(fields []plan.Field, obj *search.Count) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("LearnerCount")
+		case 0:
+			if !x.field_LearnerCount_atLeast(f, obj) {
+				x.Null()
+			}
+		case 1:
+			whole = x.field_LearnerCount_more(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_LearnerCount_atLeast(f *plan.Field, obj *search.Count) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.AtLeast)
+}
+
+func (x *writing) field_LearnerCount_more(f *plan.Field, obj *search.Count) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.More)
 }
 
 func (x *writing) write_LearnerEdge(fields []plan.Field, obj *page.Edge[learner.Learner]) bool {
@@ -8567,6 +8706,179 @@ func (x *writing) field_LearnerIdentifier_value(f *plan.Field, obj *learner.Iden
 	x.Into(f)
 	defer x.Out()
 	return x.writeNString2string(f, obj.Value)
+}
+
+func (x *writing) write_LearnerMatch(fields []plan.Field, obj *search.Match) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("LearnerMatch")
+		case 0:
+			whole = x.field_LearnerMatch_learnerId(f, obj) && whole
+		case 1:
+			whole = x.field_LearnerMatch_learnerName(f, obj) && whole
+		case 2:
+			whole = x.field_LearnerMatch_competency(f, obj) && whole
+		case 3:
+			if !x.field_LearnerMatch_level(f, obj) {
+				x.Null()
+			}
+		case 4:
+			whole = x.field_LearnerMatch_achievedOn(f, obj) && whole
+		case 5:
+			whole = x.field_LearnerMatch_achievement(f, obj) && whole
+		case 6:
+			whole = x.field_LearnerMatch_path(f, obj) && whole
+		case 7:
+			whole = x.field_LearnerMatch_sentence(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_LearnerMatch_learnerId(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐID(f, obj.LearnerID)
+}
+
+func (x *writing) field_LearnerMatch_learnerName(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_LearnerMatch_competency(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *framework.Item, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.LearnerMatch().Competency(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
+}
+
+func (x *writing) field_LearnerMatch_level(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Level)
+}
+
+func (x *writing) field_LearnerMatch_achievedOn(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AchievedOn)
+}
+
+func (x *writing) field_LearnerMatch_achievement(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *achievement.Achievement, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.LearnerMatch().Achievement(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
+}
+
+func (x *writing) field_LearnerMatch_path(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCrosswalkStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐStepᚄ(f, obj.Path)
+}
+
+func (x *writing) field_LearnerMatch_sentence(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Sentence)
+}
+
+func (x *writing) write_LearnerMatchConnection(fields []plan.Field, obj *page.Connection[search.Match]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("LearnerMatchConnection")
+		case 0:
+			whole = x.field_LearnerMatchConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_LearnerMatchConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_LearnerMatchConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_LearnerMatchConnection_edges(f *plan.Field, obj *page.Connection[search.Match]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNLearnerMatchEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_LearnerMatchConnection_nodes(f *plan.Field, obj *page.Connection[search.Match]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNLearnerMatch2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatchᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_LearnerMatchConnection_pageInfo(f *plan.Field, obj *page.Connection[search.Match]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_LearnerMatchEdge(fields []plan.Field, obj *page.Edge[search.Match]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("LearnerMatchEdge")
+		case 0:
+			whole = x.field_LearnerMatchEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_LearnerMatchEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_LearnerMatchEdge_cursor(f *plan.Field, obj *page.Edge[search.Match]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_LearnerMatchEdge_node(f *plan.Field, obj *page.Edge[search.Match]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNLearnerMatch2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatch(f, obj.Node)
 }
 
 func (x *writing) write_LearnerName(fields []plan.Field, obj *learner.Name) bool {
@@ -10284,12 +10596,16 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 		case 33:
 			whole = x.field_Query_recordTypes(f) && whole
 		case 34:
+			whole = x.field_Query_searchLearners(f) && whole
+		case 35:
+			whole = x.field_Query_countLearners(f) && whole
+		case 36:
 			if !x.field_Query_knownIssuers(f) {
 				x.Null()
 			}
-		case 35:
+		case 37:
 			whole = x.field_Query_verifyCredential(f) && whole
-		case 36:
+		case 38:
 			whole = x.field_Query_verifyCredentials(f) && whole
 		}
 	}
@@ -10889,6 +11205,42 @@ func (x *writing) field_Query_recordTypes(f *plan.Field) bool {
 		return x.Fail(err)
 	}
 	return x.writeNRecordType2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐTypeᚄ(f, v)
+}
+
+func (x *writing) field_Query_searchLearners(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_searchLearners_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[search.Match], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().SearchLearners(ctx, fc.Args["where"].(search.Query), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNLearnerMatchConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) field_Query_countLearners(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_countLearners_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *search.Count, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().CountLearners(ctx, fc.Args["where"].(search.Query))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNLearnerCount2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐCount(f, v)
 }
 
 func (x *writing) field_Query_knownIssuers(f *plan.Field) bool {
@@ -13384,6 +13736,372 @@ func (x *writing) field_RubricLevel_score(f *plan.Field, obj *framework.Level) b
 	return x.writeOFloat2ᚖfloat64(f, obj.Score)
 }
 
+func (x *writing) write_Share(fields []plan.Field, obj *sharing.Share) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("Share")
+		case 0:
+			whole = x.field_Share_id(f, obj) && whole
+		case 1:
+			whole = x.field_Share_learner(f, obj) && whole
+		case 2:
+			whole = x.field_Share_kind(f, obj) && whole
+		case 3:
+			if !x.field_Share_record(f, obj) {
+				x.Null()
+			}
+		case 4:
+			whole = x.field_Share_items(f, obj) && whole
+		case 5:
+			whole = x.field_Share_recipient(f, obj) && whole
+		case 6:
+			if !x.field_Share_address(f, obj) {
+				x.Null()
+			}
+		case 7:
+			whole = x.field_Share_open(f, obj) && whole
+		case 8:
+			whole = x.field_Share_purpose(f, obj) && whole
+		case 9:
+			whole = x.field_Share_consent(f, obj) && whole
+		case 10:
+			whole = x.field_Share_hasPin(f, obj) && whole
+		case 11:
+			if !x.field_Share_pinLockedUntil(f, obj) {
+				x.Null()
+			}
+		case 12:
+			if !x.field_Share_maxOpenings(f, obj) {
+				x.Null()
+			}
+		case 13:
+			whole = x.field_Share_openings(f, obj) && whole
+		case 14:
+			whole = x.field_Share_notify(f, obj) && whole
+		case 15:
+			whole = x.field_Share_state(f, obj) && whole
+		case 16:
+			whole = x.field_Share_createdAt(f, obj) && whole
+		case 17:
+			whole = x.field_Share_createdBy(f, obj) && whole
+		case 18:
+			whole = x.field_Share_expiresAt(f, obj) && whole
+		case 19:
+			if !x.field_Share_endedAt(f, obj) {
+				x.Null()
+			}
+		case 20:
+			if !x.field_Share_disclosures(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_Share_id(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐID(f, obj.ID)
+}
+
+func (x *writing) field_Share_learner(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *learner.Learner, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Share().Learner(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
+}
+
+func (x *writing) field_Share_kind(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNShareKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_Share_record(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *record.Record, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Share().Record(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, v)
+}
+
+func (x *writing) field_Share_items(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v []sharing.Chosen, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Share().Items(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNShareItem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐChosenᚄ(f, v)
+}
+
+func (x *writing) field_Share_recipient(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Recipient)
+}
+
+func (x *writing) field_Share_address(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Address)
+}
+
+func (x *writing) field_Share_open(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Open)
+}
+
+func (x *writing) field_Share_purpose(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Purpose)
+}
+
+func (x *writing) field_Share_consent(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *consent.Consent, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Share().Consent(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, v)
+}
+
+func (x *writing) field_Share_hasPin(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.HasPIN)
+}
+
+func (x *writing) field_Share_pinLockedUntil(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.PINLockedUntil)
+}
+
+func (x *writing) field_Share_maxOpenings(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.MaxOpenings)
+}
+
+func (x *writing) field_Share_openings(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Openings)
+}
+
+func (x *writing) field_Share_notify(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Notify)
+}
+
+func (x *writing) field_Share_state(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v string, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Share().State(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNShareState2string(f, v)
+}
+
+func (x *writing) field_Share_createdAt(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
+}
+
+func (x *writing) field_Share_createdBy(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.CreatedBy)
+}
+
+func (x *writing) field_Share_expiresAt(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.ExpiresAt)
+}
+
+func (x *writing) field_Share_endedAt(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.EndedAt)
+}
+
+func (x *writing) field_Share_disclosures(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Share_disclosures_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[disclosure.Line], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Share().Disclosures(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeODisclosureConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) write_ShareConnection(fields []plan.Field, obj *page.Connection[sharing.Share]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ShareConnection")
+		case 0:
+			whole = x.field_ShareConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_ShareConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_ShareConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ShareConnection_edges(f *plan.Field, obj *page.Connection[sharing.Share]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNShareEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_ShareConnection_nodes(f *plan.Field, obj *page.Connection[sharing.Share]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNShare2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShareᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_ShareConnection_pageInfo(f *plan.Field, obj *page.Connection[sharing.Share]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_ShareEdge(fields []plan.Field, obj *page.Edge[sharing.Share]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ShareEdge")
+		case 0:
+			whole = x.field_ShareEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_ShareEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ShareEdge_cursor(f *plan.Field, obj *page.Edge[sharing.Share]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_ShareEdge_node(f *plan.Field, obj *page.Edge[sharing.Share]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNShare2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f, obj.Node)
+}
+
+func (x *writing) write_ShareItem(fields []plan.Field, obj *sharing.Chosen) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ShareItem")
+		case 0:
+			whole = x.field_ShareItem_credential(f, obj) && whole
+		case 1:
+			if !x.field_ShareItem_parts(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ShareItem_credential(f *plan.Field, obj *sharing.Chosen) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *credential.Credential, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.ShareItem().Credential(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNCredential2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredential(f, v)
+}
+
+func (x *writing) field_ShareItem_parts(f *plan.Field, obj *sharing.Chosen) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOCredentialPart2ᚕstringᚄ(f, obj.Parts)
+}
+
 func (x *writing) write_SigningKey(fields []plan.Field, obj *keyring.Key) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -13857,6 +14575,13 @@ func (x *writing) write_Node(sub plan.Selections, obj model.Node) bool {
 	switch obj := (obj).(type) {
 	case nil:
 		return false
+	case sharing.Share:
+		return x.write_Share(sub.Of("Share"), &obj)
+	case *sharing.Share:
+		if obj == nil {
+			return false
+		}
+		return x.write_Share(sub.Of("Share"), obj)
 	case record.Record:
 		return x.write_Record(sub.Of("Record"), &obj)
 	case *record.Record:
@@ -14544,6 +15269,13 @@ func (x *writing) writeNConsent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal
 	return x.End()
 }
 
+func (x *writing) writeNConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f *plan.Field, v *consent.Consent) bool {
+	if v == nil {
+		return x.Missing("Consent!")
+	}
+	return x.write_Consent(f.Sub.Of("Consent"), v)
+}
+
 func (x *writing) writeNConsentEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[consent.Consent]) bool {
 	return x.write_ConsentEdge(f.Sub.Of("ConsentEdge"), &v)
 }
@@ -14831,6 +15563,10 @@ func (x *writing) writeNCredentialKind2string(f *plan.Field, v string) bool {
 	return x.Leaf(model.MarshalLower(v), true, "CredentialKind!")
 }
 
+func (x *writing) writeNCredentialPart2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "CredentialPart!")
+}
+
 func (x *writing) writeNCredentialState2string(f *plan.Field, v string) bool {
 	return x.Leaf(model.MarshalLower(v), true, "CredentialState!")
 }
@@ -14882,6 +15618,26 @@ func (x *writing) writeNCrosswalkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 		x.Item(i)
 		x.At(i)
 		whole = x.write_CrosswalkEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNCrosswalkStep2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐStep(f *plan.Field, v search.Step) bool {
+	return x.write_CrosswalkStep(f.Sub.Of("CrosswalkStep"), &v)
+}
+
+func (x *writing) writeNCrosswalkStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐStepᚄ(f *plan.Field, v []search.Step) bool {
+	fields := f.Sub.Of("CrosswalkStep")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_CrosswalkStep(fields, &v[i]) && whole
 		x.Out()
 	}
 	if !whole {
@@ -15444,6 +16200,10 @@ func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrelea
 	return x.String(string(v))
 }
 
+func (x *writing) writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐID(f *plan.Field, v sharing.ID) bool {
+	return x.String(string(v))
+}
+
 func (x *writing) writeNID2string(f *plan.Field, v string) bool {
 	return x.String(string(v))
 }
@@ -15617,6 +16377,13 @@ func (x *writing) writeNLearnerConnection2ᚖgithubᚗcomᚋtestamurᚋtestamur�
 	return x.write_LearnerConnection(f.Sub.Of("LearnerConnection"), v)
 }
 
+func (x *writing) writeNLearnerCount2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐCount(f *plan.Field, v *search.Count) bool {
+	if v == nil {
+		return x.Missing("LearnerCount!")
+	}
+	return x.write_LearnerCount(f.Sub.Of("LearnerCount"), v)
+}
+
 func (x *writing) writeNLearnerEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[learner.Learner]) bool {
 	return x.write_LearnerEdge(f.Sub.Of("LearnerEdge"), &v)
 }
@@ -15649,6 +16416,53 @@ func (x *writing) writeNLearnerIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 		x.Item(i)
 		x.At(i)
 		whole = x.write_LearnerIdentifier(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNLearnerMatch2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatch(f *plan.Field, v search.Match) bool {
+	return x.write_LearnerMatch(f.Sub.Of("LearnerMatch"), &v)
+}
+
+func (x *writing) writeNLearnerMatch2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatchᚄ(f *plan.Field, v []search.Match) bool {
+	fields := f.Sub.Of("LearnerMatch")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_LearnerMatch(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNLearnerMatchConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[search.Match]) bool {
+	if v == nil {
+		return x.Missing("LearnerMatchConnection!")
+	}
+	return x.write_LearnerMatchConnection(f.Sub.Of("LearnerMatchConnection"), v)
+}
+
+func (x *writing) writeNLearnerMatchEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[search.Match]) bool {
+	return x.write_LearnerMatchEdge(f.Sub.Of("LearnerMatchEdge"), &v)
+}
+
+func (x *writing) writeNLearnerMatchEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[search.Match]) bool {
+	fields := f.Sub.Of("LearnerMatchEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_LearnerMatchEdge(fields, &v[i]) && whole
 		x.Out()
 	}
 	if !whole {
@@ -16445,6 +17259,74 @@ func (x *writing) writeNScope2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	return x.End()
 }
 
+func (x *writing) writeNShare2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f *plan.Field, v sharing.Share) bool {
+	return x.write_Share(f.Sub.Of("Share"), &v)
+}
+
+func (x *writing) writeNShare2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShareᚄ(f *plan.Field, v []sharing.Share) bool {
+	fields := f.Sub.Of("Share")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_Share(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNShareEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[sharing.Share]) bool {
+	return x.write_ShareEdge(f.Sub.Of("ShareEdge"), &v)
+}
+
+func (x *writing) writeNShareEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[sharing.Share]) bool {
+	fields := f.Sub.Of("ShareEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_ShareEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNShareItem2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐChosen(f *plan.Field, v sharing.Chosen) bool {
+	return x.write_ShareItem(f.Sub.Of("ShareItem"), &v)
+}
+
+func (x *writing) writeNShareItem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐChosenᚄ(f *plan.Field, v []sharing.Chosen) bool {
+	fields := f.Sub.Of("ShareItem")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_ShareItem(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNShareKind2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "ShareKind!")
+}
+
+func (x *writing) writeNShareState2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "ShareState!")
+}
+
 func (x *writing) writeNSigningKey2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋkeyringᚐKey(f *plan.Field, v keyring.Key) bool {
 	return x.write_SigningKey(f.Sub.Of("SigningKey"), &v)
 }
@@ -16694,6 +17576,24 @@ func (x *writing) writeOCredential2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinter
 		return false
 	}
 	return x.write_Credential(f.Sub.Of("Credential"), v)
+}
+
+func (x *writing) writeOCredentialPart2ᚕstringᚄ(f *plan.Field, v []string) bool {
+	if v == nil {
+		return false
+	}
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.writeNCredentialPart2string(f, v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
 }
 
 func (x *writing) writeOCriteria2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐCriteria(f *plan.Field, v *model.Criteria) bool {
@@ -17227,6 +18127,13 @@ func (x *writing) writeORubricCriterionLevel2ᚖgithubᚗcomᚋtestamurᚋtestam
 		return false
 	}
 	return x.write_RubricCriterionLevel(f.Sub.Of("RubricCriterionLevel"), v)
+}
+
+func (x *writing) writeOShareConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[sharing.Share]) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_ShareConnection(f.Sub.Of("ShareConnection"), v)
 }
 
 func (x *writing) writeOStaffConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[institution.Staff]) bool {

@@ -413,7 +413,7 @@ func (s *Service) Equivalencies(ctx context.Context, who access.Actor, form stri
 	}
 	size := pageSize
 	for a := (page.Args{First: &size}); ; {
-		c, err := s.Programs.Equivalencies(ctx, who, nil, a)
+		c, err := s.Programs.Equivalencies(ctx, who, program.EquivalencyFilter{}, a)
 		if err != nil {
 			return err
 		}
