@@ -3,6 +3,7 @@ package jsonld
 import (
 	"crypto"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,8 +12,11 @@ import (
 // members in the order of their names, numbers as JavaScript writes them.
 // Refused is a number that is not finite.
 func (d *Document) JCS() ([]byte, error) {
-	return d.appendJCS(make([]byte, 0, len(d.tree.src)+len(d.tree.src)/16))
+	return d.appendJCS(make([]byte, 0, d.expectedJCS()))
 }
+
+// expectedJCS is about how large the canonical JSON is.
+func (d *Document) expectedJCS() int { return len(d.tree.src) + len(d.tree.src)/16 }
 
 func (d *Document) appendJCS(b []byte) ([]byte, error) {
 	if d.context.IsZero() {
@@ -34,7 +38,7 @@ func (d *Document) appendJCS(b []byte) ([]byte, error) {
 func (d *Document) DigestJCS(h crypto.Hash) ([]byte, error) {
 	room := pooledText.Get().(*[]byte)
 	defer pooledText.Put(room)
-	b, err := d.appendJCS((*room)[:0])
+	b, err := d.appendJCS(slices.Grow((*room)[:0], d.expectedJCS()))
 	if err != nil {
 		return nil, err
 	}
