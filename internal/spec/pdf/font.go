@@ -2,7 +2,6 @@ package pdf
 
 import (
 	"bytes"
-	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -187,10 +186,10 @@ func (f *Font) write(w *writer) error {
 	w.put(descriptor, fmt.Sprintf("<</Type /FontDescriptor /FontName /%s /Flags 4 /FontBBox [%s %s %s %s] /ItalicAngle 0 /Ascent %s /Descent %s /CapHeight %s /StemV 80 /FontFile2 %d 0 R>>",
 		base, thousandth(signed("head", 36)), thousandth(signed("head", 38)), thousandth(signed("head", 40)), thousandth(signed("head", 42)),
 		thousandth(signed("hhea", 4)), thousandth(signed("hhea", 6)), thousandth(caps), file))
-	if err := w.stream(file, "/Length1 "+strconv.Itoa(len(data)), data, zlib.DefaultCompression); err != nil {
+	if err := w.stream(file, "/Length1 "+strconv.Itoa(len(data)), data, squeeze); err != nil {
 		return err
 	}
-	return w.stream(cmap, "", f.unicode(), zlib.DefaultCompression)
+	return w.stream(cmap, "", f.unicode(), squeeze)
 }
 
 // unicode is what each code stands for, ISO 32000-1 §9.10.3.

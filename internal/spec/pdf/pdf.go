@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf16"
 )
@@ -301,24 +302,38 @@ func (w *writer) put(ref int, body string) {
 	fmt.Fprintf(&w.out, "%d 0 obj\n%s\nendobj\n", ref, body)
 }
 
-// stream writes a stream, compressed where it is not told otherwise.
-func (w *writer) stream(ref int, dict string, data []byte, level int) error {
+// packers are kept: making one costs more than packing a page.
+var packers = sync.Pool{New: func() any {
+	z, err := zlib.NewWriterLevel(nil, zlib.BestSpeed)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	return z
+}}
+
+// The ways in which a stream is written.
+const (
+	asIs    = false
+	squeeze = true
+)
+
+// stream writes a stream.
+func (w *writer) stream(ref int, dict string, data []byte, packed bool) error {
 	w.offsets[ref-1] = w.out.Len()
 	filter := ""
-	if level != 0 {
-		var packed bytes.Buffer
-		packed.Grow(len(data) / 2)
-		z, err := zlib.NewWriterLevel(&packed, level)
-		if err != nil {
-			return err
-		}
+	if packed {
+		var out bytes.Buffer
+		out.Grow(len(data)/2 + 64)
+		z := packers.Get().(*zlib.Writer)
+		defer packers.Put(z)
+		z.Reset(&out)
 		if _, err := z.Write(data); err != nil {
 			return err
 		}
 		if err := z.Close(); err != nil {
 			return err
 		}
-		data, filter = packed.Bytes(), "/Filter /FlateDecode "
+		data, filter = out.Bytes(), "/Filter /FlateDecode "
 	}
 	fmt.Fprintf(&w.out, "%d 0 obj\n<<%s %s/Length %d>>\nstream\n", ref, dict, filter, len(data))
 	w.out.Write(data)
@@ -365,11 +380,11 @@ func (d *Document) Bytes() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := w.stream(icc, "/N 3", sRGB(), zlib.BestCompression); err != nil {
+	if err := w.stream(icc, "/N 3", sRGB(), squeeze); err != nil {
 		return nil, err
 	}
 	w.put(intent, fmt.Sprintf("<</Type /OutputIntent /S /GTS_PDFA1 /OutputConditionIdentifier (sRGB) /RegistryName (http://www.color.org) /Info (sRGB IEC61966-2.1) /DestOutputProfile %d 0 R>>", icc))
-	if err := w.stream(meta, "/Type /Metadata /Subtype /XML", d.xmp(), 0); err != nil {
+	if err := w.stream(meta, "/Type /Metadata /Subtype /XML", d.xmp(), asIs); err != nil {
 		return nil, err
 	}
 	d.writeCatalog(w, catalog, pages, tree, intent, meta, files)
@@ -405,7 +420,7 @@ func (d *Document) writePages(w *writer, pages int) error {
 		p.close()
 		kids[i] = p.ref
 		body := w.reserve()
-		if err := w.stream(body, "", p.out.Bytes(), zlib.BestCompression); err != nil {
+		if err := w.stream(body, "", p.out.Bytes(), squeeze); err != nil {
 			return err
 		}
 		var fonts strings.Builder
@@ -537,7 +552,7 @@ func (d *Document) writeFiles(w *writer) ([]int, error) {
 		body, spec := w.reserve(), w.reserve()
 		sum := md5.Sum(f.Data) // ISO 32000-1 table 46 has no other
 		dict := fmt.Sprintf("/Type /EmbeddedFile /Subtype %s /Params <</Size %d /ModDate %s /CheckSum <%s>>>", name(f.Media), len(f.Data), date(f.Modified), hex.EncodeToString(sum[:]))
-		if err := w.stream(body, dict, f.Data, zlib.BestSpeed); err != nil {
+		if err := w.stream(body, dict, f.Data, squeeze); err != nil {
 			return nil, err
 		}
 		w.put(spec, fmt.Sprintf("<</Type /Filespec /F %s /UF %s /Desc %s /AFRelationship /%s /EF <</F %d 0 R /UF %d 0 R>>>>",

@@ -46,7 +46,7 @@ const unset = "**********"
 // dictionary: ISO 32000-1 §12.7.4.5, §12.8.1; ETSI EN 319 142-1.
 func (f *field) write(w *writer, p *Page, a *annotation) {
 	look, value := w.reserve(), w.reserve()
-	_ = w.stream(look, fmt.Sprintf("/Type /XObject /Subtype /Form /BBox [0 0 %s %s] /Resources <<>>", num(a.rect.Right-a.rect.Left), num(a.rect.Top-a.rect.Bottom)), nil, 0) // what is seen is text of the page
+	_ = w.stream(look, fmt.Sprintf("/Type /XObject /Subtype /Form /BBox [0 0 %s %s] /Resources <<>>", num(a.rect.Right-a.rect.Left), num(a.rect.Top-a.rect.Bottom)), nil, asIs) // what is seen is text of the page
 	w.put(a.ref, fmt.Sprintf("<</Type /Annot /Subtype /Widget /FT /Sig /T (Signature) /TU %s /Rect %s /F 132 /P %d 0 R /StructParent %d /V %d 0 R /AP <</N %d 0 R>>>>",
 		text("Digital signature of "+f.Name), a.rect, p.ref, a.key, value, look))
 	w.put(value, fmt.Sprintf("<</Type /Sig /Filter /Adobe.PPKLite /SubFilter /ETSI.CAdES.detached /M %s /Name %s /Reason %s /ByteRange [0 %s %s %s] /Contents <%s>>>",
