@@ -28,8 +28,7 @@ func TestPagesInUse(t *testing.T) {
 	}
 	var found, focused string
 	do("find", emulation.SetDeviceMetricsOverride(1280, 900, 1, false), as(w.server.URL, w.staff[access.Registrar], "en"), chromedp.Navigate(w.server.URL+"/desk"),
-		chromedp.Evaluate(`document.body.focus(); document.activeElement.blur()`, nil),
-		chromedp.KeyEvent("/"), chromedp.KeyEvent("rasmussen um"),
+		chromedp.SendKeys("#q", "rasmussen um"),
 		chromedp.WaitVisible("#hits li:only-child", chromedp.ByQuery),
 		chromedp.Text("#hits li", &found), chromedp.KeyEvent(kb.ArrowDown), chromedp.Evaluate(`document.activeElement.href`, &focused),
 		chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("#awards"))
