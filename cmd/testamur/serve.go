@@ -282,7 +282,8 @@ func (s *services) handler(p queryPage) (http.Handler, error) {
 	mux.Handle("/graphql", graph.NewHandler(graph.Config{Resolver: s.resolver(), Actor: s.actor, Open: p.open, Trusted: p.trusted}))
 	mux.Handle("/graphiql", query)
 	mux.Handle("/graphiql/", query)
-	mux.Handle("/", rest.NewHandler(s.rest()))
+	plain := rest.NewHandler(s.rest())
+	mux.Handle("/", plain)
 	pages, err := web.NewHandler(s.web())
 	if err != nil {
 		return nil, err
@@ -290,6 +291,13 @@ func (s *services) handler(p queryPage) (http.Handler, error) {
 	for _, pattern := range web.Roots() {
 		mux.Handle(pattern, pages)
 	}
+	mux.HandleFunc("/s/{token}", func(w http.ResponseWriter, r *http.Request) {
+		if web.WantsPage(r) {
+			pages.ServeHTTP(w, r)
+			return
+		}
+		plain.ServeHTTP(w, r)
+	})
 	small, err := compressed(mux)
 	if err != nil {
 		return nil, err
@@ -337,7 +345,7 @@ func (s *services) rest() rest.Services {
 func (s *services) web() web.Services {
 	return web.Services{Institutions: s.institutions, Learners: s.learners, Sessions: s.sessions, Consents: s.consents, Disclosures: s.disclosures, Holds: s.holds,
 		Frameworks: s.frameworks, Courses: s.courses, Achievements: s.achievements, Assertions: s.assertions, Mastery: s.mastery, Programs: s.programs, Keys: s.keys,
-		Credentials: s.credentials, Records: s.records, Verifier: s.verifier, Exchange: s.exchange, Audit: s.audit,
+		Credentials: s.credentials, Records: s.records, Verifier: s.verifier, Exchange: s.exchange, Shares: s.shares, Caller: s.caller, Audit: s.audit,
 		Providers: s.providers, Choose: s.choose, Origin: s.origin, Version: version(), Now: s.now, Log: s.log}
 }
 

@@ -6,9 +6,12 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/verify"
 )
 
@@ -49,6 +52,29 @@ func BenchmarkVerifyPage(b *testing.B) {
 		return r
 	}
 	beside(b, bare, w.server.Config.Handler, request)
+}
+
+// BenchmarkSharePage is an opened link beside a bare handler that opens the same
+// link, with its line in the account, and has what is behind it verified.
+func BenchmarkSharePage(b *testing.B) {
+	w := newWorld(b)
+	if _, err := w.Holds.Lift(b.Context(), w.Registrar(), string(w.hold.ID), "Returned"); err != nil {
+		b.Fatal(err)
+	}
+	token := strings.TrimPrefix(path(w.open), "/s/")
+	bare := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		o, err := w.Shares.Open(r.Context(), access.Anonymous(), sharing.Opening{Token: token, From: netip.MustParseAddr("192.0.2.1")})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := w.Shares.Verdict(r.Context(), access.Anonymous(), o); err != nil {
+			b.Fatal(err)
+		}
+		_, _ = rw.Write(o.Record)
+	})
+	beside(b, bare, w.server.Config.Handler, func() *http.Request {
+		return httptest.NewRequest(http.MethodPost, path(w.open), nil)
+	})
 }
 
 // beside measures two handlers with the same requests in turn, so that both have

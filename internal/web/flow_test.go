@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,7 +15,7 @@ import (
 )
 
 // TestPagesInUse does in Chromium what people do: find a learner by typing, check
-// a file.
+// a file, open a link without script.
 func TestPagesInUse(t *testing.T) {
 	source := interop.Axe(t)
 	ctx := browser(t)
@@ -46,7 +47,28 @@ func TestPagesInUse(t *testing.T) {
 	do("on a phone", emulation.SetDeviceMetricsOverride(390, 844, 1, true))
 	fits(t, ctx, "a verdict")
 	picture(t, ctx, "verify-result", 390)
+	w.linkInUse(t, ctx, source, do)
 	for _, s := range said() {
 		t.Errorf("the browser says: %s", s)
 	}
+}
+
+// linkInUse opens a link with its PIN on a phone, without script.
+func (w *world) linkInUse(t *testing.T, ctx context.Context, source string, do func(string, ...chromedp.Action)) {
+	t.Helper()
+	if _, err := w.Holds.Lift(ctx, w.Registrar(), string(w.hold.ID), "Returned"); err != nil {
+		t.Fatal(err)
+	}
+	var holder string
+	do("open a link", emulation.SetScriptExecutionDisabled(true), as(w.server.URL, "", "en"), chromedp.Navigate(w.server.URL+path(w.share)),
+		chromedp.SendKeys("#pin", "482913"), chromedp.SendKeys("#name", "Dana Reyes"), chromedp.Click("form.asking button"),
+		chromedp.WaitVisible(".verdict"), chromedp.Text("h1", &holder), emulation.SetScriptExecutionDisabled(false))
+	if holder != w.learner.DisplayName {
+		t.Errorf("the link shows %q", holder)
+	}
+	report(t, ctx, source, "an opened link")
+	fits(t, ctx, "an opened link")
+	picture(t, ctx, "shared-open", 390)
+	do("on a desk", emulation.SetDeviceMetricsOverride(1280, 900, 1, false))
+	picture(t, ctx, "shared-open", 1280)
 }

@@ -343,6 +343,7 @@ func (v *visit) nav() []link {
 	default:
 		add("/me", "My record")
 		add("/me/competencies", "My competencies")
+		add("/me/shares", "My shares")
 		add("/me/privacy", "My privacy")
 	}
 	add("/verify", "Verify")
@@ -376,6 +377,7 @@ var done = map[string]string{
 	"proposed":              "This is what has to be issued anew. Look at it and approve.",
 	"approved":              "What is approved is issued anew now.",
 	"declined":              "Everything stays as it was issued.",
+	"share-ended":           "The link is ended. Whoever opens it is told so.",
 	"disclosure-recorded":   "The disclosure is on file.",
 }
 

@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -39,6 +40,7 @@ import (
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/session"
+	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/verify"
 )
 
@@ -61,12 +63,14 @@ type Services struct {
 	Records      *record.Service
 	Verifier     *verify.Service
 	Exchange     *exchange.Service
+	Shares       *sharing.Service
 	Audit        *audit.Service
 
 	Providers []*session.Provider // to sign in with
 	Choose    bool                // anyone may be anybody: the demonstration alone
 	Origin    string              // of this service
 	Version   string
+	Caller    func(*http.Request) netip.Addr // where a request comes from; nil: its peer
 	Now       func() time.Time
 	Log       *slog.Logger
 
@@ -129,6 +133,7 @@ func NewHandler(s Services) (http.Handler, error) {
 	all.corrections(mux)
 	all.house(mux)
 	all.student(mux)
+	all.shares(mux)
 	all.curriculum(mux)
 	all.page(mux, "/", anyone, func(*visit) error { return errNoPage })
 	return mux, nil

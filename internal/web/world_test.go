@@ -12,6 +12,7 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/demo"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
@@ -24,6 +25,7 @@ import (
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/session"
+	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/testbed"
 	"github.com/testamur/testamur/internal/web"
 )
@@ -40,6 +42,8 @@ type world struct {
 	job     string // of an import with refused rows
 	hold    release.Hold
 	fix     record.Correction // waits for approval
+	share   sharing.Made      // of two credentials, with a PIN
+	open    sharing.Made      // of the record, for whoever has the link
 }
 
 const student = "ref:" + demo.System + ":S100001"
@@ -57,7 +61,7 @@ func newWorld(t testing.TB) *world {
 	items, err := w.Records.ItemsOf(ctx, w.Registrar(), []record.ID{r.ID})
 	w.badge = string(testbed.Must(t, items, err)[r.ID][2])
 	w.student = w.enter(t, session.Person{LearnerID: string(l.ID)})
-	w.renamed(t)
+	w.shared(t, items[r.ID])
 	h, err := w.Holds.Place(ctx, w.Registrar(), release.Placement{LearnerID: student, Reason: release.RequestedAction, Note: "Please return the borrowed camera to the media desk."})
 	w.hold = testbed.Must(t, h, err)
 	_, err = w.Disclosures.Record(ctx, w.Registrar(), disclosure.Manual{LearnerID: student, Party: "Harbour State University", Purpose: "Admission", Basis: disclosure.ForTransfer, Items: []string{"Official transcript"}})
@@ -74,10 +78,17 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// renamed has somebody else with a new name, whose record waits to be made anew.
-func (w *world) renamed(t testing.TB) {
+// shared has links of the learner, and somebody else with a new name.
+func (w *world) shared(t testing.TB, items []credential.ID) {
 	t.Helper()
 	ctx := context.Background()
+	me := access.Actor{ID: string(w.learner.ID), InstitutionID: string(w.Home.ID), Roles: []access.Role{access.Learner}, LearnerID: string(w.learner.ID)}
+	made, err := w.Shares.Create(ctx, me, sharing.Offer{LearnerID: string(w.learner.ID), Items: []sharing.Item{{CredentialID: string(items[0])}, {CredentialID: string(items[1])}},
+		Recipient: "Harbour Analytics", Purpose: "Application for a position", PIN: "482913"})
+	w.share = testbed.Must(t, made, err)
+	id := string(w.record.ID)
+	made, err = w.Shares.Create(ctx, me, sharing.Offer{LearnerID: string(w.learner.ID), RecordID: &id, Purpose: "Portfolio"})
+	w.open = testbed.Must(t, made, err)
 	const other = "ref:" + demo.System + ":S100002"
 	if _, err := w.Records.Assemble(ctx, w.Registrar(), nil, other); err != nil {
 		t.Fatal(err)
@@ -88,6 +99,9 @@ func (w *world) renamed(t testing.TB) {
 	c, err := w.Records.Propose(ctx, w.Registrar(), record.Affected{Learner: other, Reason: "New name"})
 	w.fix = testbed.Must(t, c, err)
 }
+
+// path is the path of a link.
+func path(m sharing.Made) string { return strings.TrimPrefix(m.Link, testbed.Origin) }
 
 // empty is the pages over an institution with staff and nothing else.
 func empty(t testing.TB) *world {
@@ -110,7 +124,7 @@ func (w *world) serve(t testing.TB, change func(*web.Services)) {
 	t.Helper()
 	s := web.Services{Institutions: w.Institutions, Learners: w.Learners, Sessions: w.Sessions, Consents: w.Consents, Disclosures: w.Disclosures, Holds: w.Holds,
 		Frameworks: w.Frameworks, Courses: w.Courses, Achievements: w.Achievements, Assertions: w.Assertions, Mastery: w.Mastery, Programs: w.Programs, Keys: w.Keys,
-		Credentials: w.Credentials, Records: w.Records, Verifier: w.Verifier, Exchange: w.Exchange, Audit: w.Audit,
+		Credentials: w.Credentials, Records: w.Records, Verifier: w.Verifier, Exchange: w.Exchange, Shares: w.Shares, Audit: w.Audit,
 		Choose: true, Origin: "http://localhost", Version: "1.0", Now: w.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	change(&s)
 	h, err := web.NewHandler(s)
@@ -207,6 +221,8 @@ func (w *world) places(t testing.TB) []place {
 		{"record", registrar, "/desk/records/" + string(w.record.ID)},
 		{"imports", registrar, "/desk/imports"}, {"import-new", registrar, "/desk/imports/new"}, {"import", registrar, "/desk/imports/" + w.job},
 		{"corrections", registrar, "/desk/corrections"}, {"correction", registrar, "/desk/corrections/" + string(w.fix.ID)}, {"correction-new", registrar, of + "/correction"},
+		{"shared", "", path(w.share)}, {"my-shares", w.student, "/me/shares"}, {"my-share", w.student, "/me/shares/" + string(w.share.Share.ID)},
+		{"my-share-new", w.student, "/me/shares/new"}, {"my-share-end", w.student, "/me/shares/" + string(w.share.Share.ID) + "/end"},
 		{"disclosures", registrar, "/desk/disclosures"}, {"disclosure-new", registrar, "/desk/disclosures/new"},
 		{"institution", admin, "/desk/institution"}, {"institution-profile", admin, "/desk/institution/profile"}, {"key-rotate", admin, "/desk/institution/keys/rotate"},
 		{"curriculum", designer, "/curriculum"}, {"framework", designer, "/curriculum/frameworks/" + case1}, {"map", designer, "/curriculum/frameworks/" + case1 + "/map"},
