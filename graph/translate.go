@@ -122,7 +122,8 @@ func award(in *model.AwardInput) assertion.Award {
 
 func order(in model.StartImportInput) exchange.Order {
 	return exchange.Order{Kind: in.Kind, UploadID: in.UploadID, Options: exchange.Options{System: value(in.System), Columns: in.Columns, Format: value(in.Format),
-		Encoding: value(in.Encoding), Delimiter: value(in.Delimiter), DateFormat: value(in.DateFormat), ErrorPolicy: string(in.ErrorPolicy), Framework: value(in.FrameworkID)}}
+		Encoding: value(in.Encoding), Delimiter: value(in.Delimiter), DateFormat: value(in.DateFormat), ErrorPolicy: string(in.ErrorPolicy), Framework: value(in.FrameworkID),
+		RecordType: value(in.RecordType), Program: value(in.ProgramID)}}
 }
 
 // frameworkOrder is the order to preview or apply a file.

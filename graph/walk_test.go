@@ -83,6 +83,7 @@ var steps = map[string]step{
 	"Mutation.proposeCorrection": {`mutation($credential: ID!) { proposeCorrection(input: {credentialId: $credential, reason: "It was another."}) { correction { id } userErrors { code } } }`, "proposeCorrection.correction", "registrar", (*world).revokedInRecord},
 	"Mutation.approveCorrection": {`mutation($id: ID!) { approveCorrection(input: {id: $id}) { correction { state } userErrors { code } } }`, "approveCorrection.correction", "registrar", (*world).newCorrection},
 	"Mutation.declineCorrection": {`mutation($id: ID!) { declineCorrection(input: {id: $id}) { correction { state } userErrors { code } } }`, "declineCorrection.correction", "registrar", (*world).newCorrection},
+	"Mutation.startGraduation":   {`mutation($learner: ID!) { startGraduation(input: {learnerIds: [$learner]}) { job { state kind } userErrors { code } } }`, "startGraduation.job", "registrar", ids("learner", "learner")},
 	"Query.recordTypes":          {`{ recordTypes { key content { title headings } } }`, "recordTypes.5.key", ownToo + " otherLearner", (*world).ownType},
 	"Query.job":                  {`query($id: ID!) { job(id: $id) { state outcomes { nodes { outcome } } } }`, "job.state", catalogue, ids("id", "job")},
 	"Query.jobs":                 {`{ jobs { nodes { id } } }`, "jobs.nodes.0.id", catalogue, nothing},

@@ -97,6 +97,7 @@ type MutationResolver interface {
 	ApproveCrosswalk(ctx context.Context, input model.ApproveCrosswalkInput) (*model.ApproveCrosswalkPayload, error)
 	WithdrawCrosswalk(ctx context.Context, input model.WithdrawCrosswalkInput) (*model.WithdrawCrosswalkPayload, error)
 	ReviseGradingPolicy(ctx context.Context, input model.ReviseGradingPolicyInput) (*model.ReviseGradingPolicyPayload, error)
+	StartGraduation(ctx context.Context, input model.StartGraduationInput) (*model.StartGraduationPayload, error)
 	ReviseInstitution(ctx context.Context, input model.ReviseInstitutionInput) (*model.ReviseInstitutionPayload, error)
 	AddStaff(ctx context.Context, input institution.NewStaff) (*model.AddStaffPayload, error)
 	ReviseStaff(ctx context.Context, input model.ReviseStaffInput) (*model.ReviseStaffPayload, error)
@@ -1235,6 +1236,20 @@ func (ec *executionContext) field_Mutation_setIssuingPolicy_args(ctx context.Con
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.SetIssuingPolicyInput, error) {
 			return ec.unmarshalNSetIssuingPolicyInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐSetIssuingPolicyInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_startGraduation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.StartGraduationInput, error) {
+			return ec.unmarshalNStartGraduationInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐStartGraduationInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -4529,6 +4544,50 @@ func (ec *executionContext) fieldContext_Mutation_reviseGradingPolicy(ctx contex
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_reviseGradingPolicy_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_startGraduation(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_startGraduation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().StartGraduation(ctx, fc.Args["input"].(model.StartGraduationInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.StartGraduationPayload) graphql.Marshaler {
+			return ec.marshalNStartGraduationPayload2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐStartGraduationPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_startGraduation(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StartGraduationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_startGraduation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -8536,6 +8595,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "reviseGradingPolicy":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_reviseGradingPolicy(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "startGraduation":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_startGraduation(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++

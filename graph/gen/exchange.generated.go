@@ -1361,13 +1361,27 @@ func (ec *executionContext) unmarshalInputStartImportInput(ctx context.Context, 
 		asMap["errorPolicy"] = "REJECT_FAILED_ROWS"
 	}
 
-	fieldsInOrder := [...]string{"idempotencyKey", "kind", "uploadId", "system", "frameworkId", "columns", "format", "encoding", "delimiter", "dateFormat", "errorPolicy"}
+	fieldsInOrder := [...]string{"recordType", "programId", "idempotencyKey", "kind", "uploadId", "system", "frameworkId", "columns", "format", "encoding", "delimiter", "dateFormat", "errorPolicy"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
 			continue
 		}
 		switch k {
+		case "recordType":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("recordType"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RecordType = data
+		case "programId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("programId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProgramID = data
 		case "idempotencyKey":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)

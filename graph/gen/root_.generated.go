@@ -1485,6 +1485,7 @@ type ComplexityRoot struct {
 		RotateSigningKey              func(childComplexity int, input model.RotateSigningKeyInput) int
 		SetDirectoryBlock             func(childComplexity int, input model.SetDirectoryBlockInput) int
 		SetIssuingPolicy              func(childComplexity int, input model.SetIssuingPolicyInput) int
+		StartGraduation               func(childComplexity int, input model.StartGraduationInput) int
 		StartImport                   func(childComplexity int, input model.StartImportInput) int
 		SuspendCredential             func(childComplexity int, input model.SuspendCredentialInput) int
 		UnalignAchievement            func(childComplexity int, input model.UnalignAchievementInput) int
@@ -2188,6 +2189,11 @@ type ComplexityRoot struct {
 	StaffEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	StartGraduationPayload struct {
+		Job        func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	StartImportPayload struct {
@@ -8384,6 +8390,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SetIssuingPolicy(childComplexity, args["input"].(model.SetIssuingPolicyInput)), true
+	case "Mutation.startGraduation":
+		if e.ComplexityRoot.Mutation.StartGraduation == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_startGraduation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.StartGraduation(childComplexity, args["input"].(model.StartGraduationInput)), true
 	case "Mutation.startImport":
 		if e.ComplexityRoot.Mutation.StartImport == nil {
 			break
@@ -11338,6 +11355,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.StaffEdge.Node(childComplexity), true
 
+	case "StartGraduationPayload.job":
+		if e.ComplexityRoot.StartGraduationPayload.Job == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartGraduationPayload.Job(childComplexity), true
+	case "StartGraduationPayload.userErrors":
+		if e.ComplexityRoot.StartGraduationPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartGraduationPayload.UserErrors(childComplexity), true
+
 	case "StartImportPayload.job":
 		if e.ComplexityRoot.StartImportPayload.Job == nil {
 			break
@@ -11768,6 +11798,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SetDirectoryBlockInput", ec.unmarshalInputSetDirectoryBlockInput),
 			graphql.NewInputUnmarshaler("SetIssuingPolicyInput", ec.unmarshalInputSetIssuingPolicyInput),
 			graphql.NewInputUnmarshaler("ShareItemInput", ec.unmarshalInputShareItemInput),
+			graphql.NewInputUnmarshaler("StartGraduationInput", ec.unmarshalInputStartGraduationInput),
 			graphql.NewInputUnmarshaler("StartImportInput", ec.unmarshalInputStartImportInput),
 			graphql.NewInputUnmarshaler("SuspendCredentialInput", ec.unmarshalInputSuspendCredentialInput),
 			graphql.NewInputUnmarshaler("UnalignAchievementInput", ec.unmarshalInputUnalignAchievementInput),
@@ -14643,6 +14674,8 @@ enum ImportKind {
   SUSPEND_CREDENTIALS
   "credential_id*, reason*: end each suspension."
   LIFT_SUSPENSIONS
+  "learner_id*: the learners whose records are made, signed and kept. Registrars."
+  GRADUATION
 }
 
 "What became of neighbouring rows."
@@ -14733,6 +14766,10 @@ extend type Mutation {
 
 "Which file, and how to read it."
 input StartImportInput {
+  "Of GRADUATION: the key of the record type; full unless said."
+  recordType: ID
+  "Of GRADUATION: the program that the records are about, for a type that is about one."
+  programId: ID
   "A second request with the same key answers as the first; 1 to 255 bytes."
   idempotencyKey: String
   "What the file holds."
@@ -16068,6 +16105,38 @@ input GradingPolicyAverageInput {
 type ReviseGradingPolicyPayload {
   "The policy; null when nothing was done."
   gradingPolicy: GradingPolicy
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../../schema/graduation.graphqls", Input: `extend type Mutation {
+  "Make the records of a cohort in the background: of the learners that are named, or of all who are enrolled in a program and have completed it. A cohort in a file is an import of the kind GRADUATION. Registrars."
+  startGraduation(
+    "Whose records, and of which type."
+    input: StartGraduationInput!
+  ): StartGraduationPayload!
+}
+
+"Whose records, and of which type."
+input StartGraduationInput {
+  "A second request with the same key answers as the first; 1 to 255 bytes."
+  idempotencyKey: String
+  "The learners, at most 20000: ids, values of the system, or identifiers."
+  learnerIds: [ID!]
+  "Id or code of a program: all who are enrolled in it and have completed it. Instead of learners."
+  completersOf: ID
+  "The external system that the learners' values belong to; import unless said."
+  system: String
+  "The key of the record type; full unless said."
+  type: ID
+  "Id or code of the program that the records are about, for a type that is about one."
+  programId: ID
+}
+
+"The job that makes the records."
+type StartGraduationPayload {
+  "The job; null when nothing was done."
+  job: Job
   "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }
@@ -23151,6 +23220,16 @@ func (ec *executionContext) childFields_StaffEdge(ctx context.Context, field gra
 		return ec.fieldContext_StaffEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StaffEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_StartGraduationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "job":
+		return ec.fieldContext_StartGraduationPayload_job(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_StartGraduationPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StartGraduationPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_StartImportPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

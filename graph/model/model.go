@@ -2092,8 +2092,36 @@ type SetIssuingPolicyPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// Whose records, and of which type.
+type StartGraduationInput struct {
+	// A second request with the same key answers as the first; 1 to 255 bytes.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// The learners, at most 20000: ids, values of the system, or identifiers.
+	LearnerIds []string `json:"learnerIds,omitempty"`
+	// Id or code of a program: all who are enrolled in it and have completed it. Instead of learners.
+	CompletersOf *string `json:"completersOf,omitempty"`
+	// The external system that the learners' values belong to; import unless said.
+	System *string `json:"system,omitempty"`
+	// The key of the record type; full unless said.
+	Type *string `json:"type,omitempty"`
+	// Id or code of the program that the records are about, for a type that is about one.
+	ProgramID *string `json:"programId,omitempty"`
+}
+
+// The job that makes the records.
+type StartGraduationPayload struct {
+	// The job; null when nothing was done.
+	Job *exchange.Job `json:"job,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // Which file, and how to read it.
 type StartImportInput struct {
+	// Of GRADUATION: the key of the record type; full unless said.
+	RecordType *string `json:"recordType,omitempty"`
+	// Of GRADUATION: the program that the records are about, for a type that is about one.
+	ProgramID *string `json:"programId,omitempty"`
 	// A second request with the same key answers as the first; 1 to 255 bytes.
 	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 	// What the file holds.

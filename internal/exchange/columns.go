@@ -52,6 +52,7 @@ var fields = map[Kind][]tabular.Field{
 	RevokeCredentials:  must("credential_id", "cause", "reason"),
 	SuspendCredentials: must("credential_id", "reason"),
 	LiftSuspensions:    must("credential_id", "reason"),
+	Graduation:         must("learner_id"),
 }
 
 // line is one row of a file, or one definition of a JSON file.
@@ -112,6 +113,8 @@ func keyOf(k Kind, l line) (key, activity string) {
 		return t("course_code") + "\x00" + t("competency") + "\x00" + t("stage"), ""
 	case Results:
 		return t("result_id"), t("learner_id") + "\x00" + t("course_code") + "\x00" + t("completed_on") + "\x00" + t("term")
+	case Graduation:
+		return t("learner_id"), ""
 	case Awards:
 		return t("award_id"), t("learner_id") + "\x00" + t("achievement") + "\x00" + t("achieved_on") + "\x00" + t("term")
 	}

@@ -39,12 +39,13 @@ const (
 	RevokeCredentials  Kind = "REVOKE_CREDENTIALS"
 	SuspendCredentials Kind = "SUSPEND_CREDENTIALS"
 	LiftSuspensions    Kind = "LIFT_SUSPENSIONS"
+	Graduation         Kind = "GRADUATION" // learners whose records are made
 )
 
 // Kinds are all kinds, in the order in which files depend on each other.
 func Kinds() []Kind {
 	return []Kind{CasePackage, CtdlASN, Table, Courses, CourseMap, Achievements, Learners, Results, Awards,
-		IssueCredentials, ReissueCredentials, RevokeCredentials, SuspendCredentials, LiftSuspensions}
+		IssueCredentials, ReissueCredentials, RevokeCredentials, SuspendCredentials, LiftSuspensions, Graduation}
 }
 
 // framework is the form of a framework's file, or empty for what is none.
@@ -63,6 +64,8 @@ func (k Kind) action() access.Action {
 		return access.Issue
 	case RevokeCredentials, SuspendCredentials, LiftSuspensions:
 		return access.Revoke
+	case Graduation:
+		return access.Assemble
 	}
 	return access.DefineCatalog
 }
@@ -97,7 +100,9 @@ type Options struct {
 	Delimiter   string   `json:"delimiter,omitempty"`  // , ; | or a tab
 	DateFormat  string   `json:"dateFormat,omitempty"` // YYYY-MM-DD, MM/DD/YYYY, DD/MM/YYYY, DD.MM.YYYY or YYYYMMDD
 	ErrorPolicy string   `json:"errorPolicy,omitempty"`
-	Framework   string   `json:"framework,omitempty"` // that a table is of; a new one unless said
+	Framework   string   `json:"framework,omitempty"`  // that a table is of; a new one unless said
+	RecordType  string   `json:"recordType,omitempty"` // of a graduation: full unless said
+	Program     string   `json:"program,omitempty"`    // of a graduation: that the records are about
 }
 
 // DefaultSystem is the external system of ids in a file that names none.
@@ -134,6 +139,9 @@ func (o Order) check() *fault.Error {
 	}
 	if o.Kind.acts() && o.Options.ErrorPolicy == RejectAll {
 		return fault.At("options.errorPolicy", "row-by-row", "What is done to credentials is done row by row: what was signed or revoked cannot be undone because a later row fails.")
+	}
+	if o.Kind == Graduation && o.Options.ErrorPolicy == RejectAll {
+		return fault.At("options.errorPolicy", "known", "A record that is signed is not taken back: a graduation rejects only the rows that fail.")
 	}
 	for _, c := range o.Options.Columns {
 		if !slices.ContainsFunc(fields[o.Kind], func(f tabular.Field) bool { return f.Name == c.Field }) {

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,8 @@ func (s *Service) Run(ctx context.Context, system access.Actor, job string) erro
 		err = s.runPackage(ctx, who, j)
 	case j.Kind.acts():
 		err = s.runActs(ctx, who, j, file)
+	case j.Kind == Graduation:
+		err = s.runGraduation(ctx, who, j, file)
 	case j.Options.ErrorPolicy == RejectAll:
 		err = s.runWhole(ctx, who, j, file)
 	default:
@@ -337,6 +340,7 @@ type batches struct {
 	kind  Kind
 	src   source
 	after int   // lines up to this one are done
+	size  int   // of a list at most; 0 for batchSize
 	held  *line // read, but means the same as one before it
 	ended bool
 }
@@ -347,7 +351,7 @@ func (b *batches) next() ([]line, error) {
 	}
 	var lines []line
 	seen := met{}
-	for len(lines) < batchSize {
+	for len(lines) < cmp.Or(b.size, batchSize) {
 		l, err := b.one()
 		if errors.Is(err, io.EOF) {
 			b.ended = true

@@ -18,6 +18,8 @@ import (
 	"github.com/testamur/testamur/internal/once"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/pg"
+	"github.com/testamur/testamur/internal/program"
+	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/tabular"
 )
 
@@ -30,6 +32,8 @@ type Service struct {
 
 	Frameworks  *framework.Service  // for previews
 	Credentials *credential.Service // for what is done to credentials
+	Records     *record.Service     // for graduations
+	Programs    *program.Service    // for those who have completed one
 }
 
 // Start makes a job of an upload; it runs in the background. The actor must be
@@ -49,36 +53,37 @@ func (s *Service) Start(ctx context.Context, who access.Actor, key *string, o Or
 
 func (s *Service) start(ctx context.Context, who access.Actor, request once.Request, o Order) (Job, error) {
 	var j Job
-	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
-		target, replay, err := once.Find(ctx, tx, who, request)
-		if err != nil {
-			return err
-		}
-		if replay {
-			j, err = findJob(ctx, tx, who, target, "")
-			return err
-		}
-		u, err := findUpload(ctx, tx, who, o.UploadID)
-		if err != nil {
-			if f, ok := fault.Of(err); ok {
-				return f.Within("uploadId")
-			}
-			return err
-		}
-		j = Job{ID: s.NewID("job"), Kind: o.Kind, State: Queued, UploadID: &u.ID, Options: o.Options, CreatedBy: who.ID,
-			CreatedAt: pg.Instant(s.Now()), BytesTotal: u.Size, Notices: []string{}}
-		if err := insertJob(ctx, tx, who, j); err != nil {
-			return err
-		}
-		if err := once.Keep(ctx, tx, s.Now(), who, request, j.ID); err != nil {
-			return err
-		}
-		if err := s.Outbox.Emit(ctx, tx, event.ImportRequested{InstitutionID: who.InstitutionID, JobID: j.ID}); err != nil {
-			return err
-		}
-		return audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.Import, Target: j.ID, Detail: map[string]any{"kind": o.Kind, "upload": u.ID}})
+	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
+		j, err = s.startIn(ctx, tx, who, request, o)
+		return err
 	})
 	return j, err
+}
+
+func (s *Service) startIn(ctx context.Context, tx pgx.Tx, who access.Actor, request once.Request, o Order) (Job, error) {
+	target, replay, err := once.Find(ctx, tx, who, request)
+	if err != nil {
+		return Job{}, err
+	}
+	if replay {
+		return findJob(ctx, tx, who, target, "")
+	}
+	u, err := findUpload(ctx, tx, who, o.UploadID)
+	if err != nil {
+		return Job{}, within(err, "uploadId")
+	}
+	j := Job{ID: s.NewID("job"), Kind: o.Kind, State: Queued, UploadID: &u.ID, Options: o.Options, CreatedBy: who.ID,
+		CreatedAt: pg.Instant(s.Now()), BytesTotal: u.Size, Notices: []string{}}
+	if err := insertJob(ctx, tx, who, j); err != nil {
+		return j, err
+	}
+	if err := once.Keep(ctx, tx, s.Now(), who, request, j.ID); err != nil {
+		return j, err
+	}
+	if err := s.Outbox.Emit(ctx, tx, event.ImportRequested{InstitutionID: who.InstitutionID, JobID: j.ID}); err != nil {
+		return j, err
+	}
+	return j, audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.Import, Target: j.ID, Detail: map[string]any{"kind": o.Kind, "upload": u.ID}})
 }
 
 // Cancel stops a job that has not finished; what is committed stays. State

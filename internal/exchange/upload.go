@@ -29,46 +29,53 @@ func (s *Service) Receive(ctx context.Context, who access.Actor, name string, r 
 	if err := access.Check(who, access.Import); err != nil {
 		return Upload{}, err
 	}
+	var u Upload
+	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
+		u, err = s.receive(ctx, tx, who, name, r)
+		return err
+	})
+	return u, err
+}
+
+// receive is Receive in a transaction.
+func (s *Service) receive(ctx context.Context, tx pgx.Tx, who access.Actor, name string, r io.Reader) (Upload, error) {
 	name = strings.TrimSpace(name)
 	if name == "" || len(name) > maxName || strings.ContainsAny(name, "\x00\r\n") {
 		return Upload{}, fault.At("name", "name", "A file has a name of at most %d bytes.", maxName)
 	}
 	now := pg.Instant(s.Now())
 	u := Upload{ID: s.NewID("upl"), Name: name, CreatedBy: who.ID, CreatedAt: now, CompletedAt: &now}
-	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
-		if err := insertUpload(ctx, tx, who, u); err != nil {
-			return err
-		}
-		sum := sha256.New()
-		chunk := make([]byte, chunkSize)
-		for position := 1; ; position++ {
-			n, err := io.ReadFull(r, chunk)
-			if n > 0 {
-				sum.Write(chunk[:n])
-				if u.Size += int64(n); u.Size > MaxUpload {
-					return &fault.Error{Kind: fault.Limit, Field: "file", Rule: "size", Message: fmt.Sprintf("A file has at most %d MB; cut it into several.", MaxUpload>>20)}
-				}
-				if err := insertChunk(ctx, tx, who, u.ID, position, chunk[:n]); err != nil {
-					return err
-				}
+	if err := insertUpload(ctx, tx, who, u); err != nil {
+		return u, err
+	}
+	sum := sha256.New()
+	chunk := make([]byte, chunkSize)
+	for position := 1; ; position++ {
+		n, err := io.ReadFull(r, chunk)
+		if n > 0 {
+			sum.Write(chunk[:n])
+			if u.Size += int64(n); u.Size > MaxUpload {
+				return u, &fault.Error{Kind: fault.Limit, Field: "file", Rule: "size", Message: fmt.Sprintf("A file has at most %d MB; cut it into several.", MaxUpload>>20)}
 			}
-			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				break
-			}
-			if err != nil {
-				return err
+			if err := insertChunk(ctx, tx, who, u.ID, position, chunk[:n]); err != nil {
+				return u, err
 			}
 		}
-		if u.Size == 0 {
-			return fault.At("file", "not-empty", "The file is empty.")
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			break
 		}
-		u.Sha256 = sum.Sum(nil)
-		if err := completeUpload(ctx, tx, who, u); err != nil {
-			return err
+		if err != nil {
+			return u, err
 		}
-		return audit.Write(ctx, tx, now, who, audit.Entry{Action: access.Import, Target: u.ID, Detail: map[string]any{"bytes": u.Size}})
-	})
-	return u, err
+	}
+	if u.Size == 0 {
+		return u, fault.At("file", "not-empty", "The file is empty.")
+	}
+	u.Sha256 = sum.Sum(nil)
+	if err := completeUpload(ctx, tx, who, u); err != nil {
+		return u, err
+	}
+	return u, audit.Write(ctx, tx, now, who, audit.Entry{Action: access.Import, Target: u.ID, Detail: map[string]any{"bytes": u.Size}})
 }
 
 // chunks reads an upload, one chunk at a time.
