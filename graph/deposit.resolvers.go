@@ -31,7 +31,7 @@ func (r *mutationResolver) DepositCredential(ctx context.Context, input model.De
 		v, created, err = r.Resolver.Deposits.Bring(ctx, actor(ctx), deposit.Brought{LearnerID: input.LearnerID, Material: raw, Vouch: value(input.Vouch)})
 	}
 	out, problems, err := changed(ctx, v, err)
-	return &model.DepositCredentialPayload{DepositedCredential: out, Created: created, UserErrors: problems}, err
+	return &model.DepositCredentialPayload{DepositedCredential: out, Created: when(out != nil, created), UserErrors: problems}, err
 }
 
 func (r *Resolver) DepositedCredential() gen.DepositedCredentialResolver {

@@ -517,3 +517,11 @@ func about(r *model.VerificationRecipientInput) *verify.Recipient {
 	}
 	return &verify.Recipient{Type: r.Type, Value: r.Value}
 }
+
+// when is a value, or null where nothing was done.
+func when[T any](done bool, v T) *T {
+	if !done {
+		return nil
+	}
+	return &v
+}

@@ -76,11 +76,11 @@ func (ec *executionContext) _DepositCredentialPayload_created(ctx context.Contex
 			return obj.Created, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_DepositCredentialPayload_created(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -845,7 +845,7 @@ func (ec *executionContext) _DepositCredentialPayload(ctx context.Context, sel a
 			}
 		case "created":
 			out.Values[i] = ec._DepositCredentialPayload_created(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "userErrors":

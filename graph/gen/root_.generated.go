@@ -14119,8 +14119,8 @@ input DepositCredentialInput {
 type DepositCredentialPayload {
   "The deposited credential; null when nothing was done."
   depositedCredential: DepositedCredential
-  "Whether it is new; false when it took the place of an earlier copy."
-  created: Boolean!
+  "Whether it is new; false when it took the place of an earlier copy; null when nothing was done."
+  created: Boolean
   "What was wrong with the input; empty when it was done."
   userErrors: [UserError!]!
 }

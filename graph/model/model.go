@@ -830,8 +830,8 @@ type DepositCredentialInput struct {
 type DepositCredentialPayload struct {
 	// The deposited credential; null when nothing was done.
 	DepositedCredential *deposit.Deposit `json:"depositedCredential,omitempty"`
-	// Whether it is new; false when it took the place of an earlier copy.
-	Created bool `json:"created"`
+	// Whether it is new; false when it took the place of an earlier copy; null when nothing was done.
+	Created *bool `json:"created,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }

@@ -248,10 +248,15 @@ func (s *Service) Act(ctx context.Context, who access.Actor, key *string, a Acts
 		}
 		file.Write(append(raw, '\n'))
 	}
-	u, err := s.Receive(ctx, who, strings.ToLower(string(a.Kind))+".ndjson", &file)
-	if err != nil {
-		return Job{}, err
-	}
-	o := Order{Kind: a.Kind, UploadID: u.ID, Options: Options{Format: "ndjson"}}
-	return s.start(ctx, who, once.Request{Key: key, Operation: "changeCredentials", Input: a}, o)
+	var j Job
+	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
+		u, err := s.receive(ctx, tx, who, strings.ToLower(string(a.Kind))+".ndjson", &file)
+		if err != nil {
+			return err
+		}
+		o := Order{Kind: a.Kind, UploadID: u.ID, Options: Options{Format: "ndjson"}}
+		j, err = s.startIn(ctx, tx, who, once.Request{Key: key, Operation: "changeCredentials", Input: a}, o)
+		return err
+	})
+	return j, err
 }

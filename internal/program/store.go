@@ -169,8 +169,11 @@ func insertEquivalency(ctx context.Context, tx pgx.Tx, who access.Actor, e Equiv
 }
 
 func withdrawEquivalency(ctx context.Context, tx pgx.Tx, who access.Actor, e EquivalencyID, now time.Time) error {
-	_, err := tx.Exec(ctx, `update program_equivalency set withdrawn_at = @now where institution_id = @institution and id = @id and withdrawn_at is null`,
+	done, err := tx.Exec(ctx, `update program_equivalency set withdrawn_at = @now where institution_id = @institution and id = @id and withdrawn_at is null`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "id": e, "now": now})
+	if err == nil && done.RowsAffected() == 0 {
+		return fault.Missing("equivalency")
+	}
 	return err
 }
 
