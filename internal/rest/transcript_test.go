@@ -285,6 +285,7 @@ func (p *press) paper(t *testing.T) {
 }
 
 func (p *press) revokedRecord(t *testing.T) {
+	p.t = t
 	r, err := p.Records.Assemble(t.Context(), p.Registrar(), nil, "ref:"+demo.System+":"+demo.Students()[1].Number)
 	if err != nil {
 		t.Fatal(err)
