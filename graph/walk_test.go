@@ -190,7 +190,7 @@ var steps = map[string]step{
 	"Mutation.reviseRecordType":    {`mutation($n: String!) { reviseRecordType(input: {key: "mine", content: {title: $n}}) { recordType { version } userErrors { code } } }`, "reviseRecordType.recordType", "registrar", (*world).newName},
 	"Mutation.assembleRecord":      {`mutation($learner: ID!) { assembleRecord(input: {learnerId: $learner}) { record { id } userErrors { code } } }`, "assembleRecord.record", "registrar", (*world).newAssertion},
 	"Mutation.startImport":         {`mutation($id: ID!) { startImport(input: {kind: COURSES, uploadId: $id}) { job { id } userErrors { code } } }`, "startImport.job", catalogue, (*world).newUpload},
-	"Mutation.changeCredentials": {`mutation($c: ID!) { changeCredentials(input: {kind: SUSPEND_CREDENTIALS, ids: [$c], reason: "x"}) { job { id } userErrors { code } } }`, "changeCredentials.job", "registrar", ids("c", "credential")},
+	"Mutation.changeCredentials":   {`mutation($c: ID!) { changeCredentials(input: {kind: SUSPEND_CREDENTIALS, ids: [$c], reason: "x"}) { job { id } userErrors { code } } }`, "changeCredentials.job", "registrar", ids("c", "credential")},
 	"Mutation.cancelJob":           {`mutation($id: ID!) { cancelJob(input: {id: $id}) { job { id } userErrors { code } } }`, "cancelJob.job", catalogue, (*world).newJob},
 
 	"Subscription.jobProgress": {`subscription($id: ID!) { jobProgress(id: $id) { state } }`, "jobProgress.state", catalogue, ids("id", "job")},

@@ -126,7 +126,8 @@ func (s *Service) make(ctx context.Context, who access.Actor, w order, learners 
 			name := nameOf(*w.program)
 			o.frame.Program, o.counts = &name, progress.counting(l.ID)
 		}
-		if w.of.Content.Requirements {
+		// How far a learner is with a program tells of what was left out as well.
+		if w.of.Content.Requirements && w.everything() {
 			o.frame.Programs = progress.told(l.ID)
 			o.Programs = o.frame.Programs
 		}

@@ -132,6 +132,9 @@ func (o *one) add(w order, with sums) {
 		}
 		all = append(all, one)
 	}
+	if !w.everything() {
+		with.equivalents = nil // what was left out may be behind one
+	}
 	for _, e := range with.equivalents[o.Learner.ID] {
 		source := cmp.Or(string(e.Equivalency.Given.CourseID), string(e.Equivalency.Given.AchievementID))
 		line := Equivalent{Rule: e.ID, Given: e.Shown.Name, Code: e.Shown.Code, Level: e.Equivalency.Given.Level, On: on(e.On), As: e.Worth.Name, AsCode: e.Worth.Code,

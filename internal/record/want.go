@@ -167,3 +167,6 @@ func plainType(t string) string {
 	}
 	return b.String()
 }
+
+// everything reports whether nothing of what the type has is to be left out.
+func (w Want) everything() bool { return w.Held.empty() && w.Chosen.empty() }
