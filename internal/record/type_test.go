@@ -247,3 +247,21 @@ func TestAProgramRecordShowsWhatIsOpen(t *testing.T) {
 		t.Errorf("%+v", m.Programs)
 	}
 }
+
+// How far a learner is with a program names the evidence for each requirement,
+// also what was left out of the record.
+func TestAProgramDoesNotTellOfWhatWasLeftOut(t *testing.T) {
+	t.Parallel()
+	c := newCollege(t)
+	c.enrol(t)
+	for _, w := range []record.Want{{Type: record.Transcript}, {Type: record.Transcript, Chosen: record.LeftOut{Terms: []string{"Fall 2025"}}},
+		{Type: record.Transcript, Held: record.LeftOut{Terms: []string{"Fall 2025"}}}} {
+		r := c.assemble(t, w)
+		signed, err := c.Credentials.Find(t.Context(), c.Registrar(), string(r.CredentialID))
+		document := *testbed.Must(t, signed, err).Document
+		whole := len(w.Chosen.Terms)+len(w.Held.Terms) == 0
+		if m := c.model(t, r); (len(m.Programs) > 0) != whole || strings.Contains(document, "HIS101") != whole {
+			t.Errorf("%+v: programs %+v, told in the document: %v", w, m.Programs, strings.Contains(document, "HIS101"))
+		}
+	}
+}
