@@ -181,11 +181,7 @@ type cursor struct {
 // List are achievements by name.
 func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.Args) (page.Connection[Achievement], error) {
 	var c page.Connection[Achievement]
-	limit, err := a.Limit()
-	if err != nil {
-		return c, err
-	}
-	after, _, err := page.Key[cursor](a)
+	limit, after, _, err := page.Start[cursor](a)
 	if err != nil {
 		return c, err
 	}

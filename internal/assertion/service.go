@@ -440,11 +440,7 @@ type pageQuery func(ctx context.Context, tx pgx.Tx, narrow string, args pgx.Name
 // pages cuts one statement's rows, at most limit+1 for each key, into a page
 // for each key.
 func pages[K ~string](ctx context.Context, s *Service, who access.Actor, keys []K, f Filter, a page.Args, query pageQuery) (map[K]page.Connection[Assertion], error) {
-	limit, err := a.Limit()
-	if err != nil {
-		return nil, err
-	}
-	after, more, err := page.Key[cursor](a)
+	limit, after, more, err := page.Start[cursor](a)
 	if err != nil {
 		return nil, err
 	}

@@ -182,11 +182,7 @@ func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.A
 	if err := access.Check(who, access.ReadAudit); err != nil {
 		return c, err
 	}
-	limit, err := a.Limit()
-	if err != nil {
-		return c, err
-	}
-	after, more, err := page.Key[cursor](a)
+	limit, after, more, err := page.Start[cursor](a)
 	if err != nil {
 		return c, err
 	}

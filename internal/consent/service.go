@@ -179,24 +179,14 @@ func (c cursor) at() *time.Time {
 
 // OfLearners are the consents of each learner, newest first, one page of each.
 func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learner.ID, a page.Args) (map[learner.ID]page.Connection[Consent], error) {
-	limit, err := a.Limit()
+	limit, after, _, err := page.Start[cursor](a)
 	if err != nil {
 		return nil, err
 	}
-	after, _, err := page.Key[cursor](a)
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[learner.ID]page.Connection[Consent], len(ids))
+	var out map[learner.ID]page.Connection[Consent]
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
 		rows, err := ofLearners(ctx, tx, who, ids, after, limit+1)
-		of := map[learner.ID][]Consent{}
-		for _, c := range rows {
-			of[c.LearnerID] = append(of[c.LearnerID], c)
-		}
-		for _, l := range ids {
-			out[l] = page.Of(of[l], limit, a, func(c Consent) cursor { return cursor{c.RecordedAt, c.ID} })
-		}
+		out = page.Each(ids, rows, limit, a, func(c Consent) learner.ID { return c.LearnerID }, func(c Consent) cursor { return cursor{c.RecordedAt, c.ID} })
 		return err
 	})
 	return out, err

@@ -189,11 +189,7 @@ type cursor struct {
 // List are courses by code.
 func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.Args) (page.Connection[Course], error) {
 	var c page.Connection[Course]
-	limit, err := a.Limit()
-	if err != nil {
-		return c, err
-	}
-	after, _, err := page.Key[cursor](a)
+	limit, after, _, err := page.Start[cursor](a)
 	if err != nil {
 		return c, err
 	}

@@ -186,11 +186,7 @@ type cursor struct {
 // OfLearners are the deposits of each learner, the latest valid first, one page
 // of each.
 func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learner.ID, a page.Args) (map[learner.ID]page.Connection[Deposit], error) {
-	limit, err := a.Limit()
-	if err != nil {
-		return nil, err
-	}
-	after, more, err := page.Key[cursor](a)
+	limit, after, more, err := page.Start[cursor](a)
 	if err != nil {
 		return nil, err
 	}
@@ -198,16 +194,10 @@ func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learne
 	if more {
 		before = &after.ValidFrom
 	}
-	out := make(map[learner.ID]page.Connection[Deposit], len(ids))
+	var out map[learner.ID]page.Connection[Deposit]
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
 		rows, err := ofLearners(ctx, tx, who, ids, before, after.ID, limit+1)
-		of := map[learner.ID][]Deposit{}
-		for _, d := range rows {
-			of[d.LearnerID] = append(of[d.LearnerID], d)
-		}
-		for _, l := range ids {
-			out[l] = page.Of(of[l], limit, a, func(d Deposit) cursor { return cursor{d.ValidFrom, d.ID} })
-		}
+		out = page.Each(ids, rows, limit, a, func(d Deposit) learner.ID { return d.LearnerID }, func(d Deposit) cursor { return cursor{d.ValidFrom, d.ID} })
 		return err
 	})
 	return out, err

@@ -171,7 +171,7 @@ func keyOf(l Line) cursor { return cursor{l.At, l.ID} }
 // List is the account, newest first; a learner sees their own.
 func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.Args) (page.Connection[Line], error) {
 	var c page.Connection[Line]
-	limit, after, err := place(a)
+	limit, after, _, err := page.Start[cursor](a)
 	if err != nil {
 		return c, err
 	}
@@ -181,15 +181,6 @@ func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.A
 		return err
 	})
 	return c, err
-}
-
-func place(a page.Args) (int, cursor, error) {
-	limit, err := a.Limit()
-	if err != nil {
-		return 0, cursor{}, err
-	}
-	after, _, err := page.Key[cursor](a)
-	return limit, after, err
 }
 
 // ByIDs are lines by id.
@@ -217,20 +208,14 @@ func (s *Service) OfSources(ctx context.Context, who access.Actor, ids []string,
 
 func pagesOf[K comparable](ctx context.Context, s *Service, who access.Actor, ids []K, a page.Args,
 	fetch func(context.Context, pgx.Tx, access.Actor, []K, cursor, int) ([]Line, error), of func(Line) K) (map[K]page.Connection[Line], error) {
-	limit, after, err := place(a)
+	limit, after, _, err := page.Start[cursor](a)
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[K]page.Connection[Line], len(ids))
+	var out map[K]page.Connection[Line]
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
 		rows, err := fetch(ctx, tx, who, ids, after, limit+1)
-		by := map[K][]Line{}
-		for _, l := range rows {
-			by[of(l)] = append(by[of(l)], l)
-		}
-		for _, k := range ids {
-			out[k] = page.Of(by[k], limit, a, keyOf)
-		}
+		out = page.Each(ids, rows, limit, a, of, keyOf)
 		return err
 	})
 	return out, err

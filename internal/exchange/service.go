@@ -167,11 +167,7 @@ type jobCursor struct {
 
 // List are jobs, newest first.
 func (s *Service) List(ctx context.Context, who access.Actor, a page.Args) (page.Connection[Job], error) {
-	limit, err := a.Limit()
-	if err != nil {
-		return page.Connection[Job]{}, err
-	}
-	after, _, err := page.Key[jobCursor](a)
+	limit, after, _, err := page.Start[jobCursor](a)
 	if err != nil {
 		return page.Connection[Job]{}, err
 	}
@@ -195,11 +191,7 @@ func (s *Service) OutcomesOf(ctx context.Context, who access.Actor, job string, 
 
 // OutcomesOfJobs are the outcomes of each job, one page of each.
 func (s *Service) OutcomesOfJobs(ctx context.Context, who access.Actor, jobs []string, failedOnly bool, a page.Args) (map[string]page.Connection[Outcome], error) {
-	limit, err := a.Limit()
-	if err != nil {
-		return nil, err
-	}
-	after, _, err := page.Key[outcomeCursor](a)
+	limit, after, _, err := page.Start[outcomeCursor](a)
 	if err != nil {
 		return nil, err
 	}

@@ -224,11 +224,7 @@ type crosswalkCursor struct {
 // Crosswalks are the crosswalks in the order of their proposal.
 func (s *Service) Crosswalks(ctx context.Context, who access.Actor, f CrosswalkFilter, a page.Args) (page.Connection[Crosswalk], error) {
 	var c page.Connection[Crosswalk]
-	limit, err := a.Limit()
-	if err != nil {
-		return c, err
-	}
-	after, _, err := page.Key[crosswalkCursor](a)
+	limit, after, _, err := page.Start[crosswalkCursor](a)
 	if err != nil {
 		return c, err
 	}

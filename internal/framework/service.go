@@ -153,11 +153,7 @@ type frameworkCursor struct {
 // List are the frameworks by title.
 func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.Args) (page.Connection[Framework], error) {
 	var c page.Connection[Framework]
-	limit, err := a.Limit()
-	if err != nil {
-		return c, err
-	}
-	after, _, err := page.Key[frameworkCursor](a)
+	limit, after, _, err := page.Start[frameworkCursor](a)
 	if err != nil {
 		return c, err
 	}
@@ -215,24 +211,14 @@ func items(c page.Connection[Child]) page.Connection[Item] {
 // for each key.
 func pages[K comparable, T interface{ cursor() itemCursor }](ctx context.Context, s *Service, who access.Actor, keys []K, a page.Args,
 	query func(pgx.Tx, itemCursor, int) ([]T, error), key func(T) K) (map[K]page.Connection[T], error) {
-	limit, err := a.Limit()
+	limit, after, _, err := page.Start[itemCursor](a)
 	if err != nil {
 		return nil, err
 	}
-	after, _, err := page.Key[itemCursor](a)
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[K]page.Connection[T], len(keys))
+	var out map[K]page.Connection[T]
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
 		rows, err := query(tx, after, limit+1)
-		byKey := map[K][]T{}
-		for _, r := range rows {
-			byKey[key(r)] = append(byKey[key(r)], r)
-		}
-		for _, k := range keys {
-			out[k] = page.Of(byKey[k], limit, a, T.cursor)
-		}
+		out = page.Each(keys, rows, limit, a, key, T.cursor)
 		return err
 	})
 	return out, err

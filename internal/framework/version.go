@@ -110,11 +110,7 @@ type versionCursor struct {
 // VersionsOf are the versions of each framework, newest first, one page of
 // each.
 func (s *Service) VersionsOf(ctx context.Context, who access.Actor, ids []ID, a page.Args) (map[ID]page.Connection[Version], error) {
-	limit, err := a.Limit()
-	if err != nil {
-		return nil, err
-	}
-	after, more, err := page.Key[versionCursor](a)
+	limit, after, more, err := page.Start[versionCursor](a)
 	if err != nil {
 		return nil, err
 	}

@@ -220,11 +220,7 @@ func list[T any](ctx context.Context, s *Service, who access.Actor, a page.Args,
 	if err := access.Check(who, access.ReadStaff); err != nil {
 		return c, err
 	}
-	limit, err := a.Limit()
-	if err != nil {
-		return c, err
-	}
-	after, _, err := page.Key[string](a)
+	limit, after, _, err := page.Start[string](a)
 	if err != nil {
 		return c, err
 	}

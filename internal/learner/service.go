@@ -196,11 +196,7 @@ func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.A
 	if err := access.Check(who, access.ReadLearner); err != nil {
 		return c, err
 	}
-	limit, err := a.Limit()
-	if err != nil {
-		return c, err
-	}
-	after, _, err := page.Key[cursor](a)
+	limit, after, _, err := page.Start[cursor](a)
 	if err != nil {
 		return c, err
 	}

@@ -203,11 +203,7 @@ type ruleCursor struct {
 // Rules are the rules, the oldest first, in their latest versions.
 func (s *Service) Rules(ctx context.Context, who access.Actor, f RuleFilter, a page.Args) (page.Connection[Rule], error) {
 	var c page.Connection[Rule]
-	limit, err := a.Limit()
-	if err != nil {
-		return c, err
-	}
-	after, _, err := page.Key[ruleCursor](a)
+	limit, after, _, err := page.Start[ruleCursor](a)
 	if err != nil {
 		return c, err
 	}

@@ -106,11 +106,7 @@ type standingCursor struct {
 // Standings are what each learner holds, in the order of the frameworks, one page
 // of each. It costs the same statements for one learner and for a hundred.
 func (s *Service) Standings(ctx context.Context, who access.Actor, learners []learner.ID, f Filter, a page.Args) (map[learner.ID]page.Connection[Standing], error) {
-	limit, err := a.Limit()
-	if err != nil {
-		return nil, err
-	}
-	after, more, err := page.Key[standingCursor](a)
+	limit, after, more, err := page.Start[standingCursor](a)
 	if err != nil {
 		return nil, err
 	}
@@ -205,11 +201,7 @@ type holderCursor struct {
 // one page of each; unless the filter says another status, those who hold it. Only
 // what is on file about the achievements and courses that can reach it is read.
 func (s *Service) Holders(ctx context.Context, who access.Actor, items []framework.ItemID, f Filter, a page.Args) (map[framework.ItemID]page.Connection[Standing], error) {
-	limit, err := a.Limit()
-	if err != nil {
-		return nil, err
-	}
-	after, _, err := page.Key[holderCursor](a)
+	limit, after, _, err := page.Start[holderCursor](a)
 	if err != nil {
 		return nil, err
 	}

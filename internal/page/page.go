@@ -131,6 +131,29 @@ func Slice[T any](all []T, a Args) (Connection[T], error) {
 	return c, nil
 }
 
+// Start is Limit and Key: how many are asked for, and behind what.
+func Start[K any](a Args) (limit int, after K, more bool, err error) {
+	if limit, err = a.Limit(); err != nil {
+		return 0, after, false, err
+	}
+	after, more, err = Key[K](a)
+	return limit, after, more, err
+}
+
+// Each makes one page of each of several lists, from rows of which each list has
+// limit+1 at most. of says which list a row is of; key gives its sort key.
+func Each[L comparable, T, K any](lists []L, rows []T, limit int, a Args, of func(T) L, key func(T) K) map[L]Connection[T] {
+	by := make(map[L][]T, len(lists))
+	for _, r := range rows {
+		by[of(r)] = append(by[of(r)], r)
+	}
+	out := make(map[L]Connection[T], len(lists))
+	for _, l := range lists {
+		out[l] = Of(by[l], limit, a, key)
+	}
+	return out
+}
+
 // Of makes the page from limit+1 rows: the extra row only says that there is
 // more. key gives a node's sort key.
 func Of[T, K any](rows []T, limit int, a Args, key func(T) K) Connection[T] {

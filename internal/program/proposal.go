@@ -73,11 +73,7 @@ type proposalCursor struct {
 // Proposals are the proposals, the oldest first.
 func (s *Service) Proposals(ctx context.Context, who access.Actor, f ProposalFilter, a page.Args) (page.Connection[Proposal], error) {
 	var c page.Connection[Proposal]
-	limit, err := a.Limit()
-	if err != nil {
-		return c, err
-	}
-	after, _, err := page.Key[proposalCursor](a)
+	limit, after, _, err := page.Start[proposalCursor](a)
 	if err != nil {
 		return c, err
 	}

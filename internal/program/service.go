@@ -186,11 +186,7 @@ type cursor struct {
 // List are programs by code, in their latest versions.
 func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.Args) (page.Connection[Program], error) {
 	var c page.Connection[Program]
-	limit, err := a.Limit()
-	if err != nil {
-		return c, err
-	}
-	after, _, err := page.Key[cursor](a)
+	limit, after, _, err := page.Start[cursor](a)
 	if err != nil {
 		return c, err
 	}
@@ -406,11 +402,7 @@ type EquivalencyFilter struct {
 // for everybody and its own.
 func (s *Service) Equivalencies(ctx context.Context, who access.Actor, f EquivalencyFilter, a page.Args) (page.Connection[Equivalency], error) {
 	var c page.Connection[Equivalency]
-	limit, err := a.Limit()
-	if err != nil {
-		return c, err
-	}
-	after, _, err := page.Key[equivalencyCursor](a)
+	limit, after, _, err := page.Start[equivalencyCursor](a)
 	if err != nil {
 		return c, err
 	}

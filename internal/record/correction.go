@@ -559,11 +559,7 @@ type correctionCursor struct {
 // Corrections are the corrections, newest first.
 func (s *Service) Corrections(ctx context.Context, who access.Actor, f CorrectionFilter, a page.Args) (page.Connection[Correction], error) {
 	var c page.Connection[Correction]
-	limit, err := a.Limit()
-	if err != nil {
-		return c, err
-	}
-	after, _, err := page.Key[correctionCursor](a)
+	limit, after, _, err := page.Start[correctionCursor](a)
 	if err != nil {
 		return c, err
 	}

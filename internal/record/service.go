@@ -167,24 +167,14 @@ type Filter struct {
 // OfLearners are the versions of each learner's records, newest first, one page
 // of each.
 func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learner.ID, f Filter, a page.Args) (map[learner.ID]page.Connection[Record], error) {
-	limit, err := a.Limit()
+	limit, after, _, err := page.Start[cursor](a)
 	if err != nil {
 		return nil, err
 	}
-	after, _, err := page.Key[cursor](a)
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[learner.ID]page.Connection[Record], len(ids))
+	var out map[learner.ID]page.Connection[Record]
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
 		rows, err := ofLearners(ctx, tx, who, ids, f, after, limit+1)
-		byLearner := map[learner.ID][]Record{}
-		for _, r := range rows {
-			byLearner[r.LearnerID] = append(byLearner[r.LearnerID], r)
-		}
-		for _, l := range ids {
-			out[l] = page.Of(byLearner[l], limit, a, func(r Record) cursor { return cursor{r.AssembledAt, r.ID} })
-		}
+		out = page.Each(ids, rows, limit, a, func(r Record) learner.ID { return r.LearnerID }, func(r Record) cursor { return cursor{r.AssembledAt, r.ID} })
 		return err
 	})
 	return out, err

@@ -223,24 +223,14 @@ func (c cursor) at() *time.Time {
 // OfLearners are the holds of each learner, newest first, those that were lifted
 // too, one page of each.
 func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learner.ID, a page.Args) (map[learner.ID]page.Connection[Hold], error) {
-	limit, err := a.Limit()
+	limit, after, _, err := page.Start[cursor](a)
 	if err != nil {
 		return nil, err
 	}
-	after, _, err := page.Key[cursor](a)
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[learner.ID]page.Connection[Hold], len(ids))
+	var out map[learner.ID]page.Connection[Hold]
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
 		rows, err := ofLearners(ctx, tx, who, ids, after, limit+1)
-		of := map[learner.ID][]Hold{}
-		for _, h := range rows {
-			of[h.LearnerID] = append(of[h.LearnerID], h)
-		}
-		for _, l := range ids {
-			out[l] = page.Of(of[l], limit, a, func(h Hold) cursor { return cursor{h.PlacedAt, h.ID} })
-		}
+		out = page.Each(ids, rows, limit, a, func(h Hold) learner.ID { return h.LearnerID }, func(h Hold) cursor { return cursor{h.PlacedAt, h.ID} })
 		return err
 	})
 	return out, err

@@ -57,11 +57,7 @@ func (s *Service) Find(ctx context.Context, who access.Actor, q Query, a page.Ar
 	if err := access.Check(who, access.SearchLearners); err != nil {
 		return none, err
 	}
-	limit, err := a.Limit()
-	if err != nil {
-		return none, err
-	}
-	after, more, err := page.Key[cursor](a)
+	limit, after, more, err := page.Start[cursor](a)
 	if err != nil {
 		return none, err
 	}

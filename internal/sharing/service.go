@@ -52,13 +52,11 @@ func (s *Service) link(token string) string { return s.Origin + "/s/" + token }
 
 // found is what an offer is about.
 type found struct {
-	in       institution.Institution
-	who      learner.Learner
-	printed  string // the name in what is shown
-	record   *record.Record
-	shown    []shown
-	withheld []release.Hold
-	blocked  bool
+	in      institution.Institution
+	who     learner.Learner
+	printed string // the name in what is shown
+	record  *record.Record
+	shown   []shown
 }
 
 // Create makes a link of a learner's own. The learner's consent to it is kept
@@ -396,24 +394,14 @@ func (c cursor) at() *time.Time {
 // OfLearners are the shares of each learner, newest first, those that have ended
 // too, one page of each.
 func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learner.ID, a page.Args) (map[learner.ID]page.Connection[Share], error) {
-	limit, err := a.Limit()
+	limit, after, _, err := page.Start[cursor](a)
 	if err != nil {
 		return nil, err
 	}
-	after, _, err := page.Key[cursor](a)
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[learner.ID]page.Connection[Share], len(ids))
+	var out map[learner.ID]page.Connection[Share]
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
 		rows, err := ofLearners(ctx, tx, who, ids, after, limit+1)
-		of := map[learner.ID][]Share{}
-		for _, x := range rows {
-			of[x.LearnerID] = append(of[x.LearnerID], x)
-		}
-		for _, l := range ids {
-			out[l] = page.Of(of[l], limit, a, func(x Share) cursor { return cursor{x.CreatedAt, string(x.ID)} })
-		}
+		out = page.Each(ids, rows, limit, a, func(x Share) learner.ID { return x.LearnerID }, func(x Share) cursor { return cursor{x.CreatedAt, string(x.ID)} })
 		return err
 	})
 	return out, err

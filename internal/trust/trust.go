@@ -183,11 +183,7 @@ func (s *Service) List(ctx context.Context, who access.Actor, a page.Args) (page
 	if err := access.Check(who, access.ReadTrust); err != nil {
 		return page.Connection[Issuer]{}, err
 	}
-	limit, err := a.Limit()
-	if err != nil {
-		return page.Connection[Issuer]{}, err
-	}
-	after, _, err := page.Key[cursor](a)
+	limit, after, _, err := page.Start[cursor](a)
 	if err != nil {
 		return page.Connection[Issuer]{}, err
 	}
