@@ -9,7 +9,6 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/errcode"
-	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/testamur/testamur/graph/model"
@@ -127,6 +126,3 @@ func (r *Resolver) recovered(ctx context.Context, v any) error {
 func limit(rule, format string, args ...any) *gqlerror.Error {
 	return &gqlerror.Error{Message: fmt.Sprintf(format, args...), Extensions: map[string]any{"code": string(fault.Limit), "rule": rule}}
 }
-
-// isMutation reports whether the operation changes anything.
-func isMutation(o *ast.OperationDefinition) bool { return o != nil && o.Operation == ast.Mutation }

@@ -126,7 +126,6 @@ func wire(p parts) (*services, error) {
 	s.verifier = &verify.Service{Trust: s.trust, DB: p.db, Now: p.now, Institutions: s.institutions, Keys: s.keys, Origin: p.origin, Fetch: p.fetcher.Fetch, Getter: p.fetcher}
 	s.deposits = &deposit.Service{DB: p.db, Now: p.now, NewID: p.newID, Verifier: s.verifier, Origin: p.origin}
 	s.shares = &sharing.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Records: s.records, Verifier: s.verifier, Outbox: outbox, Origin: p.origin}
-	s.exchange = &exchange.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox, Frameworks: s.frameworks, Credentials: s.credentials}
 	s.exchange = &exchange.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox, Frameworks: s.frameworks, Credentials: s.credentials, Records: s.records, Programs: s.programs}
 	return s, nil
 }

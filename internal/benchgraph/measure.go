@@ -41,10 +41,10 @@ type work struct {
 
 // turn is what a server did in one turn.
 type turn struct {
-	rate              float64 // requests a second
-	p50, p99          time.Duration
-	serverCPU, pgCPU  time.Duration // of one request
-	bytes, unanswered int
+	rate             float64 // requests a second
+	p50, p99         time.Duration
+	serverCPU, pgCPU time.Duration // of one request
+	bytes            int
 }
 
 func measure(ctx context.Context, o options, d data) error {

@@ -13,25 +13,8 @@ import (
 const columns = `d.id, d.learner_id, d.at, d.outcome, d.refusal, d.channel, d.party, d.purpose, d.basis, d.consent_id, d.items, d.source_id,
 	d.actor_id, d.network, d.note`
 
-// Insert is the statement that adds one line, for a batch of the transaction
-// that gives the data out; Args are its arguments.
-const Insert = `
-	insert into disclosure (institution_id, id, learner_id, at, outcome, refusal, channel, party, purpose, basis, consent_id, items, source_id, actor_id,
-		network, note)
-	values (@institution, @id, @learner, @at, @outcome, @refusal, @channel, @party, @purpose, @basis, @consent, @items, @source, @actor, @network, @note)`
-
-// Args are the arguments of Insert.
-func (l Line) Args(institution string) pgx.NamedArgs {
-	if l.Items == nil {
-		l.Items = []string{}
-	}
-	return pgx.NamedArgs{"institution": institution, "id": l.ID, "learner": l.LearnerID, "at": l.At, "outcome": l.Outcome, "refusal": l.Refusal,
-		"channel": l.Channel, "party": l.Party, "purpose": l.Purpose, "basis": l.Basis, "consent": l.ConsentID, "items": l.Items, "source": l.SourceID,
-		"actor": l.ActorID, "network": l.Network, "note": l.Note}
-}
-
-// insertMany is Insert for many lines, as one JSON array.
-const insertMany = `
+// insert adds lines that are given as one JSON array.
+const insert = `
 	insert into disclosure (institution_id, id, learner_id, at, outcome, refusal, channel, party, purpose, basis, consent_id, items, source_id, actor_id,
 		network, note)
 	select @institution, x.*
@@ -50,18 +33,14 @@ func (l Line) row() map[string]any {
 
 // Write adds lines in the transaction that gives the data out, in one statement.
 func Write(ctx context.Context, tx pgx.Tx, who access.Actor, lines ...Line) error {
-	switch len(lines) {
-	case 0:
+	if len(lines) == 0 {
 		return nil
-	case 1:
-		_, err := tx.Exec(ctx, Insert, lines[0].Args(who.InstitutionID))
-		return err
 	}
 	all := make([]map[string]any, len(lines))
 	for i, l := range lines {
 		all[i] = l.row()
 	}
-	_, err := tx.Exec(ctx, insertMany, pgx.NamedArgs{"institution": who.InstitutionID, "lines": all})
+	_, err := tx.Exec(ctx, insert, pgx.NamedArgs{"institution": who.InstitutionID, "lines": all})
 	return err
 }
 

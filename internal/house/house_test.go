@@ -31,9 +31,7 @@ var house = strings.Fields(`
 	internal/audit internal/shelves internal/once internal/event internal/bulk
 	internal/institution internal/learner internal/consent internal/disclosure internal/release internal/framework internal/course
 	internal/session
-	internal/achievement internal/assertion internal/mastery internal/program internal/extract
-	internal/achievement internal/assertion internal/mastery internal/program
-	internal/search
+	internal/achievement internal/assertion internal/mastery internal/program internal/extract internal/search
 	internal/keyring internal/credential internal/trust internal/verify internal/deposit internal/record internal/sharing internal/vcapi
 	internal/transcript
 	internal/exchange internal/jobs internal/demo internal/degree internal/testbed
@@ -47,6 +45,14 @@ var house = strings.Fields(`
 // databaseFree are the packages that must not know PostgreSQL.
 var databaseFree = []string{"internal/spec/", "internal/tabular", "internal/fault", "internal/id", "internal/day",
 	"internal/access", "internal/page", "internal/picture", "internal/demo", "internal/degree", "internal/rest", "internal/web", "graph"}
+
+func TestEachPackageHasOnePlace(t *testing.T) {
+	for i, name := range house {
+		if slices.Contains(house[:i], name) {
+			t.Errorf("%s stands twice in the house", name)
+		}
+	}
+}
 
 func TestImportsPointUpTheList(t *testing.T) {
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()

@@ -144,19 +144,6 @@ func enrollments(ctx context.Context, tx pgx.Tx, who access.Actor, learners []le
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Enrollment])
 }
 
-// enrolled are the learners who are enrolled on a day, by id, with the version
-// that they are held to.
-func enrolled(ctx context.Context, tx pgx.Tx, who access.Actor, p ID, on day.Date) ([]Enrollment, error) {
-	rows, _ := tx.Query(ctx, `
-		select `+enrollmentColumns+`
-		from program_enrollment
-		where institution_id = @institution and program_id = @program and enrolled_on <= @on and (ended_on is null or ended_on >= @on)
-		  and (@only::text is null or learner_id = @only)
-		order by learner_id`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "program": p, "on": on, "only": who.OnlyLearner()})
-	return pgx.CollectRows(rows, pgx.RowToStructByName[Enrollment])
-}
-
 const equivalencyColumns = `id, learner_id, ground, given, instead, reason, effective_on, approved_by, recorded_at, withdrawn_at`
 
 func insertEquivalency(ctx context.Context, tx pgx.Tx, who access.Actor, e Equivalency) error {

@@ -145,7 +145,6 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Verifier = &verify.Service{Trust: b.Trust, DB: db, Now: now, Institutions: b.Institutions, Keys: b.Keys, Origin: Origin}
 	b.Deposits = &deposit.Service{DB: db, Now: now, NewID: id.New, Verifier: b.Verifier, Origin: Origin}
 	b.Shares = &sharing.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Records: b.Records, Verifier: b.Verifier, Outbox: outbox, Origin: Origin}
-	b.Exchange = &exchange.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox, Frameworks: b.Frameworks, Credentials: b.Credentials}
 	b.Exchange = &exchange.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox, Frameworks: b.Frameworks, Credentials: b.Credentials, Records: b.Records, Programs: b.Programs}
 	return b
 }

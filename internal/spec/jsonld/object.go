@@ -26,9 +26,6 @@ func (h has) only(ks ...keyword) bool {
 	return h == 0
 }
 
-// property members are marked with the bit of notKeyword.
-const hasProperty has = 1 << notKeyword
-
 // object walks a JSON object: JSON-LD API §5.1.2 from step 7 on.
 func (w *walker) object(ac *active, at int32, p place, e mapEntry) error {
 	ac, typed, err := w.enter(ac, at, p, e)

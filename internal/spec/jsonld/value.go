@@ -62,7 +62,8 @@ func (w *walker) textLiteral(at int32, s, lang, dir string) (rdfc.Term, error) {
 // plainLiteral is a number or boolean, with a datatype or its natural one.
 func (w *walker) plainLiteral(at int32, datatype, suffix string) (rdfc.Term, error) {
 	n := &w.nodes[at]
-	lexical, natural := n.text, xsd+"boolean"
+	var lexical string
+	natural := xsd + "boolean"
 	switch n.kind {
 	case kindTrue:
 		lexical = "true"
