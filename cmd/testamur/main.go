@@ -66,7 +66,7 @@ type cli struct {
 	Token       tokenCmd       `cmd:"" help:"Bearer tokens for API clients."`
 	Import      importCmd      `cmd:"" help:"Import files, into a running service or into the database."`
 	Keys        keysCmd        `cmd:"" help:"Signing keys: list, rotate, withdraw."`
-	Verify      verifyCmd      `cmd:"" help:"Verify a credential, a record, a badge, a picture or a ZIP of them."`
+	Verify      verifyCmd      `cmd:"" help:"Verify a credential, a record, a badge, a picture, a PDF or a ZIP of them."`
 	Bake        bakeCmd        `cmd:"" help:"Put a credential into a PNG or SVG picture."`
 	Unbake      unbakeCmd      `cmd:"" help:"Take a credential out of a picture."`
 	Canonize    canonizeCmd    `cmd:"" help:"Print the canonical N-Quads of a document, or every value that leads to the bytes its proofs sign."`

@@ -15,7 +15,7 @@ import (
 )
 
 type verifyCmd struct {
-	File      string   `arg:"" help:"What was given to you: a credential or record as JSON or as a signed token, a PNG or SVG picture with one in it, a ZIP of such files, or a file with the address of a badge; - for standard input."`
+	File      string   `arg:"" help:"What was given to you: a credential or record as JSON or as a signed token, a PNG, SVG or PDF with one in it, a ZIP of such files, or a file with the address of a badge; - for standard input."`
 	With      []string `help:"A file with a document that the credential points to, such as the issuer's DID document or its status list, so that the network need not be asked. May be given more than once." placeholder:"FILE" sep:"none"`
 	Online    bool     `help:"Ask the network for keys, status lists and hosted badges that are not at hand. Nothing else leaves this machine."`
 	Recipient string   `help:"Who it should be about: a type of identifier and the identifier, such as emailAddress=ada@example.org." placeholder:"TYPE=VALUE"`
