@@ -2,16 +2,15 @@ package record
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/spec/clr"
+	"github.com/testamur/testamur/internal/spec/jsonld"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 )
 
@@ -203,52 +202,34 @@ const SummaryType = "ext:RecordSummary"
 
 // Read is the model of a signed record in a frame. It takes what the document
 // says as it is: verifying it is another's task. Invalid JSON, and what is no
-// ClrCredential, is an error.
+// ClrCredential, is an error; no form that an embedded credential may have is.
 func Read(document []byte, f Frame) (Model, error) {
-	var d struct {
-		ID                string             `json:"id"`
-		Name              string             `json:"name"`
-		Issuer            openbadges.Profile `json:"issuer"`
-		ValidFrom         string             `json:"validFrom"`
-		Partial           bool               `json:"partial"`
-		CredentialSubject struct {
-			ID          string                                     `json:"id"`
-			Identifier  openbadges.List[openbadges.IdentityObject] `json:"identifier"`
-			Achievement openbadges.List[openbadges.Achievement]    `json:"achievement"`
-		} `json:"credentialSubject"`
-	}
-	if err := json.Unmarshal(document, &d); err != nil {
-		return Model{}, fmt.Errorf("read record: %w", err)
-	}
-	embedded, err := clr.Embedded(document)
+	v, err := jsonld.Read(document)
 	if err != nil {
 		return Model{}, fmt.Errorf("read record: %w", err)
 	}
+	embedded := clr.EmbeddedIn(v)
 	if len(embedded) == 0 {
 		return Model{}, errors.New("read record: it holds no credential")
 	}
-	m := Model{CredentialID: d.ID, Name: d.Name, ValidFrom: d.ValidFrom, Partial: d.Partial, Type: f.Type, TypeVersion: f.TypeVersion, Title: f.Title,
+	subject := v.Member("credentialSubject").One()
+	partial, _ := v.Member("partial").Bool()
+	m := Model{CredentialID: text(v, "id"), Name: text(v, "name"), ValidFrom: text(v, "validFrom"), Partial: partial, Type: f.Type, TypeVersion: f.TypeVersion, Title: f.Title,
 		Description: f.Description, Headings: f.Headings, Program: f.Program, Programs: f.Programs, Equivalencies: f.Equivalencies, Summary: f.Summary, Legend: f.Legend,
-		Learner: person(d.CredentialSubject.ID, d.CredentialSubject.Identifier), Issuer: party(d.Issuer), Omissions: []Omission{}}
+		Learner: person(text(subject, "id"), openbadges.Identities(subject)), Issuer: party(v.Member("issuer")), Omissions: []Omission{}}
 	names := map[string]Aligned{}
-	for _, a := range d.CredentialSubject.Achievement {
-		names[a.ID] = Aligned{URI: a.ID, Code: a.HumanCode, Name: a.Name}
+	for _, a := range subject.Member("achievement").Elements() {
+		names[text(a, "id")] = Aligned{URI: text(a, "id"), Code: text(a, "humanCode"), Name: text(a, "name")}
 	}
 	var lines []Line
-	for _, raw := range embedded {
-		l, err := lineOf(raw, m.Issuer.ID, names)
-		if err != nil {
-			return Model{}, fmt.Errorf("read record: %w", err)
-		}
+	for _, e := range embedded {
+		e = clr.Opened(e)
+		l := lineOf(e, m.Issuer.ID, names)
 		if l.Type == SummaryType && !l.Other {
 			continue
 		}
 		if l.Type == ConclusionType && !l.Other {
-			plain, err := clr.Opened(raw)
-			if err != nil {
-				return Model{}, fmt.Errorf("read record: %w", err)
-			}
-			if m.Conclusions, err = conclusionsIn(plain); err != nil {
+			if m.Conclusions, err = conclusionsIn(e.Raw()); err != nil {
 				return Model{}, err
 			}
 			continue
@@ -264,101 +245,6 @@ func Read(document []byte, f Frame) (Model, error) {
 	}
 	m.Sections = sections(lines, f)
 	return m, nil
-}
-
-func person(subject string, all openbadges.List[openbadges.IdentityObject]) Person {
-	p := Person{Subject: subject}
-	for _, i := range all {
-		switch {
-		case i.Hashed:
-		case i.IdentityType == "name" && p.Name == "":
-			p.Name = i.IdentityHash
-		default:
-			p.Identifiers = append(p.Identifiers, Identifier{i.IdentityType, i.IdentityHash})
-		}
-	}
-	return p
-}
-
-func party(p openbadges.Profile) Party {
-	out := Party{ID: p.ID, Name: p.Name, URL: p.URL, Email: p.Email, Phone: p.Phone, Official: p.Official}
-	if p.Image != nil {
-		out.Image = p.Image.ID
-	}
-	if a := p.Address; a != nil {
-		for _, line := range []string{a.StreetAddress, strings.Join(strings.Fields(a.AddressLocality+" "+a.AddressRegion+" "+a.PostalCode), " "), cmp.Or(a.AddressCountry, a.AddressCountryCode)} {
-			if line != "" {
-				out.Address = append(out.Address, line)
-			}
-		}
-	}
-	return out
-}
-
-// lineOf is an embedded credential as a line.
-func lineOf(raw json.RawMessage, issuer string, names map[string]Aligned) (Line, error) {
-	plain, err := clr.Opened(raw)
-	if err != nil {
-		return Line{}, err
-	}
-	var c openbadges.Credential
-	if err := json.Unmarshal(plain, &c); err != nil {
-		return Line{}, err
-	}
-	s, a := c.CredentialSubject, c.CredentialSubject.Achievement
-	l := Line{CredentialID: c.ID, Title: cmp.Or(a.Name, c.Name), Code: a.HumanCode, Type: cmp.Or(a.AchievementType, "Achievement"), Term: s.Term, Credits: s.CreditsEarned,
-		Status: Earned, AwardedOn: dayOf(cmp.Or(c.AwardedDate, c.ValidFrom)), StartedOn: dayOf(s.ActivityStartDate), EndedOn: dayOf(s.ActivityEndDate),
-		ValidUntil: dayOf(c.ValidUntil), Issuer: party(c.Issuer), Other: c.Issuer.ID != issuer, Narrative: s.Narrative, Role: s.Role, License: s.LicenseNumber}
-	kinds := map[string]openbadges.ResultDescription{}
-	levels := map[string]string{}
-	add := func(all openbadges.List[openbadges.Alignment]) {
-		for _, x := range all {
-			n := Aligned{URI: x.TargetURL, Code: x.TargetCode, Name: x.TargetName}
-			if known, ok := names[x.TargetURL]; ok {
-				n = known
-			}
-			if !slices.ContainsFunc(l.Competencies, func(o Aligned) bool { return o.URI == n.URI }) {
-				l.Competencies = append(l.Competencies, n)
-			}
-		}
-	}
-	add(a.Alignment)
-	for _, rd := range a.ResultDescription {
-		kinds[rd.ID] = rd
-		for _, level := range rd.RubricCriterionLevel {
-			levels[level.ID] = cmp.Or(level.Level, level.Name)
-		}
-	}
-	for _, r := range s.Result {
-		l.result(r, kinds[r.ResultDescription], levels)
-	}
-	for _, e := range c.Evidence {
-		l.Evidence = append(l.Evidence, EvidenceLine{URL: e.ID, Name: e.Name, Text: cmp.Or(e.Narrative, e.Description)})
-	}
-	return l, nil
-}
-
-// result puts a result on a line.
-func (l *Line) result(r openbadges.Result, rd openbadges.ResultDescription, levels map[string]string) {
-	value := cmp.Or(r.Value, levels[r.AchievedLevel], r.Status)
-	switch {
-	case rd.ResultType == "LetterGrade" && l.Grade == "":
-		l.Grade = value
-	case r.AchievedLevel != "" && l.Level == "":
-		l.Level = cmp.Or(levels[r.AchievedLevel], r.AchievedLevel)
-	}
-	if r.Status == "InProgress" || r.Status == "Enrolled" {
-		l.Status = InProgress
-	}
-	l.Results = append(l.Results, ResultLine{Name: rd.Name, Type: rd.ResultType, Value: value})
-}
-
-// dayOf is the day of an instant as credentials write it.
-func dayOf(instant string) string {
-	if len(instant) < len("2006-01-02") {
-		return instant
-	}
-	return instant[:len("2006-01-02")]
 }
 
 // sections puts lines under the headings of a frame.

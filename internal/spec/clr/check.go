@@ -73,7 +73,7 @@ func CheckLinks(v jsonld.Value) []shape.Problem {
 	s := shape.NewProblems().At("credentialSubject")
 	seen := map[string]bool{}
 	for i, e := range EmbeddedIn(v) {
-		id, ok := opened(e).Member("id").Text()
+		id, ok := Opened(e).Member("id").Text()
 		if ok && seen[id] {
 			s.Add("verifiableCredential."+strconv.Itoa(i)+".id", "embedded-once", "CLR 2.0 §ClrSubject", "Another embedded credential has the id %s.", id)
 		}

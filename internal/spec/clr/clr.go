@@ -120,7 +120,7 @@ func Dangling(v jsonld.Value) []string {
 		note(a)
 	}
 	for _, e := range EmbeddedIn(v) {
-		for _, s := range opened(e).Member("credentialSubject").Elements() {
+		for _, s := range Opened(e).Member("credentialSubject").Elements() {
 			note(s.Member("achievement").One())
 			for _, a := range s.Member("achievement").Elements() { // of a record in the record
 				note(a)
@@ -139,9 +139,9 @@ func Dangling(v jsonld.Value) []string {
 	return out
 }
 
-// opened is what an enveloped credential says, whose signature is another's to
-// check; of any other credential, itself.
-func opened(e jsonld.Value) jsonld.Value {
+// Opened is what an embedded credential says: the document in an envelope, whose
+// signature is another's to check, and any other credential as it is.
+func Opened(e jsonld.Value) jsonld.Value {
 	token, ok := Enveloped(e)
 	if !ok {
 		return e
@@ -151,16 +151,6 @@ func opened(e jsonld.Value) jsonld.Value {
 		return e
 	}
 	return v
-}
-
-// Opened is what an embedded credential says: the document in an envelope, whose
-// signature is another's to check, and any other credential as it is.
-func Opened(embedded json.RawMessage) (json.RawMessage, error) {
-	v, err := jsonld.Read(embedded)
-	if err != nil {
-		return nil, err
-	}
-	return opened(v).Raw(), nil
 }
 
 // payload is what a compact JWS says; nothing tells that it is true.
