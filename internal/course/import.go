@@ -172,11 +172,7 @@ func ImportMap(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, s
 			continue
 		}
 		have[Mapping{m.CourseID, m.ItemID, m.Stage, nil}] = r.TargetLevel
-		batch.Queue(`
-			insert into course_competency (institution_id, course_id, item_id, stage, target_level, created_at)
-			values ($1, $2, $3, $4, $5, $6)
-			on conflict (institution_id, course_id, item_id, stage) do update set target_level = excluded.target_level`,
-			who.InstitutionID, m.CourseID, m.ItemID, m.Stage, m.TargetLevel, pg.Instant(b.Now))
+		batch.Queue(putCell, cellArgs(who, b.Now, m))
 	}
 	return out, tx.SendBatch(ctx, batch).Close()
 }

@@ -135,7 +135,7 @@ func (s *Service) Map(ctx context.Context, who access.Actor, course, item, stage
 			return err
 		}
 		m = Mapping{c.ID, i.ID, stage, target}
-		changed, err := putMapping(ctx, tx, who, pg.Instant(s.Now()), m)
+		changed, err := putMapping(ctx, tx, who, s.Now(), m)
 		if err != nil || !changed {
 			return err
 		}
@@ -144,7 +144,8 @@ func (s *Service) Map(ctx context.Context, who access.Actor, course, item, stage
 	return m, err
 }
 
-// Unmap takes a cell out of the curriculum map; NotFound when it is not there.
+// Unmap takes a cell out of the curriculum map; NotFound when it is not there. A
+// state as known before does not change by it.
 func (s *Service) Unmap(ctx context.Context, who access.Actor, course, item, stage string) error {
 	if err := access.Check(who, access.DefineCatalog); err != nil {
 		return err
@@ -158,7 +159,7 @@ func (s *Service) Unmap(ctx context.Context, who access.Actor, course, item, sta
 		if err != nil {
 			return err
 		}
-		if err := deleteMapping(ctx, tx, who, Mapping{CourseID: c.ID, ItemID: i.ID, Stage: stage}); err != nil {
+		if err := deleteMapping(ctx, tx, who, s.Now(), Mapping{CourseID: c.ID, ItemID: i.ID, Stage: stage}); err != nil {
 			return err
 		}
 		return audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.DefineCatalog, Target: string(c.ID), Detail: map[string]any{"unmapped": i.ID, "stage": stage}})

@@ -121,22 +121,39 @@ func Resolve(ctx context.Context, tx pgx.Tx, who access.Actor, system string, na
 	return all, err
 }
 
+// putCell adds a cell of the map, or gives one another target level; what it said
+// before is kept by a trigger. A cell that says so already stays as it is.
+const putCell = `
+	insert into course_competency as c (institution_id, course_id, item_id, stage, target_level, created_at, known_from)
+	values (@institution, @course, @item, @stage, @target, @now, @now)
+	on conflict (institution_id, course_id, item_id, stage) do update set target_level = excluded.target_level, known_from = excluded.known_from
+	where c.target_level is distinct from excluded.target_level`
+
+func cellArgs(who access.Actor, now time.Time, m Mapping) pgx.NamedArgs {
+	return pgx.NamedArgs{"institution": who.InstitutionID, "course": m.CourseID, "item": m.ItemID, "stage": m.Stage, "target": m.TargetLevel, "now": pg.Instant(now)}
+}
+
 func putMapping(ctx context.Context, tx pgx.Tx, who access.Actor, now time.Time, m Mapping) (bool, error) {
-	tag, err := tx.Exec(ctx, `
-		insert into course_competency as c (institution_id, course_id, item_id, stage, target_level, created_at)
-		values (@institution, @course, @item, @stage, @target, @now)
-		on conflict (institution_id, course_id, item_id, stage) do update set target_level = excluded.target_level
-		where c.target_level is distinct from excluded.target_level`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "course": m.CourseID, "item": m.ItemID, "stage": m.Stage, "target": m.TargetLevel, "now": now})
+	tag, err := tx.Exec(ctx, putCell, cellArgs(who, now, m))
 	return tag.RowsAffected() > 0, err
 }
 
-func deleteMapping(ctx context.Context, tx pgx.Tx, who access.Actor, m Mapping) error {
-	tag, err := tx.Exec(ctx, `
-		delete from course_competency
-		where institution_id = @institution and course_id = @course and item_id = @item and stage = @stage`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "course": m.CourseID, "item": m.ItemID, "stage": m.Stage})
-	if err == nil && tag.RowsAffected() == 0 {
+// deleteMapping takes a cell out of the map; what it said is kept.
+func deleteMapping(ctx context.Context, tx pgx.Tx, who access.Actor, now time.Time, m Mapping) error {
+	rows, _ := tx.Query(ctx, `
+		with gone as (
+			delete from course_competency
+			where institution_id = @institution and course_id = @course and item_id = @item and stage = @stage
+			returning target_level, known_from
+		), kept as (
+			insert into course_competency_past (institution_id, course_id, item_id, stage, target_level, known_from, known_until)
+			select @institution, @course, @item, @stage, target_level, known_from, @now
+			from gone
+			where known_from < @now
+		)
+		select count(*) from gone`, cellArgs(who, now, m))
+	n, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[int])
+	if err == nil && n == 0 {
 		return fault.Missing("mapping")
 	}
 	return err

@@ -202,9 +202,10 @@ func (b *Basis) make(rules []Rule, cells []cell) {
 	b.Model = Compile(g, rules)
 	b.taught = map[course.ID][]course.Mapping{}
 	for _, c := range cells {
-		if turn(InstantOf(c.CreatedAt)) {
-			b.taught[c.CourseID] = append(b.taught[c.CourseID], c.Mapping)
+		if !turn(InstantOf(c.KnownFrom)) || c.KnownUntil != nil && turn(InstantOf(*c.KnownUntil)) {
+			continue
 		}
+		b.taught[c.CourseID] = append(b.taught[c.CourseID], c.Mapping)
 	}
 	b.offers = &shelf[achievement.Pin, *Offer]{most: maxOffers}
 	b.reached = &shelf[string, *saying]{most: maxReach}
@@ -308,6 +309,23 @@ func quality(l framework.Level, place int) string {
 		}
 	}
 	return "Level " + strconv.Itoa(place+1)
+}
+
+// Teaching are the courses that touch one of some items by the curriculum map of
+// the moment of knowing, by id.
+func (b *Basis) Teaching(items []framework.ItemID) []course.ID {
+	asked := make(map[framework.ItemID]bool, len(items))
+	for _, i := range items {
+		asked[i] = true
+	}
+	var all []course.ID
+	for c, cells := range b.taught {
+		if slices.ContainsFunc(cells, func(m course.Mapping) bool { return asked[m.ItemID] }) {
+			all = append(all, c)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // offer keeps a version of an achievement, with what its course teaches.

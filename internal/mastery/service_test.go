@@ -11,11 +11,14 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/bulk"
+	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/demo"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
+	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/page"
@@ -251,6 +254,68 @@ func TestEveryClockHasItsAnswer(t *testing.T) {
 		}
 	}
 }
+
+// TestAChangeOfTheCurriculumMapLeavesThePastAsItWas asks as known before and after
+// a cell was taken out, put back and given another level.
+func TestAChangeOfTheCurriculumMapLeavesThePastAsItWas(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	now := c.Now()
+	day0 := now
+	clock := func() time.Time { return now }
+	c.Assertions.Now, c.Mastery.Now, c.Courses.Now = clock, clock, clock
+	ada, designer, item := c.learner("Ada"), c.As(access.Designer), string(c.item("C.2"))
+	grade := "B+"
+	a, err := c.Assertions.Award(t.Context(), c.Registrar(), nil, assertion.Award{LearnerID: string(ada), CourseID: "DB 310", Facts: assertion.Facts{AchievedOn: day.Of(2026, 5, 1), Grade: &grade}})
+	testbed.Must(t, a, err)
+	after := func(days int) *time.Time { x := day0.AddDate(0, 0, days); return &x }
+	level := func(name string) {
+		m, err := c.Courses.Map(t.Context(), designer, "DB 310", item, course.Assessed, &name)
+		testbed.Must(t, m, err)
+	}
+	now = *after(10)
+	if err := c.Courses.Unmap(t.Context(), designer, "DB 310", item, course.Assessed); err != nil {
+		t.Fatal(err)
+	}
+	now = *after(20)
+	level("Advanced")
+	now = *after(30)
+	level("Developing")
+	now = *after(35)
+	row := course.MapRow{Course: "DB 310", Item: item, Stage: course.Assessed, TargetLevel: ptr("Proficient")}
+	err = c.DB.Tenant(t.Context(), designer, func(tx pgx.Tx) error {
+		_, err := course.ImportMap(t.Context(), tx, designer, bulk.Batch{Now: now, NewID: id.New}, demo.System, []course.MapRow{row})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now = *after(40)
+	for _, x := range []struct {
+		days int
+		want string
+	}{{5, "met 3 since 2026-05-01"}, {15, "blocked"}, {25, "met 4 since 2026-05-01"}, {32, "met 2 since 2026-05-01"}, {40, "met 3 since 2026-05-01"}} {
+		for range 2 { // the second answer comes from what is kept
+			if got := say(c.state(ada, "C.2", mastery.When{KnownAt: after(x.days)})); got != x.want {
+				t.Errorf("as known after %d days: %s, by hand %s", x.days, got, x.want)
+			}
+		}
+	}
+	if _, err := c.Courses.Map(t.Context(), designer, "DB 310", item, course.Assessed, ptr("Proficient")); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.DB.Tenant(t.Context(), designer, func(tx pgx.Tx) error {
+		rows, _ := tx.Query(t.Context(), `select count(*) from course_competency_past where institution_id = @institution`, pgx.NamedArgs{"institution": designer.InstitutionID})
+		if n, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[int]); err != nil || n != 3 {
+			t.Errorf("%d earlier forms are kept, %v; a cell that says the same again leaves none", n, err)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
 
 func TestOneAndAHundredAreTheSame(t *testing.T) {
 	t.Parallel()

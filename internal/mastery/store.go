@@ -48,18 +48,25 @@ func allRules(ctx context.Context, tx pgx.Tx, who access.Actor) ([]Rule, error) 
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Rule])
 }
 
-// cell is a cell of the curriculum map.
+// cell is what a cell of the curriculum map says, and from when to when that is
+// what is on file; no end while it is.
 type cell struct {
 	course.Mapping
-	CreatedAt time.Time
+	KnownFrom  time.Time
+	KnownUntil *time.Time
 }
 
+// curriculum is all that the curriculum map says or ever said.
 func curriculum(ctx context.Context, tx pgx.Tx, who access.Actor) ([]cell, error) {
 	rows, _ := tx.Query(ctx, `
-		select course_id, item_id, stage, target_level, created_at
+		select course_id, item_id, stage, target_level, known_from, null::timestamptz as known_until
 		from course_competency
 		where institution_id = @institution
-		order by course_id, item_id, stage`, pgx.NamedArgs{"institution": who.InstitutionID})
+		union all
+		select course_id, item_id, stage, target_level, known_from, known_until
+		from course_competency_past
+		where institution_id = @institution
+		order by course_id, item_id, stage, known_from`, pgx.NamedArgs{"institution": who.InstitutionID})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[cell])
 }
 

@@ -99,7 +99,11 @@ func (x *session) candidates(ctx context.Context, r *runner, l learner.ID, piece
 			items = append(items, n.item)
 		}
 	}
-	more, err := offered(ctx, x.tx, x.who, x.below(items))
+	below := x.below(items)
+	for _, c := range x.basis.Teaching(below) {
+		courses = given(courses, c)
+	}
+	more, err := aligned(ctx, x.tx, x.who, below)
 	if err != nil {
 		return nil, err
 	}
@@ -175,17 +179,15 @@ func (x *session) below(items []int32) []framework.ItemID {
 }
 
 type offer struct {
-	Course string
+	Course string // empty where the achievement is no completion of a course
 	Badge  string
 }
 
-// offered are the courses that teach and the achievements that are aligned to
-// items.
-func offered(ctx context.Context, tx pgx.Tx, who access.Actor, items []framework.ItemID) ([]offer, error) {
+// aligned are the achievements in use that are aligned to items.
+func aligned(ctx context.Context, tx pgx.Tx, who access.Actor, items []framework.ItemID) ([]offer, error) {
 	rows, _ := tx.Query(ctx, `
-		select distinct course_id as course, '' as badge from course_competency where institution_id = @institution and item_id = any(@items)
-		union
-		select distinct coalesce(a.course_id, ''), a.id from achievement_alignment l
+		select distinct coalesce(a.course_id, '') as course, a.id as badge
+		from achievement_alignment l
 		join achievement a on a.institution_id = l.institution_id and a.id = l.achievement_id and a.retired_at is null
 		where l.institution_id = @institution and l.item_id = any(@items)
 		order by 1, 2`, pgx.NamedArgs{"institution": who.InstitutionID, "items": items})
