@@ -23,6 +23,7 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/search"
+	"github.com/testamur/testamur/internal/sharing"
 )
 
 // The limits of a document, whoever sends it.
@@ -223,6 +224,7 @@ func cost(c *gen.ComplexityRoot) {
 	c.Record.Contents = func(child int) int { return 50 + 10*child }           // one document, made whole
 	c.Learner.Names, c.Learner.Identifiers = few, few
 	c.Learner.Holds, c.Learner.DepositedCredentials, c.Learner.Disclosures, c.Query.Disclosures = plain, plain, plain, filtered[*disclosure.Filter]
+	c.Query.Orders = filtered[*sharing.OrderFilter]
 	c.Learner.Shares, c.Share.Disclosures, c.Share.Items = plain, plain, few
 	c.Learner.Consents, c.ReleaseStanding.DirectoryChoices = plain, few
 	c.Framework.Items, c.Framework.Rubrics = filtered[*model.CompetencyFilter], long

@@ -137,6 +137,11 @@ func (k *kinds) noteEarned(list any) {
 		k.learner.add(each(all, func(x sharing.Share) learner.ID { return x.LearnerID }))
 		k.consent.add(each(all, func(x sharing.Share) consent.ID { return x.ConsentID }))
 		k.record.add(given(all, func(x sharing.Share) *record.ID { return x.RecordID }))
+	case []sharing.Order:
+		k.learner.add(each(all, func(x sharing.Order) learner.ID { return x.LearnerID }))
+		k.consent.add(each(all, func(x sharing.Order) consent.ID { return x.ConsentID }))
+		k.hold.add(given(all, func(x sharing.Order) *release.ID { return x.HoldID }))
+		k.share.add(given(all, func(x sharing.Order) *sharing.ID { return x.ShareID }))
 	case []sharing.Chosen:
 		k.credential.add(each(all, func(x sharing.Chosen) credential.ID { return x.CredentialID }))
 	case []release.Hold:

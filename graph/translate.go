@@ -276,6 +276,14 @@ func made(m *sharing.Made) (*sharing.Share, *string) {
 	return &m.Share, &m.Link
 }
 
+// ordered is an order with its link, or neither.
+func ordered(o *sharing.Ordered) (*sharing.Order, *string) {
+	if o == nil {
+		return nil, nil
+	}
+	return &o.Order, o.Link
+}
+
 // visible is what an edge that needs a right leads to, or null without it.
 func visible[T any](c *T, err error) (*T, error) {
 	if fault.KindOf(err) == fault.Forbidden {

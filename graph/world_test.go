@@ -145,6 +145,12 @@ func (w *world) newShare() string {
 	return string(testbed.Must(w.t, m, err).Share.ID)
 }
 
+// newOrder is an order of the walked learner's record that waits.
+func (w *world) newOrder() map[string]any {
+	o, err := w.Shares.Order(context.Background(), w.Registrar(), sharing.Wanted{LearnerID: w.ids["learner"], Recipient: "Acme", Purpose: "A job", Wait: sharing.UntilSomething, Method: consent.BySignature})
+	return map[string]any{"id": testbed.Must(w.t, o, err).Order.ID}
+}
+
 // newHold is a hold of the walked learner's records.
 func (w *world) newHold() map[string]any {
 	h, err := w.Holds.Place(context.Background(), w.Registrar(), release.Placement{LearnerID: w.ids["learner"], Reason: release.Other})

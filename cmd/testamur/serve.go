@@ -351,7 +351,7 @@ func (s *services) web() web.Services {
 
 // workers are the background work.
 func (s *services) workers() (*jobs.Workers, error) {
-	return jobs.New(s.db, jobs.Services{Exchange: s.exchange, Institutions: s.institutions, Credentials: s.credentials, Records: s.records, Programs: s.programs}, s.log)
+	return jobs.New(s.db, jobs.Services{Exchange: s.exchange, Institutions: s.institutions, Credentials: s.credentials, Records: s.records, Programs: s.programs, Shares: s.shares}, s.log)
 }
 
 // actor is who a request comes from: the bearer of a token, or anyone.

@@ -224,6 +224,8 @@ func (s *stage) work() {
 		}
 		_, err = s.all.programs.Reconcile(ctx, access.SystemOf(string(in), "award"))
 		s.must(err)
+		_, err = s.all.shares.SettleDue(ctx, access.SystemOf(string(in), "jobs"))
+		s.must(err)
 	}
 }
 

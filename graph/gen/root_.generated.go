@@ -71,6 +71,7 @@ type ResolverRoot interface {
 	MasteryReason() MasteryReasonResolver
 	MasteryRule() MasteryRuleResolver
 	Mutation() MutationResolver
+	Order() OrderResolver
 	Program() ProgramResolver
 	ProgramAwardRule() ProgramAwardRuleResolver
 	ProgramProgress() ProgramProgressResolver
@@ -397,6 +398,11 @@ type ComplexityRoot struct {
 
 	CancelJobPayload struct {
 		Job        func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	CancelOrderPayload struct {
+		Order      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -1397,6 +1403,12 @@ type ComplexityRoot struct {
 		Weight func(childComplexity int) int
 	}
 
+	MeetOrderWaitPayload struct {
+		Link       func(childComplexity int) int
+		Order      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	MemberChange struct {
 		After  func(childComplexity int) int
 		Before func(childComplexity int) int
@@ -1425,6 +1437,7 @@ type ComplexityRoot struct {
 		AwardAchievement              func(childComplexity int, input model.AwardAchievementInput) int
 		AwardAchievements             func(childComplexity int, input model.AwardAchievementsInput) int
 		CancelJob                     func(childComplexity int, input model.CancelJobInput) int
+		CancelOrder                   func(childComplexity int, input model.CancelOrderInput) int
 		ChangeCredentials             func(childComplexity int, input model.ChangeCredentialsInput) int
 		CorrectAssertion              func(childComplexity int, input model.CorrectAssertionInput) int
 		CreateAPIClient               func(childComplexity int, input model.CreateAPIClientInput) int
@@ -1449,8 +1462,10 @@ type ComplexityRoot struct {
 		LiftHold                      func(childComplexity int, input model.LiftHoldInput) int
 		LiftSuspension                func(childComplexity int, input model.LiftSuspensionInput) int
 		MapCompetency                 func(childComplexity int, input model.MapCompetencyInput) int
+		MeetOrderWait                 func(childComplexity int, input model.MeetOrderWaitInput) int
 		MoveCompetency                func(childComplexity int, input model.MoveCompetencyInput) int
 		OrderCompetencies             func(childComplexity int, input model.OrderCompetenciesInput) int
+		OrderRecord                   func(childComplexity int, input sharing.Wanted) int
 		PlaceHold                     func(childComplexity int, input release.Placement) int
 		ProposeCorrection             func(childComplexity int, input model.ProposeCorrectionInput) int
 		ProposeCrosswalk              func(childComplexity int, input framework.Proposal) int
@@ -1502,8 +1517,46 @@ type ComplexityRoot struct {
 		Reason func(childComplexity int) int
 	}
 
+	Order struct {
+		Address   func(childComplexity int) int
+		ChangedAt func(childComplexity int) int
+		Consent   func(childComplexity int) int
+		Hold      func(childComplexity int) int
+		ID        func(childComplexity int) int
+		InPart    func(childComplexity int) int
+		Learner   func(childComplexity int) int
+		OrderedAt func(childComplexity int) int
+		OrderedBy func(childComplexity int) int
+		Purpose   func(childComplexity int) int
+		Reason    func(childComplexity int) int
+		Recipient func(childComplexity int) int
+		SettledAt func(childComplexity int) int
+		Share     func(childComplexity int) int
+		State     func(childComplexity int) int
+		Type      func(childComplexity int) int
+		Wait      func(childComplexity int) int
+		WaitOn    func(childComplexity int) int
+	}
+
 	OrderCompetenciesPayload struct {
 		Framework  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	OrderConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	OrderEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	OrderRecordPayload struct {
+		Link       func(childComplexity int) int
+		Order      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -1651,6 +1704,7 @@ type ComplexityRoot struct {
 		MasteryRules      func(childComplexity int, filter *model.MasteryRuleFilter, first *int, after *string) int
 		Node              func(childComplexity int, id string) int
 		Nodes             func(childComplexity int, ids []string) int
+		Orders            func(childComplexity int, filter *sharing.OrderFilter, first *int, after *string) int
 		PreviewFramework  func(childComplexity int, uploadID string, kind *exchange.Kind, frameworkID *string) int
 		Program           func(childComplexity int, id string) int
 		Programs          func(childComplexity int, filter *model.ProgramFilter, first *int, after *string) int
@@ -3459,6 +3513,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CancelJobPayload.UserErrors(childComplexity), true
+
+	case "CancelOrderPayload.order":
+		if e.ComplexityRoot.CancelOrderPayload.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CancelOrderPayload.Order(childComplexity), true
+	case "CancelOrderPayload.userErrors":
+		if e.ComplexityRoot.CancelOrderPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CancelOrderPayload.UserErrors(childComplexity), true
 
 	case "ChangeCredentialsPayload.job":
 		if e.ComplexityRoot.ChangeCredentialsPayload.Job == nil {
@@ -7522,6 +7589,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MasteryWeight.Weight(childComplexity), true
 
+	case "MeetOrderWaitPayload.link":
+		if e.ComplexityRoot.MeetOrderWaitPayload.Link == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MeetOrderWaitPayload.Link(childComplexity), true
+	case "MeetOrderWaitPayload.order":
+		if e.ComplexityRoot.MeetOrderWaitPayload.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MeetOrderWaitPayload.Order(childComplexity), true
+	case "MeetOrderWaitPayload.userErrors":
+		if e.ComplexityRoot.MeetOrderWaitPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MeetOrderWaitPayload.UserErrors(childComplexity), true
+
 	case "MemberChange.after":
 		if e.ComplexityRoot.MemberChange.After == nil {
 			break
@@ -7730,6 +7816,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CancelJob(childComplexity, args["input"].(model.CancelJobInput)), true
+	case "Mutation.cancelOrder":
+		if e.ComplexityRoot.Mutation.CancelOrder == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cancelOrder_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CancelOrder(childComplexity, args["input"].(model.CancelOrderInput)), true
 	case "Mutation.changeCredentials":
 		if e.ComplexityRoot.Mutation.ChangeCredentials == nil {
 			break
@@ -7994,6 +8091,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.MapCompetency(childComplexity, args["input"].(model.MapCompetencyInput)), true
+	case "Mutation.meetOrderWait":
+		if e.ComplexityRoot.Mutation.MeetOrderWait == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_meetOrderWait_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MeetOrderWait(childComplexity, args["input"].(model.MeetOrderWaitInput)), true
 	case "Mutation.moveCompetency":
 		if e.ComplexityRoot.Mutation.MoveCompetency == nil {
 			break
@@ -8016,6 +8124,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.OrderCompetencies(childComplexity, args["input"].(model.OrderCompetenciesInput)), true
+	case "Mutation.orderRecord":
+		if e.ComplexityRoot.Mutation.OrderRecord == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_orderRecord_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.OrderRecord(childComplexity, args["input"].(sharing.Wanted)), true
 	case "Mutation.placeHold":
 		if e.ComplexityRoot.Mutation.PlaceHold == nil {
 			break
@@ -8514,6 +8633,115 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Omission.Reason(childComplexity), true
 
+	case "Order.address":
+		if e.ComplexityRoot.Order.Address == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Address(childComplexity), true
+	case "Order.changedAt":
+		if e.ComplexityRoot.Order.ChangedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.ChangedAt(childComplexity), true
+	case "Order.consent":
+		if e.ComplexityRoot.Order.Consent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Consent(childComplexity), true
+	case "Order.hold":
+		if e.ComplexityRoot.Order.Hold == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Hold(childComplexity), true
+	case "Order.id":
+		if e.ComplexityRoot.Order.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.ID(childComplexity), true
+	case "Order.inPart":
+		if e.ComplexityRoot.Order.InPart == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.InPart(childComplexity), true
+	case "Order.learner":
+		if e.ComplexityRoot.Order.Learner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Learner(childComplexity), true
+	case "Order.orderedAt":
+		if e.ComplexityRoot.Order.OrderedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.OrderedAt(childComplexity), true
+	case "Order.orderedBy":
+		if e.ComplexityRoot.Order.OrderedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.OrderedBy(childComplexity), true
+	case "Order.purpose":
+		if e.ComplexityRoot.Order.Purpose == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Purpose(childComplexity), true
+	case "Order.reason":
+		if e.ComplexityRoot.Order.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Reason(childComplexity), true
+	case "Order.recipient":
+		if e.ComplexityRoot.Order.Recipient == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Recipient(childComplexity), true
+	case "Order.settledAt":
+		if e.ComplexityRoot.Order.SettledAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.SettledAt(childComplexity), true
+	case "Order.share":
+		if e.ComplexityRoot.Order.Share == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Share(childComplexity), true
+	case "Order.state":
+		if e.ComplexityRoot.Order.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.State(childComplexity), true
+	case "Order.type":
+		if e.ComplexityRoot.Order.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Type(childComplexity), true
+	case "Order.wait":
+		if e.ComplexityRoot.Order.Wait == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.Wait(childComplexity), true
+	case "Order.waitOn":
+		if e.ComplexityRoot.Order.WaitOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Order.WaitOn(childComplexity), true
+
 	case "OrderCompetenciesPayload.framework":
 		if e.ComplexityRoot.OrderCompetenciesPayload.Framework == nil {
 			break
@@ -8526,6 +8754,57 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.OrderCompetenciesPayload.UserErrors(childComplexity), true
+
+	case "OrderConnection.edges":
+		if e.ComplexityRoot.OrderConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderConnection.Edges(childComplexity), true
+	case "OrderConnection.nodes":
+		if e.ComplexityRoot.OrderConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderConnection.Nodes(childComplexity), true
+	case "OrderConnection.pageInfo":
+		if e.ComplexityRoot.OrderConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderConnection.PageInfo(childComplexity), true
+
+	case "OrderEdge.cursor":
+		if e.ComplexityRoot.OrderEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderEdge.Cursor(childComplexity), true
+	case "OrderEdge.node":
+		if e.ComplexityRoot.OrderEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderEdge.Node(childComplexity), true
+
+	case "OrderRecordPayload.link":
+		if e.ComplexityRoot.OrderRecordPayload.Link == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderRecordPayload.Link(childComplexity), true
+	case "OrderRecordPayload.order":
+		if e.ComplexityRoot.OrderRecordPayload.Order == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderRecordPayload.Order(childComplexity), true
+	case "OrderRecordPayload.userErrors":
+		if e.ComplexityRoot.OrderRecordPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OrderRecordPayload.UserErrors(childComplexity), true
 
 	case "PageInfo.endCursor":
 		if e.ComplexityRoot.PageInfo.EndCursor == nil {
@@ -9288,6 +9567,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Nodes(childComplexity, args["ids"].([]string)), true
+	case "Query.orders":
+		if e.ComplexityRoot.Query.Orders == nil {
+			break
+		}
+
+		args, err := ec.field_Query_orders_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Orders(childComplexity, args["filter"].(*sharing.OrderFilter), args["first"].(*int), args["after"].(*string)), true
 	case "Query.previewFramework":
 		if e.ComplexityRoot.Query.PreviewFramework == nil {
 			break
@@ -11690,6 +11980,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AwardInput", ec.unmarshalInputAwardInput),
 			graphql.NewInputUnmarshaler("AwardProposalFilter", ec.unmarshalInputAwardProposalFilter),
 			graphql.NewInputUnmarshaler("CancelJobInput", ec.unmarshalInputCancelJobInput),
+			graphql.NewInputUnmarshaler("CancelOrderInput", ec.unmarshalInputCancelOrderInput),
 			graphql.NewInputUnmarshaler("ChangeCredentialsInput", ec.unmarshalInputChangeCredentialsInput),
 			graphql.NewInputUnmarshaler("CompetencyFilter", ec.unmarshalInputCompetencyFilter),
 			graphql.NewInputUnmarshaler("CompetencyInput", ec.unmarshalInputCompetencyInput),
@@ -11750,8 +12041,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("MasteryRuleFilter", ec.unmarshalInputMasteryRuleFilter),
 			graphql.NewInputUnmarshaler("MasteryScaleInput", ec.unmarshalInputMasteryScaleInput),
 			graphql.NewInputUnmarshaler("MasteryWeightInput", ec.unmarshalInputMasteryWeightInput),
+			graphql.NewInputUnmarshaler("MeetOrderWaitInput", ec.unmarshalInputMeetOrderWaitInput),
 			graphql.NewInputUnmarshaler("MoveCompetencyInput", ec.unmarshalInputMoveCompetencyInput),
 			graphql.NewInputUnmarshaler("OrderCompetenciesInput", ec.unmarshalInputOrderCompetenciesInput),
+			graphql.NewInputUnmarshaler("OrderFilter", ec.unmarshalInputOrderFilter),
+			graphql.NewInputUnmarshaler("OrderRecordInput", ec.unmarshalInputOrderRecordInput),
 			graphql.NewInputUnmarshaler("PlaceHoldInput", ec.unmarshalInputPlaceHoldInput),
 			graphql.NewInputUnmarshaler("ProgramAwardRuleInput", ec.unmarshalInputProgramAwardRuleInput),
 			graphql.NewInputUnmarshaler("ProgramDefinitionInput", ec.unmarshalInputProgramDefinitionInput),
@@ -17393,6 +17687,196 @@ type RetireMasteryRulePayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../../schema/order.graphqls", Input: `extend type Query {
+  "What was ordered, oldest first: registrars see all, learners their own. Those that are HELD are the queue of exceptions."
+  orders(
+    "Which of them; all unless said."
+    filter: OrderFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): OrderConnection!
+}
+
+"What an order waits for before it goes out, as PESC names delivery waits."
+enum OrderWait {
+  "Nothing."
+  NOW
+  "A day."
+  DATE
+  "Grades that are to be posted."
+  GRADES_POSTED
+  "A degree that is to be awarded."
+  DEGREE_AWARDED
+  "The end of the term."
+  TERM_ENDED
+  "Something else."
+  OTHER
+}
+
+"What an order is."
+enum OrderState {
+  "It waits for what it was told to wait for."
+  WAITING
+  "It is in the queue of exceptions, for a reason."
+  HELD
+  "It went out, as a share."
+  RELEASED
+  "It was taken back."
+  CANCELLED
+}
+
+"""
+A record that was ordered for a recipient.
+"""
+type Order {
+  "The opaque id."
+  id: ID!
+  "Whose record."
+  learner: Learner!
+  "The key of the record type."
+  type: String!
+  "For whom."
+  recipient: String!
+  "The e-mail address of the recipient."
+  address: String
+  "What for."
+  purpose: String!
+  "The learner's consent to it."
+  consent: Consent!
+  "What it waits for."
+  wait: OrderWait!
+  "The day that it waits for."
+  waitOn: Date
+  "Whether what is not held back may go out alone."
+  inPart: Boolean!
+  "When it was ordered."
+  orderedAt: DateTime!
+  "The id of who ordered it."
+  orderedBy: String!
+  "What it is."
+  state: OrderState!
+  "Why it is held: the reason of a hold, no_record, or consent."
+  reason: String
+  "The hold that it waits for."
+  hold: Hold
+  "As which it went out."
+  share: Share
+  "When it went out or was taken back."
+  settledAt: DateTime
+  "When it changed last."
+  changedAt: DateTime!
+}
+
+"Which orders."
+input OrderFilter {
+  "With this state."
+  state: OrderState
+}
+
+"A page of orders, oldest first."
+type OrderConnection {
+  "The entries of this page, each with its cursor."
+  edges: [OrderEdge!]!
+  "The entries of this page."
+  nodes: [Order!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of orders."
+type OrderEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: Order!
+}
+
+extend type Mutation {
+  "Order a record for a recipient. It goes out at once, or waits, also for a hold to be lifted, and is not to be ordered again. Learners their own, and registrars."
+  orderRecord(
+    "What the change is to be."
+    input: OrderRecordInput!
+  ): OrderRecordPayload!
+  "Take an order back that has not gone out. Learners their own, and registrars."
+  cancelOrder(
+    "What the change is to be."
+    input: CancelOrderInput!
+  ): CancelOrderPayload!
+  "Say that what an order waits for has come. Registrars."
+  meetOrderWait(
+    "What the change is to be."
+    input: MeetOrderWaitInput!
+  ): MeetOrderWaitPayload!
+}
+
+"A record to order."
+input OrderRecordInput {
+  "Whose: id or ref:SYSTEM:VALUE."
+  learnerId: ID!
+  "The key of the record type; the full record unless said."
+  type: String
+  "For whom; the address unless said."
+  recipient: String
+  "The e-mail address of the recipient."
+  address: String
+  "What for."
+  purpose: String!
+  "The language of the consent, en or es; en unless said."
+  language: String
+  "What it waits for; nothing unless said."
+  wait: OrderWait
+  "The day that it waits for."
+  waitOn: Date
+  "Whether what is not held back may go out alone, where payment periods are held back; no unless said."
+  inPart: Boolean
+  "How the learner signed, where a registrar orders."
+  method: ConsentMethod
+  "The day of that signature; today unless said."
+  signedOn: Date
+}
+
+"The order."
+type OrderRecordPayload {
+  "The order; null when nothing was done."
+  order: Order
+  "The link as which it went out, which is told this once; null when it has not."
+  link: String
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"An order to take back."
+input CancelOrderInput {
+  "Which order."
+  id: ID!
+}
+
+"The order."
+type CancelOrderPayload {
+  "The order as it is now; null when nothing was done."
+  order: Order
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"An order whose wait is over."
+input MeetOrderWaitInput {
+  "Which order."
+  id: ID!
+}
+
+"The order."
+type MeetOrderWaitPayload {
+  "The order as it is now; null when nothing was done."
+  order: Order
+  "The link as which it went out, which is told this once; null when it has not."
+  link: String
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
 	{Name: "../../schema/program.graphqls", Input: `extend type Query {
   "One credential program by id or code, in its latest version."
   program(
@@ -19902,6 +20386,16 @@ func (ec *executionContext) childFields_CancelJobPayload(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type CancelJobPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CancelOrderPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_CancelOrderPayload_order(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CancelOrderPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CancelOrderPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ChangeCredentialsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "job":
@@ -21896,6 +22390,18 @@ func (ec *executionContext) childFields_MasteryWeight(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type MasteryWeight", field.Name)
 }
 
+func (ec *executionContext) childFields_MeetOrderWaitPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_MeetOrderWaitPayload_order(ctx, field)
+	case "link":
+		return ec.fieldContext_MeetOrderWaitPayload_link(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_MeetOrderWaitPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MeetOrderWaitPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_MemberChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -21928,6 +22434,48 @@ func (ec *executionContext) childFields_Omission(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type Omission", field.Name)
 }
 
+func (ec *executionContext) childFields_Order(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Order_id(ctx, field)
+	case "learner":
+		return ec.fieldContext_Order_learner(ctx, field)
+	case "type":
+		return ec.fieldContext_Order_type(ctx, field)
+	case "recipient":
+		return ec.fieldContext_Order_recipient(ctx, field)
+	case "address":
+		return ec.fieldContext_Order_address(ctx, field)
+	case "purpose":
+		return ec.fieldContext_Order_purpose(ctx, field)
+	case "consent":
+		return ec.fieldContext_Order_consent(ctx, field)
+	case "wait":
+		return ec.fieldContext_Order_wait(ctx, field)
+	case "waitOn":
+		return ec.fieldContext_Order_waitOn(ctx, field)
+	case "inPart":
+		return ec.fieldContext_Order_inPart(ctx, field)
+	case "orderedAt":
+		return ec.fieldContext_Order_orderedAt(ctx, field)
+	case "orderedBy":
+		return ec.fieldContext_Order_orderedBy(ctx, field)
+	case "state":
+		return ec.fieldContext_Order_state(ctx, field)
+	case "reason":
+		return ec.fieldContext_Order_reason(ctx, field)
+	case "hold":
+		return ec.fieldContext_Order_hold(ctx, field)
+	case "share":
+		return ec.fieldContext_Order_share(ctx, field)
+	case "settledAt":
+		return ec.fieldContext_Order_settledAt(ctx, field)
+	case "changedAt":
+		return ec.fieldContext_Order_changedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Order", field.Name)
+}
+
 func (ec *executionContext) childFields_OrderCompetenciesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "framework":
@@ -21936,6 +22484,40 @@ func (ec *executionContext) childFields_OrderCompetenciesPayload(ctx context.Con
 		return ec.fieldContext_OrderCompetenciesPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OrderCompetenciesPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_OrderConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_OrderConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_OrderConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_OrderEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_OrderEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_OrderRecordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "order":
+		return ec.fieldContext_OrderRecordPayload_order(ctx, field)
+	case "link":
+		return ec.fieldContext_OrderRecordPayload_link(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_OrderRecordPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OrderRecordPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

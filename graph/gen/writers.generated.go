@@ -200,6 +200,9 @@ var tables = plan.Tables{
 	"MasteryWeight":                 {Satisfies: masteryWeightImplementors, Fields: map[string]int{"of": 0, "weight": 1}},
 	"MemberChange":                  {Satisfies: memberChangeImplementors, Fields: map[string]int{"name": 0, "before": 1, "after": 2}},
 	"Omission":                      {Satisfies: omissionImplementors, Fields: map[string]int{"reason": 0, "count": 1}},
+	"Order":                         {Satisfies: orderImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "recipient": 3, "address": 4, "purpose": 5, "consent": 6, "wait": 7, "waitOn": 8, "inPart": 9, "orderedAt": 10, "orderedBy": 11, "state": 12, "reason": 13, "hold": 14, "share": 15, "settledAt": 16, "changedAt": 17}},
+	"OrderConnection":               {Satisfies: orderConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"OrderEdge":                     {Satisfies: orderEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"PageInfo":                      {Satisfies: pageInfoImplementors, Fields: map[string]int{"hasNextPage": 0, "endCursor": 1}},
 	"Profile":                       {Satisfies: profileImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2, "email": 3}},
 	"Program":                       {Satisfies: programImplementors, Fields: map[string]int{"id": 0, "code": 1, "title": 2, "description": 3, "version": 4, "effectiveOn": 5, "retiredAt": 6, "requirements": 7, "awards": 8, "progress": 9}},
@@ -210,7 +213,7 @@ var tables = plan.Tables{
 	"ProgramRequirement":            {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
 	"ProgramStep":                   {Satisfies: programStepImplementors, Fields: map[string]int{"name": 0, "course": 1, "achievement": 2, "closes": 3, "share": 4, "credits": 5}},
 	"ProgramWay":                    {Satisfies: programWayImplementors, Fields: map[string]int{"version": 0, "steps": 1, "complete": 2, "open": 3}},
-	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "equivalencies": 15, "job": 16, "jobs": 17, "framework": 18, "frameworks": 19, "previewFramework": 20, "crosswalks": 21, "competency": 22, "gradingPolicy": 23, "institution": 24, "learner": 25, "learners": 26, "masteryRule": 27, "masteryRules": 28, "program": 29, "programs": 30, "awardProposals": 31, "record": 32, "recordTypes": 33, "searchLearners": 34, "countLearners": 35, "knownIssuers": 36, "verifyCredential": 37, "verifyCredentials": 38}},
+	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "equivalencies": 15, "job": 16, "jobs": 17, "framework": 18, "frameworks": 19, "previewFramework": 20, "crosswalks": 21, "competency": 22, "gradingPolicy": 23, "institution": 24, "learner": 25, "learners": 26, "masteryRule": 27, "masteryRules": 28, "orders": 29, "program": 30, "programs": 31, "awardProposals": 32, "record": 33, "recordTypes": 34, "searchLearners": 35, "countLearners": 36, "knownIssuers": 37, "verifyCredential": 38, "verifyCredentials": 39}},
 	"Record":                        {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "changes": 7, "supersedes": 8, "supersededBy": 9, "credential": 10, "items": 11, "outdatedItems": 12, "partial": 13, "omissions": 14, "assembledAt": 15, "assembledBy": 16}},
 	"RecordAlignment":               {Satisfies: recordAlignmentImplementors, Fields: map[string]int{"uri": 0, "code": 1, "name": 2}},
 	"RecordChange":                  {Satisfies: recordChangeImplementors, Fields: map[string]int{"kind": 0, "subject": 1, "field": 2, "old": 3, "new": 4, "sentence": 5}},
@@ -9706,6 +9709,285 @@ func (x *writing) field_Omission_count(f *plan.Field, obj *record.Omission) bool
 	return x.writeNInt2int(f, obj.Count)
 }
 
+func (x *writing) write_Order(fields []plan.Field, obj *sharing.Order) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("Order")
+		case 0:
+			whole = x.field_Order_id(f, obj) && whole
+		case 1:
+			whole = x.field_Order_learner(f, obj) && whole
+		case 2:
+			whole = x.field_Order_type(f, obj) && whole
+		case 3:
+			whole = x.field_Order_recipient(f, obj) && whole
+		case 4:
+			if !x.field_Order_address(f, obj) {
+				x.Null()
+			}
+		case 5:
+			whole = x.field_Order_purpose(f, obj) && whole
+		case 6:
+			whole = x.field_Order_consent(f, obj) && whole
+		case 7:
+			whole = x.field_Order_wait(f, obj) && whole
+		case 8:
+			if !x.field_Order_waitOn(f, obj) {
+				x.Null()
+			}
+		case 9:
+			whole = x.field_Order_inPart(f, obj) && whole
+		case 10:
+			whole = x.field_Order_orderedAt(f, obj) && whole
+		case 11:
+			whole = x.field_Order_orderedBy(f, obj) && whole
+		case 12:
+			whole = x.field_Order_state(f, obj) && whole
+		case 13:
+			if !x.field_Order_reason(f, obj) {
+				x.Null()
+			}
+		case 14:
+			if !x.field_Order_hold(f, obj) {
+				x.Null()
+			}
+		case 15:
+			if !x.field_Order_share(f, obj) {
+				x.Null()
+			}
+		case 16:
+			if !x.field_Order_settledAt(f, obj) {
+				x.Null()
+			}
+		case 17:
+			whole = x.field_Order_changedAt(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_Order_id(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.ID)
+}
+
+func (x *writing) field_Order_learner(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *learner.Learner, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Order().Learner(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
+}
+
+func (x *writing) field_Order_type(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_Order_recipient(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Recipient)
+}
+
+func (x *writing) field_Order_address(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Address)
+}
+
+func (x *writing) field_Order_purpose(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Purpose)
+}
+
+func (x *writing) field_Order_consent(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *consent.Consent, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Order().Consent(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, v)
+}
+
+func (x *writing) field_Order_wait(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNOrderWait2string(f, obj.Wait)
+}
+
+func (x *writing) field_Order_waitOn(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.WaitOn)
+}
+
+func (x *writing) field_Order_inPart(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.InPart)
+}
+
+func (x *writing) field_Order_orderedAt(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.OrderedAt)
+}
+
+func (x *writing) field_Order_orderedBy(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.OrderedBy)
+}
+
+func (x *writing) field_Order_state(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNOrderState2string(f, obj.State)
+}
+
+func (x *writing) field_Order_reason(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Reason)
+}
+
+func (x *writing) field_Order_hold(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *release.Hold, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Order().Hold(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOHold2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHold(f, v)
+}
+
+func (x *writing) field_Order_share(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	v, err := func() (v *sharing.Share, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Order().Share(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOShare2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f, v)
+}
+
+func (x *writing) field_Order_settledAt(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.SettledAt)
+}
+
+func (x *writing) field_Order_changedAt(f *plan.Field, obj *sharing.Order) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.ChangedAt)
+}
+
+func (x *writing) write_OrderConnection(fields []plan.Field, obj *page.Connection[sharing.Order]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("OrderConnection")
+		case 0:
+			whole = x.field_OrderConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.field_OrderConnection_nodes(f, obj) && whole
+		case 2:
+			whole = x.field_OrderConnection_pageInfo(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_OrderConnection_edges(f *plan.Field, obj *page.Connection[sharing.Order]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNOrderEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_OrderConnection_nodes(f *plan.Field, obj *page.Connection[sharing.Order]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNOrder2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐOrderᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_OrderConnection_pageInfo(f *plan.Field, obj *page.Connection[sharing.Order]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
+}
+
+func (x *writing) write_OrderEdge(fields []plan.Field, obj *page.Edge[sharing.Order]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("OrderEdge")
+		case 0:
+			whole = x.field_OrderEdge_cursor(f, obj) && whole
+		case 1:
+			whole = x.field_OrderEdge_node(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_OrderEdge_cursor(f *plan.Field, obj *page.Edge[sharing.Order]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_OrderEdge_node(f *plan.Field, obj *page.Edge[sharing.Order]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNOrder2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐOrder(f, obj.Node)
+}
+
 func (x *writing) write_PageInfo(fields []plan.Field, obj *page.Info) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -10582,30 +10864,32 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 		case 28:
 			whole = x.field_Query_masteryRules(f) && whole
 		case 29:
+			whole = x.field_Query_orders(f) && whole
+		case 30:
 			if !x.field_Query_program(f) {
 				x.Null()
 			}
-		case 30:
-			whole = x.field_Query_programs(f) && whole
 		case 31:
-			whole = x.field_Query_awardProposals(f) && whole
+			whole = x.field_Query_programs(f) && whole
 		case 32:
+			whole = x.field_Query_awardProposals(f) && whole
+		case 33:
 			if !x.field_Query_record(f) {
 				x.Null()
 			}
-		case 33:
-			whole = x.field_Query_recordTypes(f) && whole
 		case 34:
-			whole = x.field_Query_searchLearners(f) && whole
+			whole = x.field_Query_recordTypes(f) && whole
 		case 35:
-			whole = x.field_Query_countLearners(f) && whole
+			whole = x.field_Query_searchLearners(f) && whole
 		case 36:
+			whole = x.field_Query_countLearners(f) && whole
+		case 37:
 			if !x.field_Query_knownIssuers(f) {
 				x.Null()
 			}
-		case 37:
-			whole = x.field_Query_verifyCredential(f) && whole
 		case 38:
+			whole = x.field_Query_verifyCredential(f) && whole
+		case 39:
 			whole = x.field_Query_verifyCredentials(f) && whole
 		}
 	}
@@ -11119,6 +11403,24 @@ func (x *writing) field_Query_masteryRules(f *plan.Field) bool {
 		return x.Fail(err)
 	}
 	return x.writeNMasteryRuleConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
+func (x *writing) field_Query_orders(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_orders_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[sharing.Order], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Query().Orders(ctx, fc.Args["filter"].(*sharing.OrderFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNOrderConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
 func (x *writing) field_Query_program(f *plan.Field) bool {
@@ -16693,6 +16995,61 @@ func (x *writing) writeNOmission2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinterna
 	return x.End()
 }
 
+func (x *writing) writeNOrder2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐOrder(f *plan.Field, v sharing.Order) bool {
+	return x.write_Order(f.Sub.Of("Order"), &v)
+}
+
+func (x *writing) writeNOrder2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐOrderᚄ(f *plan.Field, v []sharing.Order) bool {
+	fields := f.Sub.Of("Order")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_Order(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNOrderConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[sharing.Order]) bool {
+	if v == nil {
+		return x.Missing("OrderConnection!")
+	}
+	return x.write_OrderConnection(f.Sub.Of("OrderConnection"), v)
+}
+
+func (x *writing) writeNOrderEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[sharing.Order]) bool {
+	return x.write_OrderEdge(f.Sub.Of("OrderEdge"), &v)
+}
+
+func (x *writing) writeNOrderEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[sharing.Order]) bool {
+	fields := f.Sub.Of("OrderEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_OrderEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNOrderState2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "OrderState!")
+}
+
+func (x *writing) writeNOrderWait2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "OrderWait!")
+}
+
 func (x *writing) writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f *plan.Field, v page.Info) bool {
 	return x.write_PageInfo(f.Sub.Of("PageInfo"), &v)
 }
@@ -17727,6 +18084,13 @@ func (x *writing) writeOGradingPolicyAverage2ᚖgithubᚗcomᚋtestamurᚋtestam
 	return x.write_GradingPolicyAverage(f.Sub.Of("GradingPolicyAverage"), v)
 }
 
+func (x *writing) writeOHold2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHold(f *plan.Field, v *release.Hold) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_Hold(f.Sub.Of("Hold"), v)
+}
+
 func (x *writing) writeOHoldConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[release.Hold]) bool {
 	if v == nil {
 		return false
@@ -18127,6 +18491,13 @@ func (x *writing) writeORubricCriterionLevel2ᚖgithubᚗcomᚋtestamurᚋtestam
 		return false
 	}
 	return x.write_RubricCriterionLevel(f.Sub.Of("RubricCriterionLevel"), v)
+}
+
+func (x *writing) writeOShare2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f *plan.Field, v *sharing.Share) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_Share(f.Sub.Of("Share"), v)
 }
 
 func (x *writing) writeOShareConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[sharing.Share]) bool {

@@ -77,6 +77,8 @@ type (
 	DisclosureEdge                = page.Edge[disclosure.Line]
 	ShareConnection               = page.Connection[sharing.Share]
 	ShareEdge                     = page.Edge[sharing.Share]
+	OrderConnection               = page.Connection[sharing.Order]
+	OrderEdge                     = page.Edge[sharing.Order]
 
 	KnownIssuerConnection = page.Connection[trust.Issuer]
 	KnownIssuerEdge       = page.Edge[trust.Issuer]

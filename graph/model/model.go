@@ -466,6 +466,20 @@ type CancelJobPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// An order to take back.
+type CancelOrderInput struct {
+	// Which order.
+	ID string `json:"id"`
+}
+
+// The order.
+type CancelOrderPayload struct {
+	// The order as it is now; null when nothing was done.
+	Order *sharing.Order `json:"order,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // What is to be done, and to which credentials.
 type ChangeCredentialsInput struct {
 	// A second request with the same key answers as the first; 1 to 255 bytes.
@@ -1238,6 +1252,22 @@ type MasteryWeightInput struct {
 	Weight float64 `json:"weight"`
 }
 
+// An order whose wait is over.
+type MeetOrderWaitInput struct {
+	// Which order.
+	ID string `json:"id"`
+}
+
+// The order.
+type MeetOrderWaitPayload struct {
+	// The order as it is now; null when nothing was done.
+	Order *sharing.Order `json:"order,omitempty"`
+	// The link as which it went out, which is told this once; null when it has not.
+	Link *string `json:"link,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // Where a competency goes.
 type MoveCompetencyInput struct {
 	// Which competency, by id or CASE identifier.
@@ -1274,6 +1304,16 @@ type OrderCompetenciesInput struct {
 type OrderCompetenciesPayload struct {
 	// The framework as it is now; null when nothing was done.
 	Framework *framework.Framework `json:"framework,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// The order.
+type OrderRecordPayload struct {
+	// The order; null when nothing was done.
+	Order *sharing.Order `json:"order,omitempty"`
+	// The link as which it went out, which is told this once; null when it has not.
+	Link *string `json:"link,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }

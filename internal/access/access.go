@@ -67,6 +67,7 @@ const (
 	DesignateDirectory Action = "directory.designate"
 	Share              Action = "share.make" // one's own records; end it as well
 	OpenShare          Action = "share.open"
+	OrderRecord        Action = "order.make" // cancel it as well
 	ManageHolds        Action = "hold.manage"
 	RecordDisclosure   Action = "disclosure.record"
 	ExportDisclosures  Action = "disclosure.export"
@@ -133,6 +134,7 @@ var table = map[Action]rule{
 	DesignateDirectory: {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
 	Share:              {roles: []Role{Learner, System}, scope: ScopeRecordWrite},
 	OpenShare:          {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}},
+	OrderRecord:        {roles: []Role{Registrar, Learner, System}, scope: ScopeRecordWrite},
 	ManageHolds:        {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
 	RecordDisclosure:   {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
 	ExportDisclosures:  {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},

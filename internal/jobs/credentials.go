@@ -111,10 +111,12 @@ func (r *reconciler) Work(ctx context.Context, _ *river.Job[reconcileDue]) error
 		failed = append(failed, err)
 		concluded, err := r.Programs.Reconcile(ctx, who)
 		failed = append(failed, err)
-		if !mended.Zero() || records > 0 || !concluded.Zero() {
+		released, err := r.Shares.SettleDue(ctx, who)
+		failed = append(failed, err)
+		if !mended.Zero() || records > 0 || !concluded.Zero() || released > 0 {
 			r.log.Info("finished what was cut off", "institution", in, "finished", mended.Finished, "discarded", mended.Discarded,
 				"issued", mended.Issued, "revoked", mended.Revoked, "records", records,
-				"proposed", concluded.Proposed, "awarded", concluded.Awarded, "lapsed", concluded.Expired)
+				"proposed", concluded.Proposed, "awarded", concluded.Awarded, "lapsed", concluded.Expired, "released", released)
 		}
 	}
 	return errors.Join(failed...)

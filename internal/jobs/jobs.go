@@ -20,6 +20,7 @@ import (
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/sharing"
 )
 
 // Services is what the workers ask.
@@ -29,6 +30,7 @@ type Services struct {
 	Credentials  *credential.Service
 	Records      *record.Service
 	Programs     *program.Service
+	Shares       *sharing.Service
 }
 
 // Workers does the background work of one process.
@@ -52,6 +54,7 @@ func New(db *pg.DB, s Services, log *slog.Logger) (*Workers, error) {
 	river.AddWorker(all, &issuer{credentials: s.Credentials, programs: s.Programs})
 	river.AddWorker(all, &revoker{credentials: s.Credentials, programs: s.Programs})
 	river.AddWorker(all, &concluder{programs: s.Programs})
+	river.AddWorker(all, &releaser{shares: s.Shares})
 	river.AddWorker(all, &reconciler{Services: s, log: log})
 	client, err := river.NewClient(riverpgxv5.New(db.Pool), &river.Config{
 		Logger: log, Workers: all, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},

@@ -23,7 +23,7 @@ func TestJobsAreDoneAndThoseCutOffAreTakenUp(t *testing.T) {
 		return testbed.Must(t, j, err).ID
 	}
 	ordered := []string{order("code,title\nA,One\n")}
-	w, err := jobs.New(b.DB, jobs.Services{Exchange: b.Exchange, Institutions: b.Institutions, Credentials: b.Credentials, Records: b.Records, Programs: b.Programs}, slog.New(slog.DiscardHandler))
+	w, err := jobs.New(b.DB, jobs.Services{Exchange: b.Exchange, Institutions: b.Institutions, Credentials: b.Credentials, Records: b.Records, Programs: b.Programs, Shares: b.Shares}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,11 +66,19 @@ func (s *Service) Create(ctx context.Context, who access.Actor, o Offer) (Made, 
 	if err := access.Check(who, access.Share); err != nil {
 		return Made{}, err
 	}
-	return s.create(ctx, who, o, consent.Grant{Method: consent.ByElectronic}, nil) // a learner's own is by being signed in
+	return s.create(ctx, who, o, underConsent{})
 }
 
-// create makes a share under a consent that is given with it.
-func (s *Service) create(ctx context.Context, who access.Actor, o Offer, g consent.Grant, then func(pgx.Tx, Share) error) (Made, error) {
+// underConsent is what a share rests on, where that is not given with it.
+type underConsent struct {
+	id    consent.ID
+	order *string
+	then  func(pgx.Tx, Share) error // in the transaction that makes the share
+}
+
+// create makes a share, under a consent that is given with it or was given
+// before.
+func (s *Service) create(ctx context.Context, who access.Actor, o Offer, under underConsent) (Made, error) {
 	now := pg.Instant(s.Now())
 	if no := o.check(now); no != nil {
 		return Made{}, no
@@ -101,19 +109,19 @@ func (s *Service) create(ctx context.Context, who access.Actor, o Offer, g conse
 	if secrets.presentation, err = s.present(ctx, who, sh, o, &f); err != nil {
 		return Made{}, err
 	}
-	g.LearnerID, g.Purpose, g.Party, g.Open, g.Language, g.ExpiresAt = string(f.who.ID), o.Purpose, sh.Recipient, sh.Open, sh.Language, &sh.ExpiresAt
-	g.Scope, g.Items = f.consented()
-	err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
-		c, err := consent.GiveInTx(ctx, tx, who, now, s.NewID, g)
+	sh.OrderID = under.order
+	err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
+		if sh.ConsentID = under.id; under.id == "" {
+			sh.ConsentID, err = s.agreed(ctx, tx, who, sh, f, now)
+		}
 		if err != nil {
 			return err
 		}
-		sh.ConsentID = c.ID
 		if err := insert(ctx, tx, who, sh, secrets, f); err != nil {
 			return err
 		}
-		if then != nil {
-			if err := then(tx, sh); err != nil {
+		if under.then != nil {
+			if err := under.then(tx, sh); err != nil {
 				return err
 			}
 		}
@@ -121,6 +129,15 @@ func (s *Service) create(ctx context.Context, who access.Actor, o Offer, g conse
 			Detail: map[string]any{"learner": sh.LearnerID, "kind": sh.Kind, "consent": sh.ConsentID, "items": len(f.shown)}})
 	})
 	return Made{sh, s.link(secrets.token)}, err
+}
+
+// agreed records the learner's consent to a share.
+func (s *Service) agreed(ctx context.Context, tx pgx.Tx, who access.Actor, sh Share, f found, now time.Time) (consent.ID, error) {
+	g := consent.Grant{LearnerID: string(sh.LearnerID), Purpose: sh.Purpose, Party: sh.Recipient, Open: sh.Open, Language: sh.Language, ExpiresAt: &sh.ExpiresAt,
+		Method: consent.ByElectronic} // a learner's own is by being signed in
+	g.Scope, g.Items = f.consented()
+	c, err := consent.GiveInTx(ctx, tx, who, now, s.NewID, g)
+	return c.ID, err
 }
 
 // secrets are what only hashes are kept of, and what is signed for the share.
