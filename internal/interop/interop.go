@@ -179,6 +179,10 @@ type request struct {
 	Mandatory []string `json:"mandatory,omitempty"`
 	Derive    []string `json:"derive,omitempty"` // what to disclose
 	Core      bool     `json:"core,omitempty"`
+	Challenge string   `json:"challenge,omitempty"` // of a presentation
+	Domain    string   `json:"domain,omitempty"`
+	List      string   `json:"list,omitempty"` // a status list, as it was fetched
+	Canonize  bool     `json:"canonize,omitempty"`
 }
 
 // Key is a key pair that signs over there.
@@ -197,6 +201,55 @@ func (v *Verifier) Sign(t testing.TB, document []byte, suite string, key Key, co
 	r := v.request(document, controllers)
 	r.Sign, r.Key, r.Mandatory = suite, &key, mandatory
 	return v.made(t, r)
+}
+
+// Present has a presentation signed by their library, for a challenge and a domain.
+func (v *Verifier) Present(t testing.TB, presentation []byte, suite string, key Key, controllers map[string][]byte, challenge, domain string) []byte {
+	t.Helper()
+	r := v.request(presentation, controllers)
+	r.Sign, r.Key, r.Challenge, r.Domain = suite, &key, challenge, domain
+	return v.made(t, r)
+}
+
+// VerifyPresented asks about a presentation that was made for a challenge and a
+// domain, and every credential in it: one answer for all.
+func (v *Verifier) VerifyPresented(t testing.TB, presentation []byte, controllers map[string][]byte, challenge, domain string) Result {
+	t.Helper()
+	r := v.request(presentation, controllers)
+	r.Challenge, r.Domain = challenge, domain
+	return v.told(t, r)
+}
+
+// Status asks DCC whether a credential stands, by a status list.
+func (v *Verifier) Status(t testing.TB, credential, list []byte, controllers map[string][]byte) Result {
+	t.Helper()
+	r := v.request(credential, controllers)
+	r.List = string(list)
+	return v.told(t, r)
+}
+
+// Canonize is what jsonld.js, in its safe mode, makes of a document: canonical
+// N-Quads, or why it makes none.
+func (v *Verifier) Canonize(t testing.TB, document []byte) (string, error) {
+	t.Helper()
+	r := v.request(document, nil)
+	r.Canonize = true
+	var answer struct{ Document, Error string }
+	if err := v.exchange(r, &answer); err != nil {
+		t.Fatalf("ask jsonld.js: %v", err)
+	}
+	if answer.Error != "" {
+		return "", errors.New(answer.Error)
+	}
+	return answer.Document, nil
+}
+
+func (v *Verifier) told(t testing.TB, r request) (answer Result) {
+	t.Helper()
+	if err := v.exchange(r, &answer); err != nil {
+		t.Fatalf("ask the verifier: %v", err)
+	}
+	return answer
 }
 
 // Derive has their library disclose parts of a document with a base proof.

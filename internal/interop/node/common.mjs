@@ -68,6 +68,18 @@ async function verify({credential, at, documentLoader, now, suites, vc}) {
   return results;
 }
 
+// verifyPresentation checks the proof of a presentation, made for a challenge
+// and a domain, and every credential in it.
+async function verifyPresentation({document, challenge, domain, documentLoader, now, suites, vc}) {
+  const result = await vc.verify({
+    presentation: JSON.parse(document), challenge, domain, documentLoader, now: now ? new Date(now) : new Date(),
+    suite: Object.values(suites).map(suite => suite()), checkStatus: async () => ({verified: true})
+  });
+  const error = result.verified ? '' : message(result.error ?? result.presentationResult?.error ??
+    (result.credentialResults ?? []).map(r => r.error).filter(e => e));
+  return [{at: '', id: '', cryptosuite: 'presentation', verified: result.verified === true, error}];
+}
+
 // message is an error with those that it gathers.
 function message(error) {
   const errors = [error?.errors ?? error ?? 'refused without a reason'].flat();

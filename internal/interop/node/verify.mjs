@@ -2,6 +2,9 @@
 //   {document, controllers: {url: document}, now?} -> {proofs: [...], error?}
 //   {..., time: "issue" | "verify", seed?, method?} -> {ns, error?}
 //   {..., sign: suite, key, mandatory?} or {..., derive: pointers} -> {document, error?}
+//   {..., sign: suite, key, challenge, domain}: a presentation, signed for somebody
+//   {..., challenge, domain}: a presentation, verified by them
+//   {..., canonize: true} -> {document, error?}: its canonical N-Quads, of jsonld.js
 // Documents travel as text, so that what is checked is byte for byte what was
 // sent. It is run behind common.mjs, as one text.
 import * as EcdsaMultikey from '@digitalbazaar/ecdsa-multikey';
@@ -14,6 +17,7 @@ import {Ed25519Signature2020} from '@digitalbazaar/ed25519-signature-2020';
 import {cryptosuite as ecdsa} from '@digitalbazaar/ecdsa-rdfc-2019-cryptosuite';
 import {cryptosuite as rdfc} from '@digitalbazaar/eddsa-rdfc-2022-cryptosuite';
 import jsigs from 'jsonld-signatures';
+import jsonld from 'jsonld';
 
 const suites = {
   'eddsa-rdfc-2022': () => new DataIntegrityProof({cryptosuite: rdfc}),
@@ -36,12 +40,18 @@ const signers = {
 // answer never throws: what cannot be read is an answer too.
 async function answer(line) {
   try {
-    const {document, controllers, now, time, seed, method, sign, key, mandatory, derive} = JSON.parse(line);
+    const {document, controllers, now, time, seed, method, sign, key, mandatory, derive, challenge, domain, canonize} = JSON.parse(line);
     const documentLoader = loader(controllers ?? {});
     const purpose = new jsigs.purposes.AssertionProofPurpose();
+    if (canonize) {
+      return {document: await jsonld.canonize(JSON.parse(document), {algorithm: 'RDFC-1.0', format: 'application/n-quads', safe: true, documentLoader})};
+    }
     if (sign) {
       const pair = await (sign.startsWith('ecdsa') ? EcdsaMultikey : Ed25519Multikey).from(key);
       const suite = signers[sign](pair.signer(), mandatory ?? []);
+      if (challenge) {
+        return {document: JSON.stringify(await vc.signPresentation({presentation: JSON.parse(document), suite, challenge, domain, documentLoader}))};
+      }
       return {document: JSON.stringify(await jsigs.sign(JSON.parse(document), {suite, purpose, documentLoader}))};
     }
     if (derive) {
@@ -50,6 +60,9 @@ async function answer(line) {
     }
     if (time) {
       return {ns: await measure(time, {document, documentLoader, seed, method})};
+    }
+    if (challenge) {
+      return {proofs: await verifyPresentation({document, challenge, domain, documentLoader, now, suites, vc})};
     }
     return {proofs: await verifyAll({document, documentLoader, now, suites, vc})};
   } catch (error) {
