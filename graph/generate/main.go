@@ -67,7 +67,7 @@ func (writers) GenerateCode(all *codegen.Data) error {
 	return templates.Render(templates.Options{
 		PackageName: all.Config.Exec.Package, Template: template, Filename: filepath.Join(all.Config.Exec.Dir(), "writers.generated.go"),
 		Data: d, GeneratedHeader: true, Packages: all.Config.Packages,
-		Funcs: map[string]any{"writeFunc": writeFunc, "leaf": leaf, "known": known, "fieldsOf": fieldsOf, "keyed": keyed}})
+		Funcs: map[string]any{"writeFunc": writeFunc, "leaf": leaf, "known": known, "fieldsOf": fieldsOf, "keyed": keyed, "plain": plain}})
 }
 
 // reach adds an object and all that its fields lead to.
@@ -96,6 +96,12 @@ var keys = map[string]string{
 
 // keyed is the key of a field's value; empty for one that is always resolved.
 func keyed(o *codegen.Object, f *codegen.Field) string { return keys[o.Name+"."+f.Name] }
+
+// plain reports whether a field is a member of its object's struct, so that it
+// is written where it stands.
+func plain(o *codegen.Object, f *codegen.Field) bool {
+	return f.IsVariable() && !f.IsResolver && keyed(o, f) == ""
+}
 
 // fieldsOf are the fields of an object but for introspection, which is gqlgen's.
 func fieldsOf(o *codegen.Object) []*codegen.Field {

@@ -59,8 +59,7 @@ func (w *Writer) Back(mark int) bool {
 	return false
 }
 
-// Open begins an object and Close ends it; Key writes the name of a field, with
-// a comma but before the first.
+// Open begins an object and Close ends it.
 func (w *Writer) Open() { w.buf = append(w.buf, '{') }
 
 // Close ends an object.
@@ -69,22 +68,25 @@ func (w *Writer) Close() bool {
 	return true
 }
 
-// Key begins the i-th field of an object.
-func (w *Writer) Key(f *Field, i int) {
+// Into enters the i-th field of an object and writes its name, with a comma but
+// before the first. Out leaves it again.
+func (w *Writer) Into(f *Field, i int) {
 	if i > 0 {
 		w.buf = append(w.buf, ',')
 	}
 	w.buf = append(w.buf, f.Key...)
+	w.steps = append(w.steps, step{field: f})
 }
 
 // Begin begins a list.
 func (w *Writer) Begin() { w.buf = append(w.buf, '[') }
 
-// Item begins the i-th entry of a list.
+// Item enters the i-th entry of a list. Out leaves it again.
 func (w *Writer) Item(i int) {
 	if i > 0 {
 		w.buf = append(w.buf, ',')
 	}
+	w.steps = append(w.steps, step{index: i})
 }
 
 // End ends a list.
@@ -98,12 +100,6 @@ func (w *Writer) Null() bool {
 	w.buf = append(w.buf, "null"...)
 	return true
 }
-
-// Into enters a field and Out leaves it again; At enters a place in a list.
-func (w *Writer) Into(f *Field) { w.steps = append(w.steps, step{field: f}) }
-
-// At enters the i-th entry of a list.
-func (w *Writer) At(i int) { w.steps = append(w.steps, step{index: i}) }
 
 // Out leaves what was entered last.
 func (w *Writer) Out() { w.steps = w.steps[:len(w.steps)-1] }
