@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -48,20 +49,48 @@ var copies atomic.Int64
 // URL is a fresh migrated database, for its owner, who bypasses row security.
 func URL(t testing.TB) string {
 	t.Helper()
-	server, err := start()
+	return copied(t, template())
+}
+
+// Copy is a fresh database with all that is in one of this package's, for tests
+// that begin with the same rows. Nothing may be connected to that one meanwhile.
+func Copy(t testing.TB, of string) string {
+	t.Helper()
+	u, err := url.Parse(of)
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := fmt.Sprintf("testamur_test_%d_%d", os.Getpid(), copies.Add(1))
-	if err := server.exec(fmt.Sprintf("create database %s template %s strategy file_copy", name, template())); err != nil {
+	return copied(t, strings.TrimPrefix(u.Path, "/"))
+}
+
+func copied(t testing.TB, from string) string {
+	t.Helper()
+	at, drop, err := create(from)
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := server.exec("drop database if exists " + name + " with (force)"); err != nil {
-			t.Errorf("drop %s: %v", name, err)
+		if err := drop(); err != nil {
+			t.Error(err)
 		}
 	})
-	return server.database(name)
+	return at
+}
+
+// Keep is a fresh migrated database that outlives the test, to be filled once and
+// copied; drop it before the process ends.
+func Keep() (at string, drop func() error, err error) { return create(template()) }
+
+func create(from string) (at string, drop func() error, err error) {
+	server, err := start()
+	if err != nil {
+		return "", nil, err
+	}
+	name := fmt.Sprintf("testamur_test_%d_%d", os.Getpid(), copies.Add(1))
+	if err := server.exec(fmt.Sprintf("create database %s template %s strategy file_copy", name, from)); err != nil {
+		return "", nil, err
+	}
+	return server.database(name), func() error { return server.exec("drop database if exists " + name + " with (force)") }, nil
 }
 
 // template is named after the state of the migrations.

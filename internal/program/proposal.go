@@ -121,8 +121,8 @@ func (s *Service) Decline(ctx context.Context, who access.Actor, proposal, reaso
 	return s.settle(ctx, who, proposal, Declined, reason)
 }
 
-// deciding is what has to be allowed to decide on a proposal.
-func (p Proposal) deciding() access.Action {
+// Deciding is what has to be allowed to decide on a proposal.
+func (p Proposal) Deciding() access.Action {
 	if p.Kind == ToWithdraw {
 		return access.Withdraw
 	}
@@ -162,7 +162,7 @@ func (s *Service) settle(ctx context.Context, who access.Actor, proposal, state,
 		if err := decideProposal(ctx, tx, who, p); err != nil {
 			return err
 		}
-		return audit.Write(ctx, tx, now, who, p.entry(p.deciding()))
+		return audit.Write(ctx, tx, now, who, p.entry(p.Deciding()))
 	})
 	return p, err
 }
@@ -177,7 +177,7 @@ func (s *Service) proposal(ctx context.Context, who access.Actor, id ProposalID)
 	if err != nil {
 		return p, err
 	}
-	return p, access.Check(who, p.deciding())
+	return p, access.Check(who, p.Deciding())
 }
 
 // over says why nothing can be decided on a proposal any more.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/program"
@@ -16,6 +17,7 @@ func (s *site) curriculum(mux *http.ServeMux) {
 	s.page(mux, "GET /curriculum/frameworks/{id}", staff, s.frameworkPage)
 	s.page(mux, "GET /curriculum/frameworks/{id}/map", staff, s.mapPage)
 	s.page(mux, "GET /curriculum/programs/{id}", staff, s.programPage)
+	s.page(mux, "GET /curriculum/programs/{id}/cohort", staff, s.cohortPage)
 }
 
 // offered are the frameworks and programs of an institution.
@@ -153,6 +155,7 @@ type required struct {
 	Lines    []program.Requirement
 	Names    map[string]string
 	Versions []program.Program
+	Follows  []followed // what is awarded by its rules
 }
 
 // Label is what a requirement is called.
@@ -200,5 +203,35 @@ func (s *site) programPage(v *visit) error {
 	for id, c := range taught {
 		d.Names[string(id)] = c.Code + " " + c.Title
 	}
+	if d.Follows, err = s.follows(v, d); err != nil {
+		return err
+	}
 	return v.showNamed("program", p.Title(), d)
+}
+
+// followed is a rule of a program that awards, in words.
+type followed struct {
+	program.AwardRule
+	When string // what the requirement is called
+	What string // what the achievement is called
+}
+
+// follows are the rules of a program that award.
+func (s *site) follows(v *visit, d required) ([]followed, error) {
+	var ids []achievement.ID
+	for _, r := range d.Awards() {
+		ids = append(ids, r.AchievementID)
+	}
+	what, err := s.Achievements.ByIDs(v.ctx(), v.who, ids)
+	var all []followed
+	for _, r := range d.Awards() {
+		one := followed{AwardRule: r, When: d.Title(), What: what[r.AchievementID].Definition.Name}
+		for _, q := range d.Lines {
+			if q.Key == r.Requirement {
+				one.When = or(q.Title, or(d.Label(q), one.When))
+			}
+		}
+		all = append(all, one)
+	}
+	return all, err
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/transcript"
 )
 
 // many is a page as long as lists on pages are.
@@ -308,7 +309,12 @@ type shown struct {
 	Back   string
 	Base   string
 	Others []versioned
+	Prints []transcript.Document
+	Now    []record.Change // in what it differs from the version before it
 }
+
+// Latest reports whether no newer version took its place.
+func (d shown) Latest() bool { return len(d.Others) == 0 || d.Others[0].ID == d.Record.ID }
 
 func (s *site) recordPage(v *visit, base string) error {
 	r, err := s.Records.Find(v.ctx(), v.who, v.r.PathValue("id"))
@@ -332,6 +338,17 @@ func (s *site) recordPage(v *visit, base string) error {
 			d.Others = append(d.Others, x)
 		}
 	}
+	printed, err := s.Documents.OfRecords(v.ctx(), v.who, []record.ID{r.ID})
+	if err != nil {
+		return err
+	}
+	d.Prints = printed[r.ID]
+	span := record.Span{Of: r.ID}
+	changes, err := s.Records.ChangesOf(v.ctx(), v.who, []record.Span{span})
+	if err != nil {
+		return err
+	}
+	d.Now = changes[span]
 	return v.showNamed("record", m.Title, d)
 }
 

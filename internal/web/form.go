@@ -14,13 +14,13 @@ type form struct {
 	Title  string // of the page
 	About  string // whom or what it is about, as it is called
 	Intro  string // a sentence
+	Quote  string // what somebody or something else says of it
 	Submit string // what the button says
 	Back   string // where to go instead
 	Danger bool   // it cannot be undone
 	Fields []field
 	Fault  *fault.Error // why it was refused
 	Values url.Values
-	Notes  []string // what to consider, in the page's language
 	File   bool
 }
 

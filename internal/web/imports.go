@@ -20,7 +20,7 @@ func (s *site) imports(mux *http.ServeMux) {
 		if err != nil {
 			return err
 		}
-		return v.show(http.StatusOK, "imports", "Imports", jobs)
+		return v.show(http.StatusOK, "imports", "Jobs", jobs)
 	})
 	s.page(mux, "GET /desk/imports/new", staff, func(v *visit) error { return s.importPage(v, nil) })
 	s.page(mux, "POST /desk/imports/new", staff, s.receive)
@@ -55,6 +55,12 @@ var kinds = []option{
 	{Value: string(exchange.CasePackage), Label: "Framework as a CASE package (JSON)"},
 	{Value: string(exchange.CtdlASN), Label: "Framework as CTDL-ASN (JSON-LD)"},
 	{Value: string(exchange.Table), Label: "Framework as a table (CSV or NDJSON)"},
+	{Value: string(exchange.Graduation), Label: "Learners whose records are made (CSV or NDJSON)"},
+	{Value: string(exchange.IssueCredentials), Label: "Credentials to sign (CSV or NDJSON)"},
+	{Value: string(exchange.ReissueCredentials), Label: "Credentials to issue anew (CSV or NDJSON)"},
+	{Value: string(exchange.RevokeCredentials), Label: "Credentials to revoke (CSV or NDJSON)"},
+	{Value: string(exchange.SuspendCredentials), Label: "Credentials to suspend (CSV or NDJSON)"},
+	{Value: string(exchange.LiftSuspensions), Label: "Suspensions to lift (CSV or NDJSON)"},
 }
 
 func (s *site) importPage(v *visit, err error) error {
@@ -164,7 +170,7 @@ func (s *site) job(v *visit) error {
 			return err
 		}
 	}
-	p := v.sheet("job", "Import", d)
+	p := v.sheet("job", "Job", d)
 	if !j.Finished() {
 		p.Live = lookAgain
 	}

@@ -332,8 +332,11 @@ func (v *visit) nav() []link {
 		if access.Allowed(v.who, access.Assemble) {
 			add("/desk/corrections", "Corrections")
 		}
+		if access.Allowed(v.who, access.ReadProposal) {
+			add("/desk/proposals", "Proposals")
+		}
 		if access.Allowed(v.who, access.ReadJob) {
-			add("/desk/imports", "Imports")
+			add("/desk/imports", "Jobs")
 		}
 		if access.Allowed(v.who, access.ExportDisclosures) {
 			add("/desk/disclosures", "Disclosures")
@@ -372,7 +375,12 @@ var done = map[string]string{
 	"allowed":               "Directory information is allowed again.",
 	"consent-withdrawn":     "The consent is withdrawn.",
 	"import-started":        "The file has arrived and is being read.",
-	"import-cancelled":      "The import is cancelled. What was committed stays.",
+	"import-cancelled":      "The job is cancelled. What was done before stays.",
+	"graduation-started":    "The records are being made.",
+	"printed":               "The print is made.",
+	"print-withdrawn":       "The print is withdrawn. Whoever checks it is told so.",
+	"accepted":              "What was proposed is done.",
+	"left":                  "The proposal is declined. It does not come again before what led to it is over.",
 	"key-rotated":           "A new key signs from now on. The old one still verifies what it signed.",
 	"proposed":              "This is what has to be issued anew. Look at it and approve.",
 	"approved":              "What is approved is issued anew now.",

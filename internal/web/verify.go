@@ -6,7 +6,6 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/testamur/testamur/internal/fault"
@@ -46,91 +45,32 @@ func (d verdicts) Count(outcome string) (n int) {
 	return n
 }
 
-// verdict is a report as people read it: five steps.
+// verdict is a report as people read it: five steps, and beneath them everything
+// that was looked at.
 type verdict struct {
 	verify.Report
 	File  string
-	Steps []step
 	Parts []verdict // the credentials in it
 	Ends  []verdict // the endorsements
-	Depth int
-}
-
-// step is one of the five questions, with what was looked at for it.
-type step struct {
-	Question string
-	Outcome  verify.Outcome
-	Checks   []verify.Check
-}
-
-// questions are the five steps, and the checks that answer each. A check that
-// stands nowhere here belongs to the first.
-var questions = []struct {
-	text   string
-	checks []string
-}{
-	{"Is it a whole credential?", []string{"shape", "context", "schema", "embedded", "associations", "binding", "recipient"}},
-	{"Is it unchanged since it was signed?", []string{"proof"}},
-	{"Is it known who issued it?", []string{"issuer", "endorsements"}},
-	{"Does the issuer still stand by it?", []string{"status", "refresh"}},
-	{"Is it valid today?", []string{"dates"}},
 }
 
 // maxShown is how many credentials of one record are shown with their steps.
 const maxShown = 500
 
-// told is a report in five steps.
-func told(r verify.Report, depth int, room *int) verdict {
-	d := verdict{Report: r, File: r.Name, Depth: depth}
-	for i, q := range questions {
-		st := step{Question: q.text}
-		for _, c := range r.Checks {
-			if slices.Contains(q.checks, c.Name) || i == 0 && !placed(c.Name) {
-				st.Checks = append(st.Checks, c)
+// told is a report with those of what is in it, as far as there is room.
+func told(r verify.Report, room *int) verdict {
+	d := verdict{Report: r, File: r.Name}
+	within := func(all []verify.Report) (out []verdict) {
+		for _, part := range all {
+			if *room--; *room < 0 {
+				break
 			}
+			out = append(out, told(part, room))
 		}
-		st.Outcome = worst(st.Checks)
-		d.Steps = append(d.Steps, st)
+		return out
 	}
-	for _, part := range r.Embedded {
-		if *room--; *room < 0 {
-			break
-		}
-		d.Parts = append(d.Parts, told(part, depth+1, room))
-	}
-	for _, part := range r.Endorsements {
-		if *room--; *room < 0 {
-			break
-		}
-		d.Ends = append(d.Ends, told(part, depth+1, room))
-	}
+	d.Parts, d.Ends = within(r.Embedded), within(r.Endorsements)
 	return d
-}
-
-func placed(check string) bool {
-	for _, q := range questions {
-		if slices.Contains(q.checks, check) {
-			return true
-		}
-	}
-	return false
-}
-
-// worst is the outcome of a step: what was not looked at is not passed.
-func worst(all []verify.Check) verify.Outcome {
-	if len(all) == 0 {
-		return verify.NotChecked
-	}
-	out := verify.Passed
-	for _, c := range all {
-		if c.Outcome == verify.Failed {
-			return verify.Failed
-		}
-		if c.Outcome == verify.NotChecked {
-			out = verify.NotChecked
-		}
-	}
-	return out
 }
 
 // verify checks what was sent, keeps none of it, and shows what was found.
@@ -172,7 +112,7 @@ func (s *site) verdicts(v *visit, sent []verify.File) (verdicts, error) {
 			return d, err
 		}
 		for i, r := range found {
-			one := told(r, 0, &room)
+			one := told(r, &room)
 			one.File = sent[i].Name
 			d.All = append(d.All, one)
 		}

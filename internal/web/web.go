@@ -41,6 +41,7 @@ import (
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/session"
 	"github.com/testamur/testamur/internal/sharing"
+	"github.com/testamur/testamur/internal/transcript"
 	"github.com/testamur/testamur/internal/verify"
 )
 
@@ -61,6 +62,7 @@ type Services struct {
 	Keys         *keyring.Service
 	Credentials  *credential.Service
 	Records      *record.Service
+	Documents    *transcript.Service
 	Verifier     *verify.Service
 	Exchange     *exchange.Service
 	Shares       *sharing.Service
@@ -129,7 +131,10 @@ func NewHandler(s Services) (http.Handler, error) {
 	all.verifying(mux)
 	all.desk(mux)
 	all.learners(mux)
+	all.documents(mux)
 	all.imports(mux)
+	all.graduations(mux)
+	all.proposals(mux)
 	all.corrections(mux)
 	all.house(mux)
 	all.student(mux)

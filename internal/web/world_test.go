@@ -2,17 +2,21 @@ package web_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/degree"
 	"github.com/testamur/testamur/internal/demo"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
@@ -21,12 +25,16 @@ import (
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/mastery"
 	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/pg"
+	"github.com/testamur/testamur/internal/pgtest"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
+	"github.com/testamur/testamur/internal/rest"
 	"github.com/testamur/testamur/internal/session"
 	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/testbed"
+	"github.com/testamur/testamur/internal/transcript"
 	"github.com/testamur/testamur/internal/web"
 )
 
@@ -44,14 +52,58 @@ type world struct {
 	fix     record.Correction // waits for approval
 	share   sharing.Made      // of two credentials, with a PIN
 	open    sharing.Made      // of the record, for whoever has the link
+
+	proposal string              // that waits for a decision
+	cohort   string              // the job of a graduation that has not begun
+	print    transcript.Document // of the record
+	checked  string              // the path of the page that checks it
 }
 
 const student = "ref:" + demo.System + ":S100001"
 
-// newWorld is the demonstration, served.
+// made is the world that those of the tests are copies of, in a database of its
+// own.
+var made struct {
+	once sync.Once
+	world
+	at   string
+	drop func() error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if made.drop != nil {
+		if err := made.drop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+	os.Exit(code)
+}
+
+// newWorld is the demonstration, served, for one test alone.
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := empty(t)
+	made.once.Do(func() {
+		at, drop, err := pgtest.Keep()
+		made.at, made.drop = testbed.Must(t, at, err), drop
+		w := empty(t, testbed.On(t, pgtest.Open(t, made.at, pg.Options{MaxConns: 8})))
+		w.fill(t)
+		w.DB.Close()
+		made.world = *w
+	})
+	if made.Bed == nil {
+		t.Fatal("the world could not be made; see the test that tried")
+	}
+	w := made.world
+	w.Bed = testbed.Over(t, pgtest.Open(t, pgtest.Copy(t, made.at), pg.Options{MaxConns: 8, Tracer: pg.Counter{}}))
+	w.Home, w.Neighbour, w.Keys.Master = made.Home, made.Neighbour, made.Keys.Master
+	w.serve(t, func(*web.Services) {})
+	return &w
+}
+
+// fill loads the demonstration and puts something on each page.
+func (w *world) fill(t testing.TB) {
+	t.Helper()
 	ctx := context.Background()
 	w.Load(t)
 	l, err := w.Learners.Find(ctx, w.Registrar(), student)
@@ -70,12 +122,29 @@ func newWorld(t testing.TB) *world {
 	}
 	bad := "learner_id,given_name,family_name,email\nS900001,Ana,Ruiz,ana.ruiz@students.aldersound.example\nS900002,Bo,Lind,not an address\nS900003,,,\n"
 	w.job = w.Import(t, exchange.Learners, []byte(bad), exchange.Options{System: demo.System}).ID
-	programs, err := w.Programs.List(ctx, w.Registrar(), program.Filter{}, page.Args{})
-	for _, p := range testbed.Must(t, programs, err).Nodes {
-		_, _ = w.Programs.Enrol(ctx, w.Registrar(), program.NewEnrollment{ProgramID: string(p.ID), LearnerID: student})
-		break
+	w.enrolled(t)
+}
+
+// enrolled has the degree program, what its rules propose, and a graduation that
+// waits to be run.
+func (w *world) enrolled(t testing.TB) {
+	t.Helper()
+	ctx := context.Background()
+	w.Degree(t)
+	if _, err := w.Programs.Reconcile(ctx, w.As(access.System)); err != nil {
+		t.Fatal(err)
 	}
-	return w
+	all, err := w.Programs.Proposals(ctx, w.Registrar(), program.ProposalFilter{}, page.Args{})
+	if len(testbed.Must(t, all, err).Nodes) == 0 {
+		t.Fatal("the rules of the program propose nothing")
+	}
+	w.proposal = string(all.Nodes[0].ID)
+	j, err := w.Exchange.Graduate(ctx, w.Registrar(), nil, exchange.Cohort{Learners: []string{"S100003", "S100004", "S999999"}, System: demo.System})
+	w.cohort = testbed.Must(t, j, err).ID
+	d, err := w.Documents.Make(ctx, w.Registrar(), nil, transcript.Making{RecordID: string(w.record.ID), Recipient: "Harbour State University"})
+	w.print = testbed.Must(t, d, err)
+	at, err := w.Documents.Address(ctx, w.Registrar(), string(d.ID))
+	w.checked = strings.TrimPrefix(testbed.Must(t, at, err), testbed.Origin)
 }
 
 // shared has links of the learner, and somebody else with a new name.
@@ -104,9 +173,9 @@ func (w *world) shared(t testing.TB, items []credential.ID) {
 func path(m sharing.Made) string { return strings.TrimPrefix(m.Link, testbed.Origin) }
 
 // empty is the pages over an institution with staff and nothing else.
-func empty(t testing.TB) *world {
+func empty(t testing.TB, b *testbed.Bed) *world {
 	t.Helper()
-	w := &world{Bed: testbed.New(t), staff: map[access.Role]string{}}
+	w := &world{Bed: b, staff: map[access.Role]string{}}
 	ctx := context.Background()
 	for _, m := range demo.Staff() {
 		st, err := w.Institutions.AddStaff(ctx, w.As(access.System), institution.NewStaff{Name: m.Name, Email: m.Email, Roles: []access.Role{m.Role}})
@@ -115,7 +184,6 @@ func empty(t testing.TB) *world {
 		}
 		w.staff[m.Role] = w.enter(t, session.Person{StaffID: st.ID})
 	}
-	w.serve(t, func(*web.Services) {})
 	return w
 }
 
@@ -124,15 +192,29 @@ func (w *world) serve(t testing.TB, change func(*web.Services)) {
 	t.Helper()
 	s := web.Services{Institutions: w.Institutions, Learners: w.Learners, Sessions: w.Sessions, Consents: w.Consents, Disclosures: w.Disclosures, Holds: w.Holds,
 		Frameworks: w.Frameworks, Courses: w.Courses, Achievements: w.Achievements, Assertions: w.Assertions, Mastery: w.Mastery, Programs: w.Programs, Keys: w.Keys,
-		Credentials: w.Credentials, Records: w.Records, Verifier: w.Verifier, Exchange: w.Exchange, Shares: w.Shares, Audit: w.Audit,
+		Credentials: w.Credentials, Records: w.Records, Documents: w.Documents, Verifier: w.Verifier, Exchange: w.Exchange, Shares: w.Shares, Audit: w.Audit,
 		Choose: true, Origin: "http://localhost", Version: "1.0", Now: w.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	change(&s)
 	h, err := web.NewHandler(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.server = httptest.NewServer(h)
+	w.server = httptest.NewServer(w.beside(h, s))
 	t.Cleanup(w.server.Close)
+}
+
+// beside is the pages with the plain endpoints that they lead to, as the service
+// has both.
+func (w *world) beside(pages http.Handler, s web.Services) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", rest.NewHandler(rest.Services{Institutions: w.Institutions, Learners: w.Learners, Achievements: w.Achievements, Keys: w.Keys, Credentials: w.Credentials,
+		Exchange: w.Exchange, Disclosures: w.Disclosures, Extracts: w.Extracts, Deposits: w.Deposits, Shares: w.Shares, Frameworks: w.Frameworks, Documents: w.Documents,
+		Origin: s.Origin, Version: s.Version, Now: s.Now, Ready: w.DB.Pool.Ping, Log: s.Log, Browser: web.Browser(w.Sessions, s.Origin),
+		Actor: func(*http.Request) (access.Actor, error) { return access.Anonymous(), nil }}))
+	for _, pattern := range append(web.Roots(), "/s/{token}") {
+		mux.Handle(pattern, pages)
+	}
+	return mux
 }
 
 // enter signs somebody in and gives the cookie.
@@ -209,7 +291,7 @@ func (w *world) places(t testing.TB) []place {
 	of := "/desk/learners/" + string(w.learner.ID)
 	award := "/desk/awards/" + string(awards[0].ID)
 	all := []place{
-		{"start", "", "/"}, {"sign-in", "", "/sign-in"}, {"verify", "", "/verify"}, {"not-found", "", "/desk-of-nobody"},
+		{"start", "", "/"}, {"sign-in", "", "/sign-in"}, {"verify", "", "/verify"}, {"not-found", "", "/desk/nothing"},
 		{"account", registrar, "/account"},
 		{"desk", registrar, "/desk"}, {"desk-search", registrar, "/desk?q=um"},
 		{"learner", registrar, of}, {"learner-new", registrar, "/desk/learners/new"}, {"learner-name", registrar, of + "/name"},
@@ -229,10 +311,12 @@ func (w *world) places(t testing.TB) []place {
 		{"me", w.student, "/me"}, {"my-competencies", w.student, "/me/competencies"}, {"my-competency", w.student, "/me/competencies/" + string(held[0].ItemID)},
 		{"my-credential", w.student, "/me/credentials/" + w.badge}, {"my-privacy", w.student, "/me/privacy"}, {"my-directory", w.student, "/me/directory"},
 	}
-	programs, err := w.Programs.List(ctx, w.Registrar(), program.Filter{}, page.Args{})
-	for _, p := range testbed.Must(t, programs, err).Nodes {
-		all = append(all, place{"program", designer, "/curriculum/programs/" + string(p.ID)})
-		break
-	}
-	return all
+	mine := "/curriculum/programs/" + degree.Code
+	return append(all, []place{
+		{"print-new", registrar, "/desk/records/" + string(w.record.ID) + "/print"}, {"print-withdraw", registrar, "/desk/documents/" + string(w.print.ID) + "/revoke"},
+		{"my-record", w.student, "/me/records/" + string(w.record.ID)}, {"my-print-new", w.student, "/me/records/" + string(w.record.ID) + "/print"},
+		{"proposals", registrar, "/desk/proposals"}, {"proposal-accept", registrar, "/desk/proposals/" + w.proposal + "/accept"}, {"proposal-decline", registrar, "/desk/proposals/" + w.proposal + "/decline"},
+		{"graduation-new", registrar, "/desk/graduation"}, {"graduation", registrar, "/desk/imports/" + w.cohort},
+		{"program", designer, mine}, {"cohort", designer, mine + "/cohort"},
+	}...)
 }
