@@ -66,6 +66,7 @@ type cli struct {
 	Token       tokenCmd       `cmd:"" help:"Bearer tokens for API clients."`
 	Import      importCmd      `cmd:"" help:"Import files, into a running service or into the database."`
 	Keys        keysCmd        `cmd:"" help:"Signing keys: list, rotate, withdraw."`
+	Issue       issueCmd       `cmd:"" help:"Sign a credential: of an unsigned one in a file, or of awards that are on file."`
 	Verify      verifyCmd      `cmd:"" help:"Verify a credential, a record, a badge, a picture, a PDF or a ZIP of them."`
 	Bake        bakeCmd        `cmd:"" help:"Put a credential into a PNG or SVG picture."`
 	Unbake      unbakeCmd      `cmd:"" help:"Take a credential out of a picture."`

@@ -147,8 +147,8 @@ func (r Result) standard() openbadges.Result {
 	return openbadges.Result{ResultDescription: r.Description, AchievedLevel: r.Level, Value: r.Value, Status: r.Status}
 }
 
-// of is the assertion with the facts put on it.
-func (f Facts) of(a Assertion) Assertion {
+// Of is the assertion with the facts put on it.
+func (f Facts) Of(a Assertion) Assertion {
 	a.AchievedOn, a.Term, a.Grade, a.CreditsEarned = f.AchievedOn, f.Term, f.Grade, f.CreditsEarned
 	a.Narrative, a.Role, a.LicenseNumber = f.Narrative, f.Role, f.LicenseNumber
 	a.ActivityStartOn, a.ActivityEndOn = f.ActivityStartOn, f.ActivityEndOn

@@ -137,7 +137,7 @@ func (s *Service) award(ctx context.Context, tx pgx.Tx, who access.Actor, in Awa
 	if err := f.Check(ach.Definition, day.On(now)); err != nil {
 		return Assertion{}, err
 	}
-	a := f.of(Assertion{ID: ID(s.NewID("asn")), LearnerID: l.ID, AchievementID: ach.ID, AchievementVersion: ach.Version,
+	a := f.Of(Assertion{ID: ID(s.NewID("asn")), LearnerID: l.ID, AchievementID: ach.ID, AchievementVersion: ach.Version,
 		RecordedAt: now, RecordedBy: who.ID, UpdatedAt: now, Version: 1})
 	if in.Ref != nil {
 		a.RefSystem, a.RefValue = &in.Ref.System, &in.Ref.Value
@@ -273,7 +273,7 @@ func (s *Service) correct(ctx context.Context, tx pgx.Tx, who access.Actor, a *A
 	if err := f.Check(pins[a.Pin()].Definition, day.On(s.Now())); err != nil {
 		return err
 	}
-	*a = f.of(*a)
+	*a = f.Of(*a)
 	return nil
 }
 

@@ -249,7 +249,7 @@ func checkIRI(written, iri string) error {
 	switch {
 	case keywordShaped(iri):
 		return refuse(MalformedIRI, "%q has the form of a keyword", written).of(written)
-	case rdfc.ValidIRI(iri):
+	case rdfc.WellFormedIRI(iri):
 		return nil
 	case !strings.Contains(iri, ":"):
 		return refuse(RelativeIRI, "%q is neither an absolute IRI nor a term that a context defines", written).of(written)

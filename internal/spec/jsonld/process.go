@@ -262,7 +262,7 @@ func (b *builder) vocabulary() error {
 		b.out.vocab = setting{}
 	case isText:
 		iri := b.out.expand(b.def.vocab.text, true)
-		if !rdfc.ValidIRI(iri) {
+		if !rdfc.WellFormedIRI(iri) {
 			return refuse(InvalidContext, "the @vocab %q is not an absolute IRI", b.def.vocab.text).of("@vocab")
 		}
 		b.out.vocab = text(iri)
@@ -373,7 +373,7 @@ func (b *builder) coerce(t *term, typ string) error {
 		t.coerce = coerceJSON
 	case "@none":
 	default:
-		if !rdfc.ValidIRI(iri) {
+		if !rdfc.WellFormedIRI(iri) {
 			return refuse(InvalidContext, "the @type of %q, %q, is not an absolute IRI", t.name, typ).of(t.name)
 		}
 		t.coerce = coerceDatatype
@@ -420,14 +420,14 @@ func (b *builder) mapping(t *term, src *entryTerm) error {
 		if err != nil {
 			return err
 		}
-		if !rdfc.ValidIRI(iri) {
+		if !rdfc.WellFormedIRI(iri) {
 			return fail("the term %q is not an absolute IRI", t.name)
 		}
 		t.iri = iri
 		return nil
 	case b.out.vocab.state == isText:
 		t.iri = b.out.vocab.text + t.name
-		if !rdfc.ValidIRI(t.iri) {
+		if !rdfc.WellFormedIRI(t.iri) {
 			return fail("the term %q makes no well-formed IRI with the @vocab", t.name)
 		}
 		return nil
@@ -445,7 +445,7 @@ func (b *builder) stand(t *term, id string) error {
 	switch {
 	case t.keyword != notKeyword && !t.reverse:
 		return nil
-	case !rdfc.ValidIRI(iri):
+	case !rdfc.WellFormedIRI(iri):
 		return refuse(InvalidContext, "the term %q stands for %q, which is not an absolute IRI", t.name, id).of(t.name)
 	}
 	return nil

@@ -50,7 +50,7 @@ func (d *Document) usual() (o options, ok bool) {
 		case "cryptosuite":
 			o.suite, ok = n.text, rdfc.Plain(n.text)
 		case "verificationMethod":
-			o.method, ok = n.text, rdfc.ValidIRI(n.text)
+			o.method, ok = n.text, rdfc.WellFormedIRI(n.text)
 		default:
 			ok = false
 		}

@@ -405,7 +405,7 @@ func (w *walker) lookup(at int32, ac *active, key string) (*term, error) {
 	if k := keywordOf(iri); k != notKeyword {
 		return &term{name: key, iri: iri, keyword: k}, nil
 	}
-	if !rdfc.ValidIRI(iri) {
+	if !rdfc.WellFormedIRI(iri) {
 		if strings.Contains(iri, ":") {
 			return nil, w.refuse(at, MalformedIRI, "the member %q is not a well-formed IRI", key)
 		}

@@ -77,17 +77,32 @@ func (t Term) IsIRI() bool { return len(t) > 0 && t[0] == '<' }
 func (t Term) IsLiteral() bool { return len(t) > 0 && t[0] == '"' }
 
 // ValidIRI reports whether s is absolute (has a scheme) and holds nothing that
-// an IRI may not: no control or space, none of <>"{}|^` and backslash.
-func ValidIRI(s string) bool {
+// N-Quads leaves out: no control or space, none of <>"{}|^` and backslash.
+func ValidIRI(s string) bool { return scanIRI(s, false) }
+
+// WellFormedIRI is ValidIRI, and what RFC 3987 §2.2 asks for besides: a percent
+// sign begins an octet of two hexadecimal digits, a fragment holds no number
+// sign, and brackets stand around the address of a host only. Others' processors
+// leave out what is not so.
+func WellFormedIRI(s string) bool { return scanIRI(s, true) }
+
+func scanIRI(s string, strict bool) bool {
 	colon := schemeEnd(s)
 	if colon < 0 {
 		return false
 	}
+	fragment := false
 	for i := colon + 1; i < len(s); {
 		c := s[i]
 		if c < utf8.RuneSelf {
-			if iriExcluded[c] {
+			switch iriClass[c] {
+			case excluded:
 				return false
+			case special:
+				if strict && (c == '#' && fragment || c != '#' && !mayStand(s, colon, i)) {
+					return false
+				}
+				fragment = fragment || c == '#'
 			}
 			i++
 			continue
@@ -99,6 +114,23 @@ func ValidIRI(s string) bool {
 		i += n
 	}
 	return true
+}
+
+// mayStand reports whether a percent sign or bracket may stand where it does.
+func mayStand(s string, colon, i int) bool {
+	if s[i] == '%' {
+		return i+2 < len(s) && hexadecimal(s[i+1]) && hexadecimal(s[i+2])
+	}
+	authority, ok := strings.CutPrefix(s[colon+1:], "//")
+	end := strings.IndexAny(authority, "/?#")
+	if end < 0 {
+		end = len(authority)
+	}
+	return ok && i < colon+3+end
+}
+
+func hexadecimal(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
 }
 
 // schemeEnd is the place of the colon after a scheme, or -1.
@@ -117,13 +149,21 @@ func schemeEnd(s string) int {
 	return -1
 }
 
-// iriExcluded marks the ASCII that the IRIREF production of N-Quads leaves out.
-var iriExcluded = func() (t [utf8.RuneSelf]bool) {
+// The classes of ASCII in an IRI.
+const (
+	excluded = 1 + iota // the IRIREF production of N-Quads leaves it out
+	special             // it may stand in some places only
+)
+
+var iriClass = func() (t [utf8.RuneSelf]uint8) {
 	for c := 0; c <= 0x20; c++ {
-		t[c] = true
+		t[c] = excluded
 	}
 	for _, c := range "<>\"{}|^`\\\x7f" {
-		t[c] = true
+		t[c] = excluded
+	}
+	for _, c := range "%#[]" {
+		t[c] = special
 	}
 	return t
 }()

@@ -356,3 +356,35 @@ func BenchmarkAlike(b *testing.B) {
 		})
 	}
 }
+
+// TestWellFormedIRI: RFC 3987 §2.2, beside what N-Quads takes.
+func TestWellFormedIRI(t *testing.T) {
+	for iri, want := range map[string][2]bool{ // valid, well-formed
+		"https://x.example/a?b=c#d":      {true, true},
+		"https://x.example/a%20b#%c3%A9": {true, true},
+		"https://[2001:db8::1]:8080/a":   {true, true},
+		"urn:uuid:1":                     {true, true},
+		"did:web:x.example%3A8080:i":     {true, true},
+		"https://例え.example/é":           {true, true},
+		"x:":                             {true, true},
+		"https://x.example/%0":           {true, false},
+		"https://x.example/%zz":          {true, false},
+		"https://x.example/100%":         {true, false},
+		"https://x.example/a#b#c":        {true, false},
+		"https://x.example/a[0]":         {true, false},
+		"https://x.example#[":            {true, false},
+		"https://x.example?]":            {true, false},
+		"urn:x[0]":                       {true, false},
+		"https://x.example/a b":          {false, false},
+		"https://x.example/<a>":          {false, false},
+		"https://x.example/\u0080":       {false, false},
+		"https://x.example/\xff":         {false, false},
+		"relative/path":                  {false, false},
+		"1x:a":                           {false, false},
+		"":                               {false, false},
+	} {
+		if got := [2]bool{ValidIRI(iri), WellFormedIRI(iri)}; got != want {
+			t.Errorf("%q: %v", iri, got)
+		}
+	}
+}
