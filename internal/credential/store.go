@@ -73,7 +73,8 @@ func numbered(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) ([]Cr
 
 // present are the badges of assertions that nothing has replaced, with their
 // canonical forms, and what was drafted for them. Each is looked up by itself,
-// whatever the planner believes of a table that has just grown.
+// and what replaced it as well, whatever the planner believes of a table that has
+// just grown: the two OFFSETs keep it from joining.
 func present(ctx context.Context, tx pgx.Tx, who access.Actor, assertions []assertion.ID) ([]Credential, error) {
 	rows, _ := tx.Query(ctx, `
 		select c.id, c.kind, c.state, c.status, c.learner_id, c.assertion_id, c.assertion_version, c.key_id, c.content_hash, c.status_list,
@@ -84,7 +85,7 @@ func present(ctx context.Context, tx pgx.Tx, who access.Actor, assertions []asse
 			select * from credential c
 			where c.institution_id = @institution and c.kind = 'achievement' and c.assertion_id = k.id and c.state <> 'discarded'
 			  and not exists (
-				select from credential n where n.institution_id = @institution and n.supersedes = c.id and n.state = 'issued')
+				select from credential n where n.institution_id = @institution and n.supersedes = c.id and n.state = 'issued' offset 0)
 			offset 0) as c`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "assertions": assertions})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])

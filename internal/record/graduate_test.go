@@ -3,12 +3,12 @@ package record_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,7 +170,9 @@ func TestABrokenLearnerHoldsUpNoOther(t *testing.T) {
 }
 
 // BenchmarkGraduate is a graduation run: read, assemble, sign and store records
-// of 100 credentials that were issued before, on two workers.
+// of 100 credentials that were issued before, on two workers. It tells the least
+// processor time of any run, which neighbours disturb less than the time, and
+// how much of it was the database's.
 func BenchmarkGraduate(b *testing.B) {
 	n := 100
 	if v, err := strconv.Atoi(os.Getenv("TESTAMUR_BENCH_LEARNERS")); err == nil {
@@ -186,35 +188,42 @@ func BenchmarkGraduate(b *testing.B) {
 		}
 		must(w.Credentials.IssueEarned(ctx, w.registrar, people...))
 	}
-	b.ResetTimer()
+	least, ours, rate := time.Duration(math.MaxInt64), time.Duration(0), 0.0
 	for b.Loop() {
-		var made atomic.Int64
-		start, before := time.Now(), spent(b)
+		made := 0
+		start, before, own := time.Now(), spent(b, 20), spent(b, 0)
 		err := w.Graduate(ctx, w.registrar, ids, 2, func(a record.Assembled) error {
 			if a.Err != nil {
 				return a.Err
 			}
 			if a.New {
-				made.Add(1)
+				made++
 			}
 			return nil
 		})
 		if err != nil {
 			b.Fatal(err)
 		}
-		cpu := spent(b) - before
-		b.ReportMetric(float64(made.Load())/time.Since(start).Seconds(), "records/s")
-		b.ReportMetric(cpu.Seconds()*1000/float64(made.Load()), "cpu-ms/record")
-		b.ReportMetric(2*float64(made.Load())/cpu.Seconds(), "records/s-of-2-cores")
+		if made != n {
+			b.Fatalf("%d records of %d", made, n)
+		}
+		if cpu := (spent(b, 20) - before) / time.Duration(made); cpu < least {
+			least, ours = cpu, (spent(b, 0)-own)/time.Duration(made)
+		}
+		rate = max(rate, float64(made)/time.Since(start).Seconds())
 		b.StopTimer()
 		renew(b, w, ids)
 		b.StartTimer()
 	}
+	b.ReportMetric(rate, "records/s")
+	b.ReportMetric(float64(least.Microseconds())/1000, "cpu-ms/record")
+	b.ReportMetric(float64((least-ours).Microseconds())/1000, "db-cpu-ms/record")
+	b.ReportMetric(2/least.Seconds(), "records/s-of-2-cores")
 }
 
-// spent is the processor time of this process and all below it, the database's
-// as well: what a busy machine does not change.
-func spent(b *testing.B) time.Duration {
+// spent is the processor time of this process and of those so many generations
+// below it, the database's among them: what a busy machine changes little.
+func spent(b *testing.B, below int) time.Duration {
 	b.Helper()
 	parents, ticks := map[int]int{}, map[int]int64{}
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -233,7 +242,7 @@ func spent(b *testing.B) time.Duration {
 	}
 	var sum int64
 	for pid := range ticks {
-		for at, hops := pid, 0; at > 1 && hops < 20; at, hops = parents[at], hops+1 {
+		for at, hops := pid, 0; at > 1 && hops <= below; at, hops = parents[at], hops+1 {
 			if at == os.Getpid() {
 				sum += ticks[pid]
 				break
