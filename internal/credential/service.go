@@ -210,11 +210,16 @@ func (s *Service) IssueEarned(ctx context.Context, who access.Actor, learners ..
 		made[i] = sealed[n]
 	}
 	all := make(map[learner.ID]Earned, len(learners))
-	for i, c := range made {
-		e := all[c.LearnerID]
-		e.Credentials, e.Pins = append(e.Credentials, c), append(e.Pins, earned[i].Pin())
-		e.Awards = append(e.Awards, earned[i])
-		all[c.LearnerID] = e
+	for from := 0; from < len(made); { // each learner's lie together
+		of, until := earned[from].LearnerID, from+1
+		for until < len(made) && earned[until].LearnerID == of {
+			until++
+		}
+		e := Earned{made[from:until:until], make([]achievement.Pin, until-from), earned[from:until:until]}
+		for i, a := range e.Awards {
+			e.Pins[i] = a.Pin()
+		}
+		all[of], from = e, until
 	}
 	return all, nil
 }

@@ -60,8 +60,12 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	}
 	cfg.ConnConfig.Tracer = o.Tracer
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	if !o.Unguarded {
-		cfg.AfterConnect = takeAppRole
+	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		makingRoom(conn.TypeMap())
+		if o.Unguarded {
+			return nil
+		}
+		return takeAppRole(ctx, conn)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {

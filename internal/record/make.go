@@ -176,6 +176,8 @@ func nothing(message string) *fault.Error {
 // what is on hold, has ended, or is held back is a partial one; what was revoked
 // was not earned.
 func (s *Service) standing(o *one, w order, all credential.Earned) error {
+	n := len(all.Credentials) + 2 // with what is concluded and added up
+	o.Credentials, o.Pins, o.awards = make([]credential.Credential, 0, n), make([]achievement.Pin, 0, n), make([]assertion.Assertion, 0, n)
 	for i, c := range all.Credentials {
 		switch {
 		case c.Status == credential.Suspended:

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"sync"
 )
 
 // hashSize is the size of a first degree hash with SHA-256.
@@ -265,9 +266,13 @@ type merger struct {
 	forms  []Form
 	size   int     // of the forms in bytes
 	base   []int32 // number of the first blank node of each form, in all
+	alone  []bool  // as the forms have it, by blank node
+	iris   []placed
+	blank  []placed // by canonical number
 	lines  []span
 	tail   []byte // the lines of the subject being written, less the subject
 	name   []byte // of the subject being written, where it is blank
+	out    []byte // of a digest
 	broken bool   // a line is not one
 }
 
@@ -285,6 +290,7 @@ type placed struct {
 // that is broken inside.
 func Merge(dst []byte, forms []Form, workLimit int) ([]byte, error) {
 	m := newMerger(forms, workLimit)
+	defer m.release()
 	if err := m.label(); err != nil {
 		return nil, err
 	}
@@ -298,24 +304,27 @@ func Merge(dst []byte, forms []Form, workLimit int) ([]byte, error) {
 // MergeDigest is the hash of what Merge gives, which is not kept.
 func MergeDigest(forms []Form, workLimit int) ([]byte, error) {
 	m := newMerger(forms, workLimit)
+	defer m.release()
 	if err := m.label(); err != nil {
 		return nil, err
 	}
-	c := canonicalizers.Get().(*canonicalizer)
-	defer canonicalizers.Put(c)
-	s := sink{out: c.out[:0], hash: sha256.New()}
-	if m.write(&s); m.broken {
+	s := sink{out: m.out[:0], hash: sha256.New()}
+	m.write(&s)
+	if m.out = s.out; m.broken {
 		return nil, errForm
 	}
-	sum := s.sum()
-	if cap(s.out) <= maxOut {
-		c.out = s.out
-	}
-	return sum, nil
+	return s.sum(), nil
 }
 
+var mergers = sync.Pool{New: func() any { return &merger{} }}
+
 func newMerger(forms []Form, workLimit int) *merger {
-	m := &merger{labeler: labeler{hash: crypto.SHA256, work: workLimit}, forms: forms, base: make([]int32, len(forms)+1)}
+	m := mergers.Get().(*merger)
+	l := &m.labeler
+	m.labeler = labeler{hash: crypto.SHA256, work: workLimit, ids: l.ids, first: l.first, links: l.links[:0], linkAt: l.linkAt, linked: l.linked, buf: l.buf}
+	m.forms, m.size, m.broken = forms, 0, false
+	m.base = resize(m.base, len(forms)+1)
+	m.base[0] = 0
 	for i, f := range forms {
 		m.base[i+1] = m.base[i] + int32(f.blanks)
 		m.size += len(f.data)
@@ -326,22 +335,34 @@ func newMerger(forms []Form, workLimit int) *merger {
 	return m
 }
 
+// release gives the memory back for the next forms, unless it is very much.
+func (m *merger) release() {
+	if cap(m.out) > maxOut || cap(m.tail) > maxOut || cap(m.links) > 1<<15 || cap(m.first) > 1<<15 || cap(m.iris) > 1<<15 {
+		return
+	}
+	m.forms = nil
+	clear(m.links)
+	clear(m.iris)
+	clear(m.blank)
+	mergers.Put(m)
+}
+
 // label numbers the blank nodes of all forms.
 func (m *merger) label() error {
 	total := int(m.base[len(m.forms)])
-	m.ids, m.first = make([]int32, total), make([]digest, total)
-	alone := make([]bool, total)
+	m.ids, m.first, m.alone = resize(m.ids, total), resize(m.first, total), resize(m.alone, total)
+	clear(m.first) // whose ends stay zero
 	for i, f := range m.forms {
 		_, size := binary.Uvarint(f.data)
 		table := f.data[size:]
 		for n := range f.blanks {
 			row, all := table[n*(hashSize+1):], m.base[i]+int32(n)
 			copy(m.first[all][:], row[:hashSize])
-			alone[all] = row[hashSize] == 1
+			m.alone[all] = row[hashSize] == 1
 			m.ids[all] = none
 		}
 	}
-	return m.issueAll(alone, m.linked)
+	return m.issueAll(m.alone, m.linked)
 }
 
 // linked gives the labeler the links of all forms.
@@ -383,8 +404,8 @@ func (m *merger) linked() error {
 
 // write writes all statements with their canonical labels, sorted.
 func (m *merger) write(to *sink) {
-	iris := make([]placed, 0, 8*len(m.forms))
-	blank := make([]placed, len(m.ids)) // by canonical number
+	iris, blank := m.iris[:0], resize(m.blank, len(m.ids))
+	clear(blank)
 	for i, f := range m.forms {
 		for at := f.groups; at < len(f.data); {
 			g, rest, _ := cutGroup(f.data[at:])
@@ -399,6 +420,7 @@ func (m *merger) write(to *sink) {
 			}
 		}
 	}
+	m.iris, m.blank = iris, blank
 	slices.SortFunc(iris, func(a, b placed) int {
 		if n := bytes.Compare(a.subject, b.subject); n != 0 {
 			return n

@@ -161,7 +161,8 @@ func (l *labeler) issueShared(nodes []int32) error {
 
 // index lists the links of each node.
 func (l *labeler) index() {
-	l.linkAt = make([]int32, len(l.ids)+2)
+	l.linkAt = resize(l.linkAt, len(l.ids)+2)
+	clear(l.linkAt)
 	each := func(f func(n, link int32)) {
 		for i := range l.links {
 			k := &l.links[i]
@@ -180,7 +181,7 @@ func (l *labeler) index() {
 	for i := range l.ids {
 		l.linkAt[i+2] += l.linkAt[i+1]
 	}
-	l.linked = make([]int32, l.linkAt[len(l.ids)+1])
+	l.linked = resize(l.linked, int(l.linkAt[len(l.ids)+1]))
 	each(func(n, link int32) {
 		l.linked[l.linkAt[n+1]] = link
 		l.linkAt[n+1]++
