@@ -170,6 +170,7 @@ type bar struct {
 	name  string
 	shown bool
 	drawn bool
+	at    time.Time // when
 }
 
 func newBar(p *place, name string) *bar {
@@ -185,17 +186,23 @@ func newBar(p *place, name string) *bar {
 const width = 30
 
 func (b *bar) draw(j exchange.Job) {
-	if !b.shown {
-		return
-	}
 	part := 0.0
 	if j.BytesTotal > 0 {
 		part = float64(j.BytesDone) / float64(j.BytesTotal)
 	}
-	full := int(part * width)
-	fmt.Fprintf(b.p.stderr, "\r\x1b[K%s [%s%s] %3.0f%%  %d rows, %d failed", b.name, strings.Repeat("=", full), strings.Repeat(" ", width-full), part*100,
-		j.CreatedCount+j.UpdatedCount+j.UnchangedCount, j.FailedCount)
-	b.drawn = true
+	b.line(part, "%d rows, %d failed", j.CreatedCount+j.UpdatedCount+j.UnchangedCount, j.FailedCount)
+}
+
+// line draws how large a part is done, from 0 to 1, and says what; no more often
+// than anyone sees.
+func (b *bar) line(part float64, format string, args ...any) {
+	now := time.Now()
+	if !b.shown || now.Sub(b.at) < between/2 {
+		return
+	}
+	full := int(min(part, 1) * width)
+	fmt.Fprintf(b.p.stderr, "\r\x1b[K%s [%s%s] %3.0f%%  %s", b.name, strings.Repeat("=", full), strings.Repeat(" ", width-full), part*100, fmt.Sprintf(format, args...))
+	b.drawn, b.at = true, now
 }
 
 func (b *bar) clear() {

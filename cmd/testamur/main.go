@@ -67,7 +67,8 @@ type cli struct {
 	Import      importCmd      `cmd:"" help:"Import files, into a running service or into the database."`
 	Keys        keysCmd        `cmd:"" help:"Signing keys: list, rotate, withdraw."`
 	Issue       issueCmd       `cmd:"" help:"Sign a credential: of an unsigned one in a file, or of awards that are on file."`
-	Verify      verifyCmd      `cmd:"" help:"Verify a credential, a record, a badge, a picture, a PDF or a ZIP of them."`
+	Archive     archiveCmd     `cmd:"" help:"Write an institution to a folder that anyone can check without it."`
+	Verify      verifyCmd      `cmd:"" help:"Verify a credential, a record, a badge, a picture, a PDF, a ZIP of them or an archive."`
 	Bake        bakeCmd        `cmd:"" help:"Put a credential into a PNG or SVG picture."`
 	Unbake      unbakeCmd      `cmd:"" help:"Take a credential out of a picture."`
 	Canonize    canonizeCmd    `cmd:"" help:"Print the canonical N-Quads of a document, or every value that leads to the bytes its proofs sign."`

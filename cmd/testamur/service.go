@@ -14,6 +14,7 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/archive"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/audit"
 	"github.com/testamur/testamur/internal/consent"
@@ -67,6 +68,7 @@ type services struct {
 	credentials  *credential.Service
 	records      *record.Service
 	documents    *transcript.Service
+	archives     *archive.Service
 	trust        *trust.Service
 	verifier     *verify.Service
 	deposits     *deposit.Service
@@ -122,6 +124,7 @@ func wire(p parts) (*services, error) {
 	s.credentials = &credential.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Origin: p.origin}
 	s.records = &record.Service{DB: p.db, Now: p.now, NewID: p.newID, Credentials: s.credentials, Programs: s.programs, Outbox: outbox}
 	s.documents = &transcript.Service{DB: p.db, Now: p.now, NewID: p.newID, Institutions: s.institutions, Keys: s.keys, Records: s.records, Origin: p.origin}
+	s.archives = &archive.Service{DB: p.db, Now: p.now, Learners: s.learners, Frameworks: s.frameworks, Keys: s.keys, Credentials: s.credentials, Disclosures: s.disclosures, Documents: s.documents, Origin: p.origin, Application: "Testamur " + version()}
 	s.trust = &trust.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.verifier = &verify.Service{Trust: s.trust, DB: p.db, Now: p.now, Institutions: s.institutions, Keys: s.keys, Origin: p.origin, Fetch: p.fetcher.Fetch, Getter: p.fetcher}
 	s.deposits = &deposit.Service{DB: p.db, Now: p.now, NewID: p.newID, Verifier: s.verifier, Origin: p.origin}

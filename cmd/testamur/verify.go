@@ -10,14 +10,16 @@ import (
 	"time"
 
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/archive"
 	"github.com/testamur/testamur/internal/spec/vc"
 	"github.com/testamur/testamur/internal/verify"
 )
 
 type verifyCmd struct {
-	File      string   `arg:"" help:"What was given to you: a credential or record as JSON or as a signed token, a PNG, SVG or PDF with one in it, a ZIP of such files, or a file with the address of a badge; - for standard input."`
+	File      string   `arg:"" help:"What was given to you: a credential or record as JSON or as a signed token, a PNG, SVG or PDF with one in it, a ZIP of such files, a file with the address of a badge, or an archive, as a folder or ZIP; - for standard input."`
 	With      []string `help:"A file with a document that the credential points to, such as the issuer's DID document or its status list, so that the network need not be asked. May be given more than once." placeholder:"FILE" sep:"none"`
 	Online    bool     `help:"Ask the network for keys, status lists and hosted badges that are not at hand. Nothing else leaves this machine."`
+	Print     string   `name:"fingerprint" help:"The fingerprint that the institution gave with an archive." placeholder:"SHA256"`
 	Recipient string   `help:"Who it should be about: a type of identifier and the identifier, such as emailAddress=ada@example.org." placeholder:"TYPE=VALUE"`
 	JSON      bool     `name:"json" help:"Print the report as JSON."`
 }
@@ -32,6 +34,11 @@ const (
 // Run prints each check with its outcome and reason. It asks no database and,
 // unless told to, no network.
 func (c *verifyCmd) Run(p *place) error {
+	if info, err := os.Stat(c.File); err == nil && c.File != "-" {
+		if in, closer, err := archive.Open(c.File); info.IsDir() || !errors.Is(err, archive.ErrNone) {
+			return c.archive(p, in, closer, err)
+		}
+	}
 	raw, err := readFile(p, c.File)
 	if err != nil {
 		p.say("testamur: %s", sentence(err))
@@ -60,7 +67,12 @@ func (c *verifyCmd) Run(p *place) error {
 	} else {
 		printReport(p, report, "")
 	}
-	switch report.Outcome {
+	return ended(report.Outcome)
+}
+
+// ended is how a verification ends the program.
+func ended(o verify.Outcome) error {
+	switch o {
 	case verify.Passed:
 		return nil
 	case verify.Failed:

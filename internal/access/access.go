@@ -75,6 +75,7 @@ const (
 	SignIn             Action = "session.begin"
 	ReadProposal       Action = "proposal.read" // awards to make or to take back, by the rules of programs
 	Propose            Action = "proposal.make"
+	Archive            Action = "institution.archive" // all of it, as files
 )
 
 // Scope limits an API client to a group of actions.
@@ -120,6 +121,7 @@ var table = map[Action]rule{
 	Issue:              {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
 	Revoke:             {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
 	Reconcile:          {roles: []Role{System}},
+	Archive:            {roles: []Role{System}},
 	SignIn:             {roles: []Role{System}},
 	Assemble:           {roles: []Role{Registrar, System}, scope: ScopeRecordWrite},
 	MakeDocument:       {roles: []Role{Registrar, Learner, System}, scope: ScopeRecordWrite},

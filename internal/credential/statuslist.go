@@ -240,14 +240,9 @@ func (s *Service) publish(ctx context.Context, system access.Actor, number int) 
 	if k.Document != nil && bytes.Equal(hash, k.ContentHash) && now.Before(k.PublishedAt.Add(listRenewed)) {
 		return asList(*k.Document, *k.PublishedAt), nil
 	}
-	bits, err := bitstring.New(k.Size, 1)
+	bits, err := k.bits(set)
 	if err != nil {
 		return List{}, err
-	}
-	for _, i := range set {
-		if err := bits.Set(int(i), 1); err != nil {
-			return List{}, err
-		}
 	}
 	document, err := s.signList(ctx, system, in, number, k.Purpose, bits, now)
 	if err != nil {
@@ -261,6 +256,58 @@ func (s *Service) publish(ctx context.Context, system access.Actor, number int) 
 		return err
 	})
 	return asList(string(document), now), err
+}
+
+// bits is the list with the bits of its places set.
+func (k kept) bits(set []int32) (bitstring.List, error) {
+	bits, err := bitstring.New(k.Size, 1)
+	for _, i := range set {
+		if err == nil {
+			err = bits.Set(int(i), 1)
+		}
+	}
+	return bits, err
+}
+
+// EachList signs every status list of the institution as it stands at the moment
+// that the context's view sees, from an instant on, and hands each out with its
+// number. Nothing of it is kept or published.
+func (s *Service) EachList(ctx context.Context, who access.Actor, at time.Time, told func(number int, document []byte) error) error {
+	if err := access.Check(who, access.Archive); err != nil {
+		return err
+	}
+	var in institution.Institution
+	var numbers []int
+	err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) (err error) {
+		if in, err = institution.InTx(ctx, tx, who); err != nil {
+			return err
+		}
+		rows, _ := tx.Query(ctx, `select number from status_list where institution_id = @institution order by number`, pgx.NamedArgs{"institution": who.InstitutionID})
+		numbers, err = pgx.CollectRows(rows, pgx.RowTo[int])
+		return err
+	})
+	for _, n := range numbers {
+		var k kept
+		var set []int32
+		if err == nil {
+			err = s.DB.Snapshot(ctx, who, func(tx pgx.Tx) (err error) { k, set, err = listed(ctx, tx, who, n); return err })
+		}
+		if err != nil {
+			return err
+		}
+		bits, err := k.bits(set)
+		if err != nil {
+			return err
+		}
+		document, err := s.signList(ctx, access.SystemOf(who.InstitutionID, "status"), in, n, k.Purpose, bits, at)
+		if err != nil {
+			return err
+		}
+		if err := told(n, document); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // listed is a list with the places of what does not stand.

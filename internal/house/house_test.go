@@ -33,7 +33,7 @@ var house = strings.Fields(`
 	internal/session
 	internal/achievement internal/assertion internal/mastery internal/program internal/extract internal/search
 	internal/keyring internal/credential internal/trust internal/verify internal/deposit internal/record internal/sharing internal/vcapi
-	internal/transcript
+	internal/transcript internal/archive
 	internal/exchange internal/jobs internal/demo internal/degree internal/testbed
 	internal/rest
 	internal/web

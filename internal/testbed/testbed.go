@@ -11,6 +11,7 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/archive"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/audit"
 	"github.com/testamur/testamur/internal/consent"
@@ -67,6 +68,7 @@ type Bed struct {
 	Credentials  *credential.Service
 	Records      *record.Service
 	Documents    *transcript.Service
+	Archives     *archive.Service
 	Trust        *trust.Service
 	Verifier     *verify.Service
 	Deposits     *deposit.Service
@@ -141,6 +143,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Credentials = &credential.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Origin: Origin}
 	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials, Programs: b.Programs, Outbox: outbox}
 	b.Documents = &transcript.Service{DB: db, Now: now, NewID: id.New, Institutions: b.Institutions, Keys: b.Keys, Records: b.Records, Origin: Origin}
+	b.Archives = &archive.Service{DB: db, Now: now, Learners: b.Learners, Frameworks: b.Frameworks, Keys: b.Keys, Credentials: b.Credentials, Disclosures: b.Disclosures, Documents: b.Documents, Origin: Origin, Application: "Testamur"}
 	b.Trust = &trust.Service{DB: db, Now: now, NewID: id.New}
 	b.Verifier = &verify.Service{Trust: b.Trust, DB: db, Now: now, Institutions: b.Institutions, Keys: b.Keys, Origin: Origin}
 	b.Deposits = &deposit.Service{DB: db, Now: now, NewID: id.New, Verifier: b.Verifier, Origin: Origin}

@@ -22,6 +22,9 @@ var style = func() string {
 	return string(raw)
 }()
 
+// Style is the style of the pages, for others that are to look like them.
+func Style() template.CSS { return template.CSS(style) }
+
 var pages = template.Must(template.ParseFS(files, "template/*.html"))
 
 // Policy is the content security policy of the pages: their own style, a form to
