@@ -261,6 +261,8 @@ func cost(c *gen.ComplexityRoot) {
 	c.Program.Progress = func(child int, _ string, _ *int, _ *day.Date, _ *time.Time, _ *model.ProgramPlanInput) int {
 		return 500 + child
 	}
+	c.Program.Cohort = func(child int, _ *day.Date, _ *time.Time) int { return 5000 + child } // reads what is on file of everyone who is enrolled
+	c.ProgramCohort.Requirements, c.ProgramCohort.Stuck, c.CohortSpread.Counts = long, few, few
 	c.Query.Equivalencies = filtered[*program.EquivalencyFilter]
 	c.Query.AwardProposals = filtered[*program.ProposalFilter]
 	c.Query.MasteryRules = filtered[*model.MasteryRuleFilter]

@@ -66,6 +66,10 @@ func (r *programResolver) Progress(ctx context.Context, obj *program.Program, le
 	return r.progress(ctx, obj.ID, learnerID, version, asOf, knownAt, plan)
 }
 
+func (r *programResolver) Cohort(ctx context.Context, obj *program.Program, asOf *day.Date, knownAt *time.Time) (*program.Cohort, error) {
+	return found(r.Resolver.Programs.Cohort(ctx, actor(ctx), string(obj.ID), mastery.When{AsOf: asOf, KnownAt: knownAt}))
+}
+
 func (r *programAwardRuleResolver) Achievement(ctx context.Context, obj *program.AwardRule) (*achievement.Achievement, error) {
 	return load(ctx).achievement.Load(ctx, obj.AchievementID)
 }

@@ -26,6 +26,7 @@ import (
 
 type ProgramResolver interface {
 	Progress(ctx context.Context, obj *program.Program, learnerID string, version *int, asOf *day.Date, knownAt *time.Time, plan *model.ProgramPlanInput) (*program.Report, error)
+	Cohort(ctx context.Context, obj *program.Program, asOf *day.Date, knownAt *time.Time) (*program.Cohort, error)
 }
 type ProgramAwardRuleResolver interface {
 	Achievement(ctx context.Context, obj *program.AwardRule) (*achievement.Achievement, error)
@@ -50,6 +51,28 @@ type RequirementProgressResolver interface {
 // endregion ************************** generated!.gotpl **************************
 
 // region    ***************************** args.gotpl *****************************
+
+func (ec *executionContext) field_Program_cohort_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "asOf",
+		func(ctx context.Context, v any) (*day.Date, error) {
+			return ec.unmarshalODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["asOf"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "knownAt",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["knownAt"] = arg1
+	return args, nil
+}
 
 func (ec *executionContext) field_Program_progress_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
@@ -100,6 +123,116 @@ func (ec *executionContext) field_Program_progress_args(ctx context.Context, raw
 // endregion ***************************** args.gotpl *****************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _CohortCount_statuses(ctx context.Context, field graphql.CollectedField, obj *program.Count) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CohortCount_statuses(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Statuses, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []program.Status) graphql.Marshaler {
+			return ec.marshalNProgramStatus2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatusᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CohortCount_statuses(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CohortCount", field, false, false, "ProgramStatus")
+}
+
+func (ec *executionContext) _CohortCount_learners(ctx context.Context, field graphql.CollectedField, obj *program.Count) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CohortCount_learners(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Learners, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CohortCount_learners(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CohortCount", field, false, false, "Int")
+}
+
+func (ec *executionContext) _CohortSpread_requirement(ctx context.Context, field graphql.CollectedField, obj *program.Spread) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CohortSpread_requirement(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Requirement, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v program.Requirement) graphql.Marshaler {
+			return ec.marshalNProgramRequirement2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐRequirement(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CohortSpread_requirement(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CohortSpread",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProgramRequirement(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CohortSpread_counts(ctx context.Context, field graphql.CollectedField, obj *program.Spread) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CohortSpread_counts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Counts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []program.Count) graphql.Marshaler {
+			return ec.marshalNCohortCount2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐCountᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CohortSpread_counts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CohortSpread",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CohortCount(ctx, field)
+		},
+	}
+	return fc, nil
+}
 
 func (ec *executionContext) _DefineProgramPayload_program(ctx context.Context, field graphql.CollectedField, obj *model.DefineProgramPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -498,6 +631,50 @@ func (ec *executionContext) fieldContext_Program_progress(ctx context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _Program_cohort(ctx context.Context, field graphql.CollectedField, obj *program.Program) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Program_cohort(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Program().Cohort(ctx, obj, fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *program.Cohort) graphql.Marshaler {
+			return ec.marshalOProgramCohort2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐCohort(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Program_cohort(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Program",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProgramCohort(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Program_cohort_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ProgramAwardRule_requirement(ctx context.Context, field graphql.CollectedField, obj *program.AwardRule) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -574,6 +751,185 @@ func (ec *executionContext) _ProgramAwardRule_policy(ctx context.Context, field 
 }
 func (ec *executionContext) fieldContext_ProgramAwardRule_policy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ProgramAwardRule", field, false, false, "ProgramAwardPolicy")
+}
+
+func (ec *executionContext) _ProgramCohort_version(ctx context.Context, field graphql.CollectedField, obj *program.Cohort) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramCohort_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramCohort_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProgramCohort", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ProgramCohort_asOf(ctx context.Context, field graphql.CollectedField, obj *program.Cohort) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramCohort_asOf(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AsOf, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v day.Date) graphql.Marshaler {
+			return ec.marshalNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramCohort_asOf(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProgramCohort", field, false, false, "Date")
+}
+
+func (ec *executionContext) _ProgramCohort_knownAt(ctx context.Context, field graphql.CollectedField, obj *program.Cohort) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramCohort_knownAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.KnownAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramCohort_knownAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProgramCohort", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ProgramCohort_learners(ctx context.Context, field graphql.CollectedField, obj *program.Cohort) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramCohort_learners(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Learners, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramCohort_learners(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProgramCohort", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ProgramCohort_least(ctx context.Context, field graphql.CollectedField, obj *program.Cohort) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramCohort_least(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Least(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramCohort_least(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProgramCohort", field, true, false, "Int")
+}
+
+func (ec *executionContext) _ProgramCohort_requirements(ctx context.Context, field graphql.CollectedField, obj *program.Cohort) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramCohort_requirements(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Requirements, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []program.Spread) graphql.Marshaler {
+			return ec.marshalNCohortSpread2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐSpreadᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramCohort_requirements(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProgramCohort",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CohortSpread(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProgramCohort_stuck(ctx context.Context, field graphql.CollectedField, obj *program.Cohort) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProgramCohort_stuck(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Stuck(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []program.Spread) graphql.Marshaler {
+			return ec.marshalNCohortSpread2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐSpreadᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProgramCohort_stuck(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProgramCohort",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CohortSpread(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ProgramConnection_edges(ctx context.Context, field graphql.CollectedField, obj *page.Connection[program.Program]) (ret graphql.Marshaler) {
@@ -2728,6 +3084,82 @@ func UnmarshalReviseProgramInput(ctx context.Context, raw any) (model.ReviseProg
 
 // region    **************************** object.gotpl ****************************
 
+var cohortCountImplementors = []string{"CohortCount"}
+
+func (ec *executionContext) _CohortCount(ctx context.Context, sel ast.SelectionSet, obj *program.Count) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cohortCountImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CohortCount")
+		case "statuses":
+			out.Values[i] = ec._CohortCount_statuses(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "learners":
+			out.Values[i] = ec._CohortCount_learners(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var cohortSpreadImplementors = []string{"CohortSpread"}
+
+func (ec *executionContext) _CohortSpread(ctx context.Context, sel ast.SelectionSet, obj *program.Spread) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cohortSpreadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CohortSpread")
+		case "requirement":
+			out.Values[i] = ec._CohortSpread_requirement(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "counts":
+			out.Values[i] = ec._CohortSpread_counts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var defineProgramPayloadImplementors = []string{"DefineProgramPayload"}
 
 func (ec *executionContext) _DefineProgramPayload(ctx context.Context, sel ast.SelectionSet, obj *model.DefineProgramPayload) graphql.Marshaler {
@@ -2866,6 +3298,12 @@ func (ec *executionContext) _Program(ctx context.Context, sel ast.SelectionSet, 
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Program_progress(ctx, field, obj)
 				})
+		case "cohort":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Program_cohort(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -2909,6 +3347,69 @@ func (ec *executionContext) _ProgramAwardRule(ctx context.Context, sel ast.Selec
 			out.Values[i] = ec._ProgramAwardRule_policy(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var programCohortImplementors = []string{"ProgramCohort"}
+
+func (ec *executionContext) _ProgramCohort(ctx context.Context, sel ast.SelectionSet, obj *program.Cohort) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, programCohortImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProgramCohort")
+		case "version":
+			out.Values[i] = ec._ProgramCohort_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "asOf":
+			out.Values[i] = ec._ProgramCohort_asOf(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "knownAt":
+			out.Values[i] = ec._ProgramCohort_knownAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "learners":
+			out.Values[i] = ec._ProgramCohort_learners(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "least":
+			out.Values[i] = ec._ProgramCohort_least(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "requirements":
+			out.Values[i] = ec._ProgramCohort_requirements(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "stuck":
+			out.Values[i] = ec._ProgramCohort_stuck(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -3476,6 +3977,46 @@ func (ec *executionContext) _ReviseProgramPayload(ctx context.Context, sel ast.S
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) marshalNCohortCount2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐCount(ctx context.Context, sel ast.SelectionSet, v program.Count) graphql.Marshaler {
+	return ec._CohortCount(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCohortCount2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐCountᚄ(ctx context.Context, sel ast.SelectionSet, v []program.Count) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCohortCount2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐCount(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCohortSpread2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐSpread(ctx context.Context, sel ast.SelectionSet, v program.Spread) graphql.Marshaler {
+	return ec._CohortSpread(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCohortSpread2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐSpreadᚄ(ctx context.Context, sel ast.SelectionSet, v []program.Spread) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCohortSpread2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐSpread(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNCompetencyTargetInput2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐCompetencyTargetInput(ctx context.Context, v any) (model.CompetencyTargetInput, error) {
 	res, err := ec.unmarshalInputCompetencyTargetInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -3707,6 +4248,36 @@ var (
 	}
 )
 
+func (ec *executionContext) unmarshalNProgramStatus2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatusᚄ(ctx context.Context, v any) ([]program.Status, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]program.Status, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNProgramStatus2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatusᚄ(ctx context.Context, sel ast.SelectionSet, v []program.Status) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNProgramStep2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStep(ctx context.Context, sel ast.SelectionSet, v program.Step) graphql.Marshaler {
 	return ec._ProgramStep(ctx, sel, &v)
 }
@@ -3795,6 +4366,13 @@ func (ec *executionContext) unmarshalOProgramAwardRuleInput2ᚕgithubᚗcomᚋte
 		}
 	}
 	return res, nil
+}
+
+func (ec *executionContext) marshalOProgramCohort2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐCohort(ctx context.Context, sel ast.SelectionSet, v *program.Cohort) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ProgramCohort(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOProgramFilter2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐProgramFilter(ctx context.Context, v any) (*model.ProgramFilter, error) {

@@ -411,6 +411,16 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	CohortCount struct {
+		Learners func(childComplexity int) int
+		Statuses func(childComplexity int) int
+	}
+
+	CohortSpread struct {
+		Counts      func(childComplexity int) int
+		Requirement func(childComplexity int) int
+	}
+
 	Competency struct {
 		AbbreviatedStatement func(childComplexity int) int
 		Achievements         func(childComplexity int) int
@@ -1580,6 +1590,7 @@ type ComplexityRoot struct {
 	Program struct {
 		Awards       func(childComplexity int) int
 		Code         func(childComplexity int) int
+		Cohort       func(childComplexity int, asOf *day.Date, knownAt *time.Time) int
 		Description  func(childComplexity int) int
 		EffectiveOn  func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -1594,6 +1605,16 @@ type ComplexityRoot struct {
 		Achievement func(childComplexity int) int
 		Policy      func(childComplexity int) int
 		Requirement func(childComplexity int) int
+	}
+
+	ProgramCohort struct {
+		AsOf         func(childComplexity int) int
+		KnownAt      func(childComplexity int) int
+		Learners     func(childComplexity int) int
+		Least        func(childComplexity int) int
+		Requirements func(childComplexity int) int
+		Stuck        func(childComplexity int) int
+		Version      func(childComplexity int) int
 	}
 
 	ProgramConnection struct {
@@ -3539,6 +3560,32 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ChangeCredentialsPayload.UserErrors(childComplexity), true
+
+	case "CohortCount.learners":
+		if e.ComplexityRoot.CohortCount.Learners == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CohortCount.Learners(childComplexity), true
+	case "CohortCount.statuses":
+		if e.ComplexityRoot.CohortCount.Statuses == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CohortCount.Statuses(childComplexity), true
+
+	case "CohortSpread.counts":
+		if e.ComplexityRoot.CohortSpread.Counts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CohortSpread.Counts(childComplexity), true
+	case "CohortSpread.requirement":
+		if e.ComplexityRoot.CohortSpread.Requirement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CohortSpread.Requirement(childComplexity), true
 
 	case "Competency.abbreviatedStatement":
 		if e.ComplexityRoot.Competency.AbbreviatedStatement == nil {
@@ -8869,6 +8916,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Program.Code(childComplexity), true
+	case "Program.cohort":
+		if e.ComplexityRoot.Program.Cohort == nil {
+			break
+		}
+
+		args, err := ec.field_Program_cohort_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Program.Cohort(childComplexity, args["asOf"].(*day.Date), args["knownAt"].(*time.Time)), true
 	case "Program.description":
 		if e.ComplexityRoot.Program.Description == nil {
 			break
@@ -8941,6 +8999,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ProgramAwardRule.Requirement(childComplexity), true
+
+	case "ProgramCohort.asOf":
+		if e.ComplexityRoot.ProgramCohort.AsOf == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramCohort.AsOf(childComplexity), true
+	case "ProgramCohort.knownAt":
+		if e.ComplexityRoot.ProgramCohort.KnownAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramCohort.KnownAt(childComplexity), true
+	case "ProgramCohort.learners":
+		if e.ComplexityRoot.ProgramCohort.Learners == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramCohort.Learners(childComplexity), true
+	case "ProgramCohort.least":
+		if e.ComplexityRoot.ProgramCohort.Least == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramCohort.Least(childComplexity), true
+	case "ProgramCohort.requirements":
+		if e.ComplexityRoot.ProgramCohort.Requirements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramCohort.Requirements(childComplexity), true
+	case "ProgramCohort.stuck":
+		if e.ComplexityRoot.ProgramCohort.Stuck == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramCohort.Stuck(childComplexity), true
+	case "ProgramCohort.version":
+		if e.ComplexityRoot.ProgramCohort.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProgramCohort.Version(childComplexity), true
 
 	case "ProgramConnection.edges":
 		if e.ComplexityRoot.ProgramConnection.Edges == nil {
@@ -18030,6 +18131,53 @@ type Program implements Node {
     "What the learner might do, taken as done and passed today."
     plan: ProgramPlanInput
   ): ProgramProgress
+  "How many of those who are enrolled are how far with each requirement. Staff. Numbers from which fewer than ten learners could be worked out are not told."
+  cohort(
+    "By the date of achievement, and enrolled on it. Today unless said."
+    asOf: Date
+    "By the date of entry. Now unless said."
+    knownAt: DateTime
+  ): ProgramCohort
+}
+
+"""
+How many learners of a program are how far, as of two dates. From all of it together no number from 1 to 9 can be worked out.
+"""
+type ProgramCohort {
+  "The version whose requirements these are; who is held to another one counts where that has the same."
+  version: Int!
+  "The day asked for, by the date of achievement."
+  asOf: Date!
+  "The moment asked for, by the date of entry."
+  knownAt: DateTime!
+  "How many are enrolled; null for too few to tell."
+  learners: Int
+  "Numbers from 1 to this one are not told by themselves."
+  least: Int!
+  "Every requirement, groups before their parts."
+  requirements: [CohortSpread!]!
+  "The requirements that are begun and not met by the most learners, as far as that is told; ten at most."
+  stuck: [CohortSpread!]!
+}
+
+"""
+How many learners are how far with one requirement. Each status stands in one of the counts.
+"""
+type CohortSpread {
+  "The requirement."
+  requirement: ProgramRequirement!
+  "How many learners are in which statuses."
+  counts: [CohortCount!]!
+}
+
+"""
+How many learners are in one of some statuses.
+"""
+type CohortCount {
+  "The statuses, several where they are not told apart."
+  statuses: [ProgramStatus!]!
+  "How many; null where it is not told."
+  learners: Int
 }
 
 """
@@ -20406,6 +20554,26 @@ func (ec *executionContext) childFields_ChangeCredentialsPayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type ChangeCredentialsPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CohortCount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "statuses":
+		return ec.fieldContext_CohortCount_statuses(ctx, field)
+	case "learners":
+		return ec.fieldContext_CohortCount_learners(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CohortCount", field.Name)
+}
+
+func (ec *executionContext) childFields_CohortSpread(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "requirement":
+		return ec.fieldContext_CohortSpread_requirement(ctx, field)
+	case "counts":
+		return ec.fieldContext_CohortSpread_counts(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CohortSpread", field.Name)
+}
+
 func (ec *executionContext) childFields_Competency(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -22576,6 +22744,8 @@ func (ec *executionContext) childFields_Program(ctx context.Context, field graph
 		return ec.fieldContext_Program_awards(ctx, field)
 	case "progress":
 		return ec.fieldContext_Program_progress(ctx, field)
+	case "cohort":
+		return ec.fieldContext_Program_cohort(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Program", field.Name)
 }
@@ -22590,6 +22760,26 @@ func (ec *executionContext) childFields_ProgramAwardRule(ctx context.Context, fi
 		return ec.fieldContext_ProgramAwardRule_policy(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProgramAwardRule", field.Name)
+}
+
+func (ec *executionContext) childFields_ProgramCohort(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "version":
+		return ec.fieldContext_ProgramCohort_version(ctx, field)
+	case "asOf":
+		return ec.fieldContext_ProgramCohort_asOf(ctx, field)
+	case "knownAt":
+		return ec.fieldContext_ProgramCohort_knownAt(ctx, field)
+	case "learners":
+		return ec.fieldContext_ProgramCohort_learners(ctx, field)
+	case "least":
+		return ec.fieldContext_ProgramCohort_least(ctx, field)
+	case "requirements":
+		return ec.fieldContext_ProgramCohort_requirements(ctx, field)
+	case "stuck":
+		return ec.fieldContext_ProgramCohort_stuck(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProgramCohort", field.Name)
 }
 
 func (ec *executionContext) childFields_ProgramConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

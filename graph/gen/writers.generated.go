@@ -64,7 +64,7 @@ func (e *plannedSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		if p == nil {
 			return nil
 		}
-		x := &writing{plan.NewWriter(ctx, o, p), newExecutionContext(o, e.executableSchema, nil)}
+		x := &writing{newExecutionContext(o, e.executableSchema, nil), plan.NewWriter(ctx, o, p)}
 		if !x.write_Query(p.Root) {
 			x.Null()
 		}
@@ -73,11 +73,9 @@ func (e *plannedSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	}
 }
 
-// writing writes one answer. What it has of gqlgen is not embedded: thousands of
-// methods would be made twice over.
 type writing struct {
+	*executionContext
 	*plan.Writer
-	ec *executionContext
 }
 
 var tables = plan.Tables{
@@ -105,6 +103,8 @@ var tables = plan.Tables{
 	"AwardProposalConnection":       {Satisfies: awardProposalConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"AwardProposalEdge":             {Satisfies: awardProposalEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"AwardedCompetency":             {Satisfies: awardedCompetencyImplementors, Fields: map[string]int{"competency": 0, "frameworkVersion": 1, "fullStatement": 2, "humanCodingScheme": 3, "changedSince": 4, "retiredSince": 5}},
+	"CohortCount":                   {Satisfies: cohortCountImplementors, Fields: map[string]int{"statuses": 0, "learners": 1}},
+	"CohortSpread":                  {Satisfies: cohortSpreadImplementors, Fields: map[string]int{"requirement": 0, "counts": 1}},
 	"Competency":                    {Satisfies: competencyImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "fullStatement": 3, "abbreviatedStatement": 4, "humanCodingScheme": 5, "listEnumeration": 6, "itemType": 7, "educationLevel": 8, "conceptKeywords": 9, "language": 10, "notes": 11, "statusStartOn": 12, "statusEndOn": 13, "changedAt": 14, "retiredAt": 15, "framework": 16, "path": 17, "parents": 18, "children": 19, "associations": 20, "achievements": 21, "courses": 22, "crosswalks": 23, "assertions": 24, "holders": 25, "masteryRule": 26}},
 	"CompetencyChange":              {Satisfies: competencyChangeImplementors, Fields: map[string]int{"kind": 0, "identifier": 1, "code": 2, "statement": 3, "members": 4, "replacedBy": 5, "competency": 6, "courses": 7, "achievements": 8, "learnerCount": 9}},
 	"CompetencyChangeConnection":    {Satisfies: competencyChangeConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
@@ -202,20 +202,18 @@ var tables = plan.Tables{
 	"MasteryWeight":                 {Satisfies: masteryWeightImplementors, Fields: map[string]int{"of": 0, "weight": 1}},
 	"MemberChange":                  {Satisfies: memberChangeImplementors, Fields: map[string]int{"name": 0, "before": 1, "after": 2}},
 	"Omission":                      {Satisfies: omissionImplementors, Fields: map[string]int{"reason": 0, "count": 1}},
-	"Order":                         {Satisfies: orderImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "recipient": 3, "address": 4, "purpose": 5, "consent": 6, "wait": 7, "waitOn": 8, "inPart": 9, "orderedAt": 10, "orderedBy": 11, "state": 12, "reason": 13, "hold": 14, "share": 15, "settledAt": 16, "changedAt": 17}},
-	"OrderConnection":               {Satisfies: orderConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
-	"OrderEdge":                     {Satisfies: orderEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"PageInfo":                      {Satisfies: pageInfoImplementors, Fields: map[string]int{"hasNextPage": 0, "endCursor": 1}},
 	"Profile":                       {Satisfies: profileImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2, "email": 3}},
-	"Program":                       {Satisfies: programImplementors, Fields: map[string]int{"id": 0, "code": 1, "title": 2, "description": 3, "version": 4, "effectiveOn": 5, "retiredAt": 6, "requirements": 7, "awards": 8, "progress": 9}},
+	"Program":                       {Satisfies: programImplementors, Fields: map[string]int{"id": 0, "code": 1, "title": 2, "description": 3, "version": 4, "effectiveOn": 5, "retiredAt": 6, "requirements": 7, "awards": 8, "progress": 9, "cohort": 10}},
 	"ProgramAwardRule":              {Satisfies: programAwardRuleImplementors, Fields: map[string]int{"requirement": 0, "achievement": 1, "policy": 2}},
+	"ProgramCohort":                 {Satisfies: programCohortImplementors, Fields: map[string]int{"version": 0, "asOf": 1, "knownAt": 2, "learners": 3, "least": 4, "requirements": 5, "stuck": 6}},
 	"ProgramConnection":             {Satisfies: programConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"ProgramEdge":                   {Satisfies: programEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"ProgramProgress":               {Satisfies: programProgressImplementors, Fields: map[string]int{"program": 0, "version": 1, "asOf": 2, "knownAt": 3, "status": 4, "share": 5, "credits": 6, "clockHours": 7, "met": 8, "inProgress": 9, "missing": 10, "blocked": 11, "requirements": 12, "changed": 13}},
 	"ProgramRequirement":            {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
 	"ProgramStep":                   {Satisfies: programStepImplementors, Fields: map[string]int{"name": 0, "course": 1, "achievement": 2, "closes": 3, "share": 4, "credits": 5}},
 	"ProgramWay":                    {Satisfies: programWayImplementors, Fields: map[string]int{"version": 0, "steps": 1, "complete": 2, "open": 3}},
-	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "equivalencies": 15, "job": 16, "jobs": 17, "framework": 18, "frameworks": 19, "previewFramework": 20, "crosswalks": 21, "competency": 22, "gradingPolicy": 23, "institution": 24, "learner": 25, "learners": 26, "masteryRule": 27, "masteryRules": 28, "orders": 29, "program": 30, "programs": 31, "awardProposals": 32, "record": 33, "recordTypes": 34, "searchLearners": 35, "countLearners": 36, "knownIssuers": 37, "verifyCredential": 38, "verifyCredentials": 39}},
+	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "equivalencies": 15, "job": 16, "jobs": 17, "framework": 18, "frameworks": 19, "previewFramework": 20, "crosswalks": 21, "competency": 22, "gradingPolicy": 23, "institution": 24, "learner": 25, "learners": 26, "masteryRule": 27, "masteryRules": 28, "program": 29, "programs": 30, "awardProposals": 31, "record": 32, "recordTypes": 33, "searchLearners": 34, "countLearners": 35, "knownIssuers": 36, "verifyCredential": 37, "verifyCredentials": 38}},
 	"Record":                        {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "changes": 7, "supersedes": 8, "supersededBy": 9, "credential": 10, "items": 11, "outdatedItems": 12, "partial": 13, "omissions": 14, "assembledAt": 15, "assembledBy": 16}},
 	"RecordAlignment":               {Satisfies: recordAlignmentImplementors, Fields: map[string]int{"uri": 0, "code": 1, "name": 2}},
 	"RecordChange":                  {Satisfies: recordChangeImplementors, Fields: map[string]int{"kind": 0, "subject": 1, "field": 2, "old": 3, "new": 4, "sentence": 5}},
@@ -267,12 +265,12 @@ func (x *writing) write_Achievement(fields []plan.Field, obj *achievement.Achiev
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Achievement")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐID(f, obj.ID) && whole
+			whole = x.field_Achievement_id(f, obj) && whole
 		case 1:
 			if !x.field_Achievement_externalRef(f, obj) {
 				x.Null()
@@ -284,7 +282,7 @@ func (x *writing) write_Achievement(fields []plan.Field, obj *achievement.Achiev
 				x.Null()
 			}
 		case 4:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_Achievement_version(f, obj) && whole
 		case 5:
 			whole = x.field_Achievement_definition(f, obj) && whole
 		case 6:
@@ -296,15 +294,14 @@ func (x *writing) write_Achievement(fields []plan.Field, obj *achievement.Achiev
 				x.Null()
 			}
 		case 9:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
+			whole = x.field_Achievement_createdAt(f, obj) && whole
 		case 10:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt) && whole
+			whole = x.field_Achievement_updatedAt(f, obj) && whole
 		case 11:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt) {
+			if !x.field_Achievement_retiredAt(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -312,15 +309,25 @@ func (x *writing) write_Achievement(fields []plan.Field, obj *achievement.Achiev
 	return x.Close()
 }
 
+func (x *writing) field_Achievement_id(f *plan.Field, obj *achievement.Achievement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐID(f, obj.ID)
+}
+
 func (x *writing) field_Achievement_externalRef(f *plan.Field, obj *achievement.Achievement) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeOExternalRef2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋidᚐRef(f, obj.ExternalRef())
 }
 
 func (x *writing) field_Achievement_uri(f *plan.Field, obj *achievement.Achievement) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Achievement().URI(ctx, obj)
+		return x.Resolvers.Achievement().URI(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -329,10 +336,12 @@ func (x *writing) field_Achievement_uri(f *plan.Field, obj *achievement.Achievem
 }
 
 func (x *writing) field_Achievement_course(f *plan.Field, obj *achievement.Achievement) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Achievement().Course(ctx, obj)
+		return x.Resolvers.Achievement().Course(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -340,11 +349,19 @@ func (x *writing) field_Achievement_course(f *plan.Field, obj *achievement.Achie
 	return x.writeOCourse2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f, v)
 }
 
+func (x *writing) field_Achievement_version(f *plan.Field, obj *achievement.Achievement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
 func (x *writing) field_Achievement_definition(f *plan.Field, obj *achievement.Achievement) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *model.AchievementDefinition, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Achievement().Definition(ctx, obj)
+		return x.Resolvers.Achievement().Definition(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -353,10 +370,12 @@ func (x *writing) field_Achievement_definition(f *plan.Field, obj *achievement.A
 }
 
 func (x *writing) field_Achievement_versions(f *plan.Field, obj *achievement.Achievement) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []achievement.Version, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Achievement().Versions(ctx, obj)
+		return x.Resolvers.Achievement().Versions(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -365,10 +384,12 @@ func (x *writing) field_Achievement_versions(f *plan.Field, obj *achievement.Ach
 }
 
 func (x *writing) field_Achievement_alignments(f *plan.Field, obj *achievement.Achievement) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []achievement.Alignment, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Achievement().Alignments(ctx, obj)
+		return x.Resolvers.Achievement().Alignments(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -377,14 +398,16 @@ func (x *writing) field_Achievement_alignments(f *plan.Field, obj *achievement.A
 }
 
 func (x *writing) field_Achievement_assertions(f *plan.Field, obj *achievement.Achievement) bool {
-	fc, ok := x.Args(f, x.ec.field_Achievement_assertions_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Achievement_assertions_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[assertion.Assertion], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Achievement().Assertions(ctx, obj, fc.Args["filter"].(*model.AssertionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Achievement().Assertions(ctx, obj, fc.Args["filter"].(*model.AssertionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -392,23 +415,40 @@ func (x *writing) field_Achievement_assertions(f *plan.Field, obj *achievement.A
 	return x.writeOAssertionConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
+func (x *writing) field_Achievement_createdAt(f *plan.Field, obj *achievement.Achievement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
+}
+
+func (x *writing) field_Achievement_updatedAt(f *plan.Field, obj *achievement.Achievement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
+}
+
+func (x *writing) field_Achievement_retiredAt(f *plan.Field, obj *achievement.Achievement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt)
+}
+
 func (x *writing) write_AchievementConnection(fields []plan.Field, obj *page.Connection[achievement.Achievement]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AchievementConnection")
 		case 0:
 			whole = x.field_AchievementConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNAchievement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievementᚄ(f, obj.Nodes) && whole
+			whole = x.field_AchievementConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_AchievementConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -417,7 +457,21 @@ func (x *writing) write_AchievementConnection(fields []plan.Field, obj *page.Con
 }
 
 func (x *writing) field_AchievementConnection_edges(f *plan.Field, obj *page.Connection[achievement.Achievement]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNAchievementEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_AchievementConnection_nodes(f *plan.Field, obj *page.Connection[achievement.Achievement]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAchievement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievementᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_AchievementConnection_pageInfo(f *plan.Field, obj *page.Connection[achievement.Achievement]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_AchievementDefinition(fields []plan.Field, obj *model.AchievementDefinition) bool {
@@ -425,81 +479,182 @@ func (x *writing) write_AchievementDefinition(fields []plan.Field, obj *model.Ac
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AchievementDefinition")
 		case 0:
-			if !x.writeOString2ᚖstring(f, obj.AchievementType) {
+			if !x.field_AchievementDefinition_achievementType(f, obj) {
 				x.Null()
 			}
 		case 1:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_AchievementDefinition_name(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Description) && whole
+			whole = x.field_AchievementDefinition_description(f, obj) && whole
 		case 3:
-			if !x.writeOCriteria2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐCriteria(f, obj.Criteria) {
+			if !x.field_AchievementDefinition_criteria(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDefinitionAlignmentᚄ(f, obj.Alignment) {
+			if !x.field_AchievementDefinition_alignment(f, obj) {
 				x.Null()
 			}
 		case 5:
-			if !x.writeOProfile2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐProfile(f, obj.Creator) {
+			if !x.field_AchievementDefinition_creator(f, obj) {
 				x.Null()
 			}
 		case 6:
-			if !x.writeOFloat2ᚖfloat64(f, obj.CreditsAvailable) {
+			if !x.field_AchievementDefinition_creditsAvailable(f, obj) {
 				x.Null()
 			}
 		case 7:
-			if !x.writeOString2ᚖstring(f, obj.FieldOfStudy) {
+			if !x.field_AchievementDefinition_fieldOfStudy(f, obj) {
 				x.Null()
 			}
 		case 8:
-			if !x.writeOString2ᚖstring(f, obj.HumanCode) {
+			if !x.field_AchievementDefinition_humanCode(f, obj) {
 				x.Null()
 			}
 		case 9:
-			if !x.writeOImage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐImage(f, obj.Image) {
+			if !x.field_AchievementDefinition_image(f, obj) {
 				x.Null()
 			}
 		case 10:
-			if !x.writeOString2ᚖstring(f, obj.InLanguage) {
+			if !x.field_AchievementDefinition_inLanguage(f, obj) {
 				x.Null()
 			}
 		case 11:
-			if !x.writeOIdentifierEntry2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐIdentifierEntryᚄ(f, obj.OtherIdentifier) {
+			if !x.field_AchievementDefinition_otherIdentifier(f, obj) {
 				x.Null()
 			}
 		case 12:
-			if !x.writeORelated2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRelatedᚄ(f, obj.Related) {
+			if !x.field_AchievementDefinition_related(f, obj) {
 				x.Null()
 			}
 		case 13:
-			if !x.writeOResultDescription2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐResultDescriptionᚄ(f, obj.ResultDescription) {
+			if !x.field_AchievementDefinition_resultDescription(f, obj) {
 				x.Null()
 			}
 		case 14:
-			if !x.writeOString2ᚖstring(f, obj.Specialization) {
+			if !x.field_AchievementDefinition_specialization(f, obj) {
 				x.Null()
 			}
 		case 15:
-			if !x.writeOString2ᚕstringᚄ(f, obj.Tag) {
+			if !x.field_AchievementDefinition_tag(f, obj) {
 				x.Null()
 			}
 		case 16:
-			if !x.writeOString2ᚖstring(f, obj.Version) {
+			if !x.field_AchievementDefinition_version(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_AchievementDefinition_achievementType(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.AchievementType)
+}
+
+func (x *writing) field_AchievementDefinition_name(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_AchievementDefinition_description(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Description)
+}
+
+func (x *writing) field_AchievementDefinition_criteria(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOCriteria2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐCriteria(f, obj.Criteria)
+}
+
+func (x *writing) field_AchievementDefinition_alignment(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDefinitionAlignmentᚄ(f, obj.Alignment)
+}
+
+func (x *writing) field_AchievementDefinition_creator(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOProfile2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐProfile(f, obj.Creator)
+}
+
+func (x *writing) field_AchievementDefinition_creditsAvailable(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOFloat2ᚖfloat64(f, obj.CreditsAvailable)
+}
+
+func (x *writing) field_AchievementDefinition_fieldOfStudy(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.FieldOfStudy)
+}
+
+func (x *writing) field_AchievementDefinition_humanCode(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.HumanCode)
+}
+
+func (x *writing) field_AchievementDefinition_image(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOImage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐImage(f, obj.Image)
+}
+
+func (x *writing) field_AchievementDefinition_inLanguage(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.InLanguage)
+}
+
+func (x *writing) field_AchievementDefinition_otherIdentifier(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOIdentifierEntry2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐIdentifierEntryᚄ(f, obj.OtherIdentifier)
+}
+
+func (x *writing) field_AchievementDefinition_related(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORelated2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRelatedᚄ(f, obj.Related)
+}
+
+func (x *writing) field_AchievementDefinition_resultDescription(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOResultDescription2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐResultDescriptionᚄ(f, obj.ResultDescription)
+}
+
+func (x *writing) field_AchievementDefinition_specialization(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Specialization)
+}
+
+func (x *writing) field_AchievementDefinition_tag(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚕstringᚄ(f, obj.Tag)
+}
+
+func (x *writing) field_AchievementDefinition_version(f *plan.Field, obj *model.AchievementDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Version)
 }
 
 func (x *writing) write_AchievementEdge(fields []plan.Field, obj *page.Edge[achievement.Achievement]) bool {
@@ -507,21 +662,32 @@ func (x *writing) write_AchievementEdge(fields []plan.Field, obj *page.Edge[achi
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AchievementEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_AchievementEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNAchievement2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, obj.Node) && whole
+			whole = x.field_AchievementEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_AchievementEdge_cursor(f *plan.Field, obj *page.Edge[achievement.Achievement]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_AchievementEdge_node(f *plan.Field, obj *page.Edge[achievement.Achievement]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAchievement2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, obj.Node)
 }
 
 func (x *writing) write_AchievementVersion(fields []plan.Field, obj *achievement.Version) bool {
@@ -529,22 +695,21 @@ func (x *writing) write_AchievementVersion(fields []plan.Field, obj *achievement
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AchievementVersion")
 		case 0:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_AchievementVersion_version(f, obj) && whole
 		case 1:
 			whole = x.field_AchievementVersion_definition(f, obj) && whole
 		case 2:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.RecordedAt) && whole
+			whole = x.field_AchievementVersion_recordedAt(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.RecordedBy) && whole
+			whole = x.field_AchievementVersion_recordedBy(f, obj) && whole
 		case 4:
 			whole = x.field_AchievementVersion_achievement(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -552,11 +717,19 @@ func (x *writing) write_AchievementVersion(fields []plan.Field, obj *achievement
 	return x.Close()
 }
 
+func (x *writing) field_AchievementVersion_version(f *plan.Field, obj *achievement.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
 func (x *writing) field_AchievementVersion_definition(f *plan.Field, obj *achievement.Version) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *model.AchievementDefinition, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.AchievementVersion().Definition(ctx, obj)
+		return x.Resolvers.AchievementVersion().Definition(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -564,11 +737,25 @@ func (x *writing) field_AchievementVersion_definition(f *plan.Field, obj *achiev
 	return x.writeNAchievementDefinition2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐAchievementDefinition(f, v)
 }
 
+func (x *writing) field_AchievementVersion_recordedAt(f *plan.Field, obj *achievement.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
+}
+
+func (x *writing) field_AchievementVersion_recordedBy(f *plan.Field, obj *achievement.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.RecordedBy)
+}
+
 func (x *writing) field_AchievementVersion_achievement(f *plan.Field, obj *achievement.Version) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.AchievementVersion().Achievement(ctx, obj)
+		return x.Resolvers.AchievementVersion().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -581,36 +768,35 @@ func (x *writing) write_Address(fields []plan.Field, obj *institution.Address) b
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Address")
 		case 0:
-			if !x.writeOString2ᚖstring(f, obj.Country) {
+			if !x.field_Address_country(f, obj) {
 				x.Null()
 			}
 		case 1:
-			if !x.writeOString2ᚖstring(f, obj.CountryCode) {
+			if !x.field_Address_countryCode(f, obj) {
 				x.Null()
 			}
 		case 2:
-			if !x.writeOString2ᚖstring(f, obj.Region) {
+			if !x.field_Address_region(f, obj) {
 				x.Null()
 			}
 		case 3:
-			if !x.writeOString2ᚖstring(f, obj.Locality) {
+			if !x.field_Address_locality(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeOString2ᚖstring(f, obj.Street) {
+			if !x.field_Address_street(f, obj) {
 				x.Null()
 			}
 		case 5:
-			if !x.writeOString2ᚖstring(f, obj.PostalCode) {
+			if !x.field_Address_postalCode(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -618,29 +804,65 @@ func (x *writing) write_Address(fields []plan.Field, obj *institution.Address) b
 	return x.Close()
 }
 
+func (x *writing) field_Address_country(f *plan.Field, obj *institution.Address) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Country)
+}
+
+func (x *writing) field_Address_countryCode(f *plan.Field, obj *institution.Address) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.CountryCode)
+}
+
+func (x *writing) field_Address_region(f *plan.Field, obj *institution.Address) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Region)
+}
+
+func (x *writing) field_Address_locality(f *plan.Field, obj *institution.Address) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Locality)
+}
+
+func (x *writing) field_Address_street(f *plan.Field, obj *institution.Address) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Street)
+}
+
+func (x *writing) field_Address_postalCode(f *plan.Field, obj *institution.Address) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.PostalCode)
+}
+
 func (x *writing) write_Alignment(fields []plan.Field, obj *achievement.Alignment) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Alignment")
 		case 0:
 			whole = x.field_Alignment_achievement(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Part) && whole
+			whole = x.field_Alignment_part(f, obj) && whole
 		case 2:
-			if !x.writeOString2ᚖstring(f, obj.TargetType) {
+			if !x.field_Alignment_targetType(f, obj) {
 				x.Null()
 			}
 		case 3:
-			whole = x.writeNString2string(f, obj.TargetURL) && whole
+			whole = x.field_Alignment_targetUrl(f, obj) && whole
 		case 4:
-			whole = x.writeNString2string(f, obj.TargetName) && whole
+			whole = x.field_Alignment_targetName(f, obj) && whole
 		case 5:
-			if !x.writeOString2ᚖstring(f, obj.TargetCode) {
+			if !x.field_Alignment_targetCode(f, obj) {
 				x.Null()
 			}
 		case 6:
@@ -652,7 +874,6 @@ func (x *writing) write_Alignment(fields []plan.Field, obj *achievement.Alignmen
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -661,10 +882,12 @@ func (x *writing) write_Alignment(fields []plan.Field, obj *achievement.Alignmen
 }
 
 func (x *writing) field_Alignment_achievement(f *plan.Field, obj *achievement.Alignment) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Alignment().Achievement(ctx, obj)
+		return x.Resolvers.Alignment().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -672,11 +895,43 @@ func (x *writing) field_Alignment_achievement(f *plan.Field, obj *achievement.Al
 	return x.writeNAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
 }
 
+func (x *writing) field_Alignment_part(f *plan.Field, obj *achievement.Alignment) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Part)
+}
+
+func (x *writing) field_Alignment_targetType(f *plan.Field, obj *achievement.Alignment) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.TargetType)
+}
+
+func (x *writing) field_Alignment_targetUrl(f *plan.Field, obj *achievement.Alignment) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.TargetURL)
+}
+
+func (x *writing) field_Alignment_targetName(f *plan.Field, obj *achievement.Alignment) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.TargetName)
+}
+
+func (x *writing) field_Alignment_targetCode(f *plan.Field, obj *achievement.Alignment) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.TargetCode)
+}
+
 func (x *writing) field_Alignment_competency(f *plan.Field, obj *achievement.Alignment) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Alignment().Competency(ctx, obj)
+		return x.Resolvers.Alignment().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -685,10 +940,12 @@ func (x *writing) field_Alignment_competency(f *plan.Field, obj *achievement.Ali
 }
 
 func (x *writing) field_Alignment_course(f *plan.Field, obj *achievement.Alignment) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Alignment().Course(ctx, obj)
+		return x.Resolvers.Alignment().Course(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -701,30 +958,29 @@ func (x *writing) write_ApiClient(fields []plan.Field, obj *institution.Client) 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ApiClient")
 		case 0:
-			whole = x.writeNID2string(f, obj.ID) && whole
+			whole = x.field_ApiClient_id(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_ApiClient_name(f, obj) && whole
 		case 2:
-			whole = x.writeNRole2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐRoleᚄ(f, obj.Roles) && whole
+			whole = x.field_ApiClient_roles(f, obj) && whole
 		case 3:
-			whole = x.writeNScope2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐScopeᚄ(f, obj.Scopes) && whole
+			whole = x.field_ApiClient_scopes(f, obj) && whole
 		case 4:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
+			whole = x.field_ApiClient_createdAt(f, obj) && whole
 		case 5:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.ExpiresAt) {
+			if !x.field_ApiClient_expiresAt(f, obj) {
 				x.Null()
 			}
 		case 6:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.RevokedAt) {
+			if !x.field_ApiClient_revokedAt(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -732,23 +988,64 @@ func (x *writing) write_ApiClient(fields []plan.Field, obj *institution.Client) 
 	return x.Close()
 }
 
+func (x *writing) field_ApiClient_id(f *plan.Field, obj *institution.Client) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.ID)
+}
+
+func (x *writing) field_ApiClient_name(f *plan.Field, obj *institution.Client) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_ApiClient_roles(f *plan.Field, obj *institution.Client) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRole2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐRoleᚄ(f, obj.Roles)
+}
+
+func (x *writing) field_ApiClient_scopes(f *plan.Field, obj *institution.Client) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNScope2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐScopeᚄ(f, obj.Scopes)
+}
+
+func (x *writing) field_ApiClient_createdAt(f *plan.Field, obj *institution.Client) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
+}
+
+func (x *writing) field_ApiClient_expiresAt(f *plan.Field, obj *institution.Client) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ExpiresAt)
+}
+
+func (x *writing) field_ApiClient_revokedAt(f *plan.Field, obj *institution.Client) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RevokedAt)
+}
+
 func (x *writing) write_ApiClientConnection(fields []plan.Field, obj *page.Connection[institution.Client]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ApiClientConnection")
 		case 0:
 			whole = x.field_ApiClientConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNApiClient2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐClientᚄ(f, obj.Nodes) && whole
+			whole = x.field_ApiClientConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_ApiClientConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -757,7 +1054,21 @@ func (x *writing) write_ApiClientConnection(fields []plan.Field, obj *page.Conne
 }
 
 func (x *writing) field_ApiClientConnection_edges(f *plan.Field, obj *page.Connection[institution.Client]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNApiClientEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_ApiClientConnection_nodes(f *plan.Field, obj *page.Connection[institution.Client]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNApiClient2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐClientᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_ApiClientConnection_pageInfo(f *plan.Field, obj *page.Connection[institution.Client]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_ApiClientEdge(fields []plan.Field, obj *page.Edge[institution.Client]) bool {
@@ -765,16 +1076,15 @@ func (x *writing) write_ApiClientEdge(fields []plan.Field, obj *page.Edge[instit
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ApiClientEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_ApiClientEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNApiClient2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐClient(f, obj.Node) && whole
+			whole = x.field_ApiClientEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -782,17 +1092,29 @@ func (x *writing) write_ApiClientEdge(fields []plan.Field, obj *page.Edge[instit
 	return x.Close()
 }
 
+func (x *writing) field_ApiClientEdge_cursor(f *plan.Field, obj *page.Edge[institution.Client]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_ApiClientEdge_node(f *plan.Field, obj *page.Edge[institution.Client]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNApiClient2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐClient(f, obj.Node)
+}
+
 func (x *writing) write_Assertion(fields []plan.Field, obj *assertion.Assertion) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Assertion")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐID(f, obj.ID) && whole
+			whole = x.field_Assertion_id(f, obj) && whole
 		case 1:
 			if !x.field_Assertion_externalRef(f, obj) {
 				x.Null()
@@ -806,65 +1128,64 @@ func (x *writing) write_Assertion(fields []plan.Field, obj *assertion.Assertion)
 		case 5:
 			whole = x.field_Assertion_competencies(f, obj) && whole
 		case 6:
-			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AchievedOn) && whole
+			whole = x.field_Assertion_achievedOn(f, obj) && whole
 		case 7:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.RecordedAt) && whole
+			whole = x.field_Assertion_recordedAt(f, obj) && whole
 		case 8:
-			whole = x.writeNString2string(f, obj.RecordedBy) && whole
+			whole = x.field_Assertion_recordedBy(f, obj) && whole
 		case 9:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt) && whole
+			whole = x.field_Assertion_updatedAt(f, obj) && whole
 		case 10:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_Assertion_version(f, obj) && whole
 		case 11:
-			whole = x.writeNString2string(f, obj.Term) && whole
+			whole = x.field_Assertion_term(f, obj) && whole
 		case 12:
-			if !x.writeOString2ᚖstring(f, obj.Grade) {
+			if !x.field_Assertion_grade(f, obj) {
 				x.Null()
 			}
 		case 13:
-			if !x.writeOFloat2ᚖfloat64(f, obj.CreditsEarned) {
+			if !x.field_Assertion_creditsEarned(f, obj) {
 				x.Null()
 			}
 		case 14:
-			if !x.writeOString2ᚖstring(f, obj.Narrative) {
+			if !x.field_Assertion_narrative(f, obj) {
 				x.Null()
 			}
 		case 15:
-			if !x.writeOString2ᚖstring(f, obj.Role) {
+			if !x.field_Assertion_role(f, obj) {
 				x.Null()
 			}
 		case 16:
-			if !x.writeOString2ᚖstring(f, obj.LicenseNumber) {
+			if !x.field_Assertion_licenseNumber(f, obj) {
 				x.Null()
 			}
 		case 17:
-			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.ActivityStartOn) {
+			if !x.field_Assertion_activityStartOn(f, obj) {
 				x.Null()
 			}
 		case 18:
-			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.ActivityEndOn) {
+			if !x.field_Assertion_activityEndOn(f, obj) {
 				x.Null()
 			}
 		case 19:
 			whole = x.field_Assertion_results(f, obj) && whole
 		case 20:
-			whole = x.writeNEvidence2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐEvidenceᚄ(f, obj.Evidence) && whole
+			whole = x.field_Assertion_evidence(f, obj) && whole
 		case 21:
 			whole = x.field_Assertion_credentials(f, obj) && whole
 		case 22:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt) {
+			if !x.field_Assertion_withdrawnAt(f, obj) {
 				x.Null()
 			}
 		case 23:
-			if !x.writeOString2ᚖstring(f, obj.WithdrawnBy) {
+			if !x.field_Assertion_withdrawnBy(f, obj) {
 				x.Null()
 			}
 		case 24:
-			if !x.writeOString2ᚖstring(f, obj.WithdrawnReason) {
+			if !x.field_Assertion_withdrawnReason(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -872,15 +1193,25 @@ func (x *writing) write_Assertion(fields []plan.Field, obj *assertion.Assertion)
 	return x.Close()
 }
 
+func (x *writing) field_Assertion_id(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐID(f, obj.ID)
+}
+
 func (x *writing) field_Assertion_externalRef(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeOExternalRef2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋidᚐRef(f, obj.ExternalRef())
 }
 
 func (x *writing) field_Assertion_learner(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Assertion().Learner(ctx, obj)
+		return x.Resolvers.Assertion().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -889,11 +1220,13 @@ func (x *writing) field_Assertion_learner(f *plan.Field, obj *assertion.Assertio
 }
 
 func (x *writing) field_Assertion_achievement(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.Kept(f, obj.AchievementID, func() bool {
 		v, err := func() (v *achievement.Achievement, err error) {
 			defer x.Guard(&err)
 			ctx := x.Ctx
-			return x.ec.Resolvers.Assertion().Achievement(ctx, obj)
+			return x.Resolvers.Assertion().Achievement(ctx, obj)
 		}()
 		if err != nil {
 			return x.Fail(err)
@@ -903,11 +1236,13 @@ func (x *writing) field_Assertion_achievement(f *plan.Field, obj *assertion.Asse
 }
 
 func (x *writing) field_Assertion_achievementVersion(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.Kept(f, obj.Pin(), func() bool {
 		v, err := func() (v *achievement.Version, err error) {
 			defer x.Guard(&err)
 			ctx := x.Ctx
-			return x.ec.Resolvers.Assertion().AchievementVersion(ctx, obj)
+			return x.Resolvers.Assertion().AchievementVersion(ctx, obj)
 		}()
 		if err != nil {
 			return x.Fail(err)
@@ -917,10 +1252,12 @@ func (x *writing) field_Assertion_achievementVersion(f *plan.Field, obj *asserti
 }
 
 func (x *writing) field_Assertion_competencies(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []assertion.Against, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Assertion().Competencies(ctx, obj)
+		return x.Resolvers.Assertion().Competencies(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -928,11 +1265,91 @@ func (x *writing) field_Assertion_competencies(f *plan.Field, obj *assertion.Ass
 	return x.writeNAwardedCompetency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAgainstᚄ(f, v)
 }
 
+func (x *writing) field_Assertion_achievedOn(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AchievedOn)
+}
+
+func (x *writing) field_Assertion_recordedAt(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
+}
+
+func (x *writing) field_Assertion_recordedBy(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.RecordedBy)
+}
+
+func (x *writing) field_Assertion_updatedAt(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
+}
+
+func (x *writing) field_Assertion_version(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_Assertion_term(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Term)
+}
+
+func (x *writing) field_Assertion_grade(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Grade)
+}
+
+func (x *writing) field_Assertion_creditsEarned(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOFloat2ᚖfloat64(f, obj.CreditsEarned)
+}
+
+func (x *writing) field_Assertion_narrative(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Narrative)
+}
+
+func (x *writing) field_Assertion_role(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Role)
+}
+
+func (x *writing) field_Assertion_licenseNumber(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.LicenseNumber)
+}
+
+func (x *writing) field_Assertion_activityStartOn(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.ActivityStartOn)
+}
+
+func (x *writing) field_Assertion_activityEndOn(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.ActivityEndOn)
+}
+
 func (x *writing) field_Assertion_results(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []model.Result, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Assertion().Results(ctx, obj)
+		return x.Resolvers.Assertion().Results(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -940,11 +1357,19 @@ func (x *writing) field_Assertion_results(f *plan.Field, obj *assertion.Assertio
 	return x.writeNResult2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐResultᚄ(f, v)
 }
 
+func (x *writing) field_Assertion_evidence(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNEvidence2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐEvidenceᚄ(f, obj.Evidence)
+}
+
 func (x *writing) field_Assertion_credentials(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Assertion().Credentials(ctx, obj)
+		return x.Resolvers.Assertion().Credentials(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -952,23 +1377,40 @@ func (x *writing) field_Assertion_credentials(f *plan.Field, obj *assertion.Asse
 	return x.writeNCredential2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredentialᚄ(f, v)
 }
 
+func (x *writing) field_Assertion_withdrawnAt(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt)
+}
+
+func (x *writing) field_Assertion_withdrawnBy(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.WithdrawnBy)
+}
+
+func (x *writing) field_Assertion_withdrawnReason(f *plan.Field, obj *assertion.Assertion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.WithdrawnReason)
+}
+
 func (x *writing) write_AssertionConnection(fields []plan.Field, obj *page.Connection[assertion.Assertion]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AssertionConnection")
 		case 0:
 			whole = x.field_AssertionConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNAssertion2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertionᚄ(f, obj.Nodes) && whole
+			whole = x.field_AssertionConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_AssertionConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -977,7 +1419,21 @@ func (x *writing) write_AssertionConnection(fields []plan.Field, obj *page.Conne
 }
 
 func (x *writing) field_AssertionConnection_edges(f *plan.Field, obj *page.Connection[assertion.Assertion]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNAssertionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_AssertionConnection_nodes(f *plan.Field, obj *page.Connection[assertion.Assertion]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAssertion2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertionᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_AssertionConnection_pageInfo(f *plan.Field, obj *page.Connection[assertion.Assertion]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_AssertionEdge(fields []plan.Field, obj *page.Edge[assertion.Assertion]) bool {
@@ -985,21 +1441,32 @@ func (x *writing) write_AssertionEdge(fields []plan.Field, obj *page.Edge[assert
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AssertionEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_AssertionEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNAssertion2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertion(f, obj.Node) && whole
+			whole = x.field_AssertionEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_AssertionEdge_cursor(f *plan.Field, obj *page.Edge[assertion.Assertion]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_AssertionEdge_node(f *plan.Field, obj *page.Edge[assertion.Assertion]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAssertion2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertion(f, obj.Node)
 }
 
 func (x *writing) write_Association(fields []plan.Field, obj *framework.Association) bool {
@@ -1007,22 +1474,22 @@ func (x *writing) write_Association(fields []plan.Field, obj *framework.Associat
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Association")
 		case 0:
-			whole = x.writeNID2string(f, obj.ID) && whole
+			whole = x.field_Association_id(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Identifier) && whole
+			whole = x.field_Association_identifier(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Type) && whole
+			whole = x.field_Association_type(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.OriginURI) && whole
+			whole = x.field_Association_originUri(f, obj) && whole
 		case 4:
-			whole = x.writeNString2string(f, obj.DestinationURI) && whole
+			whole = x.field_Association_destinationUri(f, obj) && whole
 		case 5:
-			if !x.writeOInt2ᚖint(f, obj.SequenceNumber) {
+			if !x.field_Association_sequenceNumber(f, obj) {
 				x.Null()
 			}
 		case 6:
@@ -1030,7 +1497,6 @@ func (x *writing) write_Association(fields []plan.Field, obj *framework.Associat
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1038,11 +1504,49 @@ func (x *writing) write_Association(fields []plan.Field, obj *framework.Associat
 	return x.Close()
 }
 
+func (x *writing) field_Association_id(f *plan.Field, obj *framework.Association) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.ID)
+}
+
+func (x *writing) field_Association_identifier(f *plan.Field, obj *framework.Association) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Identifier)
+}
+
+func (x *writing) field_Association_type(f *plan.Field, obj *framework.Association) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_Association_originUri(f *plan.Field, obj *framework.Association) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.OriginURI)
+}
+
+func (x *writing) field_Association_destinationUri(f *plan.Field, obj *framework.Association) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.DestinationURI)
+}
+
+func (x *writing) field_Association_sequenceNumber(f *plan.Field, obj *framework.Association) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.SequenceNumber)
+}
+
 func (x *writing) field_Association_other(f *plan.Field, obj *framework.Association) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Association().Other(ctx, obj)
+		return x.Resolvers.Association().Other(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1055,22 +1559,21 @@ func (x *writing) write_AssociationChange(fields []plan.Field, obj *framework.Li
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AssociationChange")
 		case 0:
-			whole = x.writeNFrameworkChangeKind2string(f, obj.Kind) && whole
+			whole = x.field_AssociationChange_kind(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Identifier) && whole
+			whole = x.field_AssociationChange_identifier(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Type) && whole
+			whole = x.field_AssociationChange_type(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.OriginIdentifier) && whole
+			whole = x.field_AssociationChange_originIdentifier(f, obj) && whole
 		case 4:
-			whole = x.writeNString2string(f, obj.DestinationIdentifier) && whole
+			whole = x.field_AssociationChange_destinationIdentifier(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1078,23 +1581,52 @@ func (x *writing) write_AssociationChange(fields []plan.Field, obj *framework.Li
 	return x.Close()
 }
 
+func (x *writing) field_AssociationChange_kind(f *plan.Field, obj *framework.LinkChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFrameworkChangeKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_AssociationChange_identifier(f *plan.Field, obj *framework.LinkChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Identifier)
+}
+
+func (x *writing) field_AssociationChange_type(f *plan.Field, obj *framework.LinkChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_AssociationChange_originIdentifier(f *plan.Field, obj *framework.LinkChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.OriginIdentifier)
+}
+
+func (x *writing) field_AssociationChange_destinationIdentifier(f *plan.Field, obj *framework.LinkChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.DestinationIdentifier)
+}
+
 func (x *writing) write_AssociationChangeConnection(fields []plan.Field, obj *page.Connection[framework.LinkChange]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AssociationChangeConnection")
 		case 0:
 			whole = x.field_AssociationChangeConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNAssociationChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐLinkChangeᚄ(f, obj.Nodes) && whole
+			whole = x.field_AssociationChangeConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_AssociationChangeConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1103,7 +1635,21 @@ func (x *writing) write_AssociationChangeConnection(fields []plan.Field, obj *pa
 }
 
 func (x *writing) field_AssociationChangeConnection_edges(f *plan.Field, obj *page.Connection[framework.LinkChange]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNAssociationChangeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_AssociationChangeConnection_nodes(f *plan.Field, obj *page.Connection[framework.LinkChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAssociationChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐLinkChangeᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_AssociationChangeConnection_pageInfo(f *plan.Field, obj *page.Connection[framework.LinkChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_AssociationChangeEdge(fields []plan.Field, obj *page.Edge[framework.LinkChange]) bool {
@@ -1111,21 +1657,32 @@ func (x *writing) write_AssociationChangeEdge(fields []plan.Field, obj *page.Edg
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AssociationChangeEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_AssociationChangeEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNAssociationChange2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐLinkChange(f, obj.Node) && whole
+			whole = x.field_AssociationChangeEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_AssociationChangeEdge_cursor(f *plan.Field, obj *page.Edge[framework.LinkChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_AssociationChangeEdge_node(f *plan.Field, obj *page.Edge[framework.LinkChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAssociationChange2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐLinkChange(f, obj.Node)
 }
 
 func (x *writing) write_AuditLine(fields []plan.Field, obj *audit.Line) bool {
@@ -1133,26 +1690,25 @@ func (x *writing) write_AuditLine(fields []plan.Field, obj *audit.Line) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AuditLine")
 		case 0:
-			whole = x.writeNInt2int64(f, obj.Sequence) && whole
+			whole = x.field_AuditLine_sequence(f, obj) && whole
 		case 1:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.At) && whole
+			whole = x.field_AuditLine_at(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.ActorID) && whole
+			whole = x.field_AuditLine_actorId(f, obj) && whole
 		case 3:
 			whole = x.field_AuditLine_action(f, obj) && whole
 		case 4:
-			whole = x.writeNString2string(f, obj.Target) && whole
+			whole = x.field_AuditLine_target(f, obj) && whole
 		case 5:
 			whole = x.field_AuditLine_detail(f, obj) && whole
 		case 6:
 			whole = x.field_AuditLine_hash(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1160,11 +1716,31 @@ func (x *writing) write_AuditLine(fields []plan.Field, obj *audit.Line) bool {
 	return x.Close()
 }
 
+func (x *writing) field_AuditLine_sequence(f *plan.Field, obj *audit.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int64(f, obj.Sequence)
+}
+
+func (x *writing) field_AuditLine_at(f *plan.Field, obj *audit.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.At)
+}
+
+func (x *writing) field_AuditLine_actorId(f *plan.Field, obj *audit.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ActorID)
+}
+
 func (x *writing) field_AuditLine_action(f *plan.Field, obj *audit.Line) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.AuditLine().Action(ctx, obj)
+		return x.Resolvers.AuditLine().Action(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1172,11 +1748,19 @@ func (x *writing) field_AuditLine_action(f *plan.Field, obj *audit.Line) bool {
 	return x.writeNString2string(f, v)
 }
 
+func (x *writing) field_AuditLine_target(f *plan.Field, obj *audit.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Target)
+}
+
 func (x *writing) field_AuditLine_detail(f *plan.Field, obj *audit.Line) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.AuditLine().Detail(ctx, obj)
+		return x.Resolvers.AuditLine().Detail(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1185,10 +1769,12 @@ func (x *writing) field_AuditLine_detail(f *plan.Field, obj *audit.Line) bool {
 }
 
 func (x *writing) field_AuditLine_hash(f *plan.Field, obj *audit.Line) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.AuditLine().Hash(ctx, obj)
+		return x.Resolvers.AuditLine().Hash(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1201,18 +1787,17 @@ func (x *writing) write_AuditLineConnection(fields []plan.Field, obj *page.Conne
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AuditLineConnection")
 		case 0:
 			whole = x.field_AuditLineConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNAuditLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋauditᚐLineᚄ(f, obj.Nodes) && whole
+			whole = x.field_AuditLineConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_AuditLineConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1221,7 +1806,21 @@ func (x *writing) write_AuditLineConnection(fields []plan.Field, obj *page.Conne
 }
 
 func (x *writing) field_AuditLineConnection_edges(f *plan.Field, obj *page.Connection[audit.Line]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNAuditLineEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_AuditLineConnection_nodes(f *plan.Field, obj *page.Connection[audit.Line]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAuditLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋauditᚐLineᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_AuditLineConnection_pageInfo(f *plan.Field, obj *page.Connection[audit.Line]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_AuditLineEdge(fields []plan.Field, obj *page.Edge[audit.Line]) bool {
@@ -1229,16 +1828,15 @@ func (x *writing) write_AuditLineEdge(fields []plan.Field, obj *page.Edge[audit.
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AuditLineEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_AuditLineEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNAuditLine2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋauditᚐLine(f, obj.Node) && whole
+			whole = x.field_AuditLineEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1246,21 +1844,33 @@ func (x *writing) write_AuditLineEdge(fields []plan.Field, obj *page.Edge[audit.
 	return x.Close()
 }
 
+func (x *writing) field_AuditLineEdge_cursor(f *plan.Field, obj *page.Edge[audit.Line]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_AuditLineEdge_node(f *plan.Field, obj *page.Edge[audit.Line]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAuditLine2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋauditᚐLine(f, obj.Node)
+}
+
 func (x *writing) write_AwardProposal(fields []plan.Field, obj *program.Proposal) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AwardProposal")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposalID(f, obj.ID) && whole
+			whole = x.field_AwardProposal_id(f, obj) && whole
 		case 1:
-			whole = x.writeNAwardProposalKind2string(f, obj.Kind) && whole
+			whole = x.field_AwardProposal_kind(f, obj) && whole
 		case 2:
-			whole = x.writeNAwardProposalState2string(f, obj.State) && whole
+			whole = x.field_AwardProposal_state(f, obj) && whole
 		case 3:
 			if !x.field_AwardProposal_learner(f, obj) {
 				x.Null()
@@ -1274,17 +1884,17 @@ func (x *writing) write_AwardProposal(fields []plan.Field, obj *program.Proposal
 				x.Null()
 			}
 		case 6:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_AwardProposal_version(f, obj) && whole
 		case 7:
-			whole = x.writeNID2string(f, obj.Requirement) && whole
+			whole = x.field_AwardProposal_requirement(f, obj) && whole
 		case 8:
-			whole = x.writeNString2string(f, obj.Reason) && whole
+			whole = x.field_AwardProposal_reason(f, obj) && whole
 		case 9:
-			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.MetOn) {
+			if !x.field_AwardProposal_metOn(f, obj) {
 				x.Null()
 			}
 		case 10:
-			if !x.writeOString2ᚖstring(f, obj.Obstacle) {
+			if !x.field_AwardProposal_obstacle(f, obj) {
 				x.Null()
 			}
 		case 11:
@@ -1292,21 +1902,20 @@ func (x *writing) write_AwardProposal(fields []plan.Field, obj *program.Proposal
 				x.Null()
 			}
 		case 12:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.ProposedAt) && whole
+			whole = x.field_AwardProposal_proposedAt(f, obj) && whole
 		case 13:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.DecidedAt) {
+			if !x.field_AwardProposal_decidedAt(f, obj) {
 				x.Null()
 			}
 		case 14:
-			if !x.writeOString2ᚖstring(f, obj.DecidedBy) {
+			if !x.field_AwardProposal_decidedBy(f, obj) {
 				x.Null()
 			}
 		case 15:
-			if !x.writeOString2ᚖstring(f, obj.Decision) {
+			if !x.field_AwardProposal_decision(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1314,11 +1923,31 @@ func (x *writing) write_AwardProposal(fields []plan.Field, obj *program.Proposal
 	return x.Close()
 }
 
+func (x *writing) field_AwardProposal_id(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposalID(f, obj.ID)
+}
+
+func (x *writing) field_AwardProposal_kind(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAwardProposalKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_AwardProposal_state(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAwardProposalState2string(f, obj.State)
+}
+
 func (x *writing) field_AwardProposal_learner(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.AwardProposal().Learner(ctx, obj)
+		return x.Resolvers.AwardProposal().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1327,10 +1956,12 @@ func (x *writing) field_AwardProposal_learner(f *plan.Field, obj *program.Propos
 }
 
 func (x *writing) field_AwardProposal_achievement(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.AwardProposal().Achievement(ctx, obj)
+		return x.Resolvers.AwardProposal().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1339,10 +1970,12 @@ func (x *writing) field_AwardProposal_achievement(f *plan.Field, obj *program.Pr
 }
 
 func (x *writing) field_AwardProposal_program(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *program.Program, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.AwardProposal().Program(ctx, obj)
+		return x.Resolvers.AwardProposal().Program(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1350,11 +1983,43 @@ func (x *writing) field_AwardProposal_program(f *plan.Field, obj *program.Propos
 	return x.writeOProgram2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgram(f, v)
 }
 
+func (x *writing) field_AwardProposal_version(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_AwardProposal_requirement(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.Requirement)
+}
+
+func (x *writing) field_AwardProposal_reason(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
+}
+
+func (x *writing) field_AwardProposal_metOn(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.MetOn)
+}
+
+func (x *writing) field_AwardProposal_obstacle(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Obstacle)
+}
+
 func (x *writing) field_AwardProposal_assertion(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *assertion.Assertion, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.AwardProposal().Assertion(ctx, obj)
+		return x.Resolvers.AwardProposal().Assertion(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1362,23 +2027,46 @@ func (x *writing) field_AwardProposal_assertion(f *plan.Field, obj *program.Prop
 	return x.writeOAssertion2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertion(f, v)
 }
 
+func (x *writing) field_AwardProposal_proposedAt(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.ProposedAt)
+}
+
+func (x *writing) field_AwardProposal_decidedAt(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.DecidedAt)
+}
+
+func (x *writing) field_AwardProposal_decidedBy(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.DecidedBy)
+}
+
+func (x *writing) field_AwardProposal_decision(f *plan.Field, obj *program.Proposal) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Decision)
+}
+
 func (x *writing) write_AwardProposalConnection(fields []plan.Field, obj *page.Connection[program.Proposal]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AwardProposalConnection")
 		case 0:
 			whole = x.field_AwardProposalConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNAwardProposal2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposalᚄ(f, obj.Nodes) && whole
+			whole = x.field_AwardProposalConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_AwardProposalConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1387,7 +2075,21 @@ func (x *writing) write_AwardProposalConnection(fields []plan.Field, obj *page.C
 }
 
 func (x *writing) field_AwardProposalConnection_edges(f *plan.Field, obj *page.Connection[program.Proposal]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNAwardProposalEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_AwardProposalConnection_nodes(f *plan.Field, obj *page.Connection[program.Proposal]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAwardProposal2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposalᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_AwardProposalConnection_pageInfo(f *plan.Field, obj *page.Connection[program.Proposal]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_AwardProposalEdge(fields []plan.Field, obj *page.Edge[program.Proposal]) bool {
@@ -1395,16 +2097,15 @@ func (x *writing) write_AwardProposalEdge(fields []plan.Field, obj *page.Edge[pr
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AwardProposalEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_AwardProposalEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNAwardProposal2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposal(f, obj.Node) && whole
+			whole = x.field_AwardProposalEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1412,31 +2113,42 @@ func (x *writing) write_AwardProposalEdge(fields []plan.Field, obj *page.Edge[pr
 	return x.Close()
 }
 
+func (x *writing) field_AwardProposalEdge_cursor(f *plan.Field, obj *page.Edge[program.Proposal]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_AwardProposalEdge_node(f *plan.Field, obj *page.Edge[program.Proposal]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNAwardProposal2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposal(f, obj.Node)
+}
+
 func (x *writing) write_AwardedCompetency(fields []plan.Field, obj *assertion.Against) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AwardedCompetency")
 		case 0:
 			whole = x.field_AwardedCompetency_competency(f, obj) && whole
 		case 1:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_AwardedCompetency_frameworkVersion(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.FullStatement) && whole
+			whole = x.field_AwardedCompetency_fullStatement(f, obj) && whole
 		case 3:
-			if !x.writeOString2ᚖstring(f, obj.HumanCodingScheme) {
+			if !x.field_AwardedCompetency_humanCodingScheme(f, obj) {
 				x.Null()
 			}
 		case 4:
-			whole = x.writeNBoolean2bool(f, obj.ChangedSince) && whole
+			whole = x.field_AwardedCompetency_changedSince(f, obj) && whole
 		case 5:
-			whole = x.writeNBoolean2bool(f, obj.RetiredSince) && whole
+			whole = x.field_AwardedCompetency_retiredSince(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1445,10 +2157,12 @@ func (x *writing) write_AwardedCompetency(fields []plan.Field, obj *assertion.Ag
 }
 
 func (x *writing) field_AwardedCompetency_competency(f *plan.Field, obj *assertion.Against) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.AwardedCompetency().Competency(ctx, obj)
+		return x.Resolvers.AwardedCompetency().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1456,63 +2170,161 @@ func (x *writing) field_AwardedCompetency_competency(f *plan.Field, obj *asserti
 	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
+func (x *writing) field_AwardedCompetency_frameworkVersion(f *plan.Field, obj *assertion.Against) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_AwardedCompetency_fullStatement(f *plan.Field, obj *assertion.Against) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.FullStatement)
+}
+
+func (x *writing) field_AwardedCompetency_humanCodingScheme(f *plan.Field, obj *assertion.Against) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.HumanCodingScheme)
+}
+
+func (x *writing) field_AwardedCompetency_changedSince(f *plan.Field, obj *assertion.Against) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.ChangedSince)
+}
+
+func (x *writing) field_AwardedCompetency_retiredSince(f *plan.Field, obj *assertion.Against) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.RetiredSince)
+}
+
+func (x *writing) write_CohortCount(fields []plan.Field, obj *program.Count) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CohortCount")
+		case 0:
+			whole = x.field_CohortCount_statuses(f, obj) && whole
+		case 1:
+			if !x.field_CohortCount_learners(f, obj) {
+				x.Null()
+			}
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CohortCount_statuses(f *plan.Field, obj *program.Count) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramStatus2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatusᚄ(f, obj.Statuses)
+}
+
+func (x *writing) field_CohortCount_learners(f *plan.Field, obj *program.Count) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.Learners)
+}
+
+func (x *writing) write_CohortSpread(fields []plan.Field, obj *program.Spread) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("CohortSpread")
+		case 0:
+			whole = x.field_CohortSpread_requirement(f, obj) && whole
+		case 1:
+			whole = x.field_CohortSpread_counts(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_CohortSpread_requirement(f *plan.Field, obj *program.Spread) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramRequirement2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐRequirement(f, obj.Requirement)
+}
+
+func (x *writing) field_CohortSpread_counts(f *plan.Field, obj *program.Spread) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCohortCount2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐCountᚄ(f, obj.Counts)
+}
+
 func (x *writing) write_Competency(fields []plan.Field, obj *framework.Item) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Competency")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemID(f, obj.ID) && whole
+			whole = x.field_Competency_id(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Identifier) && whole
+			whole = x.field_Competency_identifier(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.URI) && whole
+			whole = x.field_Competency_uri(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.FullStatement) && whole
+			whole = x.field_Competency_fullStatement(f, obj) && whole
 		case 4:
-			if !x.writeOString2ᚖstring(f, obj.AbbreviatedStatement) {
+			if !x.field_Competency_abbreviatedStatement(f, obj) {
 				x.Null()
 			}
 		case 5:
-			if !x.writeOString2ᚖstring(f, obj.HumanCodingScheme) {
+			if !x.field_Competency_humanCodingScheme(f, obj) {
 				x.Null()
 			}
 		case 6:
-			if !x.writeOString2ᚖstring(f, obj.ListEnumeration) {
+			if !x.field_Competency_listEnumeration(f, obj) {
 				x.Null()
 			}
 		case 7:
-			if !x.writeOString2ᚖstring(f, obj.ItemType) {
+			if !x.field_Competency_itemType(f, obj) {
 				x.Null()
 			}
 		case 8:
-			whole = x.writeNString2ᚕstringᚄ(f, obj.EducationLevel) && whole
+			whole = x.field_Competency_educationLevel(f, obj) && whole
 		case 9:
-			whole = x.writeNString2ᚕstringᚄ(f, obj.ConceptKeywords) && whole
+			whole = x.field_Competency_conceptKeywords(f, obj) && whole
 		case 10:
-			if !x.writeOString2ᚖstring(f, obj.Language) {
+			if !x.field_Competency_language(f, obj) {
 				x.Null()
 			}
 		case 11:
-			if !x.writeOString2ᚖstring(f, obj.Notes) {
+			if !x.field_Competency_notes(f, obj) {
 				x.Null()
 			}
 		case 12:
-			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.StatusStartOn) {
+			if !x.field_Competency_statusStartOn(f, obj) {
 				x.Null()
 			}
 		case 13:
-			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.StatusEndOn) {
+			if !x.field_Competency_statusEndOn(f, obj) {
 				x.Null()
 			}
 		case 14:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.ChangedAt) && whole
+			whole = x.field_Competency_changedAt(f, obj) && whole
 		case 15:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt) {
+			if !x.field_Competency_retiredAt(f, obj) {
 				x.Null()
 			}
 		case 16:
@@ -1544,7 +2356,6 @@ func (x *writing) write_Competency(fields []plan.Field, obj *framework.Item) boo
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1552,11 +2363,109 @@ func (x *writing) write_Competency(fields []plan.Field, obj *framework.Item) boo
 	return x.Close()
 }
 
+func (x *writing) field_Competency_id(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemID(f, obj.ID)
+}
+
+func (x *writing) field_Competency_identifier(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Identifier)
+}
+
+func (x *writing) field_Competency_uri(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.URI)
+}
+
+func (x *writing) field_Competency_fullStatement(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.FullStatement)
+}
+
+func (x *writing) field_Competency_abbreviatedStatement(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.AbbreviatedStatement)
+}
+
+func (x *writing) field_Competency_humanCodingScheme(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.HumanCodingScheme)
+}
+
+func (x *writing) field_Competency_listEnumeration(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.ListEnumeration)
+}
+
+func (x *writing) field_Competency_itemType(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.ItemType)
+}
+
+func (x *writing) field_Competency_educationLevel(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2ᚕstringᚄ(f, obj.EducationLevel)
+}
+
+func (x *writing) field_Competency_conceptKeywords(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2ᚕstringᚄ(f, obj.ConceptKeywords)
+}
+
+func (x *writing) field_Competency_language(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Language)
+}
+
+func (x *writing) field_Competency_notes(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Notes)
+}
+
+func (x *writing) field_Competency_statusStartOn(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.StatusStartOn)
+}
+
+func (x *writing) field_Competency_statusEndOn(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.StatusEndOn)
+}
+
+func (x *writing) field_Competency_changedAt(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.ChangedAt)
+}
+
+func (x *writing) field_Competency_retiredAt(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt)
+}
+
 func (x *writing) field_Competency_framework(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Framework, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Competency().Framework(ctx, obj)
+		return x.Resolvers.Competency().Framework(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1565,10 +2474,12 @@ func (x *writing) field_Competency_framework(f *plan.Field, obj *framework.Item)
 }
 
 func (x *writing) field_Competency_path(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Competency().Path(ctx, obj)
+		return x.Resolvers.Competency().Path(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1577,10 +2488,12 @@ func (x *writing) field_Competency_path(f *plan.Field, obj *framework.Item) bool
 }
 
 func (x *writing) field_Competency_parents(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Competency().Parents(ctx, obj)
+		return x.Resolvers.Competency().Parents(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1589,14 +2502,16 @@ func (x *writing) field_Competency_parents(f *plan.Field, obj *framework.Item) b
 }
 
 func (x *writing) field_Competency_children(f *plan.Field, obj *framework.Item) bool {
-	fc, ok := x.Args(f, x.ec.field_Competency_children_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Competency_children_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[framework.Item], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Competency().Children(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Competency().Children(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1605,10 +2520,12 @@ func (x *writing) field_Competency_children(f *plan.Field, obj *framework.Item) 
 }
 
 func (x *writing) field_Competency_associations(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []framework.Association, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Competency().Associations(ctx, obj)
+		return x.Resolvers.Competency().Associations(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1617,10 +2534,12 @@ func (x *writing) field_Competency_associations(f *plan.Field, obj *framework.It
 }
 
 func (x *writing) field_Competency_achievements(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []achievement.Alignment, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Competency().Achievements(ctx, obj)
+		return x.Resolvers.Competency().Achievements(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1629,10 +2548,12 @@ func (x *writing) field_Competency_achievements(f *plan.Field, obj *framework.It
 }
 
 func (x *writing) field_Competency_courses(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []course.Mapping, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Competency().Courses(ctx, obj)
+		return x.Resolvers.Competency().Courses(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1641,10 +2562,12 @@ func (x *writing) field_Competency_courses(f *plan.Field, obj *framework.Item) b
 }
 
 func (x *writing) field_Competency_crosswalks(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []framework.Crosswalk, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Competency().Crosswalks(ctx, obj)
+		return x.Resolvers.Competency().Crosswalks(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1653,14 +2576,16 @@ func (x *writing) field_Competency_crosswalks(f *plan.Field, obj *framework.Item
 }
 
 func (x *writing) field_Competency_assertions(f *plan.Field, obj *framework.Item) bool {
-	fc, ok := x.Args(f, x.ec.field_Competency_assertions_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Competency_assertions_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[assertion.Assertion], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Competency().Assertions(ctx, obj, fc.Args["filter"].(*model.AssertionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Competency().Assertions(ctx, obj, fc.Args["filter"].(*model.AssertionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1669,14 +2594,16 @@ func (x *writing) field_Competency_assertions(f *plan.Field, obj *framework.Item
 }
 
 func (x *writing) field_Competency_holders(f *plan.Field, obj *framework.Item) bool {
-	fc, ok := x.Args(f, x.ec.field_Competency_holders_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Competency_holders_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[mastery.Standing], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Competency().Holders(ctx, obj, fc.Args["filter"].(*model.HolderFilter), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Competency().Holders(ctx, obj, fc.Args["filter"].(*model.HolderFilter), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1685,10 +2612,12 @@ func (x *writing) field_Competency_holders(f *plan.Field, obj *framework.Item) b
 }
 
 func (x *writing) field_Competency_masteryRule(f *plan.Field, obj *framework.Item) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *mastery.Rule, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Competency().MasteryRule(ctx, obj)
+		return x.Resolvers.Competency().MasteryRule(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1701,24 +2630,24 @@ func (x *writing) write_CompetencyChange(fields []plan.Field, obj *framework.Ite
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CompetencyChange")
 		case 0:
-			whole = x.writeNFrameworkChangeKind2string(f, obj.Kind) && whole
+			whole = x.field_CompetencyChange_kind(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Identifier) && whole
+			whole = x.field_CompetencyChange_identifier(f, obj) && whole
 		case 2:
-			if !x.writeOString2ᚖstring(f, obj.Code) {
+			if !x.field_CompetencyChange_code(f, obj) {
 				x.Null()
 			}
 		case 3:
-			whole = x.writeNString2string(f, obj.Statement) && whole
+			whole = x.field_CompetencyChange_statement(f, obj) && whole
 		case 4:
-			whole = x.writeNMemberChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐMemberChangeᚄ(f, obj.Members) && whole
+			whole = x.field_CompetencyChange_members(f, obj) && whole
 		case 5:
-			whole = x.writeNString2ᚕstringᚄ(f, obj.ReplacedBy) && whole
+			whole = x.field_CompetencyChange_replacedBy(f, obj) && whole
 		case 6:
 			if !x.field_CompetencyChange_competency(f, obj) {
 				x.Null()
@@ -1732,7 +2661,6 @@ func (x *writing) write_CompetencyChange(fields []plan.Field, obj *framework.Ite
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1740,11 +2668,49 @@ func (x *writing) write_CompetencyChange(fields []plan.Field, obj *framework.Ite
 	return x.Close()
 }
 
+func (x *writing) field_CompetencyChange_kind(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFrameworkChangeKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_CompetencyChange_identifier(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Identifier)
+}
+
+func (x *writing) field_CompetencyChange_code(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Code)
+}
+
+func (x *writing) field_CompetencyChange_statement(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Statement)
+}
+
+func (x *writing) field_CompetencyChange_members(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMemberChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐMemberChangeᚄ(f, obj.Members)
+}
+
+func (x *writing) field_CompetencyChange_replacedBy(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2ᚕstringᚄ(f, obj.ReplacedBy)
+}
+
 func (x *writing) field_CompetencyChange_competency(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.CompetencyChange().Competency(ctx, obj)
+		return x.Resolvers.CompetencyChange().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1753,10 +2719,12 @@ func (x *writing) field_CompetencyChange_competency(f *plan.Field, obj *framewor
 }
 
 func (x *writing) field_CompetencyChange_courses(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []course.Mapping, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.CompetencyChange().Courses(ctx, obj)
+		return x.Resolvers.CompetencyChange().Courses(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1765,10 +2733,12 @@ func (x *writing) field_CompetencyChange_courses(f *plan.Field, obj *framework.I
 }
 
 func (x *writing) field_CompetencyChange_achievements(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []achievement.Alignment, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.CompetencyChange().Achievements(ctx, obj)
+		return x.Resolvers.CompetencyChange().Achievements(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1777,10 +2747,12 @@ func (x *writing) field_CompetencyChange_achievements(f *plan.Field, obj *framew
 }
 
 func (x *writing) field_CompetencyChange_learnerCount(f *plan.Field, obj *framework.ItemChange) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *int, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.CompetencyChange().LearnerCount(ctx, obj)
+		return x.Resolvers.CompetencyChange().LearnerCount(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1793,18 +2765,17 @@ func (x *writing) write_CompetencyChangeConnection(fields []plan.Field, obj *pag
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CompetencyChangeConnection")
 		case 0:
 			whole = x.field_CompetencyChangeConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNCompetencyChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemChangeᚄ(f, obj.Nodes) && whole
+			whole = x.field_CompetencyChangeConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_CompetencyChangeConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1813,7 +2784,21 @@ func (x *writing) write_CompetencyChangeConnection(fields []plan.Field, obj *pag
 }
 
 func (x *writing) field_CompetencyChangeConnection_edges(f *plan.Field, obj *page.Connection[framework.ItemChange]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNCompetencyChangeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_CompetencyChangeConnection_nodes(f *plan.Field, obj *page.Connection[framework.ItemChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCompetencyChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemChangeᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_CompetencyChangeConnection_pageInfo(f *plan.Field, obj *page.Connection[framework.ItemChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_CompetencyChangeEdge(fields []plan.Field, obj *page.Edge[framework.ItemChange]) bool {
@@ -1821,16 +2806,15 @@ func (x *writing) write_CompetencyChangeEdge(fields []plan.Field, obj *page.Edge
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CompetencyChangeEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_CompetencyChangeEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNCompetencyChange2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemChange(f, obj.Node) && whole
+			whole = x.field_CompetencyChangeEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1838,23 +2822,34 @@ func (x *writing) write_CompetencyChangeEdge(fields []plan.Field, obj *page.Edge
 	return x.Close()
 }
 
+func (x *writing) field_CompetencyChangeEdge_cursor(f *plan.Field, obj *page.Edge[framework.ItemChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_CompetencyChangeEdge_node(f *plan.Field, obj *page.Edge[framework.ItemChange]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCompetencyChange2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemChange(f, obj.Node)
+}
+
 func (x *writing) write_CompetencyConnection(fields []plan.Field, obj *page.Connection[framework.Item]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CompetencyConnection")
 		case 0:
 			whole = x.field_CompetencyConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNCompetency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemᚄ(f, obj.Nodes) && whole
+			whole = x.field_CompetencyConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_CompetencyConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1863,7 +2858,21 @@ func (x *writing) write_CompetencyConnection(fields []plan.Field, obj *page.Conn
 }
 
 func (x *writing) field_CompetencyConnection_edges(f *plan.Field, obj *page.Connection[framework.Item]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNCompetencyEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_CompetencyConnection_nodes(f *plan.Field, obj *page.Connection[framework.Item]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCompetency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_CompetencyConnection_pageInfo(f *plan.Field, obj *page.Connection[framework.Item]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_CompetencyEdge(fields []plan.Field, obj *page.Edge[framework.Item]) bool {
@@ -1871,16 +2880,15 @@ func (x *writing) write_CompetencyEdge(fields []plan.Field, obj *page.Edge[frame
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CompetencyEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_CompetencyEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNCompetency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, obj.Node) && whole
+			whole = x.field_CompetencyEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1888,12 +2896,24 @@ func (x *writing) write_CompetencyEdge(fields []plan.Field, obj *page.Edge[frame
 	return x.Close()
 }
 
+func (x *writing) field_CompetencyEdge_cursor(f *plan.Field, obj *page.Edge[framework.Item]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_CompetencyEdge_node(f *plan.Field, obj *page.Edge[framework.Item]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCompetency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, obj.Node)
+}
+
 func (x *writing) write_CompetencyState(fields []plan.Field, obj *mastery.Standing) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CompetencyState")
@@ -1902,39 +2922,38 @@ func (x *writing) write_CompetencyState(fields []plan.Field, obj *mastery.Standi
 		case 1:
 			whole = x.field_CompetencyState_competency(f, obj) && whole
 		case 2:
-			whole = x.writeNMasteryStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStatus(f, obj.Status) && whole
+			whole = x.field_CompetencyState_status(f, obj) && whole
 		case 3:
-			if !x.writeOString2ᚖstring(f, obj.Level) {
+			if !x.field_CompetencyState_level(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeOFloat2ᚖfloat64(f, obj.Value) {
+			if !x.field_CompetencyState_value(f, obj) {
 				x.Null()
 			}
 		case 5:
-			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AchievedOn) {
+			if !x.field_CompetencyState_achievedOn(f, obj) {
 				x.Null()
 			}
 		case 6:
-			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.LapsesOn) {
+			if !x.field_CompetencyState_lapsesOn(f, obj) {
 				x.Null()
 			}
 		case 7:
-			whole = x.writeNBoolean2bool(f, obj.ByCrosswalk) && whole
+			whole = x.field_CompetencyState_byCrosswalk(f, obj) && whole
 		case 8:
-			if !x.writeOMasteryRule2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRule(f, obj.Rule) {
+			if !x.field_CompetencyState_rule(f, obj) {
 				x.Null()
 			}
 		case 9:
-			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AsOf) && whole
+			whole = x.field_CompetencyState_asOf(f, obj) && whole
 		case 10:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.KnownAt) && whole
+			whole = x.field_CompetencyState_knownAt(f, obj) && whole
 		case 11:
 			if !x.field_CompetencyState_explanation(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1943,10 +2962,12 @@ func (x *writing) write_CompetencyState(fields []plan.Field, obj *mastery.Standi
 }
 
 func (x *writing) field_CompetencyState_learner(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.CompetencyState().Learner(ctx, obj)
+		return x.Resolvers.CompetencyState().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1955,10 +2976,12 @@ func (x *writing) field_CompetencyState_learner(f *plan.Field, obj *mastery.Stan
 }
 
 func (x *writing) field_CompetencyState_competency(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.CompetencyState().Competency(ctx, obj)
+		return x.Resolvers.CompetencyState().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1966,11 +2989,67 @@ func (x *writing) field_CompetencyState_competency(f *plan.Field, obj *mastery.S
 	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
+func (x *writing) field_CompetencyState_status(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStatus(f, obj.Status)
+}
+
+func (x *writing) field_CompetencyState_level(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Level)
+}
+
+func (x *writing) field_CompetencyState_value(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOFloat2ᚖfloat64(f, obj.Value)
+}
+
+func (x *writing) field_CompetencyState_achievedOn(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AchievedOn)
+}
+
+func (x *writing) field_CompetencyState_lapsesOn(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.LapsesOn)
+}
+
+func (x *writing) field_CompetencyState_byCrosswalk(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.ByCrosswalk)
+}
+
+func (x *writing) field_CompetencyState_rule(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOMasteryRule2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRule(f, obj.Rule)
+}
+
+func (x *writing) field_CompetencyState_asOf(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AsOf)
+}
+
+func (x *writing) field_CompetencyState_knownAt(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.KnownAt)
+}
+
 func (x *writing) field_CompetencyState_explanation(f *plan.Field, obj *mastery.Standing) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *mastery.Explained, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.CompetencyState().Explanation(ctx, obj)
+		return x.Resolvers.CompetencyState().Explanation(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1983,18 +3062,17 @@ func (x *writing) write_CompetencyStateConnection(fields []plan.Field, obj *page
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CompetencyStateConnection")
 		case 0:
 			whole = x.field_CompetencyStateConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNCompetencyState2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStandingᚄ(f, obj.Nodes) && whole
+			whole = x.field_CompetencyStateConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_CompetencyStateConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2003,7 +3081,21 @@ func (x *writing) write_CompetencyStateConnection(fields []plan.Field, obj *page
 }
 
 func (x *writing) field_CompetencyStateConnection_edges(f *plan.Field, obj *page.Connection[mastery.Standing]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNCompetencyStateEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_CompetencyStateConnection_nodes(f *plan.Field, obj *page.Connection[mastery.Standing]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCompetencyState2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStandingᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_CompetencyStateConnection_pageInfo(f *plan.Field, obj *page.Connection[mastery.Standing]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_CompetencyStateEdge(fields []plan.Field, obj *page.Edge[mastery.Standing]) bool {
@@ -2011,21 +3103,32 @@ func (x *writing) write_CompetencyStateEdge(fields []plan.Field, obj *page.Edge[
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CompetencyStateEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_CompetencyStateEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNCompetencyState2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStanding(f, obj.Node) && whole
+			whole = x.field_CompetencyStateEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_CompetencyStateEdge_cursor(f *plan.Field, obj *page.Edge[mastery.Standing]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_CompetencyStateEdge_node(f *plan.Field, obj *page.Edge[mastery.Standing]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCompetencyState2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStanding(f, obj.Node)
 }
 
 func (x *writing) write_Consent(fields []plan.Field, obj *consent.Consent) bool {
@@ -2033,56 +3136,55 @@ func (x *writing) write_Consent(fields []plan.Field, obj *consent.Consent) bool 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Consent")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐID(f, obj.ID) && whole
+			whole = x.field_Consent_id(f, obj) && whole
 		case 1:
 			whole = x.field_Consent_learner(f, obj) && whole
 		case 2:
-			whole = x.writeNConsentScope2string(f, obj.Scope) && whole
+			whole = x.field_Consent_scope(f, obj) && whole
 		case 3:
-			whole = x.writeNID2ᚕstringᚄ(f, obj.Items) && whole
+			whole = x.field_Consent_items(f, obj) && whole
 		case 4:
-			whole = x.writeNString2string(f, obj.Purpose) && whole
+			whole = x.field_Consent_purpose(f, obj) && whole
 		case 5:
-			whole = x.writeNString2string(f, obj.Party) && whole
+			whole = x.field_Consent_party(f, obj) && whole
 		case 6:
-			whole = x.writeNBoolean2bool(f, obj.Open) && whole
+			whole = x.field_Consent_open(f, obj) && whole
 		case 7:
-			whole = x.writeNString2string(f, obj.Language) && whole
+			whole = x.field_Consent_language(f, obj) && whole
 		case 8:
-			whole = x.writeNString2string(f, obj.TextVersion) && whole
+			whole = x.field_Consent_textVersion(f, obj) && whole
 		case 9:
-			whole = x.writeNString2string(f, obj.Statement) && whole
+			whole = x.field_Consent_statement(f, obj) && whole
 		case 10:
-			whole = x.writeNConsentMethod2string(f, obj.Method) && whole
+			whole = x.field_Consent_method(f, obj) && whole
 		case 11:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.SignedAt) && whole
+			whole = x.field_Consent_signedAt(f, obj) && whole
 		case 12:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.ExpiresAt) {
+			if !x.field_Consent_expiresAt(f, obj) {
 				x.Null()
 			}
 		case 13:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.RecordedAt) && whole
+			whole = x.field_Consent_recordedAt(f, obj) && whole
 		case 14:
-			whole = x.writeNString2string(f, obj.RecordedBy) && whole
+			whole = x.field_Consent_recordedBy(f, obj) && whole
 		case 15:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt) {
+			if !x.field_Consent_withdrawnAt(f, obj) {
 				x.Null()
 			}
 		case 16:
-			if !x.writeOString2ᚖstring(f, obj.WithdrawnBy) {
+			if !x.field_Consent_withdrawnBy(f, obj) {
 				x.Null()
 			}
 		case 17:
-			if !x.writeOString2ᚖstring(f, obj.Withdrawal) {
+			if !x.field_Consent_withdrawal(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2090,11 +3192,19 @@ func (x *writing) write_Consent(fields []plan.Field, obj *consent.Consent) bool 
 	return x.Close()
 }
 
+func (x *writing) field_Consent_id(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐID(f, obj.ID)
+}
+
 func (x *writing) field_Consent_learner(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Consent().Learner(ctx, obj)
+		return x.Resolvers.Consent().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2102,23 +3212,118 @@ func (x *writing) field_Consent_learner(f *plan.Field, obj *consent.Consent) boo
 	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
 }
 
+func (x *writing) field_Consent_scope(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNConsentScope2string(f, obj.Scope)
+}
+
+func (x *writing) field_Consent_items(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2ᚕstringᚄ(f, obj.Items)
+}
+
+func (x *writing) field_Consent_purpose(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Purpose)
+}
+
+func (x *writing) field_Consent_party(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Party)
+}
+
+func (x *writing) field_Consent_open(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Open)
+}
+
+func (x *writing) field_Consent_language(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Language)
+}
+
+func (x *writing) field_Consent_textVersion(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.TextVersion)
+}
+
+func (x *writing) field_Consent_statement(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Statement)
+}
+
+func (x *writing) field_Consent_method(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNConsentMethod2string(f, obj.Method)
+}
+
+func (x *writing) field_Consent_signedAt(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.SignedAt)
+}
+
+func (x *writing) field_Consent_expiresAt(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ExpiresAt)
+}
+
+func (x *writing) field_Consent_recordedAt(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
+}
+
+func (x *writing) field_Consent_recordedBy(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.RecordedBy)
+}
+
+func (x *writing) field_Consent_withdrawnAt(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt)
+}
+
+func (x *writing) field_Consent_withdrawnBy(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.WithdrawnBy)
+}
+
+func (x *writing) field_Consent_withdrawal(f *plan.Field, obj *consent.Consent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Withdrawal)
+}
+
 func (x *writing) write_ConsentConnection(fields []plan.Field, obj *page.Connection[consent.Consent]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ConsentConnection")
 		case 0:
 			whole = x.field_ConsentConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNConsent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsentᚄ(f, obj.Nodes) && whole
+			whole = x.field_ConsentConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_ConsentConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2127,7 +3332,21 @@ func (x *writing) write_ConsentConnection(fields []plan.Field, obj *page.Connect
 }
 
 func (x *writing) field_ConsentConnection_edges(f *plan.Field, obj *page.Connection[consent.Consent]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNConsentEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_ConsentConnection_nodes(f *plan.Field, obj *page.Connection[consent.Consent]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNConsent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsentᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_ConsentConnection_pageInfo(f *plan.Field, obj *page.Connection[consent.Consent]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_ConsentEdge(fields []plan.Field, obj *page.Edge[consent.Consent]) bool {
@@ -2135,21 +3354,32 @@ func (x *writing) write_ConsentEdge(fields []plan.Field, obj *page.Edge[consent.
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ConsentEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_ConsentEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNConsent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, obj.Node) && whole
+			whole = x.field_ConsentEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_ConsentEdge_cursor(f *plan.Field, obj *page.Edge[consent.Consent]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_ConsentEdge_node(f *plan.Field, obj *page.Edge[consent.Consent]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNConsent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, obj.Node)
 }
 
 func (x *writing) write_Correction(fields []plan.Field, obj *record.Correction) bool {
@@ -2157,42 +3387,41 @@ func (x *writing) write_Correction(fields []plan.Field, obj *record.Correction) 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Correction")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionID(f, obj.ID) && whole
+			whole = x.field_Correction_id(f, obj) && whole
 		case 1:
-			whole = x.writeNCorrectionCause2string(f, obj.Cause) && whole
+			whole = x.field_Correction_cause(f, obj) && whole
 		case 2:
-			whole = x.writeNID2string(f, obj.Subject) && whole
+			whole = x.field_Correction_subject(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.Reason) && whole
+			whole = x.field_Correction_reason(f, obj) && whole
 		case 4:
-			whole = x.writeNCorrectionState2string(f, obj.State) && whole
+			whole = x.field_Correction_state(f, obj) && whole
 		case 5:
 			whole = x.field_Correction_learner(f, obj) && whole
 		case 6:
 			whole = x.field_Correction_items(f, obj) && whole
 		case 7:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.ProposedAt) && whole
+			whole = x.field_Correction_proposedAt(f, obj) && whole
 		case 8:
-			whole = x.writeNString2string(f, obj.ProposedBy) && whole
+			whole = x.field_Correction_proposedBy(f, obj) && whole
 		case 9:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.DecidedAt) {
+			if !x.field_Correction_decidedAt(f, obj) {
 				x.Null()
 			}
 		case 10:
-			if !x.writeOString2ᚖstring(f, obj.DecidedBy) {
+			if !x.field_Correction_decidedBy(f, obj) {
 				x.Null()
 			}
 		case 11:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.FinishedAt) {
+			if !x.field_Correction_finishedAt(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2200,11 +3429,43 @@ func (x *writing) write_Correction(fields []plan.Field, obj *record.Correction) 
 	return x.Close()
 }
 
+func (x *writing) field_Correction_id(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionID(f, obj.ID)
+}
+
+func (x *writing) field_Correction_cause(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCorrectionCause2string(f, obj.Cause)
+}
+
+func (x *writing) field_Correction_subject(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.Subject)
+}
+
+func (x *writing) field_Correction_reason(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
+}
+
+func (x *writing) field_Correction_state(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCorrectionState2string(f, obj.State)
+}
+
 func (x *writing) field_Correction_learner(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Correction().Learner(ctx, obj)
+		return x.Resolvers.Correction().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2213,10 +3474,12 @@ func (x *writing) field_Correction_learner(f *plan.Field, obj *record.Correction
 }
 
 func (x *writing) field_Correction_items(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []record.CorrectionItem, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Correction().Items(ctx, obj)
+		return x.Resolvers.Correction().Items(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2224,23 +3487,52 @@ func (x *writing) field_Correction_items(f *plan.Field, obj *record.Correction) 
 	return x.writeNCorrectionItem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionItemᚄ(f, v)
 }
 
+func (x *writing) field_Correction_proposedAt(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.ProposedAt)
+}
+
+func (x *writing) field_Correction_proposedBy(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ProposedBy)
+}
+
+func (x *writing) field_Correction_decidedAt(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.DecidedAt)
+}
+
+func (x *writing) field_Correction_decidedBy(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.DecidedBy)
+}
+
+func (x *writing) field_Correction_finishedAt(f *plan.Field, obj *record.Correction) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.FinishedAt)
+}
+
 func (x *writing) write_CorrectionConnection(fields []plan.Field, obj *page.Connection[record.Correction]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CorrectionConnection")
 		case 0:
 			whole = x.field_CorrectionConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNCorrection2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionᚄ(f, obj.Nodes) && whole
+			whole = x.field_CorrectionConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_CorrectionConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2249,7 +3541,21 @@ func (x *writing) write_CorrectionConnection(fields []plan.Field, obj *page.Conn
 }
 
 func (x *writing) field_CorrectionConnection_edges(f *plan.Field, obj *page.Connection[record.Correction]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNCorrectionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_CorrectionConnection_nodes(f *plan.Field, obj *page.Connection[record.Correction]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCorrection2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_CorrectionConnection_pageInfo(f *plan.Field, obj *page.Connection[record.Correction]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_CorrectionEdge(fields []plan.Field, obj *page.Edge[record.Correction]) bool {
@@ -2257,16 +3563,15 @@ func (x *writing) write_CorrectionEdge(fields []plan.Field, obj *page.Edge[recor
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CorrectionEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_CorrectionEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNCorrection2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrection(f, obj.Node) && whole
+			whole = x.field_CorrectionEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2274,17 +3579,29 @@ func (x *writing) write_CorrectionEdge(fields []plan.Field, obj *page.Edge[recor
 	return x.Close()
 }
 
+func (x *writing) field_CorrectionEdge_cursor(f *plan.Field, obj *page.Edge[record.Correction]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_CorrectionEdge_node(f *plan.Field, obj *page.Edge[record.Correction]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCorrection2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrection(f, obj.Node)
+}
+
 func (x *writing) write_CorrectionItem(fields []plan.Field, obj *record.CorrectionItem) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CorrectionItem")
 		case 0:
-			whole = x.writeNInt2int(f, obj.Position) && whole
+			whole = x.field_CorrectionItem_position(f, obj) && whole
 		case 1:
 			if !x.field_CorrectionItem_credential(f, obj) {
 				x.Null()
@@ -2294,9 +3611,9 @@ func (x *writing) write_CorrectionItem(fields []plan.Field, obj *record.Correcti
 				x.Null()
 			}
 		case 3:
-			whole = x.writeNString2string(f, obj.Why) && whole
+			whole = x.field_CorrectionItem_why(f, obj) && whole
 		case 4:
-			whole = x.writeNCorrectionItemState2string(f, obj.State) && whole
+			whole = x.field_CorrectionItem_state(f, obj) && whole
 		case 5:
 			if !x.field_CorrectionItem_newCredential(f, obj) {
 				x.Null()
@@ -2306,9 +3623,8 @@ func (x *writing) write_CorrectionItem(fields []plan.Field, obj *record.Correcti
 				x.Null()
 			}
 		case 7:
-			whole = x.writeNString2string(f, obj.Message) && whole
+			whole = x.field_CorrectionItem_message(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2316,11 +3632,19 @@ func (x *writing) write_CorrectionItem(fields []plan.Field, obj *record.Correcti
 	return x.Close()
 }
 
+func (x *writing) field_CorrectionItem_position(f *plan.Field, obj *record.CorrectionItem) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Position)
+}
+
 func (x *writing) field_CorrectionItem_credential(f *plan.Field, obj *record.CorrectionItem) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.CorrectionItem().Credential(ctx, obj)
+		return x.Resolvers.CorrectionItem().Credential(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2329,10 +3653,12 @@ func (x *writing) field_CorrectionItem_credential(f *plan.Field, obj *record.Cor
 }
 
 func (x *writing) field_CorrectionItem_record(f *plan.Field, obj *record.CorrectionItem) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *record.Record, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.CorrectionItem().Record(ctx, obj)
+		return x.Resolvers.CorrectionItem().Record(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2340,11 +3666,25 @@ func (x *writing) field_CorrectionItem_record(f *plan.Field, obj *record.Correct
 	return x.writeORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, v)
 }
 
+func (x *writing) field_CorrectionItem_why(f *plan.Field, obj *record.CorrectionItem) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Why)
+}
+
+func (x *writing) field_CorrectionItem_state(f *plan.Field, obj *record.CorrectionItem) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCorrectionItemState2string(f, obj.State)
+}
+
 func (x *writing) field_CorrectionItem_newCredential(f *plan.Field, obj *record.CorrectionItem) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.CorrectionItem().NewCredential(ctx, obj)
+		return x.Resolvers.CorrectionItem().NewCredential(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2353,10 +3693,12 @@ func (x *writing) field_CorrectionItem_newCredential(f *plan.Field, obj *record.
 }
 
 func (x *writing) field_CorrectionItem_newRecord(f *plan.Field, obj *record.CorrectionItem) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *record.Record, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.CorrectionItem().NewRecord(ctx, obj)
+		return x.Resolvers.CorrectionItem().NewRecord(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2364,53 +3706,59 @@ func (x *writing) field_CorrectionItem_newRecord(f *plan.Field, obj *record.Corr
 	return x.writeORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, v)
 }
 
+func (x *writing) field_CorrectionItem_message(f *plan.Field, obj *record.CorrectionItem) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Message)
+}
+
 func (x *writing) write_Course(fields []plan.Field, obj *course.Course) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Course")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐID(f, obj.ID) && whole
+			whole = x.field_Course_id(f, obj) && whole
 		case 1:
 			if !x.field_Course_externalRef(f, obj) {
 				x.Null()
 			}
 		case 2:
-			whole = x.writeNString2string(f, obj.Code) && whole
+			whole = x.field_Course_code(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.Title) && whole
+			whole = x.field_Course_title(f, obj) && whole
 		case 4:
-			if !x.writeOString2ᚖstring(f, obj.Description) {
+			if !x.field_Course_description(f, obj) {
 				x.Null()
 			}
 		case 5:
-			if !x.writeOFloat2ᚖfloat64(f, obj.Credits) {
+			if !x.field_Course_credits(f, obj) {
 				x.Null()
 			}
 		case 6:
-			if !x.writeOString2ᚖstring(f, obj.Level) {
+			if !x.field_Course_level(f, obj) {
 				x.Null()
 			}
 		case 7:
-			if !x.writeOString2ᚖstring(f, obj.FieldOfStudy) {
+			if !x.field_Course_fieldOfStudy(f, obj) {
 				x.Null()
 			}
 		case 8:
-			if !x.writeOString2ᚖstring(f, obj.Language) {
+			if !x.field_Course_language(f, obj) {
 				x.Null()
 			}
 		case 9:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_Course_version(f, obj) && whole
 		case 10:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
+			whole = x.field_Course_createdAt(f, obj) && whole
 		case 11:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt) && whole
+			whole = x.field_Course_updatedAt(f, obj) && whole
 		case 12:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt) {
+			if !x.field_Course_retiredAt(f, obj) {
 				x.Null()
 			}
 		case 13:
@@ -2418,7 +3766,6 @@ func (x *writing) write_Course(fields []plan.Field, obj *course.Course) bool {
 		case 14:
 			whole = x.field_Course_achievements(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2426,15 +3773,91 @@ func (x *writing) write_Course(fields []plan.Field, obj *course.Course) bool {
 	return x.Close()
 }
 
+func (x *writing) field_Course_id(f *plan.Field, obj *course.Course) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐID(f, obj.ID)
+}
+
 func (x *writing) field_Course_externalRef(f *plan.Field, obj *course.Course) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeOExternalRef2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋidᚐRef(f, obj.ExternalRef())
 }
 
+func (x *writing) field_Course_code(f *plan.Field, obj *course.Course) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Code)
+}
+
+func (x *writing) field_Course_title(f *plan.Field, obj *course.Course) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_Course_description(f *plan.Field, obj *course.Course) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Description)
+}
+
+func (x *writing) field_Course_credits(f *plan.Field, obj *course.Course) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOFloat2ᚖfloat64(f, obj.Credits)
+}
+
+func (x *writing) field_Course_level(f *plan.Field, obj *course.Course) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Level)
+}
+
+func (x *writing) field_Course_fieldOfStudy(f *plan.Field, obj *course.Course) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.FieldOfStudy)
+}
+
+func (x *writing) field_Course_language(f *plan.Field, obj *course.Course) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Language)
+}
+
+func (x *writing) field_Course_version(f *plan.Field, obj *course.Course) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_Course_createdAt(f *plan.Field, obj *course.Course) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
+}
+
+func (x *writing) field_Course_updatedAt(f *plan.Field, obj *course.Course) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
+}
+
+func (x *writing) field_Course_retiredAt(f *plan.Field, obj *course.Course) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt)
+}
+
 func (x *writing) field_Course_competencies(f *plan.Field, obj *course.Course) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []course.Mapping, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Course().Competencies(ctx, obj)
+		return x.Resolvers.Course().Competencies(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2443,10 +3866,12 @@ func (x *writing) field_Course_competencies(f *plan.Field, obj *course.Course) b
 }
 
 func (x *writing) field_Course_achievements(f *plan.Field, obj *course.Course) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []achievement.Alignment, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Course().Achievements(ctx, obj)
+		return x.Resolvers.Course().Achievements(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2459,18 +3884,17 @@ func (x *writing) write_CourseConnection(fields []plan.Field, obj *page.Connecti
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CourseConnection")
 		case 0:
 			whole = x.field_CourseConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNCourse2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourseᚄ(f, obj.Nodes) && whole
+			whole = x.field_CourseConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_CourseConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2479,7 +3903,21 @@ func (x *writing) write_CourseConnection(fields []plan.Field, obj *page.Connecti
 }
 
 func (x *writing) field_CourseConnection_edges(f *plan.Field, obj *page.Connection[course.Course]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNCourseEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_CourseConnection_nodes(f *plan.Field, obj *page.Connection[course.Course]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCourse2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourseᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_CourseConnection_pageInfo(f *plan.Field, obj *page.Connection[course.Course]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_CourseEdge(fields []plan.Field, obj *page.Edge[course.Course]) bool {
@@ -2487,16 +3925,15 @@ func (x *writing) write_CourseEdge(fields []plan.Field, obj *page.Edge[course.Co
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CourseEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_CourseEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNCourse2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f, obj.Node) && whole
+			whole = x.field_CourseEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2504,12 +3941,24 @@ func (x *writing) write_CourseEdge(fields []plan.Field, obj *page.Edge[course.Co
 	return x.Close()
 }
 
+func (x *writing) field_CourseEdge_cursor(f *plan.Field, obj *page.Edge[course.Course]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_CourseEdge_node(f *plan.Field, obj *page.Edge[course.Course]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCourse2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f, obj.Node)
+}
+
 func (x *writing) write_CourseMapping(fields []plan.Field, obj *course.Mapping) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CourseMapping")
@@ -2518,13 +3967,12 @@ func (x *writing) write_CourseMapping(fields []plan.Field, obj *course.Mapping) 
 		case 1:
 			whole = x.field_CourseMapping_competency(f, obj) && whole
 		case 2:
-			whole = x.writeNStage2string(f, obj.Stage) && whole
+			whole = x.field_CourseMapping_stage(f, obj) && whole
 		case 3:
-			if !x.writeOString2ᚖstring(f, obj.TargetLevel) {
+			if !x.field_CourseMapping_targetLevel(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2533,10 +3981,12 @@ func (x *writing) write_CourseMapping(fields []plan.Field, obj *course.Mapping) 
 }
 
 func (x *writing) field_CourseMapping_course(f *plan.Field, obj *course.Mapping) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.CourseMapping().Course(ctx, obj)
+		return x.Resolvers.CourseMapping().Course(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2545,10 +3995,12 @@ func (x *writing) field_CourseMapping_course(f *plan.Field, obj *course.Mapping)
 }
 
 func (x *writing) field_CourseMapping_competency(f *plan.Field, obj *course.Mapping) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.CourseMapping().Competency(ctx, obj)
+		return x.Resolvers.CourseMapping().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2556,31 +4008,42 @@ func (x *writing) field_CourseMapping_competency(f *plan.Field, obj *course.Mapp
 	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
+func (x *writing) field_CourseMapping_stage(f *plan.Field, obj *course.Mapping) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNStage2string(f, obj.Stage)
+}
+
+func (x *writing) field_CourseMapping_targetLevel(f *plan.Field, obj *course.Mapping) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.TargetLevel)
+}
+
 func (x *writing) write_CoverageRow(fields []plan.Field, obj *course.Row) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CoverageRow")
 		case 0:
 			whole = x.field_CoverageRow_competency(f, obj) && whole
 		case 1:
-			whole = x.writeNInt2int(f, obj.Depth) && whole
+			whole = x.field_CoverageRow_depth(f, obj) && whole
 		case 2:
-			whole = x.writeNCover2string(f, obj.Introduced) && whole
+			whole = x.field_CoverageRow_introduced(f, obj) && whole
 		case 3:
-			whole = x.writeNCover2string(f, obj.Practised) && whole
+			whole = x.field_CoverageRow_practised(f, obj) && whole
 		case 4:
-			whole = x.writeNCover2string(f, obj.Assessed) && whole
+			whole = x.field_CoverageRow_assessed(f, obj) && whole
 		case 5:
-			whole = x.writeNCourseMapping2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐMappingᚄ(f, obj.Mappings) && whole
+			whole = x.field_CoverageRow_mappings(f, obj) && whole
 		case 6:
-			whole = x.writeNInt2int(f, obj.Badges) && whole
+			whole = x.field_CoverageRow_achievementCount(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2589,10 +4052,12 @@ func (x *writing) write_CoverageRow(fields []plan.Field, obj *course.Row) bool {
 }
 
 func (x *writing) field_CoverageRow_competency(f *plan.Field, obj *course.Row) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.CoverageRow().Competency(ctx, obj)
+		return x.Resolvers.CoverageRow().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2600,23 +4065,58 @@ func (x *writing) field_CoverageRow_competency(f *plan.Field, obj *course.Row) b
 	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
+func (x *writing) field_CoverageRow_depth(f *plan.Field, obj *course.Row) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Depth)
+}
+
+func (x *writing) field_CoverageRow_introduced(f *plan.Field, obj *course.Row) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCover2string(f, obj.Introduced)
+}
+
+func (x *writing) field_CoverageRow_practised(f *plan.Field, obj *course.Row) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCover2string(f, obj.Practised)
+}
+
+func (x *writing) field_CoverageRow_assessed(f *plan.Field, obj *course.Row) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCover2string(f, obj.Assessed)
+}
+
+func (x *writing) field_CoverageRow_mappings(f *plan.Field, obj *course.Row) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCourseMapping2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐMappingᚄ(f, obj.Mappings)
+}
+
+func (x *writing) field_CoverageRow_achievementCount(f *plan.Field, obj *course.Row) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Badges)
+}
+
 func (x *writing) write_CoverageRowConnection(fields []plan.Field, obj *page.Connection[course.Row]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CoverageRowConnection")
 		case 0:
 			whole = x.field_CoverageRowConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNCoverageRow2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐRowᚄ(f, obj.Nodes) && whole
+			whole = x.field_CoverageRowConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_CoverageRowConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2625,7 +4125,21 @@ func (x *writing) write_CoverageRowConnection(fields []plan.Field, obj *page.Con
 }
 
 func (x *writing) field_CoverageRowConnection_edges(f *plan.Field, obj *page.Connection[course.Row]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNCoverageRowEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_CoverageRowConnection_nodes(f *plan.Field, obj *page.Connection[course.Row]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCoverageRow2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐRowᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_CoverageRowConnection_pageInfo(f *plan.Field, obj *page.Connection[course.Row]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_CoverageRowEdge(fields []plan.Field, obj *page.Edge[course.Row]) bool {
@@ -2633,16 +4147,15 @@ func (x *writing) write_CoverageRowEdge(fields []plan.Field, obj *page.Edge[cour
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CoverageRowEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_CoverageRowEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNCoverageRow2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐRow(f, obj.Node) && whole
+			whole = x.field_CoverageRowEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2650,23 +4163,35 @@ func (x *writing) write_CoverageRowEdge(fields []plan.Field, obj *page.Edge[cour
 	return x.Close()
 }
 
+func (x *writing) field_CoverageRowEdge_cursor(f *plan.Field, obj *page.Edge[course.Row]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_CoverageRowEdge_node(f *plan.Field, obj *page.Edge[course.Row]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCoverageRow2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐRow(f, obj.Node)
+}
+
 func (x *writing) write_Credential(fields []plan.Field, obj *credential.Credential) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Credential")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐID(f, obj.ID) && whole
+			whole = x.field_Credential_id(f, obj) && whole
 		case 1:
-			whole = x.writeNCredentialKind2string(f, obj.Kind) && whole
+			whole = x.field_Credential_kind(f, obj) && whole
 		case 2:
-			whole = x.writeNCredentialState2string(f, obj.State) && whole
+			whole = x.field_Credential_state(f, obj) && whole
 		case 3:
-			whole = x.writeNCredentialStatus2string(f, obj.Status) && whole
+			whole = x.field_Credential_status(f, obj) && whole
 		case 4:
 			whole = x.field_Credential_history(f, obj) && whole
 		case 5:
@@ -2676,17 +4201,17 @@ func (x *writing) write_Credential(fields []plan.Field, obj *credential.Credenti
 				x.Null()
 			}
 		case 7:
-			whole = x.writeNString2string(f, obj.KeyID) && whole
+			whole = x.field_Credential_keyId(f, obj) && whole
 		case 8:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.DraftedAt) && whole
+			whole = x.field_Credential_draftedAt(f, obj) && whole
 		case 9:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.IssuedAt) {
+			if !x.field_Credential_issuedAt(f, obj) {
 				x.Null()
 			}
 		case 10:
-			whole = x.writeNString2string(f, obj.IssuedBy) && whole
+			whole = x.field_Credential_issuedBy(f, obj) && whole
 		case 11:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidUntil) {
+			if !x.field_Credential_validUntil(f, obj) {
 				x.Null()
 			}
 		case 12:
@@ -2696,7 +4221,7 @@ func (x *writing) write_Credential(fields []plan.Field, obj *credential.Credenti
 				x.Null()
 			}
 		case 14:
-			if !x.writeOInt2ᚖint(f, obj.StatusIndex) {
+			if !x.field_Credential_statusIndex(f, obj) {
 				x.Null()
 			}
 		case 15:
@@ -2710,11 +4235,10 @@ func (x *writing) write_Credential(fields []plan.Field, obj *credential.Credenti
 		case 17:
 			whole = x.field_Credential_records(f, obj) && whole
 		case 18:
-			if !x.writeOString2ᚖstring(f, obj.Document) {
+			if !x.field_Credential_document(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2722,11 +4246,37 @@ func (x *writing) write_Credential(fields []plan.Field, obj *credential.Credenti
 	return x.Close()
 }
 
+func (x *writing) field_Credential_id(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐID(f, obj.ID)
+}
+
+func (x *writing) field_Credential_kind(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCredentialKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_Credential_state(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCredentialState2string(f, obj.State)
+}
+
+func (x *writing) field_Credential_status(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCredentialStatus2string(f, obj.Status)
+}
+
 func (x *writing) field_Credential_history(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []credential.Event, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Credential().History(ctx, obj)
+		return x.Resolvers.Credential().History(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2735,10 +4285,12 @@ func (x *writing) field_Credential_history(f *plan.Field, obj *credential.Creden
 }
 
 func (x *writing) field_Credential_learner(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Credential().Learner(ctx, obj)
+		return x.Resolvers.Credential().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2747,10 +4299,12 @@ func (x *writing) field_Credential_learner(f *plan.Field, obj *credential.Creden
 }
 
 func (x *writing) field_Credential_assertion(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *assertion.Assertion, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Credential().Assertion(ctx, obj)
+		return x.Resolvers.Credential().Assertion(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2758,11 +4312,43 @@ func (x *writing) field_Credential_assertion(f *plan.Field, obj *credential.Cred
 	return x.writeOAssertion2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertion(f, v)
 }
 
+func (x *writing) field_Credential_keyId(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.KeyID)
+}
+
+func (x *writing) field_Credential_draftedAt(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.DraftedAt)
+}
+
+func (x *writing) field_Credential_issuedAt(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.IssuedAt)
+}
+
+func (x *writing) field_Credential_issuedBy(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.IssuedBy)
+}
+
+func (x *writing) field_Credential_validUntil(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidUntil)
+}
+
 func (x *writing) field_Credential_url(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Credential().URL(ctx, obj)
+		return x.Resolvers.Credential().URL(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2771,10 +4357,12 @@ func (x *writing) field_Credential_url(f *plan.Field, obj *credential.Credential
 }
 
 func (x *writing) field_Credential_statusListUrl(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Credential().StatusListURL(ctx, obj)
+		return x.Resolvers.Credential().StatusListURL(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2782,11 +4370,19 @@ func (x *writing) field_Credential_statusListUrl(f *plan.Field, obj *credential.
 	return x.writeOString2ᚖstring(f, v)
 }
 
+func (x *writing) field_Credential_statusIndex(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.StatusIndex)
+}
+
 func (x *writing) field_Credential_supersedes(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Credential().Supersedes(ctx, obj)
+		return x.Resolvers.Credential().Supersedes(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2795,10 +4391,12 @@ func (x *writing) field_Credential_supersedes(f *plan.Field, obj *credential.Cre
 }
 
 func (x *writing) field_Credential_supersededBy(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Credential().SupersededBy(ctx, obj)
+		return x.Resolvers.Credential().SupersededBy(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2807,10 +4405,12 @@ func (x *writing) field_Credential_supersededBy(f *plan.Field, obj *credential.C
 }
 
 func (x *writing) field_Credential_records(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []record.Record, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Credential().Records(ctx, obj)
+		return x.Resolvers.Credential().Records(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2818,34 +4418,69 @@ func (x *writing) field_Credential_records(f *plan.Field, obj *credential.Creden
 	return x.writeNRecord2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecordᚄ(f, v)
 }
 
+func (x *writing) field_Credential_document(f *plan.Field, obj *credential.Credential) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Document)
+}
+
 func (x *writing) write_CredentialEvent(fields []plan.Field, obj *credential.Event) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CredentialEvent")
 		case 0:
-			whole = x.writeNCredentialEventKind2string(f, obj.Kind) && whole
+			whole = x.field_CredentialEvent_kind(f, obj) && whole
 		case 1:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.At) && whole
+			whole = x.field_CredentialEvent_at(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.ByID) && whole
+			whole = x.field_CredentialEvent_byId(f, obj) && whole
 		case 3:
-			if !x.writeORevocationCause2ᚖstring(f, obj.Cause) {
+			if !x.field_CredentialEvent_cause(f, obj) {
 				x.Null()
 			}
 		case 4:
-			whole = x.writeNString2string(f, obj.Reason) && whole
+			whole = x.field_CredentialEvent_reason(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_CredentialEvent_kind(f *plan.Field, obj *credential.Event) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCredentialEventKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_CredentialEvent_at(f *plan.Field, obj *credential.Event) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.At)
+}
+
+func (x *writing) field_CredentialEvent_byId(f *plan.Field, obj *credential.Event) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ByID)
+}
+
+func (x *writing) field_CredentialEvent_cause(f *plan.Field, obj *credential.Event) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORevocationCause2ᚖstring(f, obj.Cause)
+}
+
+func (x *writing) field_CredentialEvent_reason(f *plan.Field, obj *credential.Event) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
 }
 
 func (x *writing) write_Criteria(fields []plan.Field, obj *model.Criteria) bool {
@@ -2853,20 +4488,19 @@ func (x *writing) write_Criteria(fields []plan.Field, obj *model.Criteria) bool 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Criteria")
 		case 0:
-			if !x.writeOString2ᚖstring(f, obj.ID) {
+			if !x.field_Criteria_id(f, obj) {
 				x.Null()
 			}
 		case 1:
-			if !x.writeOString2ᚖstring(f, obj.Narrative) {
+			if !x.field_Criteria_narrative(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2874,21 +4508,33 @@ func (x *writing) write_Criteria(fields []plan.Field, obj *model.Criteria) bool 
 	return x.Close()
 }
 
+func (x *writing) field_Criteria_id(f *plan.Field, obj *model.Criteria) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.ID)
+}
+
+func (x *writing) field_Criteria_narrative(f *plan.Field, obj *model.Criteria) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Narrative)
+}
+
 func (x *writing) write_Crosswalk(fields []plan.Field, obj *framework.Crosswalk) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Crosswalk")
 		case 0:
-			whole = x.writeNID2string(f, obj.ID) && whole
+			whole = x.field_Crosswalk_id(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Type) && whole
+			whole = x.field_Crosswalk_type(f, obj) && whole
 		case 2:
-			whole = x.writeNCrosswalkDirection2string(f, obj.Direction) && whole
+			whole = x.field_Crosswalk_direction(f, obj) && whole
 		case 3:
 			if !x.field_Crosswalk_origin(f, obj) {
 				x.Null()
@@ -2898,43 +4544,42 @@ func (x *writing) write_Crosswalk(fields []plan.Field, obj *framework.Crosswalk)
 				x.Null()
 			}
 		case 5:
-			whole = x.writeNFloat2float64(f, obj.Strength) && whole
+			whole = x.field_Crosswalk_strength(f, obj) && whole
 		case 6:
-			if !x.writeOString2ᚖstring(f, obj.Note) {
+			if !x.field_Crosswalk_note(f, obj) {
 				x.Null()
 			}
 		case 7:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.ProposedAt) && whole
+			whole = x.field_Crosswalk_proposedAt(f, obj) && whole
 		case 8:
-			whole = x.writeNString2string(f, obj.ProposedBy) && whole
+			whole = x.field_Crosswalk_proposedBy(f, obj) && whole
 		case 9:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.ApprovedAt) {
+			if !x.field_Crosswalk_approvedAt(f, obj) {
 				x.Null()
 			}
 		case 10:
-			if !x.writeOString2ᚖstring(f, obj.ApprovedBy) {
+			if !x.field_Crosswalk_approvedBy(f, obj) {
 				x.Null()
 			}
 		case 11:
-			if !x.writeOString2ᚖstring(f, obj.Approver) {
+			if !x.field_Crosswalk_approver(f, obj) {
 				x.Null()
 			}
 		case 12:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt) {
+			if !x.field_Crosswalk_withdrawnAt(f, obj) {
 				x.Null()
 			}
 		case 13:
-			if !x.writeOString2ᚖstring(f, obj.WithdrawnBy) {
+			if !x.field_Crosswalk_withdrawnBy(f, obj) {
 				x.Null()
 			}
 		case 14:
-			if !x.writeOString2ᚖstring(f, obj.WithdrawnBecause) {
+			if !x.field_Crosswalk_withdrawnBecause(f, obj) {
 				x.Null()
 			}
 		case 15:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_Crosswalk_version(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2942,11 +4587,31 @@ func (x *writing) write_Crosswalk(fields []plan.Field, obj *framework.Crosswalk)
 	return x.Close()
 }
 
+func (x *writing) field_Crosswalk_id(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.ID)
+}
+
+func (x *writing) field_Crosswalk_type(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_Crosswalk_direction(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCrosswalkDirection2string(f, obj.Direction)
+}
+
 func (x *writing) field_Crosswalk_origin(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Crosswalk().Origin(ctx, obj)
+		return x.Resolvers.Crosswalk().Origin(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2955,10 +4620,12 @@ func (x *writing) field_Crosswalk_origin(f *plan.Field, obj *framework.Crosswalk
 }
 
 func (x *writing) field_Crosswalk_destination(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Crosswalk().Destination(ctx, obj)
+		return x.Resolvers.Crosswalk().Destination(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2966,23 +4633,88 @@ func (x *writing) field_Crosswalk_destination(f *plan.Field, obj *framework.Cros
 	return x.writeOCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
+func (x *writing) field_Crosswalk_strength(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Strength)
+}
+
+func (x *writing) field_Crosswalk_note(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Note)
+}
+
+func (x *writing) field_Crosswalk_proposedAt(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.ProposedAt)
+}
+
+func (x *writing) field_Crosswalk_proposedBy(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ProposedBy)
+}
+
+func (x *writing) field_Crosswalk_approvedAt(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ApprovedAt)
+}
+
+func (x *writing) field_Crosswalk_approvedBy(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.ApprovedBy)
+}
+
+func (x *writing) field_Crosswalk_approver(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Approver)
+}
+
+func (x *writing) field_Crosswalk_withdrawnAt(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt)
+}
+
+func (x *writing) field_Crosswalk_withdrawnBy(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.WithdrawnBy)
+}
+
+func (x *writing) field_Crosswalk_withdrawnBecause(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.WithdrawnBecause)
+}
+
+func (x *writing) field_Crosswalk_version(f *plan.Field, obj *framework.Crosswalk) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
 func (x *writing) write_CrosswalkConnection(fields []plan.Field, obj *page.Connection[framework.Crosswalk]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CrosswalkConnection")
 		case 0:
 			whole = x.field_CrosswalkConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNCrosswalk2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐCrosswalkᚄ(f, obj.Nodes) && whole
+			whole = x.field_CrosswalkConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_CrosswalkConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2991,7 +4723,21 @@ func (x *writing) write_CrosswalkConnection(fields []plan.Field, obj *page.Conne
 }
 
 func (x *writing) field_CrosswalkConnection_edges(f *plan.Field, obj *page.Connection[framework.Crosswalk]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNCrosswalkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_CrosswalkConnection_nodes(f *plan.Field, obj *page.Connection[framework.Crosswalk]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCrosswalk2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐCrosswalkᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_CrosswalkConnection_pageInfo(f *plan.Field, obj *page.Connection[framework.Crosswalk]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_CrosswalkEdge(fields []plan.Field, obj *page.Edge[framework.Crosswalk]) bool {
@@ -2999,21 +4745,32 @@ func (x *writing) write_CrosswalkEdge(fields []plan.Field, obj *page.Edge[framew
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CrosswalkEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_CrosswalkEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNCrosswalk2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐCrosswalk(f, obj.Node) && whole
+			whole = x.field_CrosswalkEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_CrosswalkEdge_cursor(f *plan.Field, obj *page.Edge[framework.Crosswalk]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_CrosswalkEdge_node(f *plan.Field, obj *page.Edge[framework.Crosswalk]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCrosswalk2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐCrosswalk(f, obj.Node)
 }
 
 func (x *writing) write_CrosswalkStep(fields []plan.Field, obj *search.Step) bool {
@@ -3021,35 +4778,70 @@ func (x *writing) write_CrosswalkStep(fields []plan.Field, obj *search.Step) boo
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CrosswalkStep")
 		case 0:
-			if !x.writeOID2ᚖstring(f, obj.CrosswalkID) {
+			if !x.field_CrosswalkStep_crosswalkId(f, obj) {
 				x.Null()
 			}
 		case 1:
-			whole = x.writeNString2string(f, obj.Type) && whole
+			whole = x.field_CrosswalkStep_type(f, obj) && whole
 		case 2:
-			whole = x.writeNFloat2float64(f, obj.Strength) && whole
+			whole = x.field_CrosswalkStep_strength(f, obj) && whole
 		case 3:
-			if !x.writeOString2ᚖstring(f, obj.Approver) {
+			if !x.field_CrosswalkStep_approver(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.ApprovedOn) {
+			if !x.field_CrosswalkStep_approvedOn(f, obj) {
 				x.Null()
 			}
 		case 5:
-			whole = x.writeNBoolean2bool(f, obj.BothWays) && whole
+			whole = x.field_CrosswalkStep_bothWays(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_CrosswalkStep_crosswalkId(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOID2ᚖstring(f, obj.CrosswalkID)
+}
+
+func (x *writing) field_CrosswalkStep_type(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_CrosswalkStep_strength(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Strength)
+}
+
+func (x *writing) field_CrosswalkStep_approver(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Approver)
+}
+
+func (x *writing) field_CrosswalkStep_approvedOn(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.ApprovedOn)
+}
+
+func (x *writing) field_CrosswalkStep_bothWays(f *plan.Field, obj *search.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.BothWays)
 }
 
 func (x *writing) write_DefinitionAlignment(fields []plan.Field, obj *model.DefinitionAlignment) bool {
@@ -3057,37 +4849,72 @@ func (x *writing) write_DefinitionAlignment(fields []plan.Field, obj *model.Defi
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("DefinitionAlignment")
 		case 0:
-			if !x.writeOString2ᚖstring(f, obj.TargetCode) {
+			if !x.field_DefinitionAlignment_targetCode(f, obj) {
 				x.Null()
 			}
 		case 1:
-			if !x.writeOString2ᚖstring(f, obj.TargetDescription) {
+			if !x.field_DefinitionAlignment_targetDescription(f, obj) {
 				x.Null()
 			}
 		case 2:
-			whole = x.writeNString2string(f, obj.TargetName) && whole
+			whole = x.field_DefinitionAlignment_targetName(f, obj) && whole
 		case 3:
-			if !x.writeOString2ᚖstring(f, obj.TargetFramework) {
+			if !x.field_DefinitionAlignment_targetFramework(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeOString2ᚖstring(f, obj.TargetType) {
+			if !x.field_DefinitionAlignment_targetType(f, obj) {
 				x.Null()
 			}
 		case 5:
-			whole = x.writeNString2string(f, obj.TargetURL) && whole
+			whole = x.field_DefinitionAlignment_targetUrl(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_DefinitionAlignment_targetCode(f *plan.Field, obj *model.DefinitionAlignment) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.TargetCode)
+}
+
+func (x *writing) field_DefinitionAlignment_targetDescription(f *plan.Field, obj *model.DefinitionAlignment) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.TargetDescription)
+}
+
+func (x *writing) field_DefinitionAlignment_targetName(f *plan.Field, obj *model.DefinitionAlignment) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.TargetName)
+}
+
+func (x *writing) field_DefinitionAlignment_targetFramework(f *plan.Field, obj *model.DefinitionAlignment) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.TargetFramework)
+}
+
+func (x *writing) field_DefinitionAlignment_targetType(f *plan.Field, obj *model.DefinitionAlignment) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.TargetType)
+}
+
+func (x *writing) field_DefinitionAlignment_targetUrl(f *plan.Field, obj *model.DefinitionAlignment) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.TargetURL)
 }
 
 func (x *writing) write_DepositedCredential(fields []plan.Field, obj *deposit.Deposit) bool {
@@ -3095,56 +4922,55 @@ func (x *writing) write_DepositedCredential(fields []plan.Field, obj *deposit.De
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("DepositedCredential")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐID(f, obj.ID) && whole
+			whole = x.field_DepositedCredential_id(f, obj) && whole
 		case 1:
 			whole = x.field_DepositedCredential_learner(f, obj) && whole
 		case 2:
-			whole = x.writeNDepositedCredentialKind2string(f, obj.Kind) && whole
+			whole = x.field_DepositedCredential_kind(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.Format) && whole
+			whole = x.field_DepositedCredential_format(f, obj) && whole
 		case 4:
-			whole = x.writeNString2string(f, obj.IssuerID) && whole
+			whole = x.field_DepositedCredential_issuerId(f, obj) && whole
 		case 5:
-			whole = x.writeNString2string(f, obj.IssuerName) && whole
+			whole = x.field_DepositedCredential_issuerName(f, obj) && whole
 		case 6:
 			whole = x.field_DepositedCredential_issuerKnown(f, obj) && whole
 		case 7:
-			whole = x.writeNString2string(f, obj.CredentialID) && whole
+			whole = x.field_DepositedCredential_credentialId(f, obj) && whole
 		case 8:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_DepositedCredential_name(f, obj) && whole
 		case 9:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.ValidFrom) && whole
+			whole = x.field_DepositedCredential_validFrom(f, obj) && whole
 		case 10:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidUntil) {
+			if !x.field_DepositedCredential_validUntil(f, obj) {
 				x.Null()
 			}
 		case 11:
-			whole = x.writeNString2string(f, obj.Identity) && whole
+			whole = x.field_DepositedCredential_identity(f, obj) && whole
 		case 12:
-			if !x.writeOString2ᚖstring(f, obj.Vouch) {
+			if !x.field_DepositedCredential_vouch(f, obj) {
 				x.Null()
 			}
 		case 13:
 			whole = x.field_DepositedCredential_outcome(f, obj) && whole
 		case 14:
-			whole = x.writeNVerificationCheck2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐCheckᚄ(f, obj.Checks) && whole
+			whole = x.field_DepositedCredential_checks(f, obj) && whole
 		case 15:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.VerifiedAt) && whole
+			whole = x.field_DepositedCredential_verifiedAt(f, obj) && whole
 		case 16:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_DepositedCredential_version(f, obj) && whole
 		case 17:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.DepositedAt) && whole
+			whole = x.field_DepositedCredential_depositedAt(f, obj) && whole
 		case 18:
-			whole = x.writeNString2string(f, obj.DepositedBy) && whole
+			whole = x.field_DepositedCredential_depositedBy(f, obj) && whole
 		case 19:
-			whole = x.writeNString2string(f, obj.Document) && whole
+			whole = x.field_DepositedCredential_document(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3152,11 +4978,19 @@ func (x *writing) write_DepositedCredential(fields []plan.Field, obj *deposit.De
 	return x.Close()
 }
 
+func (x *writing) field_DepositedCredential_id(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐID(f, obj.ID)
+}
+
 func (x *writing) field_DepositedCredential_learner(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.DepositedCredential().Learner(ctx, obj)
+		return x.Resolvers.DepositedCredential().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3164,12 +4998,112 @@ func (x *writing) field_DepositedCredential_learner(f *plan.Field, obj *deposit.
 	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
 }
 
+func (x *writing) field_DepositedCredential_kind(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDepositedCredentialKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_DepositedCredential_format(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Format)
+}
+
+func (x *writing) field_DepositedCredential_issuerId(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.IssuerID)
+}
+
+func (x *writing) field_DepositedCredential_issuerName(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.IssuerName)
+}
+
 func (x *writing) field_DepositedCredential_issuerKnown(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNBoolean2bool(f, obj.IssuerKnown())
 }
 
+func (x *writing) field_DepositedCredential_credentialId(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.CredentialID)
+}
+
+func (x *writing) field_DepositedCredential_name(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_DepositedCredential_validFrom(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.ValidFrom)
+}
+
+func (x *writing) field_DepositedCredential_validUntil(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidUntil)
+}
+
+func (x *writing) field_DepositedCredential_identity(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Identity)
+}
+
+func (x *writing) field_DepositedCredential_vouch(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Vouch)
+}
+
 func (x *writing) field_DepositedCredential_outcome(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNVerificationOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐOutcome(f, obj.Outcome())
+}
+
+func (x *writing) field_DepositedCredential_checks(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNVerificationCheck2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐCheckᚄ(f, obj.Checks)
+}
+
+func (x *writing) field_DepositedCredential_verifiedAt(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.VerifiedAt)
+}
+
+func (x *writing) field_DepositedCredential_version(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_DepositedCredential_depositedAt(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.DepositedAt)
+}
+
+func (x *writing) field_DepositedCredential_depositedBy(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.DepositedBy)
+}
+
+func (x *writing) field_DepositedCredential_document(f *plan.Field, obj *deposit.Deposit) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Document)
 }
 
 func (x *writing) write_DepositedCredentialConnection(fields []plan.Field, obj *page.Connection[deposit.Deposit]) bool {
@@ -3177,18 +5111,17 @@ func (x *writing) write_DepositedCredentialConnection(fields []plan.Field, obj *
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("DepositedCredentialConnection")
 		case 0:
 			whole = x.field_DepositedCredentialConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNDepositedCredential2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐDepositᚄ(f, obj.Nodes) && whole
+			whole = x.field_DepositedCredentialConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_DepositedCredentialConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3197,7 +5130,21 @@ func (x *writing) write_DepositedCredentialConnection(fields []plan.Field, obj *
 }
 
 func (x *writing) field_DepositedCredentialConnection_edges(f *plan.Field, obj *page.Connection[deposit.Deposit]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNDepositedCredentialEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_DepositedCredentialConnection_nodes(f *plan.Field, obj *page.Connection[deposit.Deposit]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDepositedCredential2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐDepositᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_DepositedCredentialConnection_pageInfo(f *plan.Field, obj *page.Connection[deposit.Deposit]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_DepositedCredentialEdge(fields []plan.Field, obj *page.Edge[deposit.Deposit]) bool {
@@ -3205,21 +5152,32 @@ func (x *writing) write_DepositedCredentialEdge(fields []plan.Field, obj *page.E
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("DepositedCredentialEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_DepositedCredentialEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNDepositedCredential2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐDeposit(f, obj.Node) && whole
+			whole = x.field_DepositedCredentialEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_DepositedCredentialEdge_cursor(f *plan.Field, obj *page.Edge[deposit.Deposit]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_DepositedCredentialEdge_node(f *plan.Field, obj *page.Edge[deposit.Deposit]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDepositedCredential2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐDeposit(f, obj.Node)
 }
 
 func (x *writing) write_DirectoryChoice(fields []plan.Field, obj *consent.Choice) bool {
@@ -3227,25 +5185,48 @@ func (x *writing) write_DirectoryChoice(fields []plan.Field, obj *consent.Choice
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("DirectoryChoice")
 		case 0:
-			whole = x.writeNBoolean2bool(f, obj.Blocked) && whole
+			whole = x.field_DirectoryChoice_blocked(f, obj) && whole
 		case 1:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.At) && whole
+			whole = x.field_DirectoryChoice_at(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.ByID) && whole
+			whole = x.field_DirectoryChoice_byId(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.Reason) && whole
+			whole = x.field_DirectoryChoice_reason(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_DirectoryChoice_blocked(f *plan.Field, obj *consent.Choice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Blocked)
+}
+
+func (x *writing) field_DirectoryChoice_at(f *plan.Field, obj *consent.Choice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.At)
+}
+
+func (x *writing) field_DirectoryChoice_byId(f *plan.Field, obj *consent.Choice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ByID)
+}
+
+func (x *writing) field_DirectoryChoice_reason(f *plan.Field, obj *consent.Choice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
 }
 
 func (x *writing) write_DirectoryNotice(fields []plan.Field, obj *consent.Notice) bool {
@@ -3253,29 +5234,64 @@ func (x *writing) write_DirectoryNotice(fields []plan.Field, obj *consent.Notice
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("DirectoryNotice")
 		case 0:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_DirectoryNotice_version(f, obj) && whole
 		case 1:
-			whole = x.writeNDirectoryCategory2ᚕstringᚄ(f, obj.Categories) && whole
+			whole = x.field_DirectoryNotice_categories(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Where) && whole
+			whole = x.field_DirectoryNotice_where(f, obj) && whole
 		case 3:
-			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn) && whole
+			whole = x.field_DirectoryNotice_effectiveOn(f, obj) && whole
 		case 4:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.PublishedAt) && whole
+			whole = x.field_DirectoryNotice_publishedAt(f, obj) && whole
 		case 5:
-			whole = x.writeNString2string(f, obj.PublishedBy) && whole
+			whole = x.field_DirectoryNotice_publishedBy(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_DirectoryNotice_version(f *plan.Field, obj *consent.Notice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_DirectoryNotice_categories(f *plan.Field, obj *consent.Notice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDirectoryCategory2ᚕstringᚄ(f, obj.Categories)
+}
+
+func (x *writing) field_DirectoryNotice_where(f *plan.Field, obj *consent.Notice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Where)
+}
+
+func (x *writing) field_DirectoryNotice_effectiveOn(f *plan.Field, obj *consent.Notice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn)
+}
+
+func (x *writing) field_DirectoryNotice_publishedAt(f *plan.Field, obj *consent.Notice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.PublishedAt)
+}
+
+func (x *writing) field_DirectoryNotice_publishedBy(f *plan.Field, obj *consent.Notice) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.PublishedBy)
 }
 
 func (x *writing) write_Disclosure(fields []plan.Field, obj *disclosure.Line) bool {
@@ -3283,48 +5299,47 @@ func (x *writing) write_Disclosure(fields []plan.Field, obj *disclosure.Line) bo
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Disclosure")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐID(f, obj.ID) && whole
+			whole = x.field_Disclosure_id(f, obj) && whole
 		case 1:
 			whole = x.field_Disclosure_learner(f, obj) && whole
 		case 2:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.At) && whole
+			whole = x.field_Disclosure_at(f, obj) && whole
 		case 3:
-			whole = x.writeNDisclosureOutcome2string(f, obj.Outcome) && whole
+			whole = x.field_Disclosure_outcome(f, obj) && whole
 		case 4:
-			if !x.writeOString2ᚖstring(f, obj.Refusal) {
+			if !x.field_Disclosure_refusal(f, obj) {
 				x.Null()
 			}
 		case 5:
-			whole = x.writeNDisclosureChannel2string(f, obj.Channel) && whole
+			whole = x.field_Disclosure_channel(f, obj) && whole
 		case 6:
-			whole = x.writeNString2string(f, obj.Party) && whole
+			whole = x.field_Disclosure_party(f, obj) && whole
 		case 7:
-			whole = x.writeNString2string(f, obj.Purpose) && whole
+			whole = x.field_Disclosure_purpose(f, obj) && whole
 		case 8:
-			whole = x.writeNDisclosureBasis2string(f, obj.Basis) && whole
+			whole = x.field_Disclosure_basis(f, obj) && whole
 		case 9:
 			if !x.field_Disclosure_consent(f, obj) {
 				x.Null()
 			}
 		case 10:
-			whole = x.writeNString2ᚕstringᚄ(f, obj.Items) && whole
+			whole = x.field_Disclosure_items(f, obj) && whole
 		case 11:
-			if !x.writeOID2ᚖstring(f, obj.SourceID) {
+			if !x.field_Disclosure_sourceId(f, obj) {
 				x.Null()
 			}
 		case 12:
-			whole = x.writeNString2string(f, obj.ActorID) && whole
+			whole = x.field_Disclosure_actorId(f, obj) && whole
 		case 13:
-			whole = x.writeNString2string(f, obj.Network) && whole
+			whole = x.field_Disclosure_network(f, obj) && whole
 		case 14:
-			whole = x.writeNString2string(f, obj.Note) && whole
+			whole = x.field_Disclosure_note(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3332,11 +5347,19 @@ func (x *writing) write_Disclosure(fields []plan.Field, obj *disclosure.Line) bo
 	return x.Close()
 }
 
+func (x *writing) field_Disclosure_id(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐID(f, obj.ID)
+}
+
 func (x *writing) field_Disclosure_learner(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Disclosure().Learner(ctx, obj)
+		return x.Resolvers.Disclosure().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3344,11 +5367,55 @@ func (x *writing) field_Disclosure_learner(f *plan.Field, obj *disclosure.Line) 
 	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
 }
 
+func (x *writing) field_Disclosure_at(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.At)
+}
+
+func (x *writing) field_Disclosure_outcome(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDisclosureOutcome2string(f, obj.Outcome)
+}
+
+func (x *writing) field_Disclosure_refusal(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Refusal)
+}
+
+func (x *writing) field_Disclosure_channel(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDisclosureChannel2string(f, obj.Channel)
+}
+
+func (x *writing) field_Disclosure_party(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Party)
+}
+
+func (x *writing) field_Disclosure_purpose(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Purpose)
+}
+
+func (x *writing) field_Disclosure_basis(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDisclosureBasis2string(f, obj.Basis)
+}
+
 func (x *writing) field_Disclosure_consent(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *consent.Consent, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Disclosure().Consent(ctx, obj)
+		return x.Resolvers.Disclosure().Consent(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3356,23 +5423,52 @@ func (x *writing) field_Disclosure_consent(f *plan.Field, obj *disclosure.Line) 
 	return x.writeOConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, v)
 }
 
+func (x *writing) field_Disclosure_items(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2ᚕstringᚄ(f, obj.Items)
+}
+
+func (x *writing) field_Disclosure_sourceId(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOID2ᚖstring(f, obj.SourceID)
+}
+
+func (x *writing) field_Disclosure_actorId(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ActorID)
+}
+
+func (x *writing) field_Disclosure_network(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Network)
+}
+
+func (x *writing) field_Disclosure_note(f *plan.Field, obj *disclosure.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Note)
+}
+
 func (x *writing) write_DisclosureConnection(fields []plan.Field, obj *page.Connection[disclosure.Line]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("DisclosureConnection")
 		case 0:
 			whole = x.field_DisclosureConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNDisclosure2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐLineᚄ(f, obj.Nodes) && whole
+			whole = x.field_DisclosureConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_DisclosureConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3381,7 +5477,21 @@ func (x *writing) write_DisclosureConnection(fields []plan.Field, obj *page.Conn
 }
 
 func (x *writing) field_DisclosureConnection_edges(f *plan.Field, obj *page.Connection[disclosure.Line]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNDisclosureEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_DisclosureConnection_nodes(f *plan.Field, obj *page.Connection[disclosure.Line]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDisclosure2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐLineᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_DisclosureConnection_pageInfo(f *plan.Field, obj *page.Connection[disclosure.Line]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_DisclosureEdge(fields []plan.Field, obj *page.Edge[disclosure.Line]) bool {
@@ -3389,21 +5499,32 @@ func (x *writing) write_DisclosureEdge(fields []plan.Field, obj *page.Edge[discl
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("DisclosureEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_DisclosureEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNDisclosure2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐLine(f, obj.Node) && whole
+			whole = x.field_DisclosureEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_DisclosureEdge_cursor(f *plan.Field, obj *page.Edge[disclosure.Line]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_DisclosureEdge_node(f *plan.Field, obj *page.Edge[disclosure.Line]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDisclosure2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐLine(f, obj.Node)
 }
 
 func (x *writing) write_Equivalency(fields []plan.Field, obj *program.Equivalency) bool {
@@ -3411,36 +5532,35 @@ func (x *writing) write_Equivalency(fields []plan.Field, obj *program.Equivalenc
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Equivalency")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyID(f, obj.ID) && whole
+			whole = x.field_Equivalency_id(f, obj) && whole
 		case 1:
 			if !x.field_Equivalency_learner(f, obj) {
 				x.Null()
 			}
 		case 2:
-			whole = x.writeNEquivalencyGround2string(f, obj.Ground) && whole
+			whole = x.field_Equivalency_ground(f, obj) && whole
 		case 3:
-			whole = x.writeNEquivalencyGiven2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐGiven(f, obj.Given) && whole
+			whole = x.field_Equivalency_given(f, obj) && whole
 		case 4:
-			whole = x.writeNEquivalencyInstead2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐInstead(f, obj.Instead) && whole
+			whole = x.field_Equivalency_instead(f, obj) && whole
 		case 5:
-			whole = x.writeNString2string(f, obj.Reason) && whole
+			whole = x.field_Equivalency_reason(f, obj) && whole
 		case 6:
-			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn) && whole
+			whole = x.field_Equivalency_effectiveOn(f, obj) && whole
 		case 7:
-			whole = x.writeNString2string(f, obj.ApprovedBy) && whole
+			whole = x.field_Equivalency_approvedBy(f, obj) && whole
 		case 8:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.RecordedAt) && whole
+			whole = x.field_Equivalency_recordedAt(f, obj) && whole
 		case 9:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt) {
+			if !x.field_Equivalency_withdrawnAt(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3448,11 +5568,19 @@ func (x *writing) write_Equivalency(fields []plan.Field, obj *program.Equivalenc
 	return x.Close()
 }
 
+func (x *writing) field_Equivalency_id(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyID(f, obj.ID)
+}
+
 func (x *writing) field_Equivalency_learner(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Equivalency().Learner(ctx, obj)
+		return x.Resolvers.Equivalency().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3460,23 +5588,70 @@ func (x *writing) field_Equivalency_learner(f *plan.Field, obj *program.Equivale
 	return x.writeOLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
 }
 
+func (x *writing) field_Equivalency_ground(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNEquivalencyGround2string(f, obj.Ground)
+}
+
+func (x *writing) field_Equivalency_given(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNEquivalencyGiven2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐGiven(f, obj.Given)
+}
+
+func (x *writing) field_Equivalency_instead(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNEquivalencyInstead2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐInstead(f, obj.Instead)
+}
+
+func (x *writing) field_Equivalency_reason(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
+}
+
+func (x *writing) field_Equivalency_effectiveOn(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn)
+}
+
+func (x *writing) field_Equivalency_approvedBy(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ApprovedBy)
+}
+
+func (x *writing) field_Equivalency_recordedAt(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
+}
+
+func (x *writing) field_Equivalency_withdrawnAt(f *plan.Field, obj *program.Equivalency) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt)
+}
+
 func (x *writing) write_EquivalencyConnection(fields []plan.Field, obj *page.Connection[program.Equivalency]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("EquivalencyConnection")
 		case 0:
 			whole = x.field_EquivalencyConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNEquivalency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyᚄ(f, obj.Nodes) && whole
+			whole = x.field_EquivalencyConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_EquivalencyConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3485,7 +5660,21 @@ func (x *writing) write_EquivalencyConnection(fields []plan.Field, obj *page.Con
 }
 
 func (x *writing) field_EquivalencyConnection_edges(f *plan.Field, obj *page.Connection[program.Equivalency]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNEquivalencyEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_EquivalencyConnection_nodes(f *plan.Field, obj *page.Connection[program.Equivalency]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNEquivalency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_EquivalencyConnection_pageInfo(f *plan.Field, obj *page.Connection[program.Equivalency]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_EquivalencyEdge(fields []plan.Field, obj *page.Edge[program.Equivalency]) bool {
@@ -3493,16 +5682,15 @@ func (x *writing) write_EquivalencyEdge(fields []plan.Field, obj *page.Edge[prog
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("EquivalencyEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_EquivalencyEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNEquivalency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalency(f, obj.Node) && whole
+			whole = x.field_EquivalencyEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3510,12 +5698,24 @@ func (x *writing) write_EquivalencyEdge(fields []plan.Field, obj *page.Edge[prog
 	return x.Close()
 }
 
+func (x *writing) field_EquivalencyEdge_cursor(f *plan.Field, obj *page.Edge[program.Equivalency]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_EquivalencyEdge_node(f *plan.Field, obj *page.Edge[program.Equivalency]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNEquivalency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalency(f, obj.Node)
+}
+
 func (x *writing) write_EquivalencyGiven(fields []plan.Field, obj *program.Given) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("EquivalencyGiven")
@@ -3524,7 +5724,7 @@ func (x *writing) write_EquivalencyGiven(fields []plan.Field, obj *program.Given
 				x.Null()
 			}
 		case 1:
-			whole = x.writeNString2string(f, obj.Level) && whole
+			whole = x.field_EquivalencyGiven_level(f, obj) && whole
 		case 2:
 			if !x.field_EquivalencyGiven_course(f, obj) {
 				x.Null()
@@ -3534,11 +5734,10 @@ func (x *writing) write_EquivalencyGiven(fields []plan.Field, obj *program.Given
 				x.Null()
 			}
 		case 4:
-			whole = x.writeNString2string(f, obj.Grade) && whole
+			whole = x.field_EquivalencyGiven_grade(f, obj) && whole
 		case 5:
-			whole = x.writeNString2string(f, obj.Text) && whole
+			whole = x.field_EquivalencyGiven_text(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3547,10 +5746,12 @@ func (x *writing) write_EquivalencyGiven(fields []plan.Field, obj *program.Given
 }
 
 func (x *writing) field_EquivalencyGiven_competency(f *plan.Field, obj *program.Given) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.EquivalencyGiven().Competency(ctx, obj)
+		return x.Resolvers.EquivalencyGiven().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3558,11 +5759,19 @@ func (x *writing) field_EquivalencyGiven_competency(f *plan.Field, obj *program.
 	return x.writeOCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
+func (x *writing) field_EquivalencyGiven_level(f *plan.Field, obj *program.Given) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Level)
+}
+
 func (x *writing) field_EquivalencyGiven_course(f *plan.Field, obj *program.Given) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.EquivalencyGiven().Course(ctx, obj)
+		return x.Resolvers.EquivalencyGiven().Course(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3571,10 +5780,12 @@ func (x *writing) field_EquivalencyGiven_course(f *plan.Field, obj *program.Give
 }
 
 func (x *writing) field_EquivalencyGiven_achievement(f *plan.Field, obj *program.Given) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.EquivalencyGiven().Achievement(ctx, obj)
+		return x.Resolvers.EquivalencyGiven().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3582,12 +5793,24 @@ func (x *writing) field_EquivalencyGiven_achievement(f *plan.Field, obj *program
 	return x.writeOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
 }
 
+func (x *writing) field_EquivalencyGiven_grade(f *plan.Field, obj *program.Given) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Grade)
+}
+
+func (x *writing) field_EquivalencyGiven_text(f *plan.Field, obj *program.Given) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Text)
+}
+
 func (x *writing) write_EquivalencyInstead(fields []plan.Field, obj *program.Instead) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("EquivalencyInstead")
@@ -3604,15 +5827,14 @@ func (x *writing) write_EquivalencyInstead(fields []plan.Field, obj *program.Ins
 				x.Null()
 			}
 		case 3:
-			whole = x.writeNString2string(f, obj.Grade) && whole
+			whole = x.field_EquivalencyInstead_grade(f, obj) && whole
 		case 4:
-			whole = x.writeNFloat2float64(f, obj.Credits) && whole
+			whole = x.field_EquivalencyInstead_credits(f, obj) && whole
 		case 5:
-			whole = x.writeNFloat2float64(f, obj.ClockHours) && whole
+			whole = x.field_EquivalencyInstead_clockHours(f, obj) && whole
 		case 6:
-			whole = x.writeNBoolean2bool(f, obj.Resident) && whole
+			whole = x.field_EquivalencyInstead_resident(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3621,10 +5843,12 @@ func (x *writing) write_EquivalencyInstead(fields []plan.Field, obj *program.Ins
 }
 
 func (x *writing) field_EquivalencyInstead_competency(f *plan.Field, obj *program.Instead) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.EquivalencyInstead().Competency(ctx, obj)
+		return x.Resolvers.EquivalencyInstead().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3633,10 +5857,12 @@ func (x *writing) field_EquivalencyInstead_competency(f *plan.Field, obj *progra
 }
 
 func (x *writing) field_EquivalencyInstead_course(f *plan.Field, obj *program.Instead) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.EquivalencyInstead().Course(ctx, obj)
+		return x.Resolvers.EquivalencyInstead().Course(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3645,10 +5871,12 @@ func (x *writing) field_EquivalencyInstead_course(f *plan.Field, obj *program.In
 }
 
 func (x *writing) field_EquivalencyInstead_achievement(f *plan.Field, obj *program.Instead) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.EquivalencyInstead().Achievement(ctx, obj)
+		return x.Resolvers.EquivalencyInstead().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3656,32 +5884,85 @@ func (x *writing) field_EquivalencyInstead_achievement(f *plan.Field, obj *progr
 	return x.writeOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
 }
 
+func (x *writing) field_EquivalencyInstead_grade(f *plan.Field, obj *program.Instead) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Grade)
+}
+
+func (x *writing) field_EquivalencyInstead_credits(f *plan.Field, obj *program.Instead) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) field_EquivalencyInstead_clockHours(f *plan.Field, obj *program.Instead) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.ClockHours)
+}
+
+func (x *writing) field_EquivalencyInstead_resident(f *plan.Field, obj *program.Instead) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Resident)
+}
+
 func (x *writing) write_Evidence(fields []plan.Field, obj *assertion.Evidence) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Evidence")
 		case 0:
-			whole = x.writeNString2string(f, obj.URL) && whole
+			whole = x.field_Evidence_url(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_Evidence_name(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Description) && whole
+			whole = x.field_Evidence_description(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.Narrative) && whole
+			whole = x.field_Evidence_narrative(f, obj) && whole
 		case 4:
-			whole = x.writeNString2string(f, obj.Genre) && whole
+			whole = x.field_Evidence_genre(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_Evidence_url(f *plan.Field, obj *assertion.Evidence) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.URL)
+}
+
+func (x *writing) field_Evidence_name(f *plan.Field, obj *assertion.Evidence) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_Evidence_description(f *plan.Field, obj *assertion.Evidence) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Description)
+}
+
+func (x *writing) field_Evidence_narrative(f *plan.Field, obj *assertion.Evidence) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Narrative)
+}
+
+func (x *writing) field_Evidence_genre(f *plan.Field, obj *assertion.Evidence) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Genre)
 }
 
 func (x *writing) write_ExternalRef(fields []plan.Field, obj *id.Ref) bool {
@@ -3689,16 +5970,15 @@ func (x *writing) write_ExternalRef(fields []plan.Field, obj *id.Ref) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ExternalRef")
 		case 0:
-			whole = x.writeNString2string(f, obj.System) && whole
+			whole = x.field_ExternalRef_system(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Value) && whole
+			whole = x.field_ExternalRef_value(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3706,71 +5986,83 @@ func (x *writing) write_ExternalRef(fields []plan.Field, obj *id.Ref) bool {
 	return x.Close()
 }
 
+func (x *writing) field_ExternalRef_system(f *plan.Field, obj *id.Ref) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.System)
+}
+
+func (x *writing) field_ExternalRef_value(f *plan.Field, obj *id.Ref) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Value)
+}
+
 func (x *writing) write_Framework(fields []plan.Field, obj *framework.Framework) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Framework")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐID(f, obj.ID) && whole
+			whole = x.field_Framework_id(f, obj) && whole
 		case 1:
 			if !x.field_Framework_externalRef(f, obj) {
 				x.Null()
 			}
 		case 2:
-			whole = x.writeNString2string(f, obj.Identifier) && whole
+			whole = x.field_Framework_identifier(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.URI) && whole
+			whole = x.field_Framework_uri(f, obj) && whole
 		case 4:
-			whole = x.writeNString2string(f, obj.CaseVersion) && whole
+			whole = x.field_Framework_caseVersion(f, obj) && whole
 		case 5:
-			whole = x.writeNString2string(f, obj.Title) && whole
+			whole = x.field_Framework_title(f, obj) && whole
 		case 6:
-			whole = x.writeNString2string(f, obj.Creator) && whole
+			whole = x.field_Framework_creator(f, obj) && whole
 		case 7:
-			if !x.writeOString2ᚖstring(f, obj.Publisher) {
+			if !x.field_Framework_publisher(f, obj) {
 				x.Null()
 			}
 		case 8:
-			if !x.writeOString2ᚖstring(f, obj.Description) {
+			if !x.field_Framework_description(f, obj) {
 				x.Null()
 			}
 		case 9:
-			if !x.writeOString2ᚖstring(f, obj.Language) {
+			if !x.field_Framework_language(f, obj) {
 				x.Null()
 			}
 		case 10:
-			if !x.writeOString2ᚖstring(f, obj.FrameworkVersion) {
+			if !x.field_Framework_frameworkVersion(f, obj) {
 				x.Null()
 			}
 		case 11:
-			if !x.writeOString2ᚖstring(f, obj.AdoptionStatus) {
+			if !x.field_Framework_adoptionStatus(f, obj) {
 				x.Null()
 			}
 		case 12:
-			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.StatusStartOn) {
+			if !x.field_Framework_statusStartOn(f, obj) {
 				x.Null()
 			}
 		case 13:
-			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.StatusEndOn) {
+			if !x.field_Framework_statusEndOn(f, obj) {
 				x.Null()
 			}
 		case 14:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.ChangedAt) && whole
+			whole = x.field_Framework_changedAt(f, obj) && whole
 		case 15:
 			whole = x.field_Framework_items(f, obj) && whole
 		case 16:
 			whole = x.field_Framework_rubrics(f, obj) && whole
 		case 17:
-			if !x.writeOString2ᚖstring(f, obj.LicenseURI) {
+			if !x.field_Framework_licenseUri(f, obj) {
 				x.Null()
 			}
 		case 18:
-			whole = x.writeNPublication2string(f, obj.Publication) && whole
+			whole = x.field_Framework_publication(f, obj) && whole
 		case 19:
 			whole = x.field_Framework_versions(f, obj) && whole
 		case 20:
@@ -3784,13 +6076,12 @@ func (x *writing) write_Framework(fields []plan.Field, obj *framework.Framework)
 				x.Null()
 			}
 		case 23:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_Framework_version(f, obj) && whole
 		case 24:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
+			whole = x.field_Framework_createdAt(f, obj) && whole
 		case 25:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt) && whole
+			whole = x.field_Framework_updatedAt(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3798,19 +6089,107 @@ func (x *writing) write_Framework(fields []plan.Field, obj *framework.Framework)
 	return x.Close()
 }
 
+func (x *writing) field_Framework_id(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐID(f, obj.ID)
+}
+
 func (x *writing) field_Framework_externalRef(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeOExternalRef2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋidᚐRef(f, obj.ExternalRef())
 }
 
+func (x *writing) field_Framework_identifier(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Identifier)
+}
+
+func (x *writing) field_Framework_uri(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.URI)
+}
+
+func (x *writing) field_Framework_caseVersion(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.CaseVersion)
+}
+
+func (x *writing) field_Framework_title(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_Framework_creator(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Creator)
+}
+
+func (x *writing) field_Framework_publisher(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Publisher)
+}
+
+func (x *writing) field_Framework_description(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Description)
+}
+
+func (x *writing) field_Framework_language(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Language)
+}
+
+func (x *writing) field_Framework_frameworkVersion(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.FrameworkVersion)
+}
+
+func (x *writing) field_Framework_adoptionStatus(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.AdoptionStatus)
+}
+
+func (x *writing) field_Framework_statusStartOn(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.StatusStartOn)
+}
+
+func (x *writing) field_Framework_statusEndOn(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.StatusEndOn)
+}
+
+func (x *writing) field_Framework_changedAt(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.ChangedAt)
+}
+
 func (x *writing) field_Framework_items(f *plan.Field, obj *framework.Framework) bool {
-	fc, ok := x.Args(f, x.ec.field_Framework_items_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Framework_items_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[framework.Item], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Framework().Items(ctx, obj, fc.Args["filter"].(*model.CompetencyFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Framework().Items(ctx, obj, fc.Args["filter"].(*model.CompetencyFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3819,10 +6198,12 @@ func (x *writing) field_Framework_items(f *plan.Field, obj *framework.Framework)
 }
 
 func (x *writing) field_Framework_rubrics(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []framework.Rubric, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Framework().Rubrics(ctx, obj)
+		return x.Resolvers.Framework().Rubrics(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3830,15 +6211,29 @@ func (x *writing) field_Framework_rubrics(f *plan.Field, obj *framework.Framewor
 	return x.writeNRubric2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐRubricᚄ(f, v)
 }
 
+func (x *writing) field_Framework_licenseUri(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.LicenseURI)
+}
+
+func (x *writing) field_Framework_publication(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPublication2string(f, obj.Publication)
+}
+
 func (x *writing) field_Framework_versions(f *plan.Field, obj *framework.Framework) bool {
-	fc, ok := x.Args(f, x.ec.field_Framework_versions_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Framework_versions_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[framework.Version], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Framework().Versions(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Framework().Versions(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3847,14 +6242,16 @@ func (x *writing) field_Framework_versions(f *plan.Field, obj *framework.Framewo
 }
 
 func (x *writing) field_Framework_comparison(f *plan.Field, obj *framework.Framework) bool {
-	fc, ok := x.Args(f, x.ec.field_Framework_comparison_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Framework_comparison_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *framework.Comparison, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Framework().Comparison(ctx, obj, fc.Args["from"].(int), fc.Args["to"].(*int))
+		return x.Resolvers.Framework().Comparison(ctx, obj, fc.Args["from"].(int), fc.Args["to"].(*int))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3863,10 +6260,12 @@ func (x *writing) field_Framework_comparison(f *plan.Field, obj *framework.Frame
 }
 
 func (x *writing) field_Framework_problems(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []framework.Problem, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Framework().Problems(ctx, obj)
+		return x.Resolvers.Framework().Problems(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3875,10 +6274,12 @@ func (x *writing) field_Framework_problems(f *plan.Field, obj *framework.Framewo
 }
 
 func (x *writing) field_Framework_coverage(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *course.Coverage, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Framework().Coverage(ctx, obj)
+		return x.Resolvers.Framework().Coverage(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3886,12 +6287,30 @@ func (x *writing) field_Framework_coverage(f *plan.Field, obj *framework.Framewo
 	return x.writeOFrameworkCoverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCoverage(f, v)
 }
 
+func (x *writing) field_Framework_version(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_Framework_createdAt(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
+}
+
+func (x *writing) field_Framework_updatedAt(f *plan.Field, obj *framework.Framework) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
+}
+
 func (x *writing) write_FrameworkComparison(fields []plan.Field, obj *framework.Comparison) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("FrameworkComparison")
@@ -3900,11 +6319,11 @@ func (x *writing) write_FrameworkComparison(fields []plan.Field, obj *framework.
 				x.Null()
 			}
 		case 1:
-			whole = x.writeNString2string(f, obj.Title) && whole
+			whole = x.field_FrameworkComparison_title(f, obj) && whole
 		case 2:
-			whole = x.writeNInt2int(f, obj.FromVersion) && whole
+			whole = x.field_FrameworkComparison_fromVersion(f, obj) && whole
 		case 3:
-			whole = x.writeNInt2int(f, obj.ToVersion) && whole
+			whole = x.field_FrameworkComparison_toVersion(f, obj) && whole
 		case 4:
 			whole = x.field_FrameworkComparison_addedCount(f, obj) && whole
 		case 5:
@@ -3914,15 +6333,14 @@ func (x *writing) write_FrameworkComparison(fields []plan.Field, obj *framework.
 		case 7:
 			whole = x.field_FrameworkComparison_replacedCount(f, obj) && whole
 		case 8:
-			whole = x.writeNMemberChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐMemberChangeᚄ(f, obj.Document) && whole
+			whole = x.field_FrameworkComparison_document(f, obj) && whole
 		case 9:
 			whole = x.field_FrameworkComparison_competencies(f, obj) && whole
 		case 10:
 			whole = x.field_FrameworkComparison_associations(f, obj) && whole
 		case 11:
-			whole = x.writeNString2ᚕstringᚄ(f, obj.Notices) && whole
+			whole = x.field_FrameworkComparison_notices(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3931,10 +6349,12 @@ func (x *writing) write_FrameworkComparison(fields []plan.Field, obj *framework.
 }
 
 func (x *writing) field_FrameworkComparison_framework(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Framework, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.FrameworkComparison().Framework(ctx, obj)
+		return x.Resolvers.FrameworkComparison().Framework(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3942,31 +6362,65 @@ func (x *writing) field_FrameworkComparison_framework(f *plan.Field, obj *framew
 	return x.writeOFramework2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐFramework(f, v)
 }
 
+func (x *writing) field_FrameworkComparison_title(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_FrameworkComparison_fromVersion(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.FromVersion)
+}
+
+func (x *writing) field_FrameworkComparison_toVersion(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.ToVersion)
+}
+
 func (x *writing) field_FrameworkComparison_addedCount(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNInt2int(f, obj.AddedCount())
 }
 
 func (x *writing) field_FrameworkComparison_changedCount(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNInt2int(f, obj.ChangedCount())
 }
 
 func (x *writing) field_FrameworkComparison_retiredCount(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNInt2int(f, obj.RetiredCount())
 }
 
 func (x *writing) field_FrameworkComparison_replacedCount(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNInt2int(f, obj.ReplacedCount())
 }
 
+func (x *writing) field_FrameworkComparison_document(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMemberChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐMemberChangeᚄ(f, obj.Document)
+}
+
 func (x *writing) field_FrameworkComparison_competencies(f *plan.Field, obj *framework.Comparison) bool {
-	fc, ok := x.Args(f, x.ec.field_FrameworkComparison_competencies_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_FrameworkComparison_competencies_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[framework.ItemChange], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.FrameworkComparison().Competencies(ctx, obj, fc.Args["kind"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.FrameworkComparison().Competencies(ctx, obj, fc.Args["kind"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3975,14 +6429,16 @@ func (x *writing) field_FrameworkComparison_competencies(f *plan.Field, obj *fra
 }
 
 func (x *writing) field_FrameworkComparison_associations(f *plan.Field, obj *framework.Comparison) bool {
-	fc, ok := x.Args(f, x.ec.field_FrameworkComparison_associations_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_FrameworkComparison_associations_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[framework.LinkChange], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.FrameworkComparison().Associations(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.FrameworkComparison().Associations(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3990,23 +6446,28 @@ func (x *writing) field_FrameworkComparison_associations(f *plan.Field, obj *fra
 	return x.writeNAssociationChangeConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
+func (x *writing) field_FrameworkComparison_notices(f *plan.Field, obj *framework.Comparison) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2ᚕstringᚄ(f, obj.Notices)
+}
+
 func (x *writing) write_FrameworkConnection(fields []plan.Field, obj *page.Connection[framework.Framework]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("FrameworkConnection")
 		case 0:
 			whole = x.field_FrameworkConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNFramework2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐFrameworkᚄ(f, obj.Nodes) && whole
+			whole = x.field_FrameworkConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_FrameworkConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4015,7 +6476,21 @@ func (x *writing) write_FrameworkConnection(fields []plan.Field, obj *page.Conne
 }
 
 func (x *writing) field_FrameworkConnection_edges(f *plan.Field, obj *page.Connection[framework.Framework]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNFrameworkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_FrameworkConnection_nodes(f *plan.Field, obj *page.Connection[framework.Framework]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFramework2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐFrameworkᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_FrameworkConnection_pageInfo(f *plan.Field, obj *page.Connection[framework.Framework]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_FrameworkCoverage(fields []plan.Field, obj *course.Coverage) bool {
@@ -4023,12 +6498,12 @@ func (x *writing) write_FrameworkCoverage(fields []plan.Field, obj *course.Cover
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("FrameworkCoverage")
 		case 0:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_FrameworkCoverage_version(f, obj) && whole
 		case 1:
 			whole = x.field_FrameworkCoverage_total(f, obj) && whole
 		case 2:
@@ -4044,7 +6519,6 @@ func (x *writing) write_FrameworkCoverage(fields []plan.Field, obj *course.Cover
 		case 7:
 			whole = x.field_FrameworkCoverage_rows(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4052,31 +6526,49 @@ func (x *writing) write_FrameworkCoverage(fields []plan.Field, obj *course.Cover
 	return x.Close()
 }
 
+func (x *writing) field_FrameworkCoverage_version(f *plan.Field, obj *course.Coverage) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
 func (x *writing) field_FrameworkCoverage_total(f *plan.Field, obj *course.Coverage) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNInt2int(f, obj.Total())
 }
 
 func (x *writing) field_FrameworkCoverage_introduced(f *plan.Field, obj *course.Coverage) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNInt2int(f, obj.Introduced())
 }
 
 func (x *writing) field_FrameworkCoverage_practised(f *plan.Field, obj *course.Coverage) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNInt2int(f, obj.Practised())
 }
 
 func (x *writing) field_FrameworkCoverage_assessed(f *plan.Field, obj *course.Coverage) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNInt2int(f, obj.Assessed())
 }
 
 func (x *writing) field_FrameworkCoverage_neverAssessed(f *plan.Field, obj *course.Coverage) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNInt2int(f, obj.NeverAssessed())
 }
 
 func (x *writing) field_FrameworkCoverage_courses(f *plan.Field, obj *course.Coverage) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.FrameworkCoverage().Courses(ctx, obj)
+		return x.Resolvers.FrameworkCoverage().Courses(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4085,14 +6577,16 @@ func (x *writing) field_FrameworkCoverage_courses(f *plan.Field, obj *course.Cov
 }
 
 func (x *writing) field_FrameworkCoverage_rows(f *plan.Field, obj *course.Coverage) bool {
-	fc, ok := x.Args(f, x.ec.field_FrameworkCoverage_rows_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_FrameworkCoverage_rows_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[course.Row], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.FrameworkCoverage().Rows(ctx, obj, fc.Args["assessed"].(*string), fc.Args["aligned"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.FrameworkCoverage().Rows(ctx, obj, fc.Args["assessed"].(*string), fc.Args["aligned"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4105,21 +6599,32 @@ func (x *writing) write_FrameworkEdge(fields []plan.Field, obj *page.Edge[framew
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("FrameworkEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_FrameworkEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNFramework2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐFramework(f, obj.Node) && whole
+			whole = x.field_FrameworkEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_FrameworkEdge_cursor(f *plan.Field, obj *page.Edge[framework.Framework]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_FrameworkEdge_node(f *plan.Field, obj *page.Edge[framework.Framework]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFramework2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐFramework(f, obj.Node)
 }
 
 func (x *writing) write_FrameworkProblem(fields []plan.Field, obj *framework.Problem) bool {
@@ -4127,16 +6632,15 @@ func (x *writing) write_FrameworkProblem(fields []plan.Field, obj *framework.Pro
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("FrameworkProblem")
 		case 0:
-			whole = x.writeNFrameworkProblemKind2string(f, obj.Kind) && whole
+			whole = x.field_FrameworkProblem_kind(f, obj) && whole
 		case 1:
 			whole = x.field_FrameworkProblem_competencies(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4144,11 +6648,19 @@ func (x *writing) write_FrameworkProblem(fields []plan.Field, obj *framework.Pro
 	return x.Close()
 }
 
+func (x *writing) field_FrameworkProblem_kind(f *plan.Field, obj *framework.Problem) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFrameworkProblemKind2string(f, obj.Kind)
+}
+
 func (x *writing) field_FrameworkProblem_competencies(f *plan.Field, obj *framework.Problem) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.FrameworkProblem().Competencies(ctx, obj)
+		return x.Resolvers.FrameworkProblem().Competencies(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4161,30 +6673,29 @@ func (x *writing) write_FrameworkVersion(fields []plan.Field, obj *framework.Ver
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("FrameworkVersion")
 		case 0:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_FrameworkVersion_version(f, obj) && whole
 		case 1:
-			if !x.writeOString2ᚖstring(f, obj.Label) {
+			if !x.field_FrameworkVersion_label(f, obj) {
 				x.Null()
 			}
 		case 2:
-			whole = x.writeNString2string(f, obj.Reason) && whole
+			whole = x.field_FrameworkVersion_reason(f, obj) && whole
 		case 3:
-			whole = x.writeNInt2int(f, obj.Added) && whole
+			whole = x.field_FrameworkVersion_added(f, obj) && whole
 		case 4:
-			whole = x.writeNInt2int(f, obj.Changed) && whole
+			whole = x.field_FrameworkVersion_changed(f, obj) && whole
 		case 5:
-			whole = x.writeNInt2int(f, obj.Retired) && whole
+			whole = x.field_FrameworkVersion_retired(f, obj) && whole
 		case 6:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.RecordedAt) && whole
+			whole = x.field_FrameworkVersion_recordedAt(f, obj) && whole
 		case 7:
-			whole = x.writeNString2string(f, obj.RecordedBy) && whole
+			whole = x.field_FrameworkVersion_recordedBy(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4192,23 +6703,70 @@ func (x *writing) write_FrameworkVersion(fields []plan.Field, obj *framework.Ver
 	return x.Close()
 }
 
+func (x *writing) field_FrameworkVersion_version(f *plan.Field, obj *framework.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_FrameworkVersion_label(f *plan.Field, obj *framework.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Label)
+}
+
+func (x *writing) field_FrameworkVersion_reason(f *plan.Field, obj *framework.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
+}
+
+func (x *writing) field_FrameworkVersion_added(f *plan.Field, obj *framework.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Added)
+}
+
+func (x *writing) field_FrameworkVersion_changed(f *plan.Field, obj *framework.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Changed)
+}
+
+func (x *writing) field_FrameworkVersion_retired(f *plan.Field, obj *framework.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Retired)
+}
+
+func (x *writing) field_FrameworkVersion_recordedAt(f *plan.Field, obj *framework.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
+}
+
+func (x *writing) field_FrameworkVersion_recordedBy(f *plan.Field, obj *framework.Version) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.RecordedBy)
+}
+
 func (x *writing) write_FrameworkVersionConnection(fields []plan.Field, obj *page.Connection[framework.Version]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("FrameworkVersionConnection")
 		case 0:
 			whole = x.field_FrameworkVersionConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNFrameworkVersion2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐVersionᚄ(f, obj.Nodes) && whole
+			whole = x.field_FrameworkVersionConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_FrameworkVersionConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4217,7 +6775,21 @@ func (x *writing) write_FrameworkVersionConnection(fields []plan.Field, obj *pag
 }
 
 func (x *writing) field_FrameworkVersionConnection_edges(f *plan.Field, obj *page.Connection[framework.Version]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNFrameworkVersionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_FrameworkVersionConnection_nodes(f *plan.Field, obj *page.Connection[framework.Version]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFrameworkVersion2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐVersionᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_FrameworkVersionConnection_pageInfo(f *plan.Field, obj *page.Connection[framework.Version]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_FrameworkVersionEdge(fields []plan.Field, obj *page.Edge[framework.Version]) bool {
@@ -4225,21 +6797,32 @@ func (x *writing) write_FrameworkVersionEdge(fields []plan.Field, obj *page.Edge
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("FrameworkVersionEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_FrameworkVersionEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNFrameworkVersion2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐVersion(f, obj.Node) && whole
+			whole = x.field_FrameworkVersionEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_FrameworkVersionEdge_cursor(f *plan.Field, obj *page.Edge[framework.Version]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_FrameworkVersionEdge_node(f *plan.Field, obj *page.Edge[framework.Version]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFrameworkVersion2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐVersion(f, obj.Node)
 }
 
 func (x *writing) write_GradePointAverage(fields []plan.Field, obj *record.Average) bool {
@@ -4247,25 +6830,48 @@ func (x *writing) write_GradePointAverage(fields []plan.Field, obj *record.Avera
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("GradePointAverage")
 		case 0:
-			whole = x.writeNString2string(f, obj.Value) && whole
+			whole = x.field_GradePointAverage_value(f, obj) && whole
 		case 1:
-			whole = x.writeNFloat2float64(f, obj.Credits) && whole
+			whole = x.field_GradePointAverage_credits(f, obj) && whole
 		case 2:
-			whole = x.writeNFloat2float64(f, obj.Points) && whole
+			whole = x.field_GradePointAverage_points(f, obj) && whole
 		case 3:
-			whole = x.writeNInt2int(f, obj.Attempts) && whole
+			whole = x.field_GradePointAverage_attempts(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_GradePointAverage_value(f *plan.Field, obj *record.Average) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Value)
+}
+
+func (x *writing) field_GradePointAverage_credits(f *plan.Field, obj *record.Average) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) field_GradePointAverage_points(f *plan.Field, obj *record.Average) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Points)
+}
+
+func (x *writing) field_GradePointAverage_attempts(f *plan.Field, obj *record.Average) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Attempts)
 }
 
 func (x *writing) write_GradingLegend(fields []plan.Field, obj *record.Legend) bool {
@@ -4273,25 +6879,48 @@ func (x *writing) write_GradingLegend(fields []plan.Field, obj *record.Legend) b
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("GradingLegend")
 		case 0:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_GradingLegend_name(f, obj) && whole
 		case 1:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_GradingLegend_version(f, obj) && whole
 		case 2:
-			whole = x.writeNGradingLegendLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLegendLineᚄ(f, obj.Grades) && whole
+			whole = x.field_GradingLegend_grades(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.Policy) && whole
+			whole = x.field_GradingLegend_policy(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_GradingLegend_name(f *plan.Field, obj *record.Legend) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_GradingLegend_version(f *plan.Field, obj *record.Legend) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_GradingLegend_grades(f *plan.Field, obj *record.Legend) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNGradingLegendLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLegendLineᚄ(f, obj.Grades)
+}
+
+func (x *writing) field_GradingLegend_policy(f *plan.Field, obj *record.Legend) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Policy)
 }
 
 func (x *writing) write_GradingLegendLine(fields []plan.Field, obj *record.LegendLine) bool {
@@ -4299,27 +6928,56 @@ func (x *writing) write_GradingLegendLine(fields []plan.Field, obj *record.Legen
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("GradingLegendLine")
 		case 0:
-			whole = x.writeNString2string(f, obj.Mark) && whole
+			whole = x.field_GradingLegendLine_mark(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Points) && whole
+			whole = x.field_GradingLegendLine_points(f, obj) && whole
 		case 2:
-			whole = x.writeNBoolean2bool(f, obj.Counts) && whole
+			whole = x.field_GradingLegendLine_counts(f, obj) && whole
 		case 3:
-			whole = x.writeNBoolean2bool(f, obj.Earns) && whole
+			whole = x.field_GradingLegendLine_earns(f, obj) && whole
 		case 4:
-			whole = x.writeNString2string(f, obj.Meaning) && whole
+			whole = x.field_GradingLegendLine_meaning(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_GradingLegendLine_mark(f *plan.Field, obj *record.LegendLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Mark)
+}
+
+func (x *writing) field_GradingLegendLine_points(f *plan.Field, obj *record.LegendLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Points)
+}
+
+func (x *writing) field_GradingLegendLine_counts(f *plan.Field, obj *record.LegendLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Counts)
+}
+
+func (x *writing) field_GradingLegendLine_earns(f *plan.Field, obj *record.LegendLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Earns)
+}
+
+func (x *writing) field_GradingLegendLine_meaning(f *plan.Field, obj *record.LegendLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Meaning)
 }
 
 func (x *writing) write_GradingPolicy(fields []plan.Field, obj *record.Grading) bool {
@@ -4327,25 +6985,48 @@ func (x *writing) write_GradingPolicy(fields []plan.Field, obj *record.Grading) 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("GradingPolicy")
 		case 0:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_GradingPolicy_version(f, obj) && whole
 		case 1:
-			whole = x.writeNGradingPolicyContent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐGradingContent(f, obj.Content) && whole
+			whole = x.field_GradingPolicy_content(f, obj) && whole
 		case 2:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.RecordedAt) && whole
+			whole = x.field_GradingPolicy_recordedAt(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.RecordedBy) && whole
+			whole = x.field_GradingPolicy_recordedBy(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_GradingPolicy_version(f *plan.Field, obj *record.Grading) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_GradingPolicy_content(f *plan.Field, obj *record.Grading) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNGradingPolicyContent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐGradingContent(f, obj.Content)
+}
+
+func (x *writing) field_GradingPolicy_recordedAt(f *plan.Field, obj *record.Grading) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
+}
+
+func (x *writing) field_GradingPolicy_recordedBy(f *plan.Field, obj *record.Grading) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.RecordedBy)
 }
 
 func (x *writing) write_GradingPolicyAverage(fields []plan.Field, obj *record.AverageRule) bool {
@@ -4353,31 +7034,60 @@ func (x *writing) write_GradingPolicyAverage(fields []plan.Field, obj *record.Av
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("GradingPolicyAverage")
 		case 0:
-			whole = x.writeNGradingRepeats2string(f, obj.Repeats) && whole
+			whole = x.field_GradingPolicyAverage_repeats(f, obj) && whole
 		case 1:
-			whole = x.writeNInt2int(f, obj.Decimals) && whole
+			whole = x.field_GradingPolicyAverage_decimals(f, obj) && whole
 		case 2:
-			whole = x.writeNGradingRounding2string(f, obj.Rounding) && whole
+			whole = x.field_GradingPolicyAverage_rounding(f, obj) && whole
 		case 3:
-			if !x.writeOString2ᚕstringᚄ(f, obj.Types) {
+			if !x.field_GradingPolicyAverage_types(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeOString2ᚕstringᚄ(f, obj.Grounds) {
+			if !x.field_GradingPolicyAverage_grounds(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_GradingPolicyAverage_repeats(f *plan.Field, obj *record.AverageRule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNGradingRepeats2string(f, obj.Repeats)
+}
+
+func (x *writing) field_GradingPolicyAverage_decimals(f *plan.Field, obj *record.AverageRule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Decimals)
+}
+
+func (x *writing) field_GradingPolicyAverage_rounding(f *plan.Field, obj *record.AverageRule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNGradingRounding2string(f, obj.Rounding)
+}
+
+func (x *writing) field_GradingPolicyAverage_types(f *plan.Field, obj *record.AverageRule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚕstringᚄ(f, obj.Types)
+}
+
+func (x *writing) field_GradingPolicyAverage_grounds(f *plan.Field, obj *record.AverageRule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚕstringᚄ(f, obj.Grounds)
 }
 
 func (x *writing) write_GradingPolicyContent(fields []plan.Field, obj *record.GradingContent) bool {
@@ -4385,22 +7095,21 @@ func (x *writing) write_GradingPolicyContent(fields []plan.Field, obj *record.Gr
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("GradingPolicyContent")
 		case 0:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_GradingPolicyContent_name(f, obj) && whole
 		case 1:
-			whole = x.writeNGradingPolicyGrade2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐGradeᚄ(f, obj.Grades) && whole
+			whole = x.field_GradingPolicyContent_grades(f, obj) && whole
 		case 2:
-			if !x.writeOGradingPolicyAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverageRule(f, obj.Average) {
+			if !x.field_GradingPolicyContent_average(f, obj) {
 				x.Null()
 			}
 		case 3:
 			whole = x.field_GradingPolicyContent_sentence(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4408,7 +7117,27 @@ func (x *writing) write_GradingPolicyContent(fields []plan.Field, obj *record.Gr
 	return x.Close()
 }
 
+func (x *writing) field_GradingPolicyContent_name(f *plan.Field, obj *record.GradingContent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_GradingPolicyContent_grades(f *plan.Field, obj *record.GradingContent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNGradingPolicyGrade2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐGradeᚄ(f, obj.Grades)
+}
+
+func (x *writing) field_GradingPolicyContent_average(f *plan.Field, obj *record.GradingContent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOGradingPolicyAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverageRule(f, obj.Average)
+}
+
 func (x *writing) field_GradingPolicyContent_sentence(f *plan.Field, obj *record.GradingContent) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNString2string(f, obj.Sentence())
 }
 
@@ -4417,29 +7146,58 @@ func (x *writing) write_GradingPolicyGrade(fields []plan.Field, obj *record.Grad
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("GradingPolicyGrade")
 		case 0:
-			whole = x.writeNString2string(f, obj.Mark) && whole
+			whole = x.field_GradingPolicyGrade_mark(f, obj) && whole
 		case 1:
-			if !x.writeOFloat2ᚖfloat64(f, obj.Points) {
+			if !x.field_GradingPolicyGrade_points(f, obj) {
 				x.Null()
 			}
 		case 2:
-			whole = x.writeNBoolean2bool(f, obj.Counts) && whole
+			whole = x.field_GradingPolicyGrade_counts(f, obj) && whole
 		case 3:
-			whole = x.writeNBoolean2bool(f, obj.Earns) && whole
+			whole = x.field_GradingPolicyGrade_earns(f, obj) && whole
 		case 4:
-			whole = x.writeNString2string(f, obj.Meaning) && whole
+			whole = x.field_GradingPolicyGrade_meaning(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_GradingPolicyGrade_mark(f *plan.Field, obj *record.Grade) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Mark)
+}
+
+func (x *writing) field_GradingPolicyGrade_points(f *plan.Field, obj *record.Grade) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOFloat2ᚖfloat64(f, obj.Points)
+}
+
+func (x *writing) field_GradingPolicyGrade_counts(f *plan.Field, obj *record.Grade) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Counts)
+}
+
+func (x *writing) field_GradingPolicyGrade_earns(f *plan.Field, obj *record.Grade) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Earns)
+}
+
+func (x *writing) field_GradingPolicyGrade_meaning(f *plan.Field, obj *record.Grade) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Meaning)
 }
 
 func (x *writing) write_Hold(fields []plan.Field, obj *release.Hold) bool {
@@ -4447,42 +7205,41 @@ func (x *writing) write_Hold(fields []plan.Field, obj *release.Hold) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Hold")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐID(f, obj.ID) && whole
+			whole = x.field_Hold_id(f, obj) && whole
 		case 1:
 			whole = x.field_Hold_learner(f, obj) && whole
 		case 2:
-			whole = x.writeNHoldReason2string(f, obj.Reason) && whole
+			whole = x.field_Hold_reason(f, obj) && whole
 		case 3:
-			whole = x.writeNString2ᚕstringᚄ(f, obj.Terms) && whole
+			whole = x.field_Hold_terms(f, obj) && whole
 		case 4:
-			whole = x.writeNString2string(f, obj.Note) && whole
+			whole = x.field_Hold_note(f, obj) && whole
 		case 5:
-			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.PlannedOn) {
+			if !x.field_Hold_plannedOn(f, obj) {
 				x.Null()
 			}
 		case 6:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.PlacedAt) && whole
+			whole = x.field_Hold_placedAt(f, obj) && whole
 		case 7:
-			whole = x.writeNString2string(f, obj.PlacedBy) && whole
+			whole = x.field_Hold_placedBy(f, obj) && whole
 		case 8:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.LiftedAt) {
+			if !x.field_Hold_liftedAt(f, obj) {
 				x.Null()
 			}
 		case 9:
-			if !x.writeOString2ᚖstring(f, obj.LiftedBy) {
+			if !x.field_Hold_liftedBy(f, obj) {
 				x.Null()
 			}
 		case 10:
-			if !x.writeOString2ᚖstring(f, obj.Lift) {
+			if !x.field_Hold_lift(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4490,11 +7247,19 @@ func (x *writing) write_Hold(fields []plan.Field, obj *release.Hold) bool {
 	return x.Close()
 }
 
+func (x *writing) field_Hold_id(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐID(f, obj.ID)
+}
+
 func (x *writing) field_Hold_learner(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Hold().Learner(ctx, obj)
+		return x.Resolvers.Hold().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4502,23 +7267,76 @@ func (x *writing) field_Hold_learner(f *plan.Field, obj *release.Hold) bool {
 	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
 }
 
+func (x *writing) field_Hold_reason(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNHoldReason2string(f, obj.Reason)
+}
+
+func (x *writing) field_Hold_terms(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2ᚕstringᚄ(f, obj.Terms)
+}
+
+func (x *writing) field_Hold_note(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Note)
+}
+
+func (x *writing) field_Hold_plannedOn(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.PlannedOn)
+}
+
+func (x *writing) field_Hold_placedAt(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.PlacedAt)
+}
+
+func (x *writing) field_Hold_placedBy(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.PlacedBy)
+}
+
+func (x *writing) field_Hold_liftedAt(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.LiftedAt)
+}
+
+func (x *writing) field_Hold_liftedBy(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.LiftedBy)
+}
+
+func (x *writing) field_Hold_lift(f *plan.Field, obj *release.Hold) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Lift)
+}
+
 func (x *writing) write_HoldConnection(fields []plan.Field, obj *page.Connection[release.Hold]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("HoldConnection")
 		case 0:
 			whole = x.field_HoldConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNHold2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHoldᚄ(f, obj.Nodes) && whole
+			whole = x.field_HoldConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_HoldConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4527,7 +7345,21 @@ func (x *writing) write_HoldConnection(fields []plan.Field, obj *page.Connection
 }
 
 func (x *writing) field_HoldConnection_edges(f *plan.Field, obj *page.Connection[release.Hold]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNHoldEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_HoldConnection_nodes(f *plan.Field, obj *page.Connection[release.Hold]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNHold2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHoldᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_HoldConnection_pageInfo(f *plan.Field, obj *page.Connection[release.Hold]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_HoldEdge(fields []plan.Field, obj *page.Edge[release.Hold]) bool {
@@ -4535,21 +7367,32 @@ func (x *writing) write_HoldEdge(fields []plan.Field, obj *page.Edge[release.Hol
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("HoldEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_HoldEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNHold2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHold(f, obj.Node) && whole
+			whole = x.field_HoldEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_HoldEdge_cursor(f *plan.Field, obj *page.Edge[release.Hold]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_HoldEdge_node(f *plan.Field, obj *page.Edge[release.Hold]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNHold2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHold(f, obj.Node)
 }
 
 func (x *writing) write_IdentifierEntry(fields []plan.Field, obj *model.IdentifierEntry) bool {
@@ -4557,21 +7400,32 @@ func (x *writing) write_IdentifierEntry(fields []plan.Field, obj *model.Identifi
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("IdentifierEntry")
 		case 0:
-			whole = x.writeNString2string(f, obj.Identifier) && whole
+			whole = x.field_IdentifierEntry_identifier(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.IdentifierType) && whole
+			whole = x.field_IdentifierEntry_identifierType(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_IdentifierEntry_identifier(f *plan.Field, obj *model.IdentifierEntry) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Identifier)
+}
+
+func (x *writing) field_IdentifierEntry_identifierType(f *plan.Field, obj *model.IdentifierEntry) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.IdentifierType)
 }
 
 func (x *writing) write_Image(fields []plan.Field, obj *model.Image) bool {
@@ -4579,18 +7433,17 @@ func (x *writing) write_Image(fields []plan.Field, obj *model.Image) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Image")
 		case 0:
-			whole = x.writeNString2string(f, obj.ID) && whole
+			whole = x.field_Image_id(f, obj) && whole
 		case 1:
-			if !x.writeOString2ᚖstring(f, obj.Caption) {
+			if !x.field_Image_caption(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4598,59 +7451,71 @@ func (x *writing) write_Image(fields []plan.Field, obj *model.Image) bool {
 	return x.Close()
 }
 
+func (x *writing) field_Image_id(f *plan.Field, obj *model.Image) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ID)
+}
+
+func (x *writing) field_Image_caption(f *plan.Field, obj *model.Image) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Caption)
+}
+
 func (x *writing) write_Institution(fields []plan.Field, obj *institution.Institution) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Institution")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐID(f, obj.ID) && whole
+			whole = x.field_Institution_id(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Slug) && whole
+			whole = x.field_Institution_slug(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_Institution_name(f, obj) && whole
 		case 3:
-			if !x.writeOString2ᚖstring(f, obj.URL) {
+			if !x.field_Institution_url(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeOString2ᚖstring(f, obj.Email) {
+			if !x.field_Institution_email(f, obj) {
 				x.Null()
 			}
 		case 5:
-			if !x.writeOString2ᚖstring(f, obj.Phone) {
+			if !x.field_Institution_phone(f, obj) {
 				x.Null()
 			}
 		case 6:
-			if !x.writeOString2ᚖstring(f, obj.Description) {
+			if !x.field_Institution_description(f, obj) {
 				x.Null()
 			}
 		case 7:
-			if !x.writeOString2ᚖstring(f, obj.ImageURL) {
+			if !x.field_Institution_imageUrl(f, obj) {
 				x.Null()
 			}
 		case 8:
-			if !x.writeOString2ᚖstring(f, obj.Official) {
+			if !x.field_Institution_official(f, obj) {
 				x.Null()
 			}
 		case 9:
-			if !x.writeOAddress2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐAddress(f, obj.Address) {
+			if !x.field_Institution_address(f, obj) {
 				x.Null()
 			}
 		case 10:
-			whole = x.writeNInstitutionIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐIdentifierᚄ(f, obj.OtherIdentifier) && whole
+			whole = x.field_Institution_otherIdentifiers(f, obj) && whole
 		case 11:
 			whole = x.field_Institution_did(f, obj) && whole
 		case 12:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_Institution_version(f, obj) && whole
 		case 13:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
+			whole = x.field_Institution_createdAt(f, obj) && whole
 		case 14:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt) && whole
+			whole = x.field_Institution_updatedAt(f, obj) && whole
 		case 15:
 			if !x.field_Institution_staff(f, obj) {
 				x.Null()
@@ -4666,7 +7531,6 @@ func (x *writing) write_Institution(fields []plan.Field, obj *institution.Instit
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4674,11 +7538,79 @@ func (x *writing) write_Institution(fields []plan.Field, obj *institution.Instit
 	return x.Close()
 }
 
+func (x *writing) field_Institution_id(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐID(f, obj.ID)
+}
+
+func (x *writing) field_Institution_slug(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Slug)
+}
+
+func (x *writing) field_Institution_name(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_Institution_url(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.URL)
+}
+
+func (x *writing) field_Institution_email(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Email)
+}
+
+func (x *writing) field_Institution_phone(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Phone)
+}
+
+func (x *writing) field_Institution_description(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Description)
+}
+
+func (x *writing) field_Institution_imageUrl(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.ImageURL)
+}
+
+func (x *writing) field_Institution_official(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Official)
+}
+
+func (x *writing) field_Institution_address(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOAddress2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐAddress(f, obj.Address)
+}
+
+func (x *writing) field_Institution_otherIdentifiers(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInstitutionIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐIdentifierᚄ(f, obj.OtherIdentifier)
+}
+
 func (x *writing) field_Institution_did(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Institution().Did(ctx, obj)
+		return x.Resolvers.Institution().Did(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4686,15 +7618,35 @@ func (x *writing) field_Institution_did(f *plan.Field, obj *institution.Institut
 	return x.writeNString2string(f, v)
 }
 
+func (x *writing) field_Institution_version(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_Institution_createdAt(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
+}
+
+func (x *writing) field_Institution_updatedAt(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
+}
+
 func (x *writing) field_Institution_staff(f *plan.Field, obj *institution.Institution) bool {
-	fc, ok := x.Args(f, x.ec.field_Institution_staff_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Institution_staff_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[institution.Staff], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Institution().Staff(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Institution().Staff(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4703,14 +7655,16 @@ func (x *writing) field_Institution_staff(f *plan.Field, obj *institution.Instit
 }
 
 func (x *writing) field_Institution_apiClients(f *plan.Field, obj *institution.Institution) bool {
-	fc, ok := x.Args(f, x.ec.field_Institution_apiClients_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Institution_apiClients_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[institution.Client], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Institution().APIClients(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Institution().APIClients(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4719,10 +7673,12 @@ func (x *writing) field_Institution_apiClients(f *plan.Field, obj *institution.I
 }
 
 func (x *writing) field_Institution_signingKeys(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []keyring.Key, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Institution().SigningKeys(ctx, obj)
+		return x.Resolvers.Institution().SigningKeys(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4731,10 +7687,12 @@ func (x *writing) field_Institution_signingKeys(f *plan.Field, obj *institution.
 }
 
 func (x *writing) field_Institution_issuingPolicy(f *plan.Field, obj *institution.Institution) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *credential.Policy, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Institution().IssuingPolicy(ctx, obj)
+		return x.Resolvers.Institution().IssuingPolicy(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4747,21 +7705,32 @@ func (x *writing) write_InstitutionIdentifier(fields []plan.Field, obj *institut
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("InstitutionIdentifier")
 		case 0:
-			whole = x.writeNString2string(f, obj.Type) && whole
+			whole = x.field_InstitutionIdentifier_type(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Value) && whole
+			whole = x.field_InstitutionIdentifier_value(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_InstitutionIdentifier_type(f *plan.Field, obj *institution.Identifier) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_InstitutionIdentifier_value(f *plan.Field, obj *institution.Identifier) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Value)
 }
 
 func (x *writing) write_IssuingPolicy(fields []plan.Field, obj *credential.Policy) bool {
@@ -4769,23 +7738,34 @@ func (x *writing) write_IssuingPolicy(fields []plan.Field, obj *credential.Polic
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("IssuingPolicy")
 		case 0:
-			whole = x.writeNBoolean2bool(f, obj.IssueOnAward) && whole
+			whole = x.field_IssuingPolicy_issueOnAward(f, obj) && whole
 		case 1:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.UpdatedAt) {
+			if !x.field_IssuingPolicy_updatedAt(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_IssuingPolicy_issueOnAward(f *plan.Field, obj *credential.Policy) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.IssueOnAward)
+}
+
+func (x *writing) field_IssuingPolicy_updatedAt(f *plan.Field, obj *credential.Policy) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.UpdatedAt)
 }
 
 func (x *writing) write_Job(fields []plan.Field, obj *exchange.Job) bool {
@@ -4793,46 +7773,46 @@ func (x *writing) write_Job(fields []plan.Field, obj *exchange.Job) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Job")
 		case 0:
-			whole = x.writeNID2string(f, obj.ID) && whole
+			whole = x.field_Job_id(f, obj) && whole
 		case 1:
-			whole = x.writeNImportKind2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐKind(f, obj.Kind) && whole
+			whole = x.field_Job_kind(f, obj) && whole
 		case 2:
-			whole = x.writeNJobState2string(f, obj.State) && whole
+			whole = x.field_Job_state(f, obj) && whole
 		case 3:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
+			whole = x.field_Job_createdAt(f, obj) && whole
 		case 4:
-			whole = x.writeNString2string(f, obj.CreatedBy) && whole
+			whole = x.field_Job_createdBy(f, obj) && whole
 		case 5:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.StartedAt) {
+			if !x.field_Job_startedAt(f, obj) {
 				x.Null()
 			}
 		case 6:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.FinishedAt) {
+			if !x.field_Job_finishedAt(f, obj) {
 				x.Null()
 			}
 		case 7:
-			whole = x.writeNInt2int64(f, obj.BytesTotal) && whole
+			whole = x.field_Job_bytesTotal(f, obj) && whole
 		case 8:
-			whole = x.writeNInt2int64(f, obj.BytesDone) && whole
+			whole = x.field_Job_bytesDone(f, obj) && whole
 		case 9:
-			whole = x.writeNInt2int(f, obj.LineDone) && whole
+			whole = x.field_Job_lineDone(f, obj) && whole
 		case 10:
-			whole = x.writeNInt2int(f, obj.CreatedCount) && whole
+			whole = x.field_Job_createdCount(f, obj) && whole
 		case 11:
-			whole = x.writeNInt2int(f, obj.UpdatedCount) && whole
+			whole = x.field_Job_updatedCount(f, obj) && whole
 		case 12:
-			whole = x.writeNInt2int(f, obj.UnchangedCount) && whole
+			whole = x.field_Job_unchangedCount(f, obj) && whole
 		case 13:
-			whole = x.writeNInt2int(f, obj.FailedCount) && whole
+			whole = x.field_Job_failedCount(f, obj) && whole
 		case 14:
-			whole = x.writeNString2ᚕstringᚄ(f, obj.Notices) && whole
+			whole = x.field_Job_notices(f, obj) && whole
 		case 15:
-			if !x.writeOString2ᚖstring(f, obj.Failure) {
+			if !x.field_Job_failure(f, obj) {
 				x.Null()
 			}
 		case 16:
@@ -4840,7 +7820,6 @@ func (x *writing) write_Job(fields []plan.Field, obj *exchange.Job) bool {
 		case 17:
 			whole = x.field_Job_errorFileUrl(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4848,15 +7827,113 @@ func (x *writing) write_Job(fields []plan.Field, obj *exchange.Job) bool {
 	return x.Close()
 }
 
+func (x *writing) field_Job_id(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.ID)
+}
+
+func (x *writing) field_Job_kind(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNImportKind2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐKind(f, obj.Kind)
+}
+
+func (x *writing) field_Job_state(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNJobState2string(f, obj.State)
+}
+
+func (x *writing) field_Job_createdAt(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
+}
+
+func (x *writing) field_Job_createdBy(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.CreatedBy)
+}
+
+func (x *writing) field_Job_startedAt(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.StartedAt)
+}
+
+func (x *writing) field_Job_finishedAt(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.FinishedAt)
+}
+
+func (x *writing) field_Job_bytesTotal(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int64(f, obj.BytesTotal)
+}
+
+func (x *writing) field_Job_bytesDone(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int64(f, obj.BytesDone)
+}
+
+func (x *writing) field_Job_lineDone(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.LineDone)
+}
+
+func (x *writing) field_Job_createdCount(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.CreatedCount)
+}
+
+func (x *writing) field_Job_updatedCount(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.UpdatedCount)
+}
+
+func (x *writing) field_Job_unchangedCount(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.UnchangedCount)
+}
+
+func (x *writing) field_Job_failedCount(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.FailedCount)
+}
+
+func (x *writing) field_Job_notices(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2ᚕstringᚄ(f, obj.Notices)
+}
+
+func (x *writing) field_Job_failure(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Failure)
+}
+
 func (x *writing) field_Job_outcomes(f *plan.Field, obj *exchange.Job) bool {
-	fc, ok := x.Args(f, x.ec.field_Job_outcomes_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Job_outcomes_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[exchange.Outcome], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Job().Outcomes(ctx, obj, fc.Args["failedOnly"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Job().Outcomes(ctx, obj, fc.Args["failedOnly"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4865,10 +7942,12 @@ func (x *writing) field_Job_outcomes(f *plan.Field, obj *exchange.Job) bool {
 }
 
 func (x *writing) field_Job_errorFileUrl(f *plan.Field, obj *exchange.Job) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Job().ErrorFileURL(ctx, obj)
+		return x.Resolvers.Job().ErrorFileURL(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4881,18 +7960,17 @@ func (x *writing) write_JobConnection(fields []plan.Field, obj *page.Connection[
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("JobConnection")
 		case 0:
 			whole = x.field_JobConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNJob2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐJobᚄ(f, obj.Nodes) && whole
+			whole = x.field_JobConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_JobConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4901,7 +7979,21 @@ func (x *writing) write_JobConnection(fields []plan.Field, obj *page.Connection[
 }
 
 func (x *writing) field_JobConnection_edges(f *plan.Field, obj *page.Connection[exchange.Job]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNJobEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_JobConnection_nodes(f *plan.Field, obj *page.Connection[exchange.Job]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNJob2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐJobᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_JobConnection_pageInfo(f *plan.Field, obj *page.Connection[exchange.Job]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_JobEdge(fields []plan.Field, obj *page.Edge[exchange.Job]) bool {
@@ -4909,21 +8001,32 @@ func (x *writing) write_JobEdge(fields []plan.Field, obj *page.Edge[exchange.Job
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("JobEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_JobEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNJob2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐJob(f, obj.Node) && whole
+			whole = x.field_JobEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_JobEdge_cursor(f *plan.Field, obj *page.Edge[exchange.Job]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_JobEdge_node(f *plan.Field, obj *page.Edge[exchange.Job]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNJob2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐJob(f, obj.Node)
 }
 
 func (x *writing) write_KnownIssuer(fields []plan.Field, obj *trust.Issuer) bool {
@@ -4931,36 +8034,35 @@ func (x *writing) write_KnownIssuer(fields []plan.Field, obj *trust.Issuer) bool
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("KnownIssuer")
 		case 0:
-			whole = x.writeNID2string(f, obj.ID) && whole
+			whole = x.field_KnownIssuer_id(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_KnownIssuer_name(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Issuer) && whole
+			whole = x.field_KnownIssuer_issuer(f, obj) && whole
 		case 3:
-			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.Since) {
+			if !x.field_KnownIssuer_since(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.Until) {
+			if !x.field_KnownIssuer_until(f, obj) {
 				x.Null()
 			}
 		case 5:
-			whole = x.writeNString2string(f, obj.Source) && whole
+			whole = x.field_KnownIssuer_source(f, obj) && whole
 		case 6:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_KnownIssuer_version(f, obj) && whole
 		case 7:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
+			whole = x.field_KnownIssuer_createdAt(f, obj) && whole
 		case 8:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt) && whole
+			whole = x.field_KnownIssuer_updatedAt(f, obj) && whole
 		case 9:
-			whole = x.writeNString2string(f, obj.UpdatedBy) && whole
+			whole = x.field_KnownIssuer_updatedBy(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4968,23 +8070,82 @@ func (x *writing) write_KnownIssuer(fields []plan.Field, obj *trust.Issuer) bool
 	return x.Close()
 }
 
+func (x *writing) field_KnownIssuer_id(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.ID)
+}
+
+func (x *writing) field_KnownIssuer_name(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_KnownIssuer_issuer(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Issuer)
+}
+
+func (x *writing) field_KnownIssuer_since(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.Since)
+}
+
+func (x *writing) field_KnownIssuer_until(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.Until)
+}
+
+func (x *writing) field_KnownIssuer_source(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Source)
+}
+
+func (x *writing) field_KnownIssuer_version(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_KnownIssuer_createdAt(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
+}
+
+func (x *writing) field_KnownIssuer_updatedAt(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
+}
+
+func (x *writing) field_KnownIssuer_updatedBy(f *plan.Field, obj *trust.Issuer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.UpdatedBy)
+}
+
 func (x *writing) write_KnownIssuerConnection(fields []plan.Field, obj *page.Connection[trust.Issuer]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("KnownIssuerConnection")
 		case 0:
 			whole = x.field_KnownIssuerConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNKnownIssuer2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋtrustᚐIssuerᚄ(f, obj.Nodes) && whole
+			whole = x.field_KnownIssuerConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_KnownIssuerConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4993,7 +8154,21 @@ func (x *writing) write_KnownIssuerConnection(fields []plan.Field, obj *page.Con
 }
 
 func (x *writing) field_KnownIssuerConnection_edges(f *plan.Field, obj *page.Connection[trust.Issuer]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNKnownIssuerEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_KnownIssuerConnection_nodes(f *plan.Field, obj *page.Connection[trust.Issuer]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNKnownIssuer2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋtrustᚐIssuerᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_KnownIssuerConnection_pageInfo(f *plan.Field, obj *page.Connection[trust.Issuer]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_KnownIssuerEdge(fields []plan.Field, obj *page.Edge[trust.Issuer]) bool {
@@ -5001,16 +8176,15 @@ func (x *writing) write_KnownIssuerEdge(fields []plan.Field, obj *page.Edge[trus
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("KnownIssuerEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_KnownIssuerEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNKnownIssuer2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋtrustᚐIssuer(f, obj.Node) && whole
+			whole = x.field_KnownIssuerEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5018,45 +8192,57 @@ func (x *writing) write_KnownIssuerEdge(fields []plan.Field, obj *page.Edge[trus
 	return x.Close()
 }
 
+func (x *writing) field_KnownIssuerEdge_cursor(f *plan.Field, obj *page.Edge[trust.Issuer]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_KnownIssuerEdge_node(f *plan.Field, obj *page.Edge[trust.Issuer]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNKnownIssuer2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋtrustᚐIssuer(f, obj.Node)
+}
+
 func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Learner")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐID(f, obj.ID) && whole
+			whole = x.field_Learner_id(f, obj) && whole
 		case 1:
 			if !x.field_Learner_externalRef(f, obj) {
 				x.Null()
 			}
 		case 2:
-			whole = x.writeNString2string(f, obj.DisplayName) && whole
+			whole = x.field_Learner_displayName(f, obj) && whole
 		case 3:
-			if !x.writeOString2ᚖstring(f, obj.GivenName) {
+			if !x.field_Learner_givenName(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeOString2ᚖstring(f, obj.FamilyName) {
+			if !x.field_Learner_familyName(f, obj) {
 				x.Null()
 			}
 		case 5:
-			if !x.writeOString2ᚖstring(f, obj.AdditionalName) {
+			if !x.field_Learner_additionalName(f, obj) {
 				x.Null()
 			}
 		case 6:
-			if !x.writeOString2ᚖstring(f, obj.Email) {
+			if !x.field_Learner_email(f, obj) {
 				x.Null()
 			}
 		case 7:
-			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.BirthOn) {
+			if !x.field_Learner_birthOn(f, obj) {
 				x.Null()
 			}
 		case 8:
-			if !x.writeOString2ᚖstring(f, obj.DID) {
+			if !x.field_Learner_did(f, obj) {
 				x.Null()
 			}
 		case 9:
@@ -5068,11 +8254,11 @@ func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool 
 		case 12:
 			whole = x.field_Learner_records(f, obj) && whole
 		case 13:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_Learner_version(f, obj) && whole
 		case 14:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
+			whole = x.field_Learner_createdAt(f, obj) && whole
 		case 15:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt) && whole
+			whole = x.field_Learner_updatedAt(f, obj) && whole
 		case 16:
 			if !x.field_Learner_consents(f, obj) {
 				x.Null()
@@ -5114,7 +8300,6 @@ func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool 
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5122,15 +8307,67 @@ func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool 
 	return x.Close()
 }
 
+func (x *writing) field_Learner_id(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐID(f, obj.ID)
+}
+
 func (x *writing) field_Learner_externalRef(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeOExternalRef2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋidᚐRef(f, obj.ExternalRef())
 }
 
+func (x *writing) field_Learner_displayName(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.DisplayName)
+}
+
+func (x *writing) field_Learner_givenName(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.GivenName)
+}
+
+func (x *writing) field_Learner_familyName(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.FamilyName)
+}
+
+func (x *writing) field_Learner_additionalName(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.AdditionalName)
+}
+
+func (x *writing) field_Learner_email(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Email)
+}
+
+func (x *writing) field_Learner_birthOn(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.BirthOn)
+}
+
+func (x *writing) field_Learner_did(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.DID)
+}
+
 func (x *writing) field_Learner_names(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []learner.Name, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Learner().Names(ctx, obj)
+		return x.Resolvers.Learner().Names(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5139,10 +8376,12 @@ func (x *writing) field_Learner_names(f *plan.Field, obj *learner.Learner) bool 
 }
 
 func (x *writing) field_Learner_identifiers(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []learner.Identifier, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Learner().Identifiers(ctx, obj)
+		return x.Resolvers.Learner().Identifiers(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5151,14 +8390,16 @@ func (x *writing) field_Learner_identifiers(f *plan.Field, obj *learner.Learner)
 }
 
 func (x *writing) field_Learner_assertions(f *plan.Field, obj *learner.Learner) bool {
-	fc, ok := x.Args(f, x.ec.field_Learner_assertions_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_assertions_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[assertion.Assertion], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Learner().Assertions(ctx, obj, fc.Args["filter"].(*model.AssertionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Learner().Assertions(ctx, obj, fc.Args["filter"].(*model.AssertionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5167,14 +8408,16 @@ func (x *writing) field_Learner_assertions(f *plan.Field, obj *learner.Learner) 
 }
 
 func (x *writing) field_Learner_records(f *plan.Field, obj *learner.Learner) bool {
-	fc, ok := x.Args(f, x.ec.field_Learner_records_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_records_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[record.Record], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Learner().Records(ctx, obj, fc.Args["type"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Learner().Records(ctx, obj, fc.Args["type"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5182,15 +8425,35 @@ func (x *writing) field_Learner_records(f *plan.Field, obj *learner.Learner) boo
 	return x.writeNRecordConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
+func (x *writing) field_Learner_version(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_Learner_createdAt(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
+}
+
+func (x *writing) field_Learner_updatedAt(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
+}
+
 func (x *writing) field_Learner_consents(f *plan.Field, obj *learner.Learner) bool {
-	fc, ok := x.Args(f, x.ec.field_Learner_consents_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_consents_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[consent.Consent], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Learner().Consents(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Learner().Consents(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5199,10 +8462,12 @@ func (x *writing) field_Learner_consents(f *plan.Field, obj *learner.Learner) bo
 }
 
 func (x *writing) field_Learner_release(f *plan.Field, obj *learner.Learner) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *consent.Standing, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Learner().Release(ctx, obj)
+		return x.Resolvers.Learner().Release(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5211,14 +8476,16 @@ func (x *writing) field_Learner_release(f *plan.Field, obj *learner.Learner) boo
 }
 
 func (x *writing) field_Learner_consentStatement(f *plan.Field, obj *learner.Learner) bool {
-	fc, ok := x.Args(f, x.ec.field_Learner_consentStatement_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_consentStatement_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Learner().ConsentStatement(ctx, obj, fc.Args["scope"].(string), fc.Args["itemCount"].(*int), fc.Args["purpose"].(*string), fc.Args["party"].(*string), fc.Args["language"].(*string), fc.Args["expiresAt"].(*time.Time))
+		return x.Resolvers.Learner().ConsentStatement(ctx, obj, fc.Args["scope"].(string), fc.Args["itemCount"].(*int), fc.Args["purpose"].(*string), fc.Args["party"].(*string), fc.Args["language"].(*string), fc.Args["expiresAt"].(*time.Time))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5227,14 +8494,16 @@ func (x *writing) field_Learner_consentStatement(f *plan.Field, obj *learner.Lea
 }
 
 func (x *writing) field_Learner_depositedCredentials(f *plan.Field, obj *learner.Learner) bool {
-	fc, ok := x.Args(f, x.ec.field_Learner_depositedCredentials_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_depositedCredentials_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[deposit.Deposit], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Learner().DepositedCredentials(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Learner().DepositedCredentials(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5243,14 +8512,16 @@ func (x *writing) field_Learner_depositedCredentials(f *plan.Field, obj *learner
 }
 
 func (x *writing) field_Learner_disclosures(f *plan.Field, obj *learner.Learner) bool {
-	fc, ok := x.Args(f, x.ec.field_Learner_disclosures_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_disclosures_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[disclosure.Line], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Learner().Disclosures(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Learner().Disclosures(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5259,14 +8530,16 @@ func (x *writing) field_Learner_disclosures(f *plan.Field, obj *learner.Learner)
 }
 
 func (x *writing) field_Learner_competencies(f *plan.Field, obj *learner.Learner) bool {
-	fc, ok := x.Args(f, x.ec.field_Learner_competencies_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_competencies_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[mastery.Standing], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Learner().Competencies(ctx, obj, fc.Args["filter"].(*model.CompetencyStateFilter), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Learner().Competencies(ctx, obj, fc.Args["filter"].(*model.CompetencyStateFilter), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5275,14 +8548,16 @@ func (x *writing) field_Learner_competencies(f *plan.Field, obj *learner.Learner
 }
 
 func (x *writing) field_Learner_programs(f *plan.Field, obj *learner.Learner) bool {
-	fc, ok := x.Args(f, x.ec.field_Learner_programs_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_programs_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v []program.Report, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Learner().Programs(ctx, obj, fc.Args["programId"].(*string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
+		return x.Resolvers.Learner().Programs(ctx, obj, fc.Args["programId"].(*string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5291,14 +8566,16 @@ func (x *writing) field_Learner_programs(f *plan.Field, obj *learner.Learner) bo
 }
 
 func (x *writing) field_Learner_gap(f *plan.Field, obj *learner.Learner) bool {
-	fc, ok := x.Args(f, x.ec.field_Learner_gap_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_gap_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *program.Report, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Learner().Gap(ctx, obj, fc.Args["competencies"].([]model.CompetencyTargetInput), fc.Args["title"].(*string), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
+		return x.Resolvers.Learner().Gap(ctx, obj, fc.Args["competencies"].([]model.CompetencyTargetInput), fc.Args["title"].(*string), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5307,14 +8584,16 @@ func (x *writing) field_Learner_gap(f *plan.Field, obj *learner.Learner) bool {
 }
 
 func (x *writing) field_Learner_way(f *plan.Field, obj *learner.Learner) bool {
-	fc, ok := x.Args(f, x.ec.field_Learner_way_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_way_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *program.Way, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Learner().Way(ctx, obj, fc.Args["programId"].(string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date))
+		return x.Resolvers.Learner().Way(ctx, obj, fc.Args["programId"].(string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5323,14 +8602,16 @@ func (x *writing) field_Learner_way(f *plan.Field, obj *learner.Learner) bool {
 }
 
 func (x *writing) field_Learner_holds(f *plan.Field, obj *learner.Learner) bool {
-	fc, ok := x.Args(f, x.ec.field_Learner_holds_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_holds_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[release.Hold], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Learner().Holds(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Learner().Holds(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5339,14 +8620,16 @@ func (x *writing) field_Learner_holds(f *plan.Field, obj *learner.Learner) bool 
 }
 
 func (x *writing) field_Learner_shares(f *plan.Field, obj *learner.Learner) bool {
-	fc, ok := x.Args(f, x.ec.field_Learner_shares_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Learner_shares_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[sharing.Share], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Learner().Shares(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Learner().Shares(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5359,18 +8642,17 @@ func (x *writing) write_LearnerConnection(fields []plan.Field, obj *page.Connect
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("LearnerConnection")
 		case 0:
 			whole = x.field_LearnerConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNLearner2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearnerᚄ(f, obj.Nodes) && whole
+			whole = x.field_LearnerConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_LearnerConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5379,7 +8661,21 @@ func (x *writing) write_LearnerConnection(fields []plan.Field, obj *page.Connect
 }
 
 func (x *writing) field_LearnerConnection_edges(f *plan.Field, obj *page.Connection[learner.Learner]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNLearnerEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_LearnerConnection_nodes(f *plan.Field, obj *page.Connection[learner.Learner]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNLearner2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearnerᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_LearnerConnection_pageInfo(f *plan.Field, obj *page.Connection[learner.Learner]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_LearnerCount(fields []plan.Field, obj *search.Count) bool {
@@ -5387,23 +8683,34 @@ func (x *writing) write_LearnerCount(fields []plan.Field, obj *search.Count) boo
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("LearnerCount")
 		case 0:
-			if !x.writeOInt2ᚖint(f, obj.AtLeast) {
+			if !x.field_LearnerCount_atLeast(f, obj) {
 				x.Null()
 			}
 		case 1:
-			whole = x.writeNBoolean2bool(f, obj.More) && whole
+			whole = x.field_LearnerCount_more(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_LearnerCount_atLeast(f *plan.Field, obj *search.Count) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.AtLeast)
+}
+
+func (x *writing) field_LearnerCount_more(f *plan.Field, obj *search.Count) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.More)
 }
 
 func (x *writing) write_LearnerEdge(fields []plan.Field, obj *page.Edge[learner.Learner]) bool {
@@ -5411,21 +8718,32 @@ func (x *writing) write_LearnerEdge(fields []plan.Field, obj *page.Edge[learner.
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("LearnerEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_LearnerEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNLearner2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, obj.Node) && whole
+			whole = x.field_LearnerEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_LearnerEdge_cursor(f *plan.Field, obj *page.Edge[learner.Learner]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_LearnerEdge_node(f *plan.Field, obj *page.Edge[learner.Learner]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNLearner2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, obj.Node)
 }
 
 func (x *writing) write_LearnerIdentifier(fields []plan.Field, obj *learner.Identifier) bool {
@@ -5433,21 +8751,32 @@ func (x *writing) write_LearnerIdentifier(fields []plan.Field, obj *learner.Iden
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("LearnerIdentifier")
 		case 0:
-			whole = x.writeNString2string(f, obj.Type) && whole
+			whole = x.field_LearnerIdentifier_type(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Value) && whole
+			whole = x.field_LearnerIdentifier_value(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_LearnerIdentifier_type(f *plan.Field, obj *learner.Identifier) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_LearnerIdentifier_value(f *plan.Field, obj *learner.Identifier) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Value)
 }
 
 func (x *writing) write_LearnerMatch(fields []plan.Field, obj *search.Match) bool {
@@ -5455,30 +8784,29 @@ func (x *writing) write_LearnerMatch(fields []plan.Field, obj *search.Match) boo
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("LearnerMatch")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐID(f, obj.LearnerID) && whole
+			whole = x.field_LearnerMatch_learnerId(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_LearnerMatch_learnerName(f, obj) && whole
 		case 2:
 			whole = x.field_LearnerMatch_competency(f, obj) && whole
 		case 3:
-			if !x.writeOString2ᚖstring(f, obj.Level) {
+			if !x.field_LearnerMatch_level(f, obj) {
 				x.Null()
 			}
 		case 4:
-			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AchievedOn) && whole
+			whole = x.field_LearnerMatch_achievedOn(f, obj) && whole
 		case 5:
 			whole = x.field_LearnerMatch_achievement(f, obj) && whole
 		case 6:
-			whole = x.writeNCrosswalkStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐStepᚄ(f, obj.Path) && whole
+			whole = x.field_LearnerMatch_path(f, obj) && whole
 		case 7:
-			whole = x.writeNString2string(f, obj.Sentence) && whole
+			whole = x.field_LearnerMatch_sentence(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5486,11 +8814,25 @@ func (x *writing) write_LearnerMatch(fields []plan.Field, obj *search.Match) boo
 	return x.Close()
 }
 
+func (x *writing) field_LearnerMatch_learnerId(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐID(f, obj.LearnerID)
+}
+
+func (x *writing) field_LearnerMatch_learnerName(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
 func (x *writing) field_LearnerMatch_competency(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.LearnerMatch().Competency(ctx, obj)
+		return x.Resolvers.LearnerMatch().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5498,11 +8840,25 @@ func (x *writing) field_LearnerMatch_competency(f *plan.Field, obj *search.Match
 	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
+func (x *writing) field_LearnerMatch_level(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Level)
+}
+
+func (x *writing) field_LearnerMatch_achievedOn(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AchievedOn)
+}
+
 func (x *writing) field_LearnerMatch_achievement(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.LearnerMatch().Achievement(ctx, obj)
+		return x.Resolvers.LearnerMatch().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5510,23 +8866,34 @@ func (x *writing) field_LearnerMatch_achievement(f *plan.Field, obj *search.Matc
 	return x.writeNAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
 }
 
+func (x *writing) field_LearnerMatch_path(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCrosswalkStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐStepᚄ(f, obj.Path)
+}
+
+func (x *writing) field_LearnerMatch_sentence(f *plan.Field, obj *search.Match) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Sentence)
+}
+
 func (x *writing) write_LearnerMatchConnection(fields []plan.Field, obj *page.Connection[search.Match]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("LearnerMatchConnection")
 		case 0:
 			whole = x.field_LearnerMatchConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNLearnerMatch2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatchᚄ(f, obj.Nodes) && whole
+			whole = x.field_LearnerMatchConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_LearnerMatchConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5535,7 +8902,21 @@ func (x *writing) write_LearnerMatchConnection(fields []plan.Field, obj *page.Co
 }
 
 func (x *writing) field_LearnerMatchConnection_edges(f *plan.Field, obj *page.Connection[search.Match]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNLearnerMatchEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_LearnerMatchConnection_nodes(f *plan.Field, obj *page.Connection[search.Match]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNLearnerMatch2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatchᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_LearnerMatchConnection_pageInfo(f *plan.Field, obj *page.Connection[search.Match]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_LearnerMatchEdge(fields []plan.Field, obj *page.Edge[search.Match]) bool {
@@ -5543,21 +8924,32 @@ func (x *writing) write_LearnerMatchEdge(fields []plan.Field, obj *page.Edge[sea
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("LearnerMatchEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_LearnerMatchEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNLearnerMatch2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatch(f, obj.Node) && whole
+			whole = x.field_LearnerMatchEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_LearnerMatchEdge_cursor(f *plan.Field, obj *page.Edge[search.Match]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_LearnerMatchEdge_node(f *plan.Field, obj *page.Edge[search.Match]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNLearnerMatch2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatch(f, obj.Node)
 }
 
 func (x *writing) write_LearnerName(fields []plan.Field, obj *learner.Name) bool {
@@ -5565,39 +8957,86 @@ func (x *writing) write_LearnerName(fields []plan.Field, obj *learner.Name) bool
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("LearnerName")
 		case 0:
-			whole = x.writeNString2string(f, obj.DisplayName) && whole
+			whole = x.field_LearnerName_displayName(f, obj) && whole
 		case 1:
-			if !x.writeOString2ᚖstring(f, obj.GivenName) {
+			if !x.field_LearnerName_givenName(f, obj) {
 				x.Null()
 			}
 		case 2:
-			if !x.writeOString2ᚖstring(f, obj.FamilyName) {
+			if !x.field_LearnerName_familyName(f, obj) {
 				x.Null()
 			}
 		case 3:
-			if !x.writeOString2ᚖstring(f, obj.AdditionalName) {
+			if !x.field_LearnerName_additionalName(f, obj) {
 				x.Null()
 			}
 		case 4:
-			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn) && whole
+			whole = x.field_LearnerName_effectiveOn(f, obj) && whole
 		case 5:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.RecordedAt) && whole
+			whole = x.field_LearnerName_recordedAt(f, obj) && whole
 		case 6:
-			whole = x.writeNString2string(f, obj.RecordedBy) && whole
+			whole = x.field_LearnerName_recordedBy(f, obj) && whole
 		case 7:
-			whole = x.writeNString2string(f, obj.Reason) && whole
+			whole = x.field_LearnerName_reason(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_LearnerName_displayName(f *plan.Field, obj *learner.Name) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.DisplayName)
+}
+
+func (x *writing) field_LearnerName_givenName(f *plan.Field, obj *learner.Name) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.GivenName)
+}
+
+func (x *writing) field_LearnerName_familyName(f *plan.Field, obj *learner.Name) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.FamilyName)
+}
+
+func (x *writing) field_LearnerName_additionalName(f *plan.Field, obj *learner.Name) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.AdditionalName)
+}
+
+func (x *writing) field_LearnerName_effectiveOn(f *plan.Field, obj *learner.Name) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn)
+}
+
+func (x *writing) field_LearnerName_recordedAt(f *plan.Field, obj *learner.Name) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
+}
+
+func (x *writing) field_LearnerName_recordedBy(f *plan.Field, obj *learner.Name) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.RecordedBy)
+}
+
+func (x *writing) field_LearnerName_reason(f *plan.Field, obj *learner.Name) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
 }
 
 func (x *writing) write_MasteryDefinition(fields []plan.Field, obj *model.MasteryDefinition) bool {
@@ -5605,52 +9044,51 @@ func (x *writing) write_MasteryDefinition(fields []plan.Field, obj *model.Master
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryDefinition")
 		case 0:
-			whole = x.writeNMasteryMethod2string(f, obj.Method) && whole
+			whole = x.field_MasteryDefinition_method(f, obj) && whole
 		case 1:
-			if !x.writeOString2ᚖstring(f, obj.Level) {
+			if !x.field_MasteryDefinition_level(f, obj) {
 				x.Null()
 			}
 		case 2:
-			if !x.writeOInt2ᚖint(f, obj.Times) {
+			if !x.field_MasteryDefinition_times(f, obj) {
 				x.Null()
 			}
 		case 3:
-			if !x.writeOInt2ᚖint(f, obj.Among) {
+			if !x.field_MasteryDefinition_among(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeOFloat2ᚖfloat64(f, obj.Weight) {
+			if !x.field_MasteryDefinition_weight(f, obj) {
 				x.Null()
 			}
 		case 5:
-			whole = x.writeNMasteryWeight2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryWeightᚄ(f, obj.Weights) && whole
+			whole = x.field_MasteryDefinition_weights(f, obj) && whole
 		case 6:
-			whole = x.writeNMasteryNegative2string(f, obj.Negative) && whole
+			whole = x.field_MasteryDefinition_negative(f, obj) && whole
 		case 7:
-			whole = x.writeNMasteryParts2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryParts(f, obj.Parts) && whole
+			whole = x.field_MasteryDefinition_parts(f, obj) && whole
 		case 8:
-			whole = x.writeNMasteryCombination2string(f, obj.Combine) && whole
+			whole = x.field_MasteryDefinition_combine(f, obj) && whole
 		case 9:
-			whole = x.writeNMasteryPrerequisites2string(f, obj.Prerequisites) && whole
+			whole = x.field_MasteryDefinition_prerequisites(f, obj) && whole
 		case 10:
-			if !x.writeOInt2ᚖint(f, obj.Months) {
+			if !x.field_MasteryDefinition_months(f, obj) {
 				x.Null()
 			}
 		case 11:
-			whole = x.writeNStage2ᚕstringᚄ(f, obj.Stages) && whole
+			whole = x.field_MasteryDefinition_stages(f, obj) && whole
 		case 12:
-			whole = x.writeNFloat2float64(f, obj.Strength) && whole
+			whole = x.field_MasteryDefinition_strength(f, obj) && whole
 		case 13:
-			if !x.writeOMasteryScale2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryScale(f, obj.Scale) {
+			if !x.field_MasteryDefinition_scale(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5658,12 +9096,96 @@ func (x *writing) write_MasteryDefinition(fields []plan.Field, obj *model.Master
 	return x.Close()
 }
 
+func (x *writing) field_MasteryDefinition_method(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryMethod2string(f, obj.Method)
+}
+
+func (x *writing) field_MasteryDefinition_level(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Level)
+}
+
+func (x *writing) field_MasteryDefinition_times(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.Times)
+}
+
+func (x *writing) field_MasteryDefinition_among(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.Among)
+}
+
+func (x *writing) field_MasteryDefinition_weight(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOFloat2ᚖfloat64(f, obj.Weight)
+}
+
+func (x *writing) field_MasteryDefinition_weights(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryWeight2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryWeightᚄ(f, obj.Weights)
+}
+
+func (x *writing) field_MasteryDefinition_negative(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryNegative2string(f, obj.Negative)
+}
+
+func (x *writing) field_MasteryDefinition_parts(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryParts2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryParts(f, obj.Parts)
+}
+
+func (x *writing) field_MasteryDefinition_combine(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryCombination2string(f, obj.Combine)
+}
+
+func (x *writing) field_MasteryDefinition_prerequisites(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryPrerequisites2string(f, obj.Prerequisites)
+}
+
+func (x *writing) field_MasteryDefinition_months(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.Months)
+}
+
+func (x *writing) field_MasteryDefinition_stages(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNStage2ᚕstringᚄ(f, obj.Stages)
+}
+
+func (x *writing) field_MasteryDefinition_strength(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Strength)
+}
+
+func (x *writing) field_MasteryDefinition_scale(f *plan.Field, obj *model.MasteryDefinition) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOMasteryScale2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryScale(f, obj.Scale)
+}
+
 func (x *writing) write_MasteryExplanation(fields []plan.Field, obj *mastery.Explained) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryExplanation")
@@ -5672,7 +9194,6 @@ func (x *writing) write_MasteryExplanation(fields []plan.Field, obj *mastery.Exp
 		case 1:
 			whole = x.field_MasteryExplanation_lines(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5681,10 +9202,14 @@ func (x *writing) write_MasteryExplanation(fields []plan.Field, obj *mastery.Exp
 }
 
 func (x *writing) field_MasteryExplanation_text(f *plan.Field, obj *mastery.Explained) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNString2string(f, obj.Text())
 }
 
 func (x *writing) field_MasteryExplanation_lines(f *plan.Field, obj *mastery.Explained) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNMasteryReason2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐSaidᚄ(f, obj.Lines())
 }
 
@@ -5693,29 +9218,58 @@ func (x *writing) write_MasteryLevel(fields []plan.Field, obj *model.MasteryLeve
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryLevel")
 		case 0:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_MasteryLevel_name(f, obj) && whole
 		case 1:
-			whole = x.writeNFloat2float64(f, obj.Value) && whole
+			whole = x.field_MasteryLevel_value(f, obj) && whole
 		case 2:
-			whole = x.writeNString2ᚕstringᚄ(f, obj.Same) && whole
+			whole = x.field_MasteryLevel_same(f, obj) && whole
 		case 3:
-			whole = x.writeNString2ᚕstringᚄ(f, obj.Grades) && whole
+			whole = x.field_MasteryLevel_grades(f, obj) && whole
 		case 4:
-			if !x.writeOFloat2ᚖfloat64(f, obj.Percent) {
+			if !x.field_MasteryLevel_percent(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_MasteryLevel_name(f *plan.Field, obj *model.MasteryLevel) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_MasteryLevel_value(f *plan.Field, obj *model.MasteryLevel) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Value)
+}
+
+func (x *writing) field_MasteryLevel_same(f *plan.Field, obj *model.MasteryLevel) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2ᚕstringᚄ(f, obj.Same)
+}
+
+func (x *writing) field_MasteryLevel_grades(f *plan.Field, obj *model.MasteryLevel) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2ᚕstringᚄ(f, obj.Grades)
+}
+
+func (x *writing) field_MasteryLevel_percent(f *plan.Field, obj *model.MasteryLevel) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOFloat2ᚖfloat64(f, obj.Percent)
 }
 
 func (x *writing) write_MasteryParts(fields []plan.Field, obj *model.MasteryParts) bool {
@@ -5723,25 +9277,42 @@ func (x *writing) write_MasteryParts(fields []plan.Field, obj *model.MasteryPart
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryParts")
 		case 0:
-			whole = x.writeNString2string(f, obj.Need) && whole
+			whole = x.field_MasteryParts_need(f, obj) && whole
 		case 1:
-			if !x.writeOString2ᚖstring(f, obj.Level) {
+			if !x.field_MasteryParts_level(f, obj) {
 				x.Null()
 			}
 		case 2:
-			whole = x.writeNMasteryWeight2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryWeightᚄ(f, obj.Weights) && whole
+			whole = x.field_MasteryParts_weights(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_MasteryParts_need(f *plan.Field, obj *model.MasteryParts) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Need)
+}
+
+func (x *writing) field_MasteryParts_level(f *plan.Field, obj *model.MasteryParts) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Level)
+}
+
+func (x *writing) field_MasteryParts_weights(f *plan.Field, obj *model.MasteryParts) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryWeight2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryWeightᚄ(f, obj.Weights)
 }
 
 func (x *writing) write_MasteryReason(fields []plan.Field, obj *mastery.Said) bool {
@@ -5749,16 +9320,16 @@ func (x *writing) write_MasteryReason(fields []plan.Field, obj *mastery.Said) bo
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryReason")
 		case 0:
-			whole = x.writeNInt2int(f, obj.Depth) && whole
+			whole = x.field_MasteryReason_depth(f, obj) && whole
 		case 1:
-			whole = x.writeNMasteryReasonKind2string(f, obj.Kind) && whole
+			whole = x.field_MasteryReason_kind(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Sentence) && whole
+			whole = x.field_MasteryReason_sentence(f, obj) && whole
 		case 3:
 			whole = x.field_MasteryReason_competency(f, obj) && whole
 		case 4:
@@ -5766,11 +9337,10 @@ func (x *writing) write_MasteryReason(fields []plan.Field, obj *mastery.Said) bo
 				x.Null()
 			}
 		case 5:
-			if !x.writeOEvidenceOutcome2ᚖstring(f, obj.Outcome) {
+			if !x.field_MasteryReason_outcome(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5778,11 +9348,31 @@ func (x *writing) write_MasteryReason(fields []plan.Field, obj *mastery.Said) bo
 	return x.Close()
 }
 
+func (x *writing) field_MasteryReason_depth(f *plan.Field, obj *mastery.Said) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Depth)
+}
+
+func (x *writing) field_MasteryReason_kind(f *plan.Field, obj *mastery.Said) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryReasonKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_MasteryReason_sentence(f *plan.Field, obj *mastery.Said) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Sentence)
+}
+
 func (x *writing) field_MasteryReason_competency(f *plan.Field, obj *mastery.Said) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.MasteryReason().Competency(ctx, obj)
+		return x.Resolvers.MasteryReason().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5791,10 +9381,12 @@ func (x *writing) field_MasteryReason_competency(f *plan.Field, obj *mastery.Sai
 }
 
 func (x *writing) field_MasteryReason_assertion(f *plan.Field, obj *mastery.Said) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *assertion.Assertion, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.MasteryReason().Assertion(ctx, obj)
+		return x.Resolvers.MasteryReason().Assertion(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5802,21 +9394,27 @@ func (x *writing) field_MasteryReason_assertion(f *plan.Field, obj *mastery.Said
 	return x.writeOAssertion2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertion(f, v)
 }
 
+func (x *writing) field_MasteryReason_outcome(f *plan.Field, obj *mastery.Said) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOEvidenceOutcome2ᚖstring(f, obj.Outcome)
+}
+
 func (x *writing) write_MasteryRule(fields []plan.Field, obj *mastery.Rule) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryRule")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRuleID(f, obj.ID) && whole
+			whole = x.field_MasteryRule_id(f, obj) && whole
 		case 1:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_MasteryRule_version(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_MasteryRule_name(f, obj) && whole
 		case 3:
 			if !x.field_MasteryRule_framework(f, obj) {
 				x.Null()
@@ -5826,15 +9424,15 @@ func (x *writing) write_MasteryRule(fields []plan.Field, obj *mastery.Rule) bool
 				x.Null()
 			}
 		case 5:
-			whole = x.writeNBoolean2bool(f, obj.Branch) && whole
+			whole = x.field_MasteryRule_branch(f, obj) && whole
 		case 6:
-			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn) && whole
+			whole = x.field_MasteryRule_effectiveOn(f, obj) && whole
 		case 7:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.RecordedAt) && whole
+			whole = x.field_MasteryRule_recordedAt(f, obj) && whole
 		case 8:
-			whole = x.writeNString2string(f, obj.RecordedBy) && whole
+			whole = x.field_MasteryRule_recordedBy(f, obj) && whole
 		case 9:
-			whole = x.writeNBoolean2bool(f, obj.Retired) && whole
+			whole = x.field_MasteryRule_retired(f, obj) && whole
 		case 10:
 			whole = x.field_MasteryRule_sentence(f, obj) && whole
 		case 11:
@@ -5842,7 +9440,6 @@ func (x *writing) write_MasteryRule(fields []plan.Field, obj *mastery.Rule) bool
 		case 12:
 			whole = x.field_MasteryRule_versions(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5850,11 +9447,31 @@ func (x *writing) write_MasteryRule(fields []plan.Field, obj *mastery.Rule) bool
 	return x.Close()
 }
 
+func (x *writing) field_MasteryRule_id(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRuleID(f, obj.ID)
+}
+
+func (x *writing) field_MasteryRule_version(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_MasteryRule_name(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
 func (x *writing) field_MasteryRule_framework(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Framework, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.MasteryRule().Framework(ctx, obj)
+		return x.Resolvers.MasteryRule().Framework(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5863,10 +9480,12 @@ func (x *writing) field_MasteryRule_framework(f *plan.Field, obj *mastery.Rule) 
 }
 
 func (x *writing) field_MasteryRule_competency(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.MasteryRule().Competency(ctx, obj)
+		return x.Resolvers.MasteryRule().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5874,15 +9493,49 @@ func (x *writing) field_MasteryRule_competency(f *plan.Field, obj *mastery.Rule)
 	return x.writeOCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
+func (x *writing) field_MasteryRule_branch(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Branch)
+}
+
+func (x *writing) field_MasteryRule_effectiveOn(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn)
+}
+
+func (x *writing) field_MasteryRule_recordedAt(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
+}
+
+func (x *writing) field_MasteryRule_recordedBy(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.RecordedBy)
+}
+
+func (x *writing) field_MasteryRule_retired(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Retired)
+}
+
 func (x *writing) field_MasteryRule_sentence(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNString2string(f, obj.Sentence())
 }
 
 func (x *writing) field_MasteryRule_definition(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *model.MasteryDefinition, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.MasteryRule().Definition(ctx, obj)
+		return x.Resolvers.MasteryRule().Definition(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5891,10 +9544,12 @@ func (x *writing) field_MasteryRule_definition(f *plan.Field, obj *mastery.Rule)
 }
 
 func (x *writing) field_MasteryRule_versions(f *plan.Field, obj *mastery.Rule) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []mastery.Rule, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.MasteryRule().Versions(ctx, obj)
+		return x.Resolvers.MasteryRule().Versions(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5907,18 +9562,17 @@ func (x *writing) write_MasteryRuleConnection(fields []plan.Field, obj *page.Con
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryRuleConnection")
 		case 0:
 			whole = x.field_MasteryRuleConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNMasteryRule2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRuleᚄ(f, obj.Nodes) && whole
+			whole = x.field_MasteryRuleConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_MasteryRuleConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5927,7 +9581,21 @@ func (x *writing) write_MasteryRuleConnection(fields []plan.Field, obj *page.Con
 }
 
 func (x *writing) field_MasteryRuleConnection_edges(f *plan.Field, obj *page.Connection[mastery.Rule]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNMasteryRuleEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_MasteryRuleConnection_nodes(f *plan.Field, obj *page.Connection[mastery.Rule]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryRule2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRuleᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_MasteryRuleConnection_pageInfo(f *plan.Field, obj *page.Connection[mastery.Rule]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_MasteryRuleEdge(fields []plan.Field, obj *page.Edge[mastery.Rule]) bool {
@@ -5935,21 +9603,32 @@ func (x *writing) write_MasteryRuleEdge(fields []plan.Field, obj *page.Edge[mast
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryRuleEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_MasteryRuleEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNMasteryRule2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRule(f, obj.Node) && whole
+			whole = x.field_MasteryRuleEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_MasteryRuleEdge_cursor(f *plan.Field, obj *page.Edge[mastery.Rule]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_MasteryRuleEdge_node(f *plan.Field, obj *page.Edge[mastery.Rule]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryRule2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRule(f, obj.Node)
 }
 
 func (x *writing) write_MasteryScale(fields []plan.Field, obj *model.MasteryScale) bool {
@@ -5957,23 +9636,34 @@ func (x *writing) write_MasteryScale(fields []plan.Field, obj *model.MasteryScal
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryScale")
 		case 0:
-			if !x.writeOString2ᚖstring(f, obj.Name) {
+			if !x.field_MasteryScale_name(f, obj) {
 				x.Null()
 			}
 		case 1:
-			whole = x.writeNMasteryLevel2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryLevelᚄ(f, obj.Levels) && whole
+			whole = x.field_MasteryScale_levels(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_MasteryScale_name(f *plan.Field, obj *model.MasteryScale) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Name)
+}
+
+func (x *writing) field_MasteryScale_levels(f *plan.Field, obj *model.MasteryScale) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNMasteryLevel2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryLevelᚄ(f, obj.Levels)
 }
 
 func (x *writing) write_MasteryWeight(fields []plan.Field, obj *model.MasteryWeight) bool {
@@ -5981,21 +9671,32 @@ func (x *writing) write_MasteryWeight(fields []plan.Field, obj *model.MasteryWei
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryWeight")
 		case 0:
-			whole = x.writeNString2string(f, obj.Of) && whole
+			whole = x.field_MasteryWeight_of(f, obj) && whole
 		case 1:
-			whole = x.writeNFloat2float64(f, obj.Weight) && whole
+			whole = x.field_MasteryWeight_weight(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_MasteryWeight_of(f *plan.Field, obj *model.MasteryWeight) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Of)
+}
+
+func (x *writing) field_MasteryWeight_weight(f *plan.Field, obj *model.MasteryWeight) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Weight)
 }
 
 func (x *writing) write_MemberChange(fields []plan.Field, obj *framework.MemberChange) bool {
@@ -6003,27 +9704,44 @@ func (x *writing) write_MemberChange(fields []plan.Field, obj *framework.MemberC
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MemberChange")
 		case 0:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_MemberChange_name(f, obj) && whole
 		case 1:
-			if !x.writeOString2ᚖstring(f, obj.Before) {
+			if !x.field_MemberChange_before(f, obj) {
 				x.Null()
 			}
 		case 2:
-			if !x.writeOString2ᚖstring(f, obj.After) {
+			if !x.field_MemberChange_after(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_MemberChange_name(f *plan.Field, obj *framework.MemberChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_MemberChange_before(f *plan.Field, obj *framework.MemberChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Before)
+}
+
+func (x *writing) field_MemberChange_after(f *plan.Field, obj *framework.MemberChange) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.After)
 }
 
 func (x *writing) write_Omission(fields []plan.Field, obj *record.Omission) bool {
@@ -6031,16 +9749,15 @@ func (x *writing) write_Omission(fields []plan.Field, obj *record.Omission) bool
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Omission")
 		case 0:
-			whole = x.writeNString2string(f, obj.Reason) && whole
+			whole = x.field_Omission_reason(f, obj) && whole
 		case 1:
-			whole = x.writeNInt2int(f, obj.Count) && whole
+			whole = x.field_Omission_count(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6048,168 +9765,16 @@ func (x *writing) write_Omission(fields []plan.Field, obj *record.Omission) bool
 	return x.Close()
 }
 
-func (x *writing) write_Order(fields []plan.Field, obj *sharing.Order) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Into(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("Order")
-		case 0:
-			whole = x.writeNID2string(f, obj.ID) && whole
-		case 1:
-			whole = x.field_Order_learner(f, obj) && whole
-		case 2:
-			whole = x.writeNString2string(f, obj.Type) && whole
-		case 3:
-			whole = x.writeNString2string(f, obj.Recipient) && whole
-		case 4:
-			if !x.writeOString2ᚖstring(f, obj.Address) {
-				x.Null()
-			}
-		case 5:
-			whole = x.writeNString2string(f, obj.Purpose) && whole
-		case 6:
-			whole = x.field_Order_consent(f, obj) && whole
-		case 7:
-			whole = x.writeNOrderWait2string(f, obj.Wait) && whole
-		case 8:
-			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.WaitOn) {
-				x.Null()
-			}
-		case 9:
-			whole = x.writeNBoolean2bool(f, obj.InPart) && whole
-		case 10:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.OrderedAt) && whole
-		case 11:
-			whole = x.writeNString2string(f, obj.OrderedBy) && whole
-		case 12:
-			whole = x.writeNOrderState2string(f, obj.State) && whole
-		case 13:
-			if !x.writeOString2ᚖstring(f, obj.Reason) {
-				x.Null()
-			}
-		case 14:
-			if !x.field_Order_hold(f, obj) {
-				x.Null()
-			}
-		case 15:
-			if !x.field_Order_share(f, obj) {
-				x.Null()
-			}
-		case 16:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.SettledAt) {
-				x.Null()
-			}
-		case 17:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.ChangedAt) && whole
-		}
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
+func (x *writing) field_Omission_reason(f *plan.Field, obj *record.Omission) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
 }
 
-func (x *writing) field_Order_learner(f *plan.Field, obj *sharing.Order) bool {
-	v, err := func() (v *learner.Learner, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.ec.Resolvers.Order().Learner(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
-}
-
-func (x *writing) field_Order_consent(f *plan.Field, obj *sharing.Order) bool {
-	v, err := func() (v *consent.Consent, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.ec.Resolvers.Order().Consent(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, v)
-}
-
-func (x *writing) field_Order_hold(f *plan.Field, obj *sharing.Order) bool {
-	v, err := func() (v *release.Hold, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.ec.Resolvers.Order().Hold(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeOHold2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHold(f, v)
-}
-
-func (x *writing) field_Order_share(f *plan.Field, obj *sharing.Order) bool {
-	v, err := func() (v *sharing.Share, err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.ec.Resolvers.Order().Share(ctx, obj)
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeOShare2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f, v)
-}
-
-func (x *writing) write_OrderConnection(fields []plan.Field, obj *page.Connection[sharing.Order]) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Into(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("OrderConnection")
-		case 0:
-			whole = x.field_OrderConnection_edges(f, obj) && whole
-		case 1:
-			whole = x.writeNOrder2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐOrderᚄ(f, obj.Nodes) && whole
-		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
-		}
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
-}
-
-func (x *writing) field_OrderConnection_edges(f *plan.Field, obj *page.Connection[sharing.Order]) bool {
-	return x.writeNOrderEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) write_OrderEdge(fields []plan.Field, obj *page.Edge[sharing.Order]) bool {
-	mark, whole := x.Mark(), true
-	x.Open()
-	for i := range fields {
-		f := &fields[i]
-		x.Into(f, i)
-		switch f.Index {
-		case plan.Typename:
-			x.String("OrderEdge")
-		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
-		case 1:
-			whole = x.writeNOrder2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐOrder(f, obj.Node) && whole
-		}
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.Close()
+func (x *writing) field_Omission_count(f *plan.Field, obj *record.Omission) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Count)
 }
 
 func (x *writing) write_PageInfo(fields []plan.Field, obj *page.Info) bool {
@@ -6217,23 +9782,34 @@ func (x *writing) write_PageInfo(fields []plan.Field, obj *page.Info) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("PageInfo")
 		case 0:
-			whole = x.writeNBoolean2bool(f, obj.HasNextPage) && whole
+			whole = x.field_PageInfo_hasNextPage(f, obj) && whole
 		case 1:
-			if !x.writeOString2ᚖstring(f, obj.EndCursor) {
+			if !x.field_PageInfo_endCursor(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_PageInfo_hasNextPage(f *plan.Field, obj *page.Info) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.HasNextPage)
+}
+
+func (x *writing) field_PageInfo_endCursor(f *plan.Field, obj *page.Info) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.EndCursor)
 }
 
 func (x *writing) write_Profile(fields []plan.Field, obj *model.Profile) bool {
@@ -6241,26 +9817,25 @@ func (x *writing) write_Profile(fields []plan.Field, obj *model.Profile) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Profile")
 		case 0:
-			whole = x.writeNString2string(f, obj.ID) && whole
+			whole = x.field_Profile_id(f, obj) && whole
 		case 1:
-			if !x.writeOString2ᚖstring(f, obj.Name) {
+			if !x.field_Profile_name(f, obj) {
 				x.Null()
 			}
 		case 2:
-			if !x.writeOString2ᚖstring(f, obj.URL) {
+			if !x.field_Profile_url(f, obj) {
 				x.Null()
 			}
 		case 3:
-			if !x.writeOString2ᚖstring(f, obj.Email) {
+			if !x.field_Profile_email(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6268,19 +9843,43 @@ func (x *writing) write_Profile(fields []plan.Field, obj *model.Profile) bool {
 	return x.Close()
 }
 
+func (x *writing) field_Profile_id(f *plan.Field, obj *model.Profile) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ID)
+}
+
+func (x *writing) field_Profile_name(f *plan.Field, obj *model.Profile) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Name)
+}
+
+func (x *writing) field_Profile_url(f *plan.Field, obj *model.Profile) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.URL)
+}
+
+func (x *writing) field_Profile_email(f *plan.Field, obj *model.Profile) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Email)
+}
+
 func (x *writing) write_Program(fields []plan.Field, obj *program.Program) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Program")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐID(f, obj.ID) && whole
+			whole = x.field_Program_id(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Code) && whole
+			whole = x.field_Program_code(f, obj) && whole
 		case 2:
 			whole = x.field_Program_title(f, obj) && whole
 		case 3:
@@ -6288,11 +9887,11 @@ func (x *writing) write_Program(fields []plan.Field, obj *program.Program) bool 
 				x.Null()
 			}
 		case 4:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_Program_version(f, obj) && whole
 		case 5:
-			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn) && whole
+			whole = x.field_Program_effectiveOn(f, obj) && whole
 		case 6:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt) {
+			if !x.field_Program_retiredAt(f, obj) {
 				x.Null()
 			}
 		case 7:
@@ -6303,8 +9902,11 @@ func (x *writing) write_Program(fields []plan.Field, obj *program.Program) bool 
 			if !x.field_Program_progress(f, obj) {
 				x.Null()
 			}
+		case 10:
+			if !x.field_Program_cohort(f, obj) {
+				x.Null()
+			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6312,31 +9914,71 @@ func (x *writing) write_Program(fields []plan.Field, obj *program.Program) bool 
 	return x.Close()
 }
 
+func (x *writing) field_Program_id(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐID(f, obj.ID)
+}
+
+func (x *writing) field_Program_code(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Code)
+}
+
 func (x *writing) field_Program_title(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNString2string(f, obj.Title())
 }
 
 func (x *writing) field_Program_description(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeOString2ᚖstring(f, obj.Description())
 }
 
+func (x *writing) field_Program_version(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_Program_effectiveOn(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn)
+}
+
+func (x *writing) field_Program_retiredAt(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt)
+}
+
 func (x *writing) field_Program_requirements(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNProgramRequirement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐRequirementᚄ(f, obj.Requirements())
 }
 
 func (x *writing) field_Program_awards(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNProgramAwardRule2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐAwardRuleᚄ(f, obj.Awards())
 }
 
 func (x *writing) field_Program_progress(f *plan.Field, obj *program.Program) bool {
-	fc, ok := x.Args(f, x.ec.field_Program_progress_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Program_progress_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *program.Report, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Program().Progress(ctx, obj, fc.Args["learnerId"].(string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
+		return x.Resolvers.Program().Progress(ctx, obj, fc.Args["learnerId"].(string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6344,25 +9986,42 @@ func (x *writing) field_Program_progress(f *plan.Field, obj *program.Program) bo
 	return x.writeOProgramProgress2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐReport(f, v)
 }
 
+func (x *writing) field_Program_cohort(f *plan.Field, obj *program.Program) bool {
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Program_cohort_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *program.Cohort, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.Resolvers.Program().Cohort(ctx, obj, fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOProgramCohort2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐCohort(f, v)
+}
+
 func (x *writing) write_ProgramAwardRule(fields []plan.Field, obj *program.AwardRule) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ProgramAwardRule")
 		case 0:
-			whole = x.writeNID2string(f, obj.Requirement) && whole
+			whole = x.field_ProgramAwardRule_requirement(f, obj) && whole
 		case 1:
 			if !x.field_ProgramAwardRule_achievement(f, obj) {
 				x.Null()
 			}
 		case 2:
-			whole = x.writeNProgramAwardPolicy2string(f, obj.Policy) && whole
+			whole = x.field_ProgramAwardRule_policy(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6370,11 +10029,19 @@ func (x *writing) write_ProgramAwardRule(fields []plan.Field, obj *program.Award
 	return x.Close()
 }
 
+func (x *writing) field_ProgramAwardRule_requirement(f *plan.Field, obj *program.AwardRule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.Requirement)
+}
+
 func (x *writing) field_ProgramAwardRule_achievement(f *plan.Field, obj *program.AwardRule) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.ProgramAwardRule().Achievement(ctx, obj)
+		return x.Resolvers.ProgramAwardRule().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6382,23 +10049,103 @@ func (x *writing) field_ProgramAwardRule_achievement(f *plan.Field, obj *program
 	return x.writeOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
 }
 
+func (x *writing) field_ProgramAwardRule_policy(f *plan.Field, obj *program.AwardRule) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramAwardPolicy2string(f, obj.Policy)
+}
+
+func (x *writing) write_ProgramCohort(fields []plan.Field, obj *program.Cohort) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Key(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ProgramCohort")
+		case 0:
+			whole = x.field_ProgramCohort_version(f, obj) && whole
+		case 1:
+			whole = x.field_ProgramCohort_asOf(f, obj) && whole
+		case 2:
+			whole = x.field_ProgramCohort_knownAt(f, obj) && whole
+		case 3:
+			if !x.field_ProgramCohort_learners(f, obj) {
+				x.Null()
+			}
+		case 4:
+			whole = x.field_ProgramCohort_least(f, obj) && whole
+		case 5:
+			whole = x.field_ProgramCohort_requirements(f, obj) && whole
+		case 6:
+			whole = x.field_ProgramCohort_stuck(f, obj) && whole
+		}
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ProgramCohort_version(f *plan.Field, obj *program.Cohort) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_ProgramCohort_asOf(f *plan.Field, obj *program.Cohort) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AsOf)
+}
+
+func (x *writing) field_ProgramCohort_knownAt(f *plan.Field, obj *program.Cohort) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.KnownAt)
+}
+
+func (x *writing) field_ProgramCohort_learners(f *plan.Field, obj *program.Cohort) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.Learners)
+}
+
+func (x *writing) field_ProgramCohort_least(f *plan.Field, obj *program.Cohort) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Least())
+}
+
+func (x *writing) field_ProgramCohort_requirements(f *plan.Field, obj *program.Cohort) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCohortSpread2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐSpreadᚄ(f, obj.Requirements)
+}
+
+func (x *writing) field_ProgramCohort_stuck(f *plan.Field, obj *program.Cohort) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNCohortSpread2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐSpreadᚄ(f, obj.Stuck())
+}
+
 func (x *writing) write_ProgramConnection(fields []plan.Field, obj *page.Connection[program.Program]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ProgramConnection")
 		case 0:
 			whole = x.field_ProgramConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgramᚄ(f, obj.Nodes) && whole
+			whole = x.field_ProgramConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_ProgramConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6407,7 +10154,21 @@ func (x *writing) write_ProgramConnection(fields []plan.Field, obj *page.Connect
 }
 
 func (x *writing) field_ProgramConnection_edges(f *plan.Field, obj *page.Connection[program.Program]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNProgramEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_ProgramConnection_nodes(f *plan.Field, obj *page.Connection[program.Program]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgramᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_ProgramConnection_pageInfo(f *plan.Field, obj *page.Connection[program.Program]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_ProgramEdge(fields []plan.Field, obj *page.Edge[program.Program]) bool {
@@ -6415,16 +10176,15 @@ func (x *writing) write_ProgramEdge(fields []plan.Field, obj *page.Edge[program.
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ProgramEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_ProgramEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNProgram2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgram(f, obj.Node) && whole
+			whole = x.field_ProgramEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6432,12 +10192,24 @@ func (x *writing) write_ProgramEdge(fields []plan.Field, obj *page.Edge[program.
 	return x.Close()
 }
 
+func (x *writing) field_ProgramEdge_cursor(f *plan.Field, obj *page.Edge[program.Program]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_ProgramEdge_node(f *plan.Field, obj *page.Edge[program.Program]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgram2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgram(f, obj.Node)
+}
+
 func (x *writing) write_ProgramProgress(fields []plan.Field, obj *program.Report) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ProgramProgress")
@@ -6446,35 +10218,34 @@ func (x *writing) write_ProgramProgress(fields []plan.Field, obj *program.Report
 				x.Null()
 			}
 		case 1:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_ProgramProgress_version(f, obj) && whole
 		case 2:
-			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AsOf) && whole
+			whole = x.field_ProgramProgress_asOf(f, obj) && whole
 		case 3:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.KnownAt) && whole
+			whole = x.field_ProgramProgress_knownAt(f, obj) && whole
 		case 4:
-			whole = x.writeNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus(f, obj.Status) && whole
+			whole = x.field_ProgramProgress_status(f, obj) && whole
 		case 5:
-			whole = x.writeNFloat2float64(f, obj.Share) && whole
+			whole = x.field_ProgramProgress_share(f, obj) && whole
 		case 6:
-			whole = x.writeNFloat2float64(f, obj.Credits) && whole
+			whole = x.field_ProgramProgress_credits(f, obj) && whole
 		case 7:
-			whole = x.writeNFloat2float64(f, obj.ClockHours) && whole
+			whole = x.field_ProgramProgress_clockHours(f, obj) && whole
 		case 8:
-			whole = x.writeNInt2int(f, obj.Met) && whole
+			whole = x.field_ProgramProgress_met(f, obj) && whole
 		case 9:
-			whole = x.writeNInt2int(f, obj.InProgress) && whole
+			whole = x.field_ProgramProgress_inProgress(f, obj) && whole
 		case 10:
-			whole = x.writeNInt2int(f, obj.Missing) && whole
+			whole = x.field_ProgramProgress_missing(f, obj) && whole
 		case 11:
-			whole = x.writeNInt2int(f, obj.Blocked) && whole
+			whole = x.field_ProgramProgress_blocked(f, obj) && whole
 		case 12:
-			whole = x.writeNRequirementProgress2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgressᚄ(f, obj.Requirements) && whole
+			whole = x.field_ProgramProgress_requirements(f, obj) && whole
 		case 13:
-			if !x.writeOID2ᚕstringᚄ(f, obj.Changed) {
+			if !x.field_ProgramProgress_changed(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6483,10 +10254,12 @@ func (x *writing) write_ProgramProgress(fields []plan.Field, obj *program.Report
 }
 
 func (x *writing) field_ProgramProgress_program(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *program.Program, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.ProgramProgress().Program(ctx, obj)
+		return x.Resolvers.ProgramProgress().Program(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6494,41 +10267,119 @@ func (x *writing) field_ProgramProgress_program(f *plan.Field, obj *program.Repo
 	return x.writeOProgram2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgram(f, v)
 }
 
+func (x *writing) field_ProgramProgress_version(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_ProgramProgress_asOf(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AsOf)
+}
+
+func (x *writing) field_ProgramProgress_knownAt(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.KnownAt)
+}
+
+func (x *writing) field_ProgramProgress_status(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus(f, obj.Status)
+}
+
+func (x *writing) field_ProgramProgress_share(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Share)
+}
+
+func (x *writing) field_ProgramProgress_credits(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) field_ProgramProgress_clockHours(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.ClockHours)
+}
+
+func (x *writing) field_ProgramProgress_met(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Met)
+}
+
+func (x *writing) field_ProgramProgress_inProgress(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.InProgress)
+}
+
+func (x *writing) field_ProgramProgress_missing(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Missing)
+}
+
+func (x *writing) field_ProgramProgress_blocked(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Blocked)
+}
+
+func (x *writing) field_ProgramProgress_requirements(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRequirementProgress2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgressᚄ(f, obj.Requirements)
+}
+
+func (x *writing) field_ProgramProgress_changed(f *plan.Field, obj *program.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOID2ᚕstringᚄ(f, obj.Changed)
+}
+
 func (x *writing) write_ProgramRequirement(fields []plan.Field, obj *program.Requirement) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ProgramRequirement")
 		case 0:
-			whole = x.writeNID2string(f, obj.Key) && whole
+			whole = x.field_ProgramRequirement_key(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Title) && whole
+			whole = x.field_ProgramRequirement_title(f, obj) && whole
 		case 2:
-			whole = x.writeNProgramRequirementKind2string(f, obj.Kind) && whole
+			whole = x.field_ProgramRequirement_kind(f, obj) && whole
 		case 3:
-			whole = x.writeNInt2int(f, obj.Depth) && whole
+			whole = x.field_ProgramRequirement_depth(f, obj) && whole
 		case 4:
-			if !x.writeOID2ᚖstring(f, obj.Above) {
+			if !x.field_ProgramRequirement_above(f, obj) {
 				x.Null()
 			}
 		case 5:
-			whole = x.writeNInt2int(f, obj.Count) && whole
+			whole = x.field_ProgramRequirement_count(f, obj) && whole
 		case 6:
-			whole = x.writeNFloat2float64(f, obj.Credits) && whole
+			whole = x.field_ProgramRequirement_credits(f, obj) && whole
 		case 7:
-			whole = x.writeNFloat2float64(f, obj.ClockHours) && whole
+			whole = x.field_ProgramRequirement_clockHours(f, obj) && whole
 		case 8:
-			whole = x.writeNBoolean2bool(f, obj.Resident) && whole
+			whole = x.field_ProgramRequirement_resident(f, obj) && whole
 		case 9:
-			whole = x.writeNString2string(f, obj.Level) && whole
+			whole = x.field_ProgramRequirement_level(f, obj) && whole
 		case 10:
-			whole = x.writeNString2string(f, obj.Grade) && whole
+			whole = x.field_ProgramRequirement_grade(f, obj) && whole
 		case 11:
-			if !x.writeOID2ᚕstringᚄ(f, obj.After) {
+			if !x.field_ProgramRequirement_after(f, obj) {
 				x.Null()
 			}
 		case 12:
@@ -6544,7 +10395,6 @@ func (x *writing) write_ProgramRequirement(fields []plan.Field, obj *program.Req
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6552,11 +10402,85 @@ func (x *writing) write_ProgramRequirement(fields []plan.Field, obj *program.Req
 	return x.Close()
 }
 
+func (x *writing) field_ProgramRequirement_key(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.Key)
+}
+
+func (x *writing) field_ProgramRequirement_title(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_ProgramRequirement_kind(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramRequirementKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_ProgramRequirement_depth(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Depth)
+}
+
+func (x *writing) field_ProgramRequirement_above(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOID2ᚖstring(f, obj.Above)
+}
+
+func (x *writing) field_ProgramRequirement_count(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Count)
+}
+
+func (x *writing) field_ProgramRequirement_credits(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) field_ProgramRequirement_clockHours(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.ClockHours)
+}
+
+func (x *writing) field_ProgramRequirement_resident(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Resident)
+}
+
+func (x *writing) field_ProgramRequirement_level(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Level)
+}
+
+func (x *writing) field_ProgramRequirement_grade(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Grade)
+}
+
+func (x *writing) field_ProgramRequirement_after(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOID2ᚕstringᚄ(f, obj.After)
+}
+
 func (x *writing) field_ProgramRequirement_competency(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.ProgramRequirement().Competency(ctx, obj)
+		return x.Resolvers.ProgramRequirement().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6565,10 +10489,12 @@ func (x *writing) field_ProgramRequirement_competency(f *plan.Field, obj *progra
 }
 
 func (x *writing) field_ProgramRequirement_course(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.ProgramRequirement().Course(ctx, obj)
+		return x.Resolvers.ProgramRequirement().Course(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6577,10 +10503,12 @@ func (x *writing) field_ProgramRequirement_course(f *plan.Field, obj *program.Re
 }
 
 func (x *writing) field_ProgramRequirement_achievement(f *plan.Field, obj *program.Requirement) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.ProgramRequirement().Achievement(ctx, obj)
+		return x.Resolvers.ProgramRequirement().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6593,12 +10521,12 @@ func (x *writing) write_ProgramStep(fields []plan.Field, obj *program.Step) bool
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ProgramStep")
 		case 0:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_ProgramStep_name(f, obj) && whole
 		case 1:
 			if !x.field_ProgramStep_course(f, obj) {
 				x.Null()
@@ -6608,13 +10536,12 @@ func (x *writing) write_ProgramStep(fields []plan.Field, obj *program.Step) bool
 				x.Null()
 			}
 		case 3:
-			whole = x.writeNID2ᚕstringᚄ(f, obj.Closes) && whole
+			whole = x.field_ProgramStep_closes(f, obj) && whole
 		case 4:
-			whole = x.writeNFloat2float64(f, obj.Share) && whole
+			whole = x.field_ProgramStep_share(f, obj) && whole
 		case 5:
-			whole = x.writeNFloat2float64(f, obj.Credits) && whole
+			whole = x.field_ProgramStep_credits(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6622,11 +10549,19 @@ func (x *writing) write_ProgramStep(fields []plan.Field, obj *program.Step) bool
 	return x.Close()
 }
 
+func (x *writing) field_ProgramStep_name(f *plan.Field, obj *program.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
 func (x *writing) field_ProgramStep_course(f *plan.Field, obj *program.Step) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.ProgramStep().Course(ctx, obj)
+		return x.Resolvers.ProgramStep().Course(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6635,10 +10570,12 @@ func (x *writing) field_ProgramStep_course(f *plan.Field, obj *program.Step) boo
 }
 
 func (x *writing) field_ProgramStep_achievement(f *plan.Field, obj *program.Step) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.ProgramStep().Achievement(ctx, obj)
+		return x.Resolvers.ProgramStep().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6646,25 +10583,42 @@ func (x *writing) field_ProgramStep_achievement(f *plan.Field, obj *program.Step
 	return x.writeOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
 }
 
+func (x *writing) field_ProgramStep_closes(f *plan.Field, obj *program.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2ᚕstringᚄ(f, obj.Closes)
+}
+
+func (x *writing) field_ProgramStep_share(f *plan.Field, obj *program.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Share)
+}
+
+func (x *writing) field_ProgramStep_credits(f *plan.Field, obj *program.Step) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
 func (x *writing) write_ProgramWay(fields []plan.Field, obj *program.Way) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ProgramWay")
 		case 0:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_ProgramWay_version(f, obj) && whole
 		case 1:
-			whole = x.writeNProgramStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStepᚄ(f, obj.Steps) && whole
+			whole = x.field_ProgramWay_steps(f, obj) && whole
 		case 2:
-			whole = x.writeNBoolean2bool(f, obj.Complete) && whole
+			whole = x.field_ProgramWay_complete(f, obj) && whole
 		case 3:
-			whole = x.writeNID2ᚕstringᚄ(f, obj.Open) && whole
+			whole = x.field_ProgramWay_open(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6672,12 +10626,36 @@ func (x *writing) write_ProgramWay(fields []plan.Field, obj *program.Way) bool {
 	return x.Close()
 }
 
+func (x *writing) field_ProgramWay_version(f *plan.Field, obj *program.Way) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_ProgramWay_steps(f *plan.Field, obj *program.Way) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStepᚄ(f, obj.Steps)
+}
+
+func (x *writing) field_ProgramWay_complete(f *plan.Field, obj *program.Way) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Complete)
+}
+
+func (x *writing) field_ProgramWay_open(f *plan.Field, obj *program.Way) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2ᚕstringᚄ(f, obj.Open)
+}
+
 func (x *writing) write_Query(fields []plan.Field) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Query")
@@ -6772,35 +10750,32 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 		case 28:
 			whole = x.field_Query_masteryRules(f) && whole
 		case 29:
-			whole = x.field_Query_orders(f) && whole
-		case 30:
 			if !x.field_Query_program(f) {
 				x.Null()
 			}
-		case 31:
+		case 30:
 			whole = x.field_Query_programs(f) && whole
-		case 32:
+		case 31:
 			whole = x.field_Query_awardProposals(f) && whole
-		case 33:
+		case 32:
 			if !x.field_Query_record(f) {
 				x.Null()
 			}
-		case 34:
+		case 33:
 			whole = x.field_Query_recordTypes(f) && whole
-		case 35:
+		case 34:
 			whole = x.field_Query_searchLearners(f) && whole
-		case 36:
+		case 35:
 			whole = x.field_Query_countLearners(f) && whole
-		case 37:
+		case 36:
 			if !x.field_Query_knownIssuers(f) {
 				x.Null()
 			}
-		case 38:
+		case 37:
 			whole = x.field_Query_verifyCredential(f) && whole
-		case 39:
+		case 38:
 			whole = x.field_Query_verifyCredentials(f) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6809,10 +10784,12 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 }
 
 func (x *writing) field_Query_viewer(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *model.Viewer, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Viewer(ctx)
+		return x.Resolvers.Query().Viewer(ctx)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6821,14 +10798,16 @@ func (x *writing) field_Query_viewer(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_node(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_node_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_node_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v model.Node, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Node(ctx, fc.Args["id"].(string))
+		return x.Resolvers.Query().Node(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6837,14 +10816,16 @@ func (x *writing) field_Query_node(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_nodes(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_nodes_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_nodes_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v []model.Node, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Nodes(ctx, fc.Args["ids"].([]string))
+		return x.Resolvers.Query().Nodes(ctx, fc.Args["ids"].([]string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6853,14 +10834,16 @@ func (x *writing) field_Query_nodes(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_achievement(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_achievement_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_achievement_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Achievement(ctx, fc.Args["id"].(string))
+		return x.Resolvers.Query().Achievement(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6869,14 +10852,16 @@ func (x *writing) field_Query_achievement(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_achievements(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_achievements_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_achievements_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[achievement.Achievement], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Achievements(ctx, fc.Args["filter"].(*model.AchievementFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Query().Achievements(ctx, fc.Args["filter"].(*model.AchievementFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6885,14 +10870,16 @@ func (x *writing) field_Query_achievements(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_assertion(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_assertion_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_assertion_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *assertion.Assertion, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Assertion(ctx, fc.Args["id"].(string))
+		return x.Resolvers.Query().Assertion(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6901,14 +10888,16 @@ func (x *writing) field_Query_assertion(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_assertions(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_assertions_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_assertions_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[assertion.Assertion], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Assertions(ctx, fc.Args["filter"].(*model.AssertionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Query().Assertions(ctx, fc.Args["filter"].(*model.AssertionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6917,14 +10906,16 @@ func (x *writing) field_Query_assertions(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_auditLog(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_auditLog_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_auditLog_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[audit.Line], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().AuditLog(ctx, fc.Args["filter"].(*model.AuditFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Query().AuditLog(ctx, fc.Args["filter"].(*model.AuditFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6933,10 +10924,12 @@ func (x *writing) field_Query_auditLog(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_directoryNotices(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []consent.Notice, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().DirectoryNotices(ctx)
+		return x.Resolvers.Query().DirectoryNotices(ctx)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6945,14 +10938,16 @@ func (x *writing) field_Query_directoryNotices(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_correction(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_correction_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_correction_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *record.Correction, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Correction(ctx, fc.Args["id"].(string))
+		return x.Resolvers.Query().Correction(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6961,14 +10956,16 @@ func (x *writing) field_Query_correction(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_corrections(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_corrections_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_corrections_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[record.Correction], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Corrections(ctx, fc.Args["filter"].(*record.CorrectionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Query().Corrections(ctx, fc.Args["filter"].(*record.CorrectionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6977,14 +10974,16 @@ func (x *writing) field_Query_corrections(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_course(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_course_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_course_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Course(ctx, fc.Args["id"].(string))
+		return x.Resolvers.Query().Course(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6993,14 +10992,16 @@ func (x *writing) field_Query_course(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_courses(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_courses_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_courses_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[course.Course], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Courses(ctx, fc.Args["filter"].(*model.CourseFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Query().Courses(ctx, fc.Args["filter"].(*model.CourseFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7009,14 +11010,16 @@ func (x *writing) field_Query_courses(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_credential(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_credential_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_credential_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Credential(ctx, fc.Args["id"].(string))
+		return x.Resolvers.Query().Credential(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7025,14 +11028,16 @@ func (x *writing) field_Query_credential(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_disclosures(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_disclosures_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_disclosures_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[disclosure.Line], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Disclosures(ctx, fc.Args["filter"].(*disclosure.Filter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Query().Disclosures(ctx, fc.Args["filter"].(*disclosure.Filter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7041,14 +11046,16 @@ func (x *writing) field_Query_disclosures(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_equivalencies(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_equivalencies_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_equivalencies_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[program.Equivalency], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Equivalencies(ctx, fc.Args["filter"].(*program.EquivalencyFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Query().Equivalencies(ctx, fc.Args["filter"].(*program.EquivalencyFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7057,14 +11064,16 @@ func (x *writing) field_Query_equivalencies(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_job(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_job_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_job_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *exchange.Job, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Job(ctx, fc.Args["id"].(string))
+		return x.Resolvers.Query().Job(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7073,14 +11082,16 @@ func (x *writing) field_Query_job(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_jobs(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_jobs_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_jobs_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[exchange.Job], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Jobs(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Query().Jobs(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7089,14 +11100,16 @@ func (x *writing) field_Query_jobs(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_framework(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_framework_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_framework_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *framework.Framework, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Framework(ctx, fc.Args["id"].(string))
+		return x.Resolvers.Query().Framework(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7105,14 +11118,16 @@ func (x *writing) field_Query_framework(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_frameworks(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_frameworks_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_frameworks_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[framework.Framework], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Frameworks(ctx, fc.Args["filter"].(*framework.Filter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Query().Frameworks(ctx, fc.Args["filter"].(*framework.Filter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7121,14 +11136,16 @@ func (x *writing) field_Query_frameworks(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_previewFramework(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_previewFramework_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_previewFramework_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *framework.Comparison, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().PreviewFramework(ctx, fc.Args["uploadId"].(string), fc.Args["kind"].(*exchange.Kind), fc.Args["frameworkId"].(*string))
+		return x.Resolvers.Query().PreviewFramework(ctx, fc.Args["uploadId"].(string), fc.Args["kind"].(*exchange.Kind), fc.Args["frameworkId"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7137,14 +11154,16 @@ func (x *writing) field_Query_previewFramework(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_crosswalks(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_crosswalks_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_crosswalks_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[framework.Crosswalk], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Crosswalks(ctx, fc.Args["filter"].(*framework.CrosswalkFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Query().Crosswalks(ctx, fc.Args["filter"].(*framework.CrosswalkFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7153,14 +11172,16 @@ func (x *writing) field_Query_crosswalks(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_competency(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_competency_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_competency_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Competency(ctx, fc.Args["id"].(string))
+		return x.Resolvers.Query().Competency(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7169,10 +11190,12 @@ func (x *writing) field_Query_competency(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_gradingPolicy(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *record.Grading, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().GradingPolicy(ctx)
+		return x.Resolvers.Query().GradingPolicy(ctx)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7181,10 +11204,12 @@ func (x *writing) field_Query_gradingPolicy(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_institution(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *institution.Institution, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Institution(ctx)
+		return x.Resolvers.Query().Institution(ctx)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7193,14 +11218,16 @@ func (x *writing) field_Query_institution(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_learner(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_learner_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_learner_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Learner(ctx, fc.Args["id"].(string))
+		return x.Resolvers.Query().Learner(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7209,14 +11236,16 @@ func (x *writing) field_Query_learner(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_learners(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_learners_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_learners_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[learner.Learner], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Learners(ctx, fc.Args["filter"].(*learner.Filter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Query().Learners(ctx, fc.Args["filter"].(*learner.Filter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7225,14 +11254,16 @@ func (x *writing) field_Query_learners(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_masteryRule(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_masteryRule_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_masteryRule_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *mastery.Rule, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().MasteryRule(ctx, fc.Args["id"].(string))
+		return x.Resolvers.Query().MasteryRule(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7241,14 +11272,16 @@ func (x *writing) field_Query_masteryRule(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_masteryRules(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_masteryRules_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_masteryRules_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[mastery.Rule], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().MasteryRules(ctx, fc.Args["filter"].(*model.MasteryRuleFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Query().MasteryRules(ctx, fc.Args["filter"].(*model.MasteryRuleFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7256,31 +11289,17 @@ func (x *writing) field_Query_masteryRules(f *plan.Field) bool {
 	return x.writeNMasteryRuleConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
-func (x *writing) field_Query_orders(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_orders_args)
-	if !ok {
-		return false
-	}
-	v, err := func() (v *page.Connection[sharing.Order], err error) {
-		defer x.Guard(&err)
-		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Orders(ctx, fc.Args["filter"].(*sharing.OrderFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
-	}()
-	if err != nil {
-		return x.Fail(err)
-	}
-	return x.writeNOrderConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
-}
-
 func (x *writing) field_Query_program(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_program_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_program_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *program.Program, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Program(ctx, fc.Args["id"].(string))
+		return x.Resolvers.Query().Program(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7289,14 +11308,16 @@ func (x *writing) field_Query_program(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_programs(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_programs_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_programs_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[program.Program], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Programs(ctx, fc.Args["filter"].(*model.ProgramFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Query().Programs(ctx, fc.Args["filter"].(*model.ProgramFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7305,14 +11326,16 @@ func (x *writing) field_Query_programs(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_awardProposals(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_awardProposals_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_awardProposals_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[program.Proposal], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().AwardProposals(ctx, fc.Args["filter"].(*program.ProposalFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Query().AwardProposals(ctx, fc.Args["filter"].(*program.ProposalFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7321,14 +11344,16 @@ func (x *writing) field_Query_awardProposals(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_record(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_record_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_record_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *record.Record, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().Record(ctx, fc.Args["id"].(string))
+		return x.Resolvers.Query().Record(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7337,10 +11362,12 @@ func (x *writing) field_Query_record(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_recordTypes(f *plan.Field) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []record.Type, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().RecordTypes(ctx)
+		return x.Resolvers.Query().RecordTypes(ctx)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7349,14 +11376,16 @@ func (x *writing) field_Query_recordTypes(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_searchLearners(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_searchLearners_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_searchLearners_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[search.Match], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().SearchLearners(ctx, fc.Args["where"].(search.Query), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Query().SearchLearners(ctx, fc.Args["where"].(search.Query), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7365,14 +11394,16 @@ func (x *writing) field_Query_searchLearners(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_countLearners(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_countLearners_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_countLearners_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *search.Count, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().CountLearners(ctx, fc.Args["where"].(search.Query))
+		return x.Resolvers.Query().CountLearners(ctx, fc.Args["where"].(search.Query))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7381,14 +11412,16 @@ func (x *writing) field_Query_countLearners(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_knownIssuers(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_knownIssuers_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_knownIssuers_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[trust.Issuer], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().KnownIssuers(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Query().KnownIssuers(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7397,14 +11430,16 @@ func (x *writing) field_Query_knownIssuers(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_verifyCredential(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_verifyCredential_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_verifyCredential_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *verify.Report, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().VerifyCredential(ctx, fc.Args["credential"].(string), fc.Args["encoding"].(model.VerificationEncoding), fc.Args["recipient"].(*model.VerificationRecipientInput))
+		return x.Resolvers.Query().VerifyCredential(ctx, fc.Args["credential"].(string), fc.Args["encoding"].(model.VerificationEncoding), fc.Args["recipient"].(*model.VerificationRecipientInput))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7413,14 +11448,16 @@ func (x *writing) field_Query_verifyCredential(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_verifyCredentials(f *plan.Field) bool {
-	fc, ok := x.Args(f, x.ec.field_Query_verifyCredentials_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Query_verifyCredentials_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v []verify.Report, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Query().VerifyCredentials(ctx, fc.Args["files"].([]model.VerificationFileInput), fc.Args["recipient"].(*model.VerificationRecipientInput))
+		return x.Resolvers.Query().VerifyCredentials(ctx, fc.Args["files"].([]model.VerificationFileInput), fc.Args["recipient"].(*model.VerificationRecipientInput))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7433,22 +11470,22 @@ func (x *writing) write_Record(fields []plan.Field, obj *record.Record) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Record")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐID(f, obj.ID) && whole
+			whole = x.field_Record_id(f, obj) && whole
 		case 1:
 			whole = x.field_Record_learner(f, obj) && whole
 		case 2:
-			whole = x.writeNID2string(f, obj.Type) && whole
+			whole = x.field_Record_type(f, obj) && whole
 		case 3:
-			whole = x.writeNInt2int(f, obj.TypeVersion) && whole
+			whole = x.field_Record_typeVersion(f, obj) && whole
 		case 4:
-			whole = x.writeNID2string(f, obj.Series) && whole
+			whole = x.field_Record_series(f, obj) && whole
 		case 5:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_Record_version(f, obj) && whole
 		case 6:
 			whole = x.field_Record_contents(f, obj) && whole
 		case 7:
@@ -7468,15 +11505,14 @@ func (x *writing) write_Record(fields []plan.Field, obj *record.Record) bool {
 		case 12:
 			whole = x.field_Record_outdatedItems(f, obj) && whole
 		case 13:
-			whole = x.writeNBoolean2bool(f, obj.Partial) && whole
+			whole = x.field_Record_partial(f, obj) && whole
 		case 14:
-			whole = x.writeNOmission2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐOmissionᚄ(f, obj.Omissions) && whole
+			whole = x.field_Record_omissions(f, obj) && whole
 		case 15:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.AssembledAt) && whole
+			whole = x.field_Record_assembledAt(f, obj) && whole
 		case 16:
-			whole = x.writeNString2string(f, obj.AssembledBy) && whole
+			whole = x.field_Record_assembledBy(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -7484,11 +11520,19 @@ func (x *writing) write_Record(fields []plan.Field, obj *record.Record) bool {
 	return x.Close()
 }
 
+func (x *writing) field_Record_id(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐID(f, obj.ID)
+}
+
 func (x *writing) field_Record_learner(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Record().Learner(ctx, obj)
+		return x.Resolvers.Record().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7496,11 +11540,37 @@ func (x *writing) field_Record_learner(f *plan.Field, obj *record.Record) bool {
 	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
 }
 
+func (x *writing) field_Record_type(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.Type)
+}
+
+func (x *writing) field_Record_typeVersion(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.TypeVersion)
+}
+
+func (x *writing) field_Record_series(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.Series)
+}
+
+func (x *writing) field_Record_version(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
 func (x *writing) field_Record_contents(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *record.Model, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Record().Contents(ctx, obj)
+		return x.Resolvers.Record().Contents(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7509,14 +11579,16 @@ func (x *writing) field_Record_contents(f *plan.Field, obj *record.Record) bool 
 }
 
 func (x *writing) field_Record_changes(f *plan.Field, obj *record.Record) bool {
-	fc, ok := x.Args(f, x.ec.field_Record_changes_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Record_changes_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v []record.Change, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Record().Changes(ctx, obj, fc.Args["since"].(*string))
+		return x.Resolvers.Record().Changes(ctx, obj, fc.Args["since"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7525,10 +11597,12 @@ func (x *writing) field_Record_changes(f *plan.Field, obj *record.Record) bool {
 }
 
 func (x *writing) field_Record_supersedes(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *record.Record, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Record().Supersedes(ctx, obj)
+		return x.Resolvers.Record().Supersedes(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7537,10 +11611,12 @@ func (x *writing) field_Record_supersedes(f *plan.Field, obj *record.Record) boo
 }
 
 func (x *writing) field_Record_supersededBy(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *record.Record, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Record().SupersededBy(ctx, obj)
+		return x.Resolvers.Record().SupersededBy(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7549,10 +11625,12 @@ func (x *writing) field_Record_supersededBy(f *plan.Field, obj *record.Record) b
 }
 
 func (x *writing) field_Record_credential(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Record().Credential(ctx, obj)
+		return x.Resolvers.Record().Credential(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7561,10 +11639,12 @@ func (x *writing) field_Record_credential(f *plan.Field, obj *record.Record) boo
 }
 
 func (x *writing) field_Record_items(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Record().Items(ctx, obj)
+		return x.Resolvers.Record().Items(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7573,10 +11653,12 @@ func (x *writing) field_Record_items(f *plan.Field, obj *record.Record) bool {
 }
 
 func (x *writing) field_Record_outdatedItems(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Record().OutdatedItems(ctx, obj)
+		return x.Resolvers.Record().OutdatedItems(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7584,28 +11666,69 @@ func (x *writing) field_Record_outdatedItems(f *plan.Field, obj *record.Record) 
 	return x.writeNCredential2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredentialᚄ(f, v)
 }
 
+func (x *writing) field_Record_partial(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Partial)
+}
+
+func (x *writing) field_Record_omissions(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNOmission2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐOmissionᚄ(f, obj.Omissions)
+}
+
+func (x *writing) field_Record_assembledAt(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.AssembledAt)
+}
+
+func (x *writing) field_Record_assembledBy(f *plan.Field, obj *record.Record) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.AssembledBy)
+}
+
 func (x *writing) write_RecordAlignment(fields []plan.Field, obj *record.Aligned) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordAlignment")
 		case 0:
-			whole = x.writeNString2string(f, obj.URI) && whole
+			whole = x.field_RecordAlignment_uri(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Code) && whole
+			whole = x.field_RecordAlignment_code(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_RecordAlignment_name(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordAlignment_uri(f *plan.Field, obj *record.Aligned) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.URI)
+}
+
+func (x *writing) field_RecordAlignment_code(f *plan.Field, obj *record.Aligned) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Code)
+}
+
+func (x *writing) field_RecordAlignment_name(f *plan.Field, obj *record.Aligned) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
 }
 
 func (x *writing) write_RecordChange(fields []plan.Field, obj *record.Change) bool {
@@ -7613,24 +11736,23 @@ func (x *writing) write_RecordChange(fields []plan.Field, obj *record.Change) bo
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordChange")
 		case 0:
-			whole = x.writeNRecordChangeKind2string(f, obj.Kind) && whole
+			whole = x.field_RecordChange_kind(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Subject) && whole
+			whole = x.field_RecordChange_subject(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Field) && whole
+			whole = x.field_RecordChange_field(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.Old) && whole
+			whole = x.field_RecordChange_old(f, obj) && whole
 		case 4:
-			whole = x.writeNString2string(f, obj.New) && whole
+			whole = x.field_RecordChange_new(f, obj) && whole
 		case 5:
-			whole = x.writeNString2string(f, obj.Sentence) && whole
+			whole = x.field_RecordChange_sentence(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -7638,23 +11760,58 @@ func (x *writing) write_RecordChange(fields []plan.Field, obj *record.Change) bo
 	return x.Close()
 }
 
+func (x *writing) field_RecordChange_kind(f *plan.Field, obj *record.Change) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordChangeKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_RecordChange_subject(f *plan.Field, obj *record.Change) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Subject)
+}
+
+func (x *writing) field_RecordChange_field(f *plan.Field, obj *record.Change) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Field)
+}
+
+func (x *writing) field_RecordChange_old(f *plan.Field, obj *record.Change) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Old)
+}
+
+func (x *writing) field_RecordChange_new(f *plan.Field, obj *record.Change) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.New)
+}
+
+func (x *writing) field_RecordChange_sentence(f *plan.Field, obj *record.Change) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Sentence)
+}
+
 func (x *writing) write_RecordConnection(fields []plan.Field, obj *page.Connection[record.Record]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordConnection")
 		case 0:
 			whole = x.field_RecordConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNRecord2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecordᚄ(f, obj.Nodes) && whole
+			whole = x.field_RecordConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_RecordConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -7663,7 +11820,21 @@ func (x *writing) write_RecordConnection(fields []plan.Field, obj *page.Connecti
 }
 
 func (x *writing) field_RecordConnection_edges(f *plan.Field, obj *page.Connection[record.Record]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNRecordEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_RecordConnection_nodes(f *plan.Field, obj *page.Connection[record.Record]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecord2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecordᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_RecordConnection_pageInfo(f *plan.Field, obj *page.Connection[record.Record]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_RecordContents(fields []plan.Field, obj *record.Model) bool {
@@ -7671,57 +11842,146 @@ func (x *writing) write_RecordContents(fields []plan.Field, obj *record.Model) b
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordContents")
 		case 0:
-			whole = x.writeNString2string(f, obj.CredentialID) && whole
+			whole = x.field_RecordContents_credentialId(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_RecordContents_name(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Title) && whole
+			whole = x.field_RecordContents_title(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.Description) && whole
+			whole = x.field_RecordContents_description(f, obj) && whole
 		case 4:
-			whole = x.writeNRecordHeadings2string(f, obj.Headings) && whole
+			whole = x.field_RecordContents_headings(f, obj) && whole
 		case 5:
-			whole = x.writeNRecordPerson2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐPerson(f, obj.Learner) && whole
+			whole = x.field_RecordContents_learner(f, obj) && whole
 		case 6:
-			whole = x.writeNRecordParty2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐParty(f, obj.Issuer) && whole
+			whole = x.field_RecordContents_issuer(f, obj) && whole
 		case 7:
-			if !x.writeORecordProgramName2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramName(f, obj.Program) {
+			if !x.field_RecordContents_program(f, obj) {
 				x.Null()
 			}
 		case 8:
-			whole = x.writeNRecordSection2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐSectionᚄ(f, obj.Sections) && whole
+			whole = x.field_RecordContents_sections(f, obj) && whole
 		case 9:
-			if !x.writeORecordProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramProgressᚄ(f, obj.Programs) {
+			if !x.field_RecordContents_programs(f, obj) {
 				x.Null()
 			}
 		case 10:
-			if !x.writeORecordEquivalency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐEquivalentᚄ(f, obj.Equivalencies) {
+			if !x.field_RecordContents_equivalencies(f, obj) {
 				x.Null()
 			}
 		case 11:
-			if !x.writeORecordSummary2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐSummary(f, obj.Summary) {
+			if !x.field_RecordContents_summary(f, obj) {
 				x.Null()
 			}
 		case 12:
-			if !x.writeOGradingLegend2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLegend(f, obj.Legend) {
+			if !x.field_RecordContents_legend(f, obj) {
 				x.Null()
 			}
 		case 13:
-			whole = x.writeNBoolean2bool(f, obj.Partial) && whole
+			whole = x.field_RecordContents_partial(f, obj) && whole
 		case 14:
-			whole = x.writeNOmission2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐOmissionᚄ(f, obj.Omissions) && whole
+			whole = x.field_RecordContents_omissions(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordContents_credentialId(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.CredentialID)
+}
+
+func (x *writing) field_RecordContents_name(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_RecordContents_title(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_RecordContents_description(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Description)
+}
+
+func (x *writing) field_RecordContents_headings(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordHeadings2string(f, obj.Headings)
+}
+
+func (x *writing) field_RecordContents_learner(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordPerson2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐPerson(f, obj.Learner)
+}
+
+func (x *writing) field_RecordContents_issuer(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordParty2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐParty(f, obj.Issuer)
+}
+
+func (x *writing) field_RecordContents_program(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordProgramName2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramName(f, obj.Program)
+}
+
+func (x *writing) field_RecordContents_sections(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordSection2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐSectionᚄ(f, obj.Sections)
+}
+
+func (x *writing) field_RecordContents_programs(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramProgressᚄ(f, obj.Programs)
+}
+
+func (x *writing) field_RecordContents_equivalencies(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordEquivalency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐEquivalentᚄ(f, obj.Equivalencies)
+}
+
+func (x *writing) field_RecordContents_summary(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordSummary2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐSummary(f, obj.Summary)
+}
+
+func (x *writing) field_RecordContents_legend(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOGradingLegend2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLegend(f, obj.Legend)
+}
+
+func (x *writing) field_RecordContents_partial(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Partial)
+}
+
+func (x *writing) field_RecordContents_omissions(f *plan.Field, obj *record.Model) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNOmission2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐOmissionᚄ(f, obj.Omissions)
 }
 
 func (x *writing) write_RecordEdge(fields []plan.Field, obj *page.Edge[record.Record]) bool {
@@ -7729,21 +11989,32 @@ func (x *writing) write_RecordEdge(fields []plan.Field, obj *page.Edge[record.Re
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_RecordEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNRecord2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, obj.Node) && whole
+			whole = x.field_RecordEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordEdge_cursor(f *plan.Field, obj *page.Edge[record.Record]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_RecordEdge_node(f *plan.Field, obj *page.Edge[record.Record]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecord2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, obj.Node)
 }
 
 func (x *writing) write_RecordEquivalency(fields []plan.Field, obj *record.Equivalent) bool {
@@ -7751,47 +12022,136 @@ func (x *writing) write_RecordEquivalency(fields []plan.Field, obj *record.Equiv
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordEquivalency")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyID(f, obj.Rule) && whole
+			whole = x.field_RecordEquivalency_rule(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Given) && whole
+			whole = x.field_RecordEquivalency_given(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Code) && whole
+			whole = x.field_RecordEquivalency_code(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.Level) && whole
+			whole = x.field_RecordEquivalency_level(f, obj) && whole
 		case 4:
-			whole = x.writeNString2string(f, obj.On) && whole
+			whole = x.field_RecordEquivalency_on(f, obj) && whole
 		case 5:
-			whole = x.writeNString2string(f, obj.As) && whole
+			whole = x.field_RecordEquivalency_as(f, obj) && whole
 		case 6:
-			whole = x.writeNString2string(f, obj.AsCode) && whole
+			whole = x.field_RecordEquivalency_asCode(f, obj) && whole
 		case 7:
-			whole = x.writeNString2string(f, obj.Grade) && whole
+			whole = x.field_RecordEquivalency_grade(f, obj) && whole
 		case 8:
-			whole = x.writeNFloat2float64(f, obj.Credits) && whole
+			whole = x.field_RecordEquivalency_credits(f, obj) && whole
 		case 9:
-			whole = x.writeNFloat2float64(f, obj.ClockHours) && whole
+			whole = x.field_RecordEquivalency_clockHours(f, obj) && whole
 		case 10:
-			whole = x.writeNString2string(f, obj.Ground) && whole
+			whole = x.field_RecordEquivalency_ground(f, obj) && whole
 		case 11:
-			whole = x.writeNString2string(f, obj.Reason) && whole
+			whole = x.field_RecordEquivalency_reason(f, obj) && whole
 		case 12:
-			whole = x.writeNString2string(f, obj.ApprovedBy) && whole
+			whole = x.field_RecordEquivalency_approvedBy(f, obj) && whole
 		case 13:
-			whole = x.writeNString2string(f, obj.InForce) && whole
+			whole = x.field_RecordEquivalency_inForce(f, obj) && whole
 		case 14:
-			whole = x.writeNBoolean2bool(f, obj.Counted) && whole
+			whole = x.field_RecordEquivalency_counted(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordEquivalency_rule(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyID(f, obj.Rule)
+}
+
+func (x *writing) field_RecordEquivalency_given(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Given)
+}
+
+func (x *writing) field_RecordEquivalency_code(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Code)
+}
+
+func (x *writing) field_RecordEquivalency_level(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Level)
+}
+
+func (x *writing) field_RecordEquivalency_on(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.On)
+}
+
+func (x *writing) field_RecordEquivalency_as(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.As)
+}
+
+func (x *writing) field_RecordEquivalency_asCode(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.AsCode)
+}
+
+func (x *writing) field_RecordEquivalency_grade(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Grade)
+}
+
+func (x *writing) field_RecordEquivalency_credits(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) field_RecordEquivalency_clockHours(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.ClockHours)
+}
+
+func (x *writing) field_RecordEquivalency_ground(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Ground)
+}
+
+func (x *writing) field_RecordEquivalency_reason(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
+}
+
+func (x *writing) field_RecordEquivalency_approvedBy(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ApprovedBy)
+}
+
+func (x *writing) field_RecordEquivalency_inForce(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.InForce)
+}
+
+func (x *writing) field_RecordEquivalency_counted(f *plan.Field, obj *record.Equivalent) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Counted)
 }
 
 func (x *writing) write_RecordEvidence(fields []plan.Field, obj *record.EvidenceLine) bool {
@@ -7799,23 +12159,40 @@ func (x *writing) write_RecordEvidence(fields []plan.Field, obj *record.Evidence
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordEvidence")
 		case 0:
-			whole = x.writeNString2string(f, obj.URL) && whole
+			whole = x.field_RecordEvidence_url(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_RecordEvidence_name(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Text) && whole
+			whole = x.field_RecordEvidence_text(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordEvidence_url(f *plan.Field, obj *record.EvidenceLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.URL)
+}
+
+func (x *writing) field_RecordEvidence_name(f *plan.Field, obj *record.EvidenceLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_RecordEvidence_text(f *plan.Field, obj *record.EvidenceLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Text)
 }
 
 func (x *writing) write_RecordIdentifier(fields []plan.Field, obj *record.Identifier) bool {
@@ -7823,21 +12200,32 @@ func (x *writing) write_RecordIdentifier(fields []plan.Field, obj *record.Identi
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordIdentifier")
 		case 0:
-			whole = x.writeNString2string(f, obj.Type) && whole
+			whole = x.field_RecordIdentifier_type(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Value) && whole
+			whole = x.field_RecordIdentifier_value(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordIdentifier_type(f *plan.Field, obj *record.Identifier) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_RecordIdentifier_value(f *plan.Field, obj *record.Identifier) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Value)
 }
 
 func (x *writing) write_RecordLine(fields []plan.Field, obj *record.Line) bool {
@@ -7845,61 +12233,168 @@ func (x *writing) write_RecordLine(fields []plan.Field, obj *record.Line) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordLine")
 		case 0:
-			whole = x.writeNString2string(f, obj.CredentialID) && whole
+			whole = x.field_RecordLine_credentialId(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Title) && whole
+			whole = x.field_RecordLine_title(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Code) && whole
+			whole = x.field_RecordLine_code(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.Type) && whole
+			whole = x.field_RecordLine_type(f, obj) && whole
 		case 4:
-			whole = x.writeNString2string(f, obj.Term) && whole
+			whole = x.field_RecordLine_term(f, obj) && whole
 		case 5:
-			if !x.writeOFloat2ᚖfloat64(f, obj.Credits) {
+			if !x.field_RecordLine_credits(f, obj) {
 				x.Null()
 			}
 		case 6:
-			whole = x.writeNString2string(f, obj.Grade) && whole
+			whole = x.field_RecordLine_grade(f, obj) && whole
 		case 7:
-			whole = x.writeNString2string(f, obj.Level) && whole
+			whole = x.field_RecordLine_level(f, obj) && whole
 		case 8:
-			if !x.writeORecordResult2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐResultLineᚄ(f, obj.Results) {
+			if !x.field_RecordLine_results(f, obj) {
 				x.Null()
 			}
 		case 9:
-			whole = x.writeNRecordStatus2string(f, obj.Status) && whole
+			whole = x.field_RecordLine_status(f, obj) && whole
 		case 10:
-			whole = x.writeNString2string(f, obj.AwardedOn) && whole
+			whole = x.field_RecordLine_awardedOn(f, obj) && whole
 		case 11:
-			whole = x.writeNString2string(f, obj.ValidUntil) && whole
+			whole = x.field_RecordLine_validUntil(f, obj) && whole
 		case 12:
-			whole = x.writeNRecordParty2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐParty(f, obj.Issuer) && whole
+			whole = x.field_RecordLine_issuer(f, obj) && whole
 		case 13:
-			whole = x.writeNBoolean2bool(f, obj.Other) && whole
+			whole = x.field_RecordLine_other(f, obj) && whole
 		case 14:
-			if !x.writeORecordAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAlignedᚄ(f, obj.Competencies) {
+			if !x.field_RecordLine_competencies(f, obj) {
 				x.Null()
 			}
 		case 15:
-			if !x.writeORecordEvidence2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐEvidenceLineᚄ(f, obj.Evidence) {
+			if !x.field_RecordLine_evidence(f, obj) {
 				x.Null()
 			}
 		case 16:
-			whole = x.writeNBoolean2bool(f, obj.Repeated) && whole
+			whole = x.field_RecordLine_repeated(f, obj) && whole
 		case 17:
-			whole = x.writeNBoolean2bool(f, obj.Replaced) && whole
+			whole = x.field_RecordLine_replaced(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordLine_credentialId(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.CredentialID)
+}
+
+func (x *writing) field_RecordLine_title(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_RecordLine_code(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Code)
+}
+
+func (x *writing) field_RecordLine_type(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_RecordLine_term(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Term)
+}
+
+func (x *writing) field_RecordLine_credits(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOFloat2ᚖfloat64(f, obj.Credits)
+}
+
+func (x *writing) field_RecordLine_grade(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Grade)
+}
+
+func (x *writing) field_RecordLine_level(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Level)
+}
+
+func (x *writing) field_RecordLine_results(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordResult2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐResultLineᚄ(f, obj.Results)
+}
+
+func (x *writing) field_RecordLine_status(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordStatus2string(f, obj.Status)
+}
+
+func (x *writing) field_RecordLine_awardedOn(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.AwardedOn)
+}
+
+func (x *writing) field_RecordLine_validUntil(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ValidUntil)
+}
+
+func (x *writing) field_RecordLine_issuer(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordParty2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐParty(f, obj.Issuer)
+}
+
+func (x *writing) field_RecordLine_other(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Other)
+}
+
+func (x *writing) field_RecordLine_competencies(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAlignedᚄ(f, obj.Competencies)
+}
+
+func (x *writing) field_RecordLine_evidence(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordEvidence2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐEvidenceLineᚄ(f, obj.Evidence)
+}
+
+func (x *writing) field_RecordLine_repeated(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Repeated)
+}
+
+func (x *writing) field_RecordLine_replaced(f *plan.Field, obj *record.Line) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Replaced)
 }
 
 func (x *writing) write_RecordParty(fields []plan.Field, obj *record.Party) bool {
@@ -7907,23 +12402,40 @@ func (x *writing) write_RecordParty(fields []plan.Field, obj *record.Party) bool
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordParty")
 		case 0:
-			whole = x.writeNString2string(f, obj.ID) && whole
+			whole = x.field_RecordParty_id(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_RecordParty_name(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.URL) && whole
+			whole = x.field_RecordParty_url(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordParty_id(f *plan.Field, obj *record.Party) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ID)
+}
+
+func (x *writing) field_RecordParty_name(f *plan.Field, obj *record.Party) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_RecordParty_url(f *plan.Field, obj *record.Party) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.URL)
 }
 
 func (x *writing) write_RecordPerson(fields []plan.Field, obj *record.Person) bool {
@@ -7931,25 +12443,42 @@ func (x *writing) write_RecordPerson(fields []plan.Field, obj *record.Person) bo
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordPerson")
 		case 0:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_RecordPerson_name(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Subject) && whole
+			whole = x.field_RecordPerson_subject(f, obj) && whole
 		case 2:
-			if !x.writeORecordIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐIdentifierᚄ(f, obj.Identifiers) {
+			if !x.field_RecordPerson_identifiers(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordPerson_name(f *plan.Field, obj *record.Person) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_RecordPerson_subject(f *plan.Field, obj *record.Person) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Subject)
+}
+
+func (x *writing) field_RecordPerson_identifiers(f *plan.Field, obj *record.Person) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐIdentifierᚄ(f, obj.Identifiers)
 }
 
 func (x *writing) write_RecordProgram(fields []plan.Field, obj *record.ProgramProgress) bool {
@@ -7957,25 +12486,48 @@ func (x *writing) write_RecordProgram(fields []plan.Field, obj *record.ProgramPr
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordProgram")
 		case 0:
-			whole = x.writeNRecordProgramName2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramName(f, obj.Program) && whole
+			whole = x.field_RecordProgram_program(f, obj) && whole
 		case 1:
-			whole = x.writeNRecordStatus2string(f, obj.Status) && whole
+			whole = x.field_RecordProgram_status(f, obj) && whole
 		case 2:
-			whole = x.writeNFloat2float64(f, obj.Credits) && whole
+			whole = x.field_RecordProgram_credits(f, obj) && whole
 		case 3:
-			whole = x.writeNRecordRequirement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRequirementLineᚄ(f, obj.Lines) && whole
+			whole = x.field_RecordProgram_lines(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordProgram_program(f *plan.Field, obj *record.ProgramProgress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordProgramName2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramName(f, obj.Program)
+}
+
+func (x *writing) field_RecordProgram_status(f *plan.Field, obj *record.ProgramProgress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordStatus2string(f, obj.Status)
+}
+
+func (x *writing) field_RecordProgram_credits(f *plan.Field, obj *record.ProgramProgress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) field_RecordProgram_lines(f *plan.Field, obj *record.ProgramProgress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordRequirement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRequirementLineᚄ(f, obj.Lines)
 }
 
 func (x *writing) write_RecordProgramName(fields []plan.Field, obj *record.ProgramName) bool {
@@ -7983,25 +12535,48 @@ func (x *writing) write_RecordProgramName(fields []plan.Field, obj *record.Progr
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordProgramName")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐID(f, obj.ID) && whole
+			whole = x.field_RecordProgramName_id(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Code) && whole
+			whole = x.field_RecordProgramName_code(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Title) && whole
+			whole = x.field_RecordProgramName_title(f, obj) && whole
 		case 3:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_RecordProgramName_version(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordProgramName_id(f *plan.Field, obj *record.ProgramName) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐID(f, obj.ID)
+}
+
+func (x *writing) field_RecordProgramName_code(f *plan.Field, obj *record.ProgramName) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Code)
+}
+
+func (x *writing) field_RecordProgramName_title(f *plan.Field, obj *record.ProgramName) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_RecordProgramName_version(f *plan.Field, obj *record.ProgramName) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
 }
 
 func (x *writing) write_RecordRequirement(fields []plan.Field, obj *record.RequirementLine) bool {
@@ -8009,29 +12584,64 @@ func (x *writing) write_RecordRequirement(fields []plan.Field, obj *record.Requi
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordRequirement")
 		case 0:
-			whole = x.writeNID2string(f, obj.Key) && whole
+			whole = x.field_RecordRequirement_key(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Title) && whole
+			whole = x.field_RecordRequirement_title(f, obj) && whole
 		case 2:
-			whole = x.writeNProgramRequirementKind2string(f, obj.Kind) && whole
+			whole = x.field_RecordRequirement_kind(f, obj) && whole
 		case 3:
-			whole = x.writeNInt2int(f, obj.Depth) && whole
+			whole = x.field_RecordRequirement_depth(f, obj) && whole
 		case 4:
-			whole = x.writeNRecordStatus2string(f, obj.Status) && whole
+			whole = x.field_RecordRequirement_status(f, obj) && whole
 		case 5:
-			whole = x.writeNString2string(f, obj.Reason) && whole
+			whole = x.field_RecordRequirement_reason(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordRequirement_key(f *plan.Field, obj *record.RequirementLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.Key)
+}
+
+func (x *writing) field_RecordRequirement_title(f *plan.Field, obj *record.RequirementLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_RecordRequirement_kind(f *plan.Field, obj *record.RequirementLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramRequirementKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_RecordRequirement_depth(f *plan.Field, obj *record.RequirementLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Depth)
+}
+
+func (x *writing) field_RecordRequirement_status(f *plan.Field, obj *record.RequirementLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordStatus2string(f, obj.Status)
+}
+
+func (x *writing) field_RecordRequirement_reason(f *plan.Field, obj *record.RequirementLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
 }
 
 func (x *writing) write_RecordResult(fields []plan.Field, obj *record.ResultLine) bool {
@@ -8039,23 +12649,40 @@ func (x *writing) write_RecordResult(fields []plan.Field, obj *record.ResultLine
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordResult")
 		case 0:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_RecordResult_name(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Type) && whole
+			whole = x.field_RecordResult_type(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Value) && whole
+			whole = x.field_RecordResult_value(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordResult_name(f *plan.Field, obj *record.ResultLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_RecordResult_type(f *plan.Field, obj *record.ResultLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Type)
+}
+
+func (x *writing) field_RecordResult_value(f *plan.Field, obj *record.ResultLine) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Value)
 }
 
 func (x *writing) write_RecordSection(fields []plan.Field, obj *record.Section) bool {
@@ -8063,29 +12690,58 @@ func (x *writing) write_RecordSection(fields []plan.Field, obj *record.Section) 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordSection")
 		case 0:
-			whole = x.writeNRecordSectionKind2string(f, obj.Kind) && whole
+			whole = x.field_RecordSection_kind(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Title) && whole
+			whole = x.field_RecordSection_title(f, obj) && whole
 		case 2:
-			whole = x.writeNRecordLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLineᚄ(f, obj.Lines) && whole
+			whole = x.field_RecordSection_lines(f, obj) && whole
 		case 3:
-			whole = x.writeNFloat2float64(f, obj.Credits) && whole
+			whole = x.field_RecordSection_credits(f, obj) && whole
 		case 4:
-			if !x.writeOGradePointAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverage(f, obj.Average) {
+			if !x.field_RecordSection_average(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordSection_kind(f *plan.Field, obj *record.Section) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordSectionKind2string(f, obj.Kind)
+}
+
+func (x *writing) field_RecordSection_title(f *plan.Field, obj *record.Section) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_RecordSection_lines(f *plan.Field, obj *record.Section) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLineᚄ(f, obj.Lines)
+}
+
+func (x *writing) field_RecordSection_credits(f *plan.Field, obj *record.Section) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) field_RecordSection_average(f *plan.Field, obj *record.Section) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOGradePointAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverage(f, obj.Average)
 }
 
 func (x *writing) write_RecordSummary(fields []plan.Field, obj *record.Summary) bool {
@@ -8093,35 +12749,76 @@ func (x *writing) write_RecordSummary(fields []plan.Field, obj *record.Summary) 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordSummary")
 		case 0:
-			whole = x.writeNFloat2float64(f, obj.CreditsEarned) && whole
+			whole = x.field_RecordSummary_creditsEarned(f, obj) && whole
 		case 1:
-			whole = x.writeNFloat2float64(f, obj.CreditsAttempted) && whole
+			whole = x.field_RecordSummary_creditsAttempted(f, obj) && whole
 		case 2:
-			whole = x.writeNFloat2float64(f, obj.ByEquivalency) && whole
+			whole = x.field_RecordSummary_byEquivalency(f, obj) && whole
 		case 3:
-			if !x.writeOGradePointAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverage(f, obj.Average) {
+			if !x.field_RecordSummary_average(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeORecordTerm2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐTermSummaryᚄ(f, obj.Terms) {
+			if !x.field_RecordSummary_terms(f, obj) {
 				x.Null()
 			}
 		case 5:
-			whole = x.writeNString2string(f, obj.Policy) && whole
+			whole = x.field_RecordSummary_policy(f, obj) && whole
 		case 6:
-			whole = x.writeNInt2int(f, obj.PolicyVersion) && whole
+			whole = x.field_RecordSummary_policyVersion(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordSummary_creditsEarned(f *plan.Field, obj *record.Summary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.CreditsEarned)
+}
+
+func (x *writing) field_RecordSummary_creditsAttempted(f *plan.Field, obj *record.Summary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.CreditsAttempted)
+}
+
+func (x *writing) field_RecordSummary_byEquivalency(f *plan.Field, obj *record.Summary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.ByEquivalency)
+}
+
+func (x *writing) field_RecordSummary_average(f *plan.Field, obj *record.Summary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOGradePointAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverage(f, obj.Average)
+}
+
+func (x *writing) field_RecordSummary_terms(f *plan.Field, obj *record.Summary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORecordTerm2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐTermSummaryᚄ(f, obj.Terms)
+}
+
+func (x *writing) field_RecordSummary_policy(f *plan.Field, obj *record.Summary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Policy)
+}
+
+func (x *writing) field_RecordSummary_policyVersion(f *plan.Field, obj *record.Summary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.PolicyVersion)
 }
 
 func (x *writing) write_RecordTerm(fields []plan.Field, obj *record.TermSummary) bool {
@@ -8129,25 +12826,42 @@ func (x *writing) write_RecordTerm(fields []plan.Field, obj *record.TermSummary)
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordTerm")
 		case 0:
-			whole = x.writeNString2string(f, obj.Term) && whole
+			whole = x.field_RecordTerm_term(f, obj) && whole
 		case 1:
-			whole = x.writeNFloat2float64(f, obj.CreditsEarned) && whole
+			whole = x.field_RecordTerm_creditsEarned(f, obj) && whole
 		case 2:
-			if !x.writeOGradePointAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverage(f, obj.Average) {
+			if !x.field_RecordTerm_average(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordTerm_term(f *plan.Field, obj *record.TermSummary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Term)
+}
+
+func (x *writing) field_RecordTerm_creditsEarned(f *plan.Field, obj *record.TermSummary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.CreditsEarned)
+}
+
+func (x *writing) field_RecordTerm_average(f *plan.Field, obj *record.TermSummary) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOGradePointAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverage(f, obj.Average)
 }
 
 func (x *writing) write_RecordType(fields []plan.Field, obj *record.Type) bool {
@@ -8155,31 +12869,60 @@ func (x *writing) write_RecordType(fields []plan.Field, obj *record.Type) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordType")
 		case 0:
-			whole = x.writeNID2string(f, obj.Key) && whole
+			whole = x.field_RecordType_key(f, obj) && whole
 		case 1:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_RecordType_version(f, obj) && whole
 		case 2:
-			whole = x.writeNRecordTypeContent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐContent(f, obj.Content) && whole
+			whole = x.field_RecordType_content(f, obj) && whole
 		case 3:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.RecordedAt) {
+			if !x.field_RecordType_recordedAt(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeOString2ᚖstring(f, obj.RecordedBy) {
+			if !x.field_RecordType_recordedBy(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordType_key(f *plan.Field, obj *record.Type) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.Key)
+}
+
+func (x *writing) field_RecordType_version(f *plan.Field, obj *record.Type) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_RecordType_content(f *plan.Field, obj *record.Type) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordTypeContent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐContent(f, obj.Content)
+}
+
+func (x *writing) field_RecordType_recordedAt(f *plan.Field, obj *record.Type) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RecordedAt)
+}
+
+func (x *writing) field_RecordType_recordedBy(f *plan.Field, obj *record.Type) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.RecordedBy)
 }
 
 func (x *writing) write_RecordTypeContent(fields []plan.Field, obj *record.Content) bool {
@@ -8187,45 +12930,116 @@ func (x *writing) write_RecordTypeContent(fields []plan.Field, obj *record.Conte
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordTypeContent")
 		case 0:
-			whole = x.writeNString2string(f, obj.Title) && whole
+			whole = x.field_RecordTypeContent_title(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Description) && whole
+			whole = x.field_RecordTypeContent_description(f, obj) && whole
 		case 2:
-			if !x.writeOString2ᚕstringᚄ(f, obj.AchievementTypes) {
+			if !x.field_RecordTypeContent_achievementTypes(f, obj) {
 				x.Null()
 			}
 		case 3:
-			if !x.writeOString2ᚕstringᚄ(f, obj.Without) {
+			if !x.field_RecordTypeContent_without(f, obj) {
 				x.Null()
 			}
 		case 4:
-			whole = x.writeNBoolean2bool(f, obj.Program) && whole
+			whole = x.field_RecordTypeContent_program(f, obj) && whole
 		case 5:
-			whole = x.writeNBoolean2bool(f, obj.Conclusions) && whole
+			whole = x.field_RecordTypeContent_conclusions(f, obj) && whole
 		case 6:
-			whole = x.writeNBoolean2bool(f, obj.Deposited) && whole
+			whole = x.field_RecordTypeContent_deposited(f, obj) && whole
 		case 7:
-			whole = x.writeNBoolean2bool(f, obj.Requirements) && whole
+			whole = x.field_RecordTypeContent_requirements(f, obj) && whole
 		case 8:
-			whole = x.writeNBoolean2bool(f, obj.Summary) && whole
+			whole = x.field_RecordTypeContent_summary(f, obj) && whole
 		case 9:
-			whole = x.writeNBoolean2bool(f, obj.Legend) && whole
+			whole = x.field_RecordTypeContent_legend(f, obj) && whole
 		case 10:
-			whole = x.writeNRecordHeadings2string(f, obj.Headings) && whole
+			whole = x.field_RecordTypeContent_headings(f, obj) && whole
 		case 11:
-			whole = x.writeNRecordOrder2string(f, obj.Order) && whole
+			whole = x.field_RecordTypeContent_order(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RecordTypeContent_title(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Title)
+}
+
+func (x *writing) field_RecordTypeContent_description(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Description)
+}
+
+func (x *writing) field_RecordTypeContent_achievementTypes(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚕstringᚄ(f, obj.AchievementTypes)
+}
+
+func (x *writing) field_RecordTypeContent_without(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚕstringᚄ(f, obj.Without)
+}
+
+func (x *writing) field_RecordTypeContent_program(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Program)
+}
+
+func (x *writing) field_RecordTypeContent_conclusions(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Conclusions)
+}
+
+func (x *writing) field_RecordTypeContent_deposited(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Deposited)
+}
+
+func (x *writing) field_RecordTypeContent_requirements(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Requirements)
+}
+
+func (x *writing) field_RecordTypeContent_summary(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Summary)
+}
+
+func (x *writing) field_RecordTypeContent_legend(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Legend)
+}
+
+func (x *writing) field_RecordTypeContent_headings(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordHeadings2string(f, obj.Headings)
+}
+
+func (x *writing) field_RecordTypeContent_order(f *plan.Field, obj *record.Content) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRecordOrder2string(f, obj.Order)
 }
 
 func (x *writing) write_Related(fields []plan.Field, obj *model.Related) bool {
@@ -8233,27 +13047,44 @@ func (x *writing) write_Related(fields []plan.Field, obj *model.Related) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Related")
 		case 0:
-			whole = x.writeNString2string(f, obj.ID) && whole
+			whole = x.field_Related_id(f, obj) && whole
 		case 1:
-			if !x.writeOString2ᚖstring(f, obj.InLanguage) {
+			if !x.field_Related_inLanguage(f, obj) {
 				x.Null()
 			}
 		case 2:
-			if !x.writeOString2ᚖstring(f, obj.Version) {
+			if !x.field_Related_version(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_Related_id(f *plan.Field, obj *model.Related) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ID)
+}
+
+func (x *writing) field_Related_inLanguage(f *plan.Field, obj *model.Related) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.InLanguage)
+}
+
+func (x *writing) field_Related_version(f *plan.Field, obj *model.Related) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Version)
 }
 
 func (x *writing) write_ReleaseStanding(fields []plan.Field, obj *consent.Standing) bool {
@@ -8261,12 +13092,12 @@ func (x *writing) write_ReleaseStanding(fields []plan.Field, obj *consent.Standi
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ReleaseStanding")
 		case 0:
-			whole = x.writeNBoolean2bool(f, obj.Blocked) && whole
+			whole = x.field_ReleaseStanding_directoryBlocked(f, obj) && whole
 		case 1:
 			if !x.field_ReleaseStanding_searchConsent(f, obj) {
 				x.Null()
@@ -8274,7 +13105,6 @@ func (x *writing) write_ReleaseStanding(fields []plan.Field, obj *consent.Standi
 		case 2:
 			whole = x.field_ReleaseStanding_directoryChoices(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8282,11 +13112,19 @@ func (x *writing) write_ReleaseStanding(fields []plan.Field, obj *consent.Standi
 	return x.Close()
 }
 
+func (x *writing) field_ReleaseStanding_directoryBlocked(f *plan.Field, obj *consent.Standing) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Blocked)
+}
+
 func (x *writing) field_ReleaseStanding_searchConsent(f *plan.Field, obj *consent.Standing) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *consent.Consent, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.ReleaseStanding().SearchConsent(ctx, obj)
+		return x.Resolvers.ReleaseStanding().SearchConsent(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8295,10 +13133,12 @@ func (x *writing) field_ReleaseStanding_searchConsent(f *plan.Field, obj *consen
 }
 
 func (x *writing) field_ReleaseStanding_directoryChoices(f *plan.Field, obj *consent.Standing) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []consent.Choice, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.ReleaseStanding().DirectoryChoices(ctx, obj)
+		return x.Resolvers.ReleaseStanding().DirectoryChoices(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8311,22 +13151,22 @@ func (x *writing) write_RequirementProgress(fields []plan.Field, obj *program.Pr
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RequirementProgress")
 		case 0:
-			whole = x.writeNProgramRequirement2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐRequirement(f, obj.Requirement) && whole
+			whole = x.field_RequirementProgress_requirement(f, obj) && whole
 		case 1:
-			whole = x.writeNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus(f, obj.Status) && whole
+			whole = x.field_RequirementProgress_status(f, obj) && whole
 		case 2:
-			whole = x.writeNFloat2float64(f, obj.Share) && whole
+			whole = x.field_RequirementProgress_share(f, obj) && whole
 		case 3:
-			whole = x.writeNFloat2float64(f, obj.Credits) && whole
+			whole = x.field_RequirementProgress_credits(f, obj) && whole
 		case 4:
-			whole = x.writeNFloat2float64(f, obj.ClockHours) && whole
+			whole = x.field_RequirementProgress_clockHours(f, obj) && whole
 		case 5:
-			whole = x.writeNBoolean2bool(f, obj.Planned) && whole
+			whole = x.field_RequirementProgress_planned(f, obj) && whole
 		case 6:
 			if !x.field_RequirementProgress_assertion(f, obj) {
 				x.Null()
@@ -8336,9 +13176,8 @@ func (x *writing) write_RequirementProgress(fields []plan.Field, obj *program.Pr
 				x.Null()
 			}
 		case 8:
-			whole = x.writeNString2string(f, obj.Reason) && whole
+			whole = x.field_RequirementProgress_reason(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8346,11 +13185,49 @@ func (x *writing) write_RequirementProgress(fields []plan.Field, obj *program.Pr
 	return x.Close()
 }
 
+func (x *writing) field_RequirementProgress_requirement(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramRequirement2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐRequirement(f, obj.Requirement)
+}
+
+func (x *writing) field_RequirementProgress_status(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus(f, obj.Status)
+}
+
+func (x *writing) field_RequirementProgress_share(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Share)
+}
+
+func (x *writing) field_RequirementProgress_credits(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.Credits)
+}
+
+func (x *writing) field_RequirementProgress_clockHours(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNFloat2float64(f, obj.ClockHours)
+}
+
+func (x *writing) field_RequirementProgress_planned(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Planned)
+}
+
 func (x *writing) field_RequirementProgress_assertion(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *assertion.Assertion, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.RequirementProgress().Assertion(ctx, obj)
+		return x.Resolvers.RequirementProgress().Assertion(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8359,10 +13236,12 @@ func (x *writing) field_RequirementProgress_assertion(f *plan.Field, obj *progra
 }
 
 func (x *writing) field_RequirementProgress_equivalency(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *program.Equivalency, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.RequirementProgress().Equivalency(ctx, obj)
+		return x.Resolvers.RequirementProgress().Equivalency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8370,38 +13249,67 @@ func (x *writing) field_RequirementProgress_equivalency(f *plan.Field, obj *prog
 	return x.writeOEquivalency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalency(f, v)
 }
 
+func (x *writing) field_RequirementProgress_reason(f *plan.Field, obj *program.Progress) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
+}
+
 func (x *writing) write_Result(fields []plan.Field, obj *model.Result) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Result")
 		case 0:
-			if !x.writeOResultDescription2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐResultDescription(f, obj.ResultDescription) {
+			if !x.field_Result_resultDescription(f, obj) {
 				x.Null()
 			}
 		case 1:
-			if !x.writeORubricCriterionLevel2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRubricCriterionLevel(f, obj.AchievedLevel) {
+			if !x.field_Result_achievedLevel(f, obj) {
 				x.Null()
 			}
 		case 2:
-			if !x.writeOString2ᚖstring(f, obj.Value) {
+			if !x.field_Result_value(f, obj) {
 				x.Null()
 			}
 		case 3:
-			if !x.writeOString2ᚖstring(f, obj.Status) {
+			if !x.field_Result_status(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_Result_resultDescription(f *plan.Field, obj *model.Result) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOResultDescription2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐResultDescription(f, obj.ResultDescription)
+}
+
+func (x *writing) field_Result_achievedLevel(f *plan.Field, obj *model.Result) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORubricCriterionLevel2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRubricCriterionLevel(f, obj.AchievedLevel)
+}
+
+func (x *writing) field_Result_value(f *plan.Field, obj *model.Result) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Value)
+}
+
+func (x *writing) field_Result_status(f *plan.Field, obj *model.Result) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Status)
 }
 
 func (x *writing) write_ResultDescription(fields []plan.Field, obj *model.ResultDescription) bool {
@@ -8409,51 +13317,110 @@ func (x *writing) write_ResultDescription(fields []plan.Field, obj *model.Result
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ResultDescription")
 		case 0:
-			whole = x.writeNString2string(f, obj.ID) && whole
+			whole = x.field_ResultDescription_id(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_ResultDescription_name(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.ResultType) && whole
+			whole = x.field_ResultDescription_resultType(f, obj) && whole
 		case 3:
-			if !x.writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDefinitionAlignmentᚄ(f, obj.Alignment) {
+			if !x.field_ResultDescription_alignment(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeOString2ᚕstringᚄ(f, obj.AllowedValue) {
+			if !x.field_ResultDescription_allowedValue(f, obj) {
 				x.Null()
 			}
 		case 5:
-			if !x.writeOString2ᚖstring(f, obj.RequiredLevel) {
+			if !x.field_ResultDescription_requiredLevel(f, obj) {
 				x.Null()
 			}
 		case 6:
-			if !x.writeOString2ᚖstring(f, obj.RequiredValue) {
+			if !x.field_ResultDescription_requiredValue(f, obj) {
 				x.Null()
 			}
 		case 7:
-			if !x.writeORubricCriterionLevel2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRubricCriterionLevelᚄ(f, obj.RubricCriterionLevel) {
+			if !x.field_ResultDescription_rubricCriterionLevel(f, obj) {
 				x.Null()
 			}
 		case 8:
-			if !x.writeOString2ᚖstring(f, obj.ValueMin) {
+			if !x.field_ResultDescription_valueMin(f, obj) {
 				x.Null()
 			}
 		case 9:
-			if !x.writeOString2ᚖstring(f, obj.ValueMax) {
+			if !x.field_ResultDescription_valueMax(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_ResultDescription_id(f *plan.Field, obj *model.ResultDescription) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ID)
+}
+
+func (x *writing) field_ResultDescription_name(f *plan.Field, obj *model.ResultDescription) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_ResultDescription_resultType(f *plan.Field, obj *model.ResultDescription) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ResultType)
+}
+
+func (x *writing) field_ResultDescription_alignment(f *plan.Field, obj *model.ResultDescription) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDefinitionAlignmentᚄ(f, obj.Alignment)
+}
+
+func (x *writing) field_ResultDescription_allowedValue(f *plan.Field, obj *model.ResultDescription) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚕstringᚄ(f, obj.AllowedValue)
+}
+
+func (x *writing) field_ResultDescription_requiredLevel(f *plan.Field, obj *model.ResultDescription) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.RequiredLevel)
+}
+
+func (x *writing) field_ResultDescription_requiredValue(f *plan.Field, obj *model.ResultDescription) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.RequiredValue)
+}
+
+func (x *writing) field_ResultDescription_rubricCriterionLevel(f *plan.Field, obj *model.ResultDescription) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeORubricCriterionLevel2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRubricCriterionLevelᚄ(f, obj.RubricCriterionLevel)
+}
+
+func (x *writing) field_ResultDescription_valueMin(f *plan.Field, obj *model.ResultDescription) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.ValueMin)
+}
+
+func (x *writing) field_ResultDescription_valueMax(f *plan.Field, obj *model.ResultDescription) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.ValueMax)
 }
 
 func (x *writing) write_RowOutcome(fields []plan.Field, obj *exchange.Outcome) bool {
@@ -8461,36 +13428,35 @@ func (x *writing) write_RowOutcome(fields []plan.Field, obj *exchange.Outcome) b
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RowOutcome")
 		case 0:
-			whole = x.writeNInt2int(f, obj.FirstLine) && whole
+			whole = x.field_RowOutcome_firstLine(f, obj) && whole
 		case 1:
-			whole = x.writeNInt2int(f, obj.LastLine) && whole
+			whole = x.field_RowOutcome_lastLine(f, obj) && whole
 		case 2:
-			whole = x.writeNInt2int(f, obj.RowCount) && whole
+			whole = x.field_RowOutcome_rowCount(f, obj) && whole
 		case 3:
-			whole = x.writeNRowChange2string(f, obj.Outcome) && whole
+			whole = x.field_RowOutcome_outcome(f, obj) && whole
 		case 4:
-			if !x.writeOString2ᚖstring(f, obj.Column) {
+			if !x.field_RowOutcome_column(f, obj) {
 				x.Null()
 			}
 		case 5:
-			if !x.writeOString2ᚖstring(f, obj.Rule) {
+			if !x.field_RowOutcome_rule(f, obj) {
 				x.Null()
 			}
 		case 6:
-			if !x.writeOString2ᚖstring(f, obj.Value) {
+			if !x.field_RowOutcome_value(f, obj) {
 				x.Null()
 			}
 		case 7:
-			if !x.writeOString2ᚖstring(f, obj.Message) {
+			if !x.field_RowOutcome_message(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8498,23 +13464,70 @@ func (x *writing) write_RowOutcome(fields []plan.Field, obj *exchange.Outcome) b
 	return x.Close()
 }
 
+func (x *writing) field_RowOutcome_firstLine(f *plan.Field, obj *exchange.Outcome) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.FirstLine)
+}
+
+func (x *writing) field_RowOutcome_lastLine(f *plan.Field, obj *exchange.Outcome) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.LastLine)
+}
+
+func (x *writing) field_RowOutcome_rowCount(f *plan.Field, obj *exchange.Outcome) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.RowCount)
+}
+
+func (x *writing) field_RowOutcome_outcome(f *plan.Field, obj *exchange.Outcome) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRowChange2string(f, obj.Outcome)
+}
+
+func (x *writing) field_RowOutcome_column(f *plan.Field, obj *exchange.Outcome) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Column)
+}
+
+func (x *writing) field_RowOutcome_rule(f *plan.Field, obj *exchange.Outcome) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Rule)
+}
+
+func (x *writing) field_RowOutcome_value(f *plan.Field, obj *exchange.Outcome) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Value)
+}
+
+func (x *writing) field_RowOutcome_message(f *plan.Field, obj *exchange.Outcome) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Message)
+}
+
 func (x *writing) write_RowOutcomeConnection(fields []plan.Field, obj *page.Connection[exchange.Outcome]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RowOutcomeConnection")
 		case 0:
 			whole = x.field_RowOutcomeConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNRowOutcome2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐOutcomeᚄ(f, obj.Nodes) && whole
+			whole = x.field_RowOutcomeConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_RowOutcomeConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8523,7 +13536,21 @@ func (x *writing) write_RowOutcomeConnection(fields []plan.Field, obj *page.Conn
 }
 
 func (x *writing) field_RowOutcomeConnection_edges(f *plan.Field, obj *page.Connection[exchange.Outcome]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNRowOutcomeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_RowOutcomeConnection_nodes(f *plan.Field, obj *page.Connection[exchange.Outcome]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRowOutcome2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐOutcomeᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_RowOutcomeConnection_pageInfo(f *plan.Field, obj *page.Connection[exchange.Outcome]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_RowOutcomeEdge(fields []plan.Field, obj *page.Edge[exchange.Outcome]) bool {
@@ -8531,21 +13558,32 @@ func (x *writing) write_RowOutcomeEdge(fields []plan.Field, obj *page.Edge[excha
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RowOutcomeEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_RowOutcomeEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNRowOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐOutcome(f, obj.Node) && whole
+			whole = x.field_RowOutcomeEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RowOutcomeEdge_cursor(f *plan.Field, obj *page.Edge[exchange.Outcome]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_RowOutcomeEdge_node(f *plan.Field, obj *page.Edge[exchange.Outcome]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRowOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐOutcome(f, obj.Node)
 }
 
 func (x *writing) write_Rubric(fields []plan.Field, obj *framework.Rubric) bool {
@@ -8553,28 +13591,27 @@ func (x *writing) write_Rubric(fields []plan.Field, obj *framework.Rubric) bool 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Rubric")
 		case 0:
-			whole = x.writeNID2string(f, obj.ID) && whole
+			whole = x.field_Rubric_id(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Identifier) && whole
+			whole = x.field_Rubric_identifier(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.URI) && whole
+			whole = x.field_Rubric_uri(f, obj) && whole
 		case 3:
-			if !x.writeOString2ᚖstring(f, obj.Title) {
+			if !x.field_Rubric_title(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeOString2ᚖstring(f, obj.Description) {
+			if !x.field_Rubric_description(f, obj) {
 				x.Null()
 			}
 		case 5:
 			whole = x.field_Rubric_criteria(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8582,11 +13619,43 @@ func (x *writing) write_Rubric(fields []plan.Field, obj *framework.Rubric) bool 
 	return x.Close()
 }
 
+func (x *writing) field_Rubric_id(f *plan.Field, obj *framework.Rubric) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.ID)
+}
+
+func (x *writing) field_Rubric_identifier(f *plan.Field, obj *framework.Rubric) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Identifier)
+}
+
+func (x *writing) field_Rubric_uri(f *plan.Field, obj *framework.Rubric) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.URI)
+}
+
+func (x *writing) field_Rubric_title(f *plan.Field, obj *framework.Rubric) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Title)
+}
+
+func (x *writing) field_Rubric_description(f *plan.Field, obj *framework.Rubric) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Description)
+}
+
 func (x *writing) field_Rubric_criteria(f *plan.Field, obj *framework.Rubric) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []framework.Criterion, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Rubric().Criteria(ctx, obj)
+		return x.Resolvers.Rubric().Criteria(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8599,32 +13668,31 @@ func (x *writing) write_RubricCriterion(fields []plan.Field, obj *framework.Crit
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RubricCriterion")
 		case 0:
-			whole = x.writeNID2string(f, obj.ID) && whole
+			whole = x.field_RubricCriterion_id(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Identifier) && whole
+			whole = x.field_RubricCriterion_identifier(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.URI) && whole
+			whole = x.field_RubricCriterion_uri(f, obj) && whole
 		case 3:
-			if !x.writeOString2ᚖstring(f, obj.Category) {
+			if !x.field_RubricCriterion_category(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeOString2ᚖstring(f, obj.Description) {
+			if !x.field_RubricCriterion_description(f, obj) {
 				x.Null()
 			}
 		case 5:
-			if !x.writeOFloat2ᚖfloat64(f, obj.Weight) {
+			if !x.field_RubricCriterion_weight(f, obj) {
 				x.Null()
 			}
 		case 6:
 			whole = x.field_RubricCriterion_levels(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8632,11 +13700,49 @@ func (x *writing) write_RubricCriterion(fields []plan.Field, obj *framework.Crit
 	return x.Close()
 }
 
+func (x *writing) field_RubricCriterion_id(f *plan.Field, obj *framework.Criterion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.ID)
+}
+
+func (x *writing) field_RubricCriterion_identifier(f *plan.Field, obj *framework.Criterion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Identifier)
+}
+
+func (x *writing) field_RubricCriterion_uri(f *plan.Field, obj *framework.Criterion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.URI)
+}
+
+func (x *writing) field_RubricCriterion_category(f *plan.Field, obj *framework.Criterion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Category)
+}
+
+func (x *writing) field_RubricCriterion_description(f *plan.Field, obj *framework.Criterion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Description)
+}
+
+func (x *writing) field_RubricCriterion_weight(f *plan.Field, obj *framework.Criterion) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOFloat2ᚖfloat64(f, obj.Weight)
+}
+
 func (x *writing) field_RubricCriterion_levels(f *plan.Field, obj *framework.Criterion) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []framework.Level, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.RubricCriterion().Levels(ctx, obj)
+		return x.Resolvers.RubricCriterion().Levels(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8649,37 +13755,72 @@ func (x *writing) write_RubricCriterionLevel(fields []plan.Field, obj *model.Rub
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RubricCriterionLevel")
 		case 0:
-			whole = x.writeNString2string(f, obj.ID) && whole
+			whole = x.field_RubricCriterionLevel_id(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_RubricCriterionLevel_name(f, obj) && whole
 		case 2:
-			if !x.writeOString2ᚖstring(f, obj.Level) {
+			if !x.field_RubricCriterionLevel_level(f, obj) {
 				x.Null()
 			}
 		case 3:
-			if !x.writeOString2ᚖstring(f, obj.Description) {
+			if !x.field_RubricCriterionLevel_description(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeOString2ᚖstring(f, obj.Points) {
+			if !x.field_RubricCriterionLevel_points(f, obj) {
 				x.Null()
 			}
 		case 5:
-			if !x.writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDefinitionAlignmentᚄ(f, obj.Alignment) {
+			if !x.field_RubricCriterionLevel_alignment(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RubricCriterionLevel_id(f *plan.Field, obj *model.RubricCriterionLevel) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ID)
+}
+
+func (x *writing) field_RubricCriterionLevel_name(f *plan.Field, obj *model.RubricCriterionLevel) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_RubricCriterionLevel_level(f *plan.Field, obj *model.RubricCriterionLevel) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Level)
+}
+
+func (x *writing) field_RubricCriterionLevel_description(f *plan.Field, obj *model.RubricCriterionLevel) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Description)
+}
+
+func (x *writing) field_RubricCriterionLevel_points(f *plan.Field, obj *model.RubricCriterionLevel) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Points)
+}
+
+func (x *writing) field_RubricCriterionLevel_alignment(f *plan.Field, obj *model.RubricCriterionLevel) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDefinitionAlignmentᚄ(f, obj.Alignment)
 }
 
 func (x *writing) write_RubricLevel(fields []plan.Field, obj *framework.Level) bool {
@@ -8687,39 +13828,80 @@ func (x *writing) write_RubricLevel(fields []plan.Field, obj *framework.Level) b
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RubricLevel")
 		case 0:
-			whole = x.writeNID2string(f, obj.ID) && whole
+			whole = x.field_RubricLevel_id(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Identifier) && whole
+			whole = x.field_RubricLevel_identifier(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.URI) && whole
+			whole = x.field_RubricLevel_uri(f, obj) && whole
 		case 3:
-			if !x.writeOString2ᚖstring(f, obj.Quality) {
+			if !x.field_RubricLevel_quality(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeOString2ᚖstring(f, obj.Description) {
+			if !x.field_RubricLevel_description(f, obj) {
 				x.Null()
 			}
 		case 5:
-			if !x.writeOString2ᚖstring(f, obj.Feedback) {
+			if !x.field_RubricLevel_feedback(f, obj) {
 				x.Null()
 			}
 		case 6:
-			if !x.writeOFloat2ᚖfloat64(f, obj.Score) {
+			if !x.field_RubricLevel_score(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_RubricLevel_id(f *plan.Field, obj *framework.Level) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.ID)
+}
+
+func (x *writing) field_RubricLevel_identifier(f *plan.Field, obj *framework.Level) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Identifier)
+}
+
+func (x *writing) field_RubricLevel_uri(f *plan.Field, obj *framework.Level) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.URI)
+}
+
+func (x *writing) field_RubricLevel_quality(f *plan.Field, obj *framework.Level) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Quality)
+}
+
+func (x *writing) field_RubricLevel_description(f *plan.Field, obj *framework.Level) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Description)
+}
+
+func (x *writing) field_RubricLevel_feedback(f *plan.Field, obj *framework.Level) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Feedback)
+}
+
+func (x *writing) field_RubricLevel_score(f *plan.Field, obj *framework.Level) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOFloat2ᚖfloat64(f, obj.Score)
 }
 
 func (x *writing) write_Share(fields []plan.Field, obj *sharing.Share) bool {
@@ -8727,16 +13909,16 @@ func (x *writing) write_Share(fields []plan.Field, obj *sharing.Share) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Share")
 		case 0:
-			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐID(f, obj.ID) && whole
+			whole = x.field_Share_id(f, obj) && whole
 		case 1:
 			whole = x.field_Share_learner(f, obj) && whole
 		case 2:
-			whole = x.writeNShareKind2string(f, obj.Kind) && whole
+			whole = x.field_Share_kind(f, obj) && whole
 		case 3:
 			if !x.field_Share_record(f, obj) {
 				x.Null()
@@ -8744,41 +13926,41 @@ func (x *writing) write_Share(fields []plan.Field, obj *sharing.Share) bool {
 		case 4:
 			whole = x.field_Share_items(f, obj) && whole
 		case 5:
-			whole = x.writeNString2string(f, obj.Recipient) && whole
+			whole = x.field_Share_recipient(f, obj) && whole
 		case 6:
-			if !x.writeOString2ᚖstring(f, obj.Address) {
+			if !x.field_Share_address(f, obj) {
 				x.Null()
 			}
 		case 7:
-			whole = x.writeNBoolean2bool(f, obj.Open) && whole
+			whole = x.field_Share_open(f, obj) && whole
 		case 8:
-			whole = x.writeNString2string(f, obj.Purpose) && whole
+			whole = x.field_Share_purpose(f, obj) && whole
 		case 9:
 			whole = x.field_Share_consent(f, obj) && whole
 		case 10:
-			whole = x.writeNBoolean2bool(f, obj.HasPIN) && whole
+			whole = x.field_Share_hasPin(f, obj) && whole
 		case 11:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.PINLockedUntil) {
+			if !x.field_Share_pinLockedUntil(f, obj) {
 				x.Null()
 			}
 		case 12:
-			if !x.writeOInt2ᚖint(f, obj.MaxOpenings) {
+			if !x.field_Share_maxOpenings(f, obj) {
 				x.Null()
 			}
 		case 13:
-			whole = x.writeNInt2int(f, obj.Openings) && whole
+			whole = x.field_Share_openings(f, obj) && whole
 		case 14:
-			whole = x.writeNBoolean2bool(f, obj.Notify) && whole
+			whole = x.field_Share_notify(f, obj) && whole
 		case 15:
 			whole = x.field_Share_state(f, obj) && whole
 		case 16:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
+			whole = x.field_Share_createdAt(f, obj) && whole
 		case 17:
-			whole = x.writeNString2string(f, obj.CreatedBy) && whole
+			whole = x.field_Share_createdBy(f, obj) && whole
 		case 18:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.ExpiresAt) && whole
+			whole = x.field_Share_expiresAt(f, obj) && whole
 		case 19:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.EndedAt) {
+			if !x.field_Share_endedAt(f, obj) {
 				x.Null()
 			}
 		case 20:
@@ -8786,7 +13968,6 @@ func (x *writing) write_Share(fields []plan.Field, obj *sharing.Share) bool {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8794,11 +13975,19 @@ func (x *writing) write_Share(fields []plan.Field, obj *sharing.Share) bool {
 	return x.Close()
 }
 
+func (x *writing) field_Share_id(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐID(f, obj.ID)
+}
+
 func (x *writing) field_Share_learner(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Share().Learner(ctx, obj)
+		return x.Resolvers.Share().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8806,11 +13995,19 @@ func (x *writing) field_Share_learner(f *plan.Field, obj *sharing.Share) bool {
 	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
 }
 
+func (x *writing) field_Share_kind(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNShareKind2string(f, obj.Kind)
+}
+
 func (x *writing) field_Share_record(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *record.Record, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Share().Record(ctx, obj)
+		return x.Resolvers.Share().Record(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8819,10 +14016,12 @@ func (x *writing) field_Share_record(f *plan.Field, obj *sharing.Share) bool {
 }
 
 func (x *writing) field_Share_items(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v []sharing.Chosen, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Share().Items(ctx, obj)
+		return x.Resolvers.Share().Items(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8830,11 +14029,37 @@ func (x *writing) field_Share_items(f *plan.Field, obj *sharing.Share) bool {
 	return x.writeNShareItem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐChosenᚄ(f, v)
 }
 
+func (x *writing) field_Share_recipient(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Recipient)
+}
+
+func (x *writing) field_Share_address(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOString2ᚖstring(f, obj.Address)
+}
+
+func (x *writing) field_Share_open(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Open)
+}
+
+func (x *writing) field_Share_purpose(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Purpose)
+}
+
 func (x *writing) field_Share_consent(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *consent.Consent, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Share().Consent(ctx, obj)
+		return x.Resolvers.Share().Consent(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8842,11 +14067,43 @@ func (x *writing) field_Share_consent(f *plan.Field, obj *sharing.Share) bool {
 	return x.writeNConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, v)
 }
 
+func (x *writing) field_Share_hasPin(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.HasPIN)
+}
+
+func (x *writing) field_Share_pinLockedUntil(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.PINLockedUntil)
+}
+
+func (x *writing) field_Share_maxOpenings(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInt2ᚖint(f, obj.MaxOpenings)
+}
+
+func (x *writing) field_Share_openings(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Openings)
+}
+
+func (x *writing) field_Share_notify(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNBoolean2bool(f, obj.Notify)
+}
+
 func (x *writing) field_Share_state(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Share().State(ctx, obj)
+		return x.Resolvers.Share().State(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8854,15 +14111,41 @@ func (x *writing) field_Share_state(f *plan.Field, obj *sharing.Share) bool {
 	return x.writeNShareState2string(f, v)
 }
 
+func (x *writing) field_Share_createdAt(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
+}
+
+func (x *writing) field_Share_createdBy(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.CreatedBy)
+}
+
+func (x *writing) field_Share_expiresAt(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.ExpiresAt)
+}
+
+func (x *writing) field_Share_endedAt(f *plan.Field, obj *sharing.Share) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.EndedAt)
+}
+
 func (x *writing) field_Share_disclosures(f *plan.Field, obj *sharing.Share) bool {
-	fc, ok := x.Args(f, x.ec.field_Share_disclosures_args)
+	x.Into(f)
+	defer x.Out()
+	fc, ok := x.Args(f, x.field_Share_disclosures_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[disclosure.Line], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.Share().Disclosures(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.Resolvers.Share().Disclosures(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8875,18 +14158,17 @@ func (x *writing) write_ShareConnection(fields []plan.Field, obj *page.Connectio
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ShareConnection")
 		case 0:
 			whole = x.field_ShareConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNShare2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShareᚄ(f, obj.Nodes) && whole
+			whole = x.field_ShareConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_ShareConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8895,7 +14177,21 @@ func (x *writing) write_ShareConnection(fields []plan.Field, obj *page.Connectio
 }
 
 func (x *writing) field_ShareConnection_edges(f *plan.Field, obj *page.Connection[sharing.Share]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNShareEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_ShareConnection_nodes(f *plan.Field, obj *page.Connection[sharing.Share]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNShare2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShareᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_ShareConnection_pageInfo(f *plan.Field, obj *page.Connection[sharing.Share]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_ShareEdge(fields []plan.Field, obj *page.Edge[sharing.Share]) bool {
@@ -8903,16 +14199,15 @@ func (x *writing) write_ShareEdge(fields []plan.Field, obj *page.Edge[sharing.Sh
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ShareEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_ShareEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNShare2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f, obj.Node) && whole
+			whole = x.field_ShareEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8920,23 +14215,34 @@ func (x *writing) write_ShareEdge(fields []plan.Field, obj *page.Edge[sharing.Sh
 	return x.Close()
 }
 
+func (x *writing) field_ShareEdge_cursor(f *plan.Field, obj *page.Edge[sharing.Share]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_ShareEdge_node(f *plan.Field, obj *page.Edge[sharing.Share]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNShare2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f, obj.Node)
+}
+
 func (x *writing) write_ShareItem(fields []plan.Field, obj *sharing.Chosen) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ShareItem")
 		case 0:
 			whole = x.field_ShareItem_credential(f, obj) && whole
 		case 1:
-			if !x.writeOCredentialPart2ᚕstringᚄ(f, obj.Parts) {
+			if !x.field_ShareItem_parts(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8945,10 +14251,12 @@ func (x *writing) write_ShareItem(fields []plan.Field, obj *sharing.Chosen) bool
 }
 
 func (x *writing) field_ShareItem_credential(f *plan.Field, obj *sharing.Chosen) bool {
+	x.Into(f)
+	defer x.Out()
 	v, err := func() (v *credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.ec.Resolvers.ShareItem().Credential(ctx, obj)
+		return x.Resolvers.ShareItem().Credential(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8956,40 +14264,87 @@ func (x *writing) field_ShareItem_credential(f *plan.Field, obj *sharing.Chosen)
 	return x.writeNCredential2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredential(f, v)
 }
 
+func (x *writing) field_ShareItem_parts(f *plan.Field, obj *sharing.Chosen) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOCredentialPart2ᚕstringᚄ(f, obj.Parts)
+}
+
 func (x *writing) write_SigningKey(fields []plan.Field, obj *keyring.Key) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("SigningKey")
 		case 0:
-			whole = x.writeNID2string(f, obj.ID) && whole
+			whole = x.field_SigningKey_id(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Algorithm) && whole
+			whole = x.field_SigningKey_algorithm(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.PublicKeyMultibase) && whole
+			whole = x.field_SigningKey_publicKeyMultibase(f, obj) && whole
 		case 3:
-			whole = x.writeNSigningKeyState2string(f, obj.State) && whole
+			whole = x.field_SigningKey_state(f, obj) && whole
 		case 4:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
+			whole = x.field_SigningKey_createdAt(f, obj) && whole
 		case 5:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt) {
+			if !x.field_SigningKey_retiredAt(f, obj) {
 				x.Null()
 			}
 		case 6:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.CompromisedFrom) {
+			if !x.field_SigningKey_compromisedFrom(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_SigningKey_id(f *plan.Field, obj *keyring.Key) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.ID)
+}
+
+func (x *writing) field_SigningKey_algorithm(f *plan.Field, obj *keyring.Key) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Algorithm)
+}
+
+func (x *writing) field_SigningKey_publicKeyMultibase(f *plan.Field, obj *keyring.Key) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.PublicKeyMultibase)
+}
+
+func (x *writing) field_SigningKey_state(f *plan.Field, obj *keyring.Key) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNSigningKeyState2string(f, obj.State)
+}
+
+func (x *writing) field_SigningKey_createdAt(f *plan.Field, obj *keyring.Key) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
+}
+
+func (x *writing) field_SigningKey_retiredAt(f *plan.Field, obj *keyring.Key) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt)
+}
+
+func (x *writing) field_SigningKey_compromisedFrom(f *plan.Field, obj *keyring.Key) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.CompromisedFrom)
 }
 
 func (x *writing) write_Staff(fields []plan.Field, obj *institution.Staff) bool {
@@ -8997,30 +14352,29 @@ func (x *writing) write_Staff(fields []plan.Field, obj *institution.Staff) bool 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Staff")
 		case 0:
-			whole = x.writeNID2string(f, obj.ID) && whole
+			whole = x.field_Staff_id(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Email) && whole
+			whole = x.field_Staff_email(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_Staff_name(f, obj) && whole
 		case 3:
-			whole = x.writeNRole2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐRoleᚄ(f, obj.Roles) && whole
+			whole = x.field_Staff_roles(f, obj) && whole
 		case 4:
-			whole = x.writeNInt2int(f, obj.Version) && whole
+			whole = x.field_Staff_version(f, obj) && whole
 		case 5:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
+			whole = x.field_Staff_createdAt(f, obj) && whole
 		case 6:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt) && whole
+			whole = x.field_Staff_updatedAt(f, obj) && whole
 		case 7:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.DeactivatedAt) {
+			if !x.field_Staff_deactivatedAt(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -9028,23 +14382,70 @@ func (x *writing) write_Staff(fields []plan.Field, obj *institution.Staff) bool 
 	return x.Close()
 }
 
+func (x *writing) field_Staff_id(f *plan.Field, obj *institution.Staff) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.ID)
+}
+
+func (x *writing) field_Staff_email(f *plan.Field, obj *institution.Staff) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Email)
+}
+
+func (x *writing) field_Staff_name(f *plan.Field, obj *institution.Staff) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_Staff_roles(f *plan.Field, obj *institution.Staff) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRole2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐRoleᚄ(f, obj.Roles)
+}
+
+func (x *writing) field_Staff_version(f *plan.Field, obj *institution.Staff) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNInt2int(f, obj.Version)
+}
+
+func (x *writing) field_Staff_createdAt(f *plan.Field, obj *institution.Staff) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
+}
+
+func (x *writing) field_Staff_updatedAt(f *plan.Field, obj *institution.Staff) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
+}
+
+func (x *writing) field_Staff_deactivatedAt(f *plan.Field, obj *institution.Staff) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.DeactivatedAt)
+}
+
 func (x *writing) write_StaffConnection(fields []plan.Field, obj *page.Connection[institution.Staff]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("StaffConnection")
 		case 0:
 			whole = x.field_StaffConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.writeNStaff2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐStaffᚄ(f, obj.Nodes) && whole
+			whole = x.field_StaffConnection_nodes(f, obj) && whole
 		case 2:
-			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+			whole = x.field_StaffConnection_pageInfo(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -9053,7 +14454,21 @@ func (x *writing) write_StaffConnection(fields []plan.Field, obj *page.Connectio
 }
 
 func (x *writing) field_StaffConnection_edges(f *plan.Field, obj *page.Connection[institution.Staff]) bool {
+	x.Into(f)
+	defer x.Out()
 	return x.writeNStaffEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) field_StaffConnection_nodes(f *plan.Field, obj *page.Connection[institution.Staff]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNStaff2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐStaffᚄ(f, obj.Nodes)
+}
+
+func (x *writing) field_StaffConnection_pageInfo(f *plan.Field, obj *page.Connection[institution.Staff]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_StaffEdge(fields []plan.Field, obj *page.Edge[institution.Staff]) bool {
@@ -9061,21 +14476,32 @@ func (x *writing) write_StaffEdge(fields []plan.Field, obj *page.Edge[institutio
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("StaffEdge")
 		case 0:
-			whole = x.writeNString2string(f, obj.Cursor) && whole
+			whole = x.field_StaffEdge_cursor(f, obj) && whole
 		case 1:
-			whole = x.writeNStaff2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐStaff(f, obj.Node) && whole
+			whole = x.field_StaffEdge_node(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_StaffEdge_cursor(f *plan.Field, obj *page.Edge[institution.Staff]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Cursor)
+}
+
+func (x *writing) field_StaffEdge_node(f *plan.Field, obj *page.Edge[institution.Staff]) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNStaff2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐStaff(f, obj.Node)
 }
 
 func (x *writing) write_VerificationCheck(fields []plan.Field, obj *verify.Check) bool {
@@ -9083,25 +14509,48 @@ func (x *writing) write_VerificationCheck(fields []plan.Field, obj *verify.Check
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("VerificationCheck")
 		case 0:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_VerificationCheck_name(f, obj) && whole
 		case 1:
-			whole = x.writeNVerificationOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐOutcome(f, obj.Outcome) && whole
+			whole = x.field_VerificationCheck_outcome(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Reason) && whole
+			whole = x.field_VerificationCheck_reason(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.Clause) && whole
+			whole = x.field_VerificationCheck_clause(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_VerificationCheck_name(f *plan.Field, obj *verify.Check) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_VerificationCheck_outcome(f *plan.Field, obj *verify.Check) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNVerificationOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐOutcome(f, obj.Outcome)
+}
+
+func (x *writing) field_VerificationCheck_reason(f *plan.Field, obj *verify.Check) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Reason)
+}
+
+func (x *writing) field_VerificationCheck_clause(f *plan.Field, obj *verify.Check) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Clause)
 }
 
 func (x *writing) write_VerificationReport(fields []plan.Field, obj *verify.Report) bool {
@@ -9109,42 +14558,41 @@ func (x *writing) write_VerificationReport(fields []plan.Field, obj *verify.Repo
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("VerificationReport")
 		case 0:
-			whole = x.writeNVerificationOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐOutcome(f, obj.Outcome) && whole
+			whole = x.field_VerificationReport_outcome(f, obj) && whole
 		case 1:
-			whole = x.writeNString2string(f, obj.Kind) && whole
+			whole = x.field_VerificationReport_kind(f, obj) && whole
 		case 2:
-			whole = x.writeNString2string(f, obj.Format) && whole
+			whole = x.field_VerificationReport_format(f, obj) && whole
 		case 3:
-			whole = x.writeNString2string(f, obj.ID) && whole
+			whole = x.field_VerificationReport_id(f, obj) && whole
 		case 4:
-			whole = x.writeNString2string(f, obj.Name) && whole
+			whole = x.field_VerificationReport_name(f, obj) && whole
 		case 5:
-			whole = x.writeNString2string(f, obj.IssuerID) && whole
+			whole = x.field_VerificationReport_issuerId(f, obj) && whole
 		case 6:
-			whole = x.writeNString2string(f, obj.IssuerName) && whole
+			whole = x.field_VerificationReport_issuerName(f, obj) && whole
 		case 7:
-			whole = x.writeNString2string(f, obj.SubjectID) && whole
+			whole = x.field_VerificationReport_subjectId(f, obj) && whole
 		case 8:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidFrom) {
+			if !x.field_VerificationReport_validFrom(f, obj) {
 				x.Null()
 			}
 		case 9:
-			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidUntil) {
+			if !x.field_VerificationReport_validUntil(f, obj) {
 				x.Null()
 			}
 		case 10:
-			whole = x.writeNVerificationCheck2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐCheckᚄ(f, obj.Checks) && whole
+			whole = x.field_VerificationReport_checks(f, obj) && whole
 		case 11:
-			whole = x.writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(f, obj.Embedded) && whole
+			whole = x.field_VerificationReport_embedded(f, obj) && whole
 		case 12:
-			whole = x.writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(f, obj.Endorsements) && whole
+			whole = x.field_VerificationReport_endorsements(f, obj) && whole
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -9152,36 +14600,143 @@ func (x *writing) write_VerificationReport(fields []plan.Field, obj *verify.Repo
 	return x.Close()
 }
 
+func (x *writing) field_VerificationReport_outcome(f *plan.Field, obj *verify.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNVerificationOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐOutcome(f, obj.Outcome)
+}
+
+func (x *writing) field_VerificationReport_kind(f *plan.Field, obj *verify.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Kind)
+}
+
+func (x *writing) field_VerificationReport_format(f *plan.Field, obj *verify.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Format)
+}
+
+func (x *writing) field_VerificationReport_id(f *plan.Field, obj *verify.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.ID)
+}
+
+func (x *writing) field_VerificationReport_name(f *plan.Field, obj *verify.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.Name)
+}
+
+func (x *writing) field_VerificationReport_issuerId(f *plan.Field, obj *verify.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.IssuerID)
+}
+
+func (x *writing) field_VerificationReport_issuerName(f *plan.Field, obj *verify.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.IssuerName)
+}
+
+func (x *writing) field_VerificationReport_subjectId(f *plan.Field, obj *verify.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNString2string(f, obj.SubjectID)
+}
+
+func (x *writing) field_VerificationReport_validFrom(f *plan.Field, obj *verify.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidFrom)
+}
+
+func (x *writing) field_VerificationReport_validUntil(f *plan.Field, obj *verify.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidUntil)
+}
+
+func (x *writing) field_VerificationReport_checks(f *plan.Field, obj *verify.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNVerificationCheck2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐCheckᚄ(f, obj.Checks)
+}
+
+func (x *writing) field_VerificationReport_embedded(f *plan.Field, obj *verify.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(f, obj.Embedded)
+}
+
+func (x *writing) field_VerificationReport_endorsements(f *plan.Field, obj *verify.Report) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(f, obj.Endorsements)
+}
+
 func (x *writing) write_Viewer(fields []plan.Field, obj *model.Viewer) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Into(f, i)
+		x.Key(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Viewer")
 		case 0:
-			whole = x.writeNID2string(f, obj.ID) && whole
+			whole = x.field_Viewer_id(f, obj) && whole
 		case 1:
-			whole = x.writeNRole2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐRoleᚄ(f, obj.Roles) && whole
+			whole = x.field_Viewer_roles(f, obj) && whole
 		case 2:
-			whole = x.writeNScope2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐScopeᚄ(f, obj.Scopes) && whole
+			whole = x.field_Viewer_scopes(f, obj) && whole
 		case 3:
-			if !x.writeOInstitution2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐInstitution(f, obj.Institution) {
+			if !x.field_Viewer_institution(f, obj) {
 				x.Null()
 			}
 		case 4:
-			if !x.writeOLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, obj.Learner) {
+			if !x.field_Viewer_learner(f, obj) {
 				x.Null()
 			}
 		}
-		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
+}
+
+func (x *writing) field_Viewer_id(f *plan.Field, obj *model.Viewer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNID2string(f, obj.ID)
+}
+
+func (x *writing) field_Viewer_roles(f *plan.Field, obj *model.Viewer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNRole2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐRoleᚄ(f, obj.Roles)
+}
+
+func (x *writing) field_Viewer_scopes(f *plan.Field, obj *model.Viewer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeNScope2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐScopeᚄ(f, obj.Scopes)
+}
+
+func (x *writing) field_Viewer_institution(f *plan.Field, obj *model.Viewer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOInstitution2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐInstitution(f, obj.Institution)
+}
+
+func (x *writing) field_Viewer_learner(f *plan.Field, obj *model.Viewer) bool {
+	x.Into(f)
+	defer x.Out()
+	return x.writeOLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, obj.Learner)
 }
 
 func (x *writing) write_Node(sub plan.Selections, obj model.Node) bool {
@@ -9343,6 +14898,7 @@ func (x *writing) writeNAchievement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Achievement(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9383,6 +14939,7 @@ func (x *writing) writeNAchievementEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_AchievementEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9402,6 +14959,7 @@ func (x *writing) writeNAchievementVersion2ᚕgithubᚗcomᚋtestamurᚋtestamur
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_AchievementVersion(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9428,6 +14986,7 @@ func (x *writing) writeNAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Alignment(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9447,6 +15006,7 @@ func (x *writing) writeNApiClient2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_ApiClient(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9466,6 +15026,7 @@ func (x *writing) writeNApiClientEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_ApiClientEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9485,6 +15046,7 @@ func (x *writing) writeNAssertion2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Assertion(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9511,6 +15073,7 @@ func (x *writing) writeNAssertionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_AssertionEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9530,6 +15093,7 @@ func (x *writing) writeNAssociation2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Association(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9549,6 +15113,7 @@ func (x *writing) writeNAssociationChange2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_AssociationChange(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9575,6 +15140,7 @@ func (x *writing) writeNAssociationChangeEdge2ᚕgithubᚗcomᚋtestamurᚋtesta
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_AssociationChangeEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9594,6 +15160,7 @@ func (x *writing) writeNAuditLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_AuditLine(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9613,6 +15180,7 @@ func (x *writing) writeNAuditLineEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_AuditLineEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9632,6 +15200,7 @@ func (x *writing) writeNAwardProposal2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_AwardProposal(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9658,6 +15227,7 @@ func (x *writing) writeNAwardProposalEdge2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_AwardProposalEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9685,6 +15255,7 @@ func (x *writing) writeNAwardedCompetency2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_AwardedCompetency(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9698,6 +15269,46 @@ func (x *writing) writeNBoolean2bool(f *plan.Field, v bool) bool {
 	return x.Bool(bool(v))
 }
 
+func (x *writing) writeNCohortCount2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐCount(f *plan.Field, v program.Count) bool {
+	return x.write_CohortCount(f.Sub.Of("CohortCount"), &v)
+}
+
+func (x *writing) writeNCohortCount2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐCountᚄ(f *plan.Field, v []program.Count) bool {
+	fields := f.Sub.Of("CohortCount")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_CohortCount(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNCohortSpread2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐSpread(f *plan.Field, v program.Spread) bool {
+	return x.write_CohortSpread(f.Sub.Of("CohortSpread"), &v)
+}
+
+func (x *writing) writeNCohortSpread2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐSpreadᚄ(f *plan.Field, v []program.Spread) bool {
+	fields := f.Sub.Of("CohortSpread")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.write_CohortSpread(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
 func (x *writing) writeNCompetency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f *plan.Field, v framework.Item) bool {
 	return x.write_Competency(f.Sub.Of("Competency"), &v)
 }
@@ -9708,6 +15319,7 @@ func (x *writing) writeNCompetency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Competency(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9734,6 +15346,7 @@ func (x *writing) writeNCompetencyChange2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_CompetencyChange(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9760,6 +15373,7 @@ func (x *writing) writeNCompetencyChangeEdge2ᚕgithubᚗcomᚋtestamurᚋtestam
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_CompetencyChangeEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9786,6 +15400,7 @@ func (x *writing) writeNCompetencyEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋi
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_CompetencyEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9805,6 +15420,7 @@ func (x *writing) writeNCompetencyState2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_CompetencyState(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9831,6 +15447,7 @@ func (x *writing) writeNCompetencyStateEdge2ᚕgithubᚗcomᚋtestamurᚋtestamu
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_CompetencyStateEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9850,6 +15467,7 @@ func (x *writing) writeNConsent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Consent(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9876,6 +15494,7 @@ func (x *writing) writeNConsentEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_ConsentEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9903,6 +15522,7 @@ func (x *writing) writeNCorrection2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Correction(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9933,6 +15553,7 @@ func (x *writing) writeNCorrectionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋi
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_CorrectionEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9952,6 +15573,7 @@ func (x *writing) writeNCorrectionItem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋi
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_CorrectionItem(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -9979,6 +15601,7 @@ func (x *writing) writeNCourse2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Course(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10012,6 +15635,7 @@ func (x *writing) writeNCourseEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_CourseEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10031,6 +15655,7 @@ func (x *writing) writeNCourseMapping2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_CourseMapping(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10054,6 +15679,7 @@ func (x *writing) writeNCoverageRow2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_CoverageRow(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10080,6 +15706,7 @@ func (x *writing) writeNCoverageRowEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_CoverageRowEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10099,6 +15726,7 @@ func (x *writing) writeNCredential2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Credential(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10125,6 +15753,7 @@ func (x *writing) writeNCredentialEvent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_CredentialEvent(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10164,6 +15793,7 @@ func (x *writing) writeNCrosswalk2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Crosswalk(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10194,6 +15824,7 @@ func (x *writing) writeNCrosswalkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_CrosswalkEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10213,6 +15844,7 @@ func (x *writing) writeNCrosswalkStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_CrosswalkStep(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10244,6 +15876,7 @@ func (x *writing) writeNDepositedCredential2ᚕgithubᚗcomᚋtestamurᚋtestamu
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_DepositedCredential(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10263,6 +15896,7 @@ func (x *writing) writeNDepositedCredentialEdge2ᚕgithubᚗcomᚋtestamurᚋtes
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_DepositedCredentialEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10285,6 +15919,7 @@ func (x *writing) writeNDirectoryCategory2ᚕstringᚄ(f *plan.Field, v []string
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.writeNDirectoryCategory2string(f, v[i]) && whole
 		x.Out()
 	}
@@ -10304,6 +15939,7 @@ func (x *writing) writeNDirectoryChoice2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_DirectoryChoice(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10323,6 +15959,7 @@ func (x *writing) writeNDirectoryNotice2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_DirectoryNotice(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10342,6 +15979,7 @@ func (x *writing) writeNDisclosure2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Disclosure(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10376,6 +16014,7 @@ func (x *writing) writeNDisclosureEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋi
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_DisclosureEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10399,6 +16038,7 @@ func (x *writing) writeNEquivalency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Equivalency(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10425,6 +16065,7 @@ func (x *writing) writeNEquivalencyEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_EquivalencyEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10456,6 +16097,7 @@ func (x *writing) writeNEvidence2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinterna
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Evidence(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10479,6 +16121,7 @@ func (x *writing) writeNFramework2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Framework(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10516,6 +16159,7 @@ func (x *writing) writeNFrameworkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_FrameworkEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10535,6 +16179,7 @@ func (x *writing) writeNFrameworkProblem2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_FrameworkProblem(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10558,6 +16203,7 @@ func (x *writing) writeNFrameworkVersion2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_FrameworkVersion(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10584,6 +16230,7 @@ func (x *writing) writeNFrameworkVersionEdge2ᚕgithubᚗcomᚋtestamurᚋtestam
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_FrameworkVersionEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10603,6 +16250,7 @@ func (x *writing) writeNGradingLegendLine2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_GradingLegendLine(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10626,6 +16274,7 @@ func (x *writing) writeNGradingPolicyGrade2ᚕgithubᚗcomᚋtestamurᚋtestamur
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_GradingPolicyGrade(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10653,6 +16302,7 @@ func (x *writing) writeNHold2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Hold(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10672,6 +16322,7 @@ func (x *writing) writeNHoldEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinterna
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_HoldEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10770,6 +16421,7 @@ func (x *writing) writeNID2ᚕstringᚄ(f *plan.Field, v []string) bool {
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.writeNID2string(f, v[i]) && whole
 		x.Out()
 	}
@@ -10797,6 +16449,7 @@ func (x *writing) writeNInstitutionIdentifier2ᚕgithubᚗcomᚋtestamurᚋtesta
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_InstitutionIdentifier(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10824,6 +16477,7 @@ func (x *writing) writeNJob2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋe
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Job(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10843,6 +16497,7 @@ func (x *writing) writeNJobEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_JobEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10866,6 +16521,7 @@ func (x *writing) writeNKnownIssuer2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_KnownIssuer(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10885,6 +16541,7 @@ func (x *writing) writeNKnownIssuerEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_KnownIssuerEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10904,6 +16561,7 @@ func (x *writing) writeNLearner2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Learner(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10944,6 +16602,7 @@ func (x *writing) writeNLearnerEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_LearnerEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10963,6 +16622,7 @@ func (x *writing) writeNLearnerIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_LearnerIdentifier(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -10982,6 +16642,7 @@ func (x *writing) writeNLearnerMatch2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋint
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_LearnerMatch(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11008,6 +16669,7 @@ func (x *writing) writeNLearnerMatchEdge2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_LearnerMatchEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11027,6 +16689,7 @@ func (x *writing) writeNLearnerName2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_LearnerName(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11057,6 +16720,7 @@ func (x *writing) writeNMasteryLevel2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgra
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_MasteryLevel(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11095,6 +16759,7 @@ func (x *writing) writeNMasteryReason2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_MasteryReason(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11118,6 +16783,7 @@ func (x *writing) writeNMasteryRule2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_MasteryRule(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11144,6 +16810,7 @@ func (x *writing) writeNMasteryRuleEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_MasteryRuleEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11167,6 +16834,7 @@ func (x *writing) writeNMasteryWeight2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgr
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_MasteryWeight(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11186,6 +16854,7 @@ func (x *writing) writeNMemberChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋint
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_MemberChange(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11200,6 +16869,7 @@ func (x *writing) writeNNode2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmod
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		if !x.writeONode2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐNode(f, v[i]) {
 			x.Null()
 		}
@@ -11221,6 +16891,7 @@ func (x *writing) writeNOmission2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinterna
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Omission(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11228,59 +16899,6 @@ func (x *writing) writeNOmission2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinterna
 		return x.Back(mark)
 	}
 	return x.End()
-}
-
-func (x *writing) writeNOrder2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐOrder(f *plan.Field, v sharing.Order) bool {
-	return x.write_Order(f.Sub.Of("Order"), &v)
-}
-
-func (x *writing) writeNOrder2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐOrderᚄ(f *plan.Field, v []sharing.Order) bool {
-	fields := f.Sub.Of("Order")
-	mark, whole := x.Mark(), true
-	x.Begin()
-	for i := range v {
-		x.Item(i)
-		whole = x.write_Order(fields, &v[i]) && whole
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.End()
-}
-
-func (x *writing) writeNOrderConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[sharing.Order]) bool {
-	if v == nil {
-		return x.Missing("OrderConnection!")
-	}
-	return x.write_OrderConnection(f.Sub.Of("OrderConnection"), v)
-}
-
-func (x *writing) writeNOrderEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[sharing.Order]) bool {
-	return x.write_OrderEdge(f.Sub.Of("OrderEdge"), &v)
-}
-
-func (x *writing) writeNOrderEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[sharing.Order]) bool {
-	fields := f.Sub.Of("OrderEdge")
-	mark, whole := x.Mark(), true
-	x.Begin()
-	for i := range v {
-		x.Item(i)
-		whole = x.write_OrderEdge(fields, &v[i]) && whole
-		x.Out()
-	}
-	if !whole {
-		return x.Back(mark)
-	}
-	return x.End()
-}
-
-func (x *writing) writeNOrderState2string(f *plan.Field, v string) bool {
-	return x.Leaf(model.MarshalLower(v), true, "OrderState!")
-}
-
-func (x *writing) writeNOrderWait2string(f *plan.Field, v string) bool {
-	return x.Leaf(model.MarshalLower(v), true, "OrderWait!")
 }
 
 func (x *writing) writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f *plan.Field, v page.Info) bool {
@@ -11297,6 +16915,7 @@ func (x *writing) writeNProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Program(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11320,6 +16939,7 @@ func (x *writing) writeNProgramAwardRule2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_ProgramAwardRule(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11346,6 +16966,7 @@ func (x *writing) writeNProgramEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_ProgramEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11365,6 +16986,7 @@ func (x *writing) writeNProgramProgress2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_ProgramProgress(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11384,6 +17006,7 @@ func (x *writing) writeNProgramRequirement2ᚕgithubᚗcomᚋtestamurᚋtestamur
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_ProgramRequirement(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11401,6 +17024,21 @@ func (x *writing) writeNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinter
 	return x.Leaf(graphql.MarshalString(marshalNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus[v]), true, "ProgramStatus!")
 }
 
+func (x *writing) writeNProgramStatus2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatusᚄ(f *plan.Field, v []program.Status) bool {
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		x.At(i)
+		whole = x.writeNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus(f, v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
 func (x *writing) writeNProgramStep2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStep(f *plan.Field, v program.Step) bool {
 	return x.write_ProgramStep(f.Sub.Of("ProgramStep"), &v)
 }
@@ -11411,6 +17049,7 @@ func (x *writing) writeNProgramStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_ProgramStep(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11434,6 +17073,7 @@ func (x *writing) writeNRecord2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Record(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11457,6 +17097,7 @@ func (x *writing) writeNRecordChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋint
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RecordChange(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11494,6 +17135,7 @@ func (x *writing) writeNRecordEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RecordEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11529,6 +17171,7 @@ func (x *writing) writeNRecordLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RecordLine(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11568,6 +17211,7 @@ func (x *writing) writeNRecordRequirement2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RecordRequirement(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11591,6 +17235,7 @@ func (x *writing) writeNRecordSection2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RecordSection(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11622,6 +17267,7 @@ func (x *writing) writeNRecordType2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RecordType(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11649,6 +17295,7 @@ func (x *writing) writeNRequirementProgress2ᚕgithubᚗcomᚋtestamurᚋtestamu
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RequirementProgress(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11668,6 +17315,7 @@ func (x *writing) writeNResult2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋm
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Result(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11690,6 +17338,7 @@ func (x *writing) writeNRole2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.writeNRole2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐRole(f, v[i]) && whole
 		x.Out()
 	}
@@ -11713,6 +17362,7 @@ func (x *writing) writeNRowOutcome2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RowOutcome(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11739,6 +17389,7 @@ func (x *writing) writeNRowOutcomeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋi
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RowOutcomeEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11758,6 +17409,7 @@ func (x *writing) writeNRubric2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Rubric(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11777,6 +17429,7 @@ func (x *writing) writeNRubricCriterion2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RubricCriterion(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11800,6 +17453,7 @@ func (x *writing) writeNRubricLevel2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RubricLevel(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11818,6 +17472,7 @@ func (x *writing) writeNScope2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.writeNScope2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐScope(f, v[i]) && whole
 		x.Out()
 	}
@@ -11837,6 +17492,7 @@ func (x *writing) writeNShare2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Share(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11856,6 +17512,7 @@ func (x *writing) writeNShareEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_ShareEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11875,6 +17532,7 @@ func (x *writing) writeNShareItem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_ShareItem(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11902,6 +17560,7 @@ func (x *writing) writeNSigningKey2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_SigningKey(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11925,6 +17584,7 @@ func (x *writing) writeNStaff2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Staff(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11944,6 +17604,7 @@ func (x *writing) writeNStaffEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_StaffEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -11962,6 +17623,7 @@ func (x *writing) writeNStage2ᚕstringᚄ(f *plan.Field, v []string) bool {
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.writeNStage2string(f, v[i]) && whole
 		x.Out()
 	}
@@ -11980,6 +17642,7 @@ func (x *writing) writeNString2ᚕstringᚄ(f *plan.Field, v []string) bool {
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.writeNString2string(f, v[i]) && whole
 		x.Out()
 	}
@@ -11999,6 +17662,7 @@ func (x *writing) writeNVerificationCheck2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_VerificationCheck(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -12022,6 +17686,7 @@ func (x *writing) writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamur
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_VerificationReport(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -12144,6 +17809,7 @@ func (x *writing) writeOCredentialPart2ᚕstringᚄ(f *plan.Field, v []string) b
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.writeNCredentialPart2string(f, v[i]) && whole
 		x.Out()
 	}
@@ -12183,6 +17849,7 @@ func (x *writing) writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamu
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_DefinitionAlignment(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -12283,13 +17950,6 @@ func (x *writing) writeOGradingPolicyAverage2ᚖgithubᚗcomᚋtestamurᚋtestam
 	return x.write_GradingPolicyAverage(f.Sub.Of("GradingPolicyAverage"), v)
 }
 
-func (x *writing) writeOHold2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHold(f *plan.Field, v *release.Hold) bool {
-	if v == nil {
-		return false
-	}
-	return x.write_Hold(f.Sub.Of("Hold"), v)
-}
-
 func (x *writing) writeOHoldConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[release.Hold]) bool {
 	if v == nil {
 		return false
@@ -12305,6 +17965,7 @@ func (x *writing) writeOID2ᚕstringᚄ(f *plan.Field, v []string) bool {
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.writeNID2string(f, v[i]) && whole
 		x.Out()
 	}
@@ -12330,6 +17991,7 @@ func (x *writing) writeOIdentifierEntry2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_IdentifierEntry(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -12437,6 +18099,13 @@ func (x *writing) writeOProgram2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternal
 	return x.write_Program(f.Sub.Of("Program"), v)
 }
 
+func (x *writing) writeOProgramCohort2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐCohort(f *plan.Field, v *program.Cohort) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_ProgramCohort(f.Sub.Of("ProgramCohort"), v)
+}
+
 func (x *writing) writeOProgramProgress2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐReport(f *plan.Field, v *program.Report) bool {
 	if v == nil {
 		return false
@@ -12467,6 +18136,7 @@ func (x *writing) writeORecordAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RecordAlignment(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -12485,6 +18155,7 @@ func (x *writing) writeORecordEquivalency2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RecordEquivalency(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -12503,6 +18174,7 @@ func (x *writing) writeORecordEvidence2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋi
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RecordEvidence(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -12521,6 +18193,7 @@ func (x *writing) writeORecordIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RecordIdentifier(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -12539,6 +18212,7 @@ func (x *writing) writeORecordProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RecordProgram(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -12564,6 +18238,7 @@ func (x *writing) writeORecordResult2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋint
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RecordResult(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -12589,6 +18264,7 @@ func (x *writing) writeORecordTerm2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RecordTerm(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -12607,6 +18283,7 @@ func (x *writing) writeORelated2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_Related(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -12632,6 +18309,7 @@ func (x *writing) writeOResultDescription2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_ResultDescription(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -12664,6 +18342,7 @@ func (x *writing) writeORubricCriterionLevel2ᚕgithubᚗcomᚋtestamurᚋtestam
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.write_RubricCriterionLevel(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -12678,13 +18357,6 @@ func (x *writing) writeORubricCriterionLevel2ᚖgithubᚗcomᚋtestamurᚋtestam
 		return false
 	}
 	return x.write_RubricCriterionLevel(f.Sub.Of("RubricCriterionLevel"), v)
-}
-
-func (x *writing) writeOShare2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f *plan.Field, v *sharing.Share) bool {
-	if v == nil {
-		return false
-	}
-	return x.write_Share(f.Sub.Of("Share"), v)
 }
 
 func (x *writing) writeOShareConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[sharing.Share]) bool {
@@ -12709,6 +18381,7 @@ func (x *writing) writeOString2ᚕstringᚄ(f *plan.Field, v []string) bool {
 	x.Begin()
 	for i := range v {
 		x.Item(i)
+		x.At(i)
 		whole = x.writeNString2string(f, v[i]) && whole
 		x.Out()
 	}

@@ -22,7 +22,6 @@ import (
 	"github.com/testamur/testamur/internal/audit"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/day"
-	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/mastery"
@@ -42,9 +41,6 @@ type Service struct {
 	Mastery      *mastery.Service
 	Programs     *program.Service
 }
-
-// errStaff is of numbers about a cohort.
-var errStaff = fault.New(fault.Forbidden, "Numbers about all learners of a program are for those who work for the institution.")
 
 // Want is what is wanted of learners: as of when, and only those with these
 // statuses.

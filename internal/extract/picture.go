@@ -218,93 +218,33 @@ func titled(r program.Requirement) string {
 	return r.Title
 }
 
-// smallest is the smallest count of learners that is told of a cohort.
-const smallest = 10
-
-// Cohort is how far the learners of a program are with each requirement of its
-// latest version, as a picture. Those who are held to another version count where
-// that has the same requirement. What would tell of fewer than ten learners is
-// left out.
+// Cohort is how far the learners of a program are with each requirement, as a
+// picture: what program.Cohort tells.
 func (s *Service) Cohort(ctx context.Context, who access.Actor, name string, when mastery.When) (picture.Cohort, error) {
-	var out picture.Cohort
-	if err := access.Check(who, access.ReadLearner); err != nil {
-		return out, err
-	}
-	if !who.Staff() {
-		return out, errStaff
-	}
 	p, err := s.Programs.Find(ctx, who, name)
 	if err != nil {
-		return out, err
+		return picture.Cohort{}, err
 	}
-	when = s.moment(when)
-	counts := map[string]*[4]int{}
-	learners := 0
-	err = s.cohort(ctx, who, p, when, func(_ learner.Learner, _ program.Enrollment, r program.Report) error {
-		learners++
-		for _, x := range r.Requirements {
-			n := counts[x.Requirement.Key]
-			if n == nil {
-				n = new([4]int)
-				counts[x.Requirement.Key] = n
-			}
-			n[column[x.Status]]++
-		}
-		return nil
-	})
+	c, err := s.Programs.Cohort(ctx, who, string(p.ID), s.moment(when))
 	if err != nil {
-		return out, err
+		return picture.Cohort{}, err
 	}
-	out = picture.Cohort{Program: p.Title(), AsOf: when.AsOf.String(), Learners: learners, Hidden: learners < smallest, Least: smallest}
-	for _, r := range p.Requirements() {
-		n := counts[r.Key]
-		if n == nil {
-			n = new([4]int)
+	out := picture.Cohort{Program: p.Title(), AsOf: c.AsOf.String(), Hidden: c.Learners == nil, Least: program.Protected}
+	if c.Learners != nil {
+		out.Learners = *c.Learners
+	}
+	for _, r := range c.Requirements {
+		row := picture.Spread{Title: titled(r.Requirement), Depth: r.Requirement.Depth, Group: r.Requirement.Group()}
+		for _, n := range r.Counts {
+			cell := picture.Cell{Span: len(n.Statuses), Hidden: n.Learners == nil}
+			if n.Learners != nil {
+				cell.Count = *n.Learners
+			}
+			row.Cells = append(row.Cells, cell)
 		}
-		out.Rows = append(out.Rows, picture.Spread{Title: titled(r), Depth: r.Depth, Group: r.Group(), Cells: suppressed(*n, smallest)})
-	}
-	if out.Hidden {
-		out.Learners = 0
+		out.Rows = append(out.Rows, row)
 	}
 	return out, nil
-}
-
-// column is where a status stands in a spread.
-var column = map[program.Status]int{program.Met: 0, program.InProgress: 1, program.Blocked: 2, program.Missing: 3}
-
-// suppressed are counts as they may be told. One from 1 to least-1 is not, and
-// where it could be worked out from the others and the whole, the next smallest
-// is not either.
-func suppressed(n [4]int, least int) [4]picture.Cell {
-	var out [4]picture.Cell
-	total, hidden, sum := 0, 0, 0
-	for i, v := range n {
-		total += v
-		out[i].Count = v
-		if v > 0 && v < least {
-			out[i], hidden, sum = picture.Cell{Hidden: true}, hidden+1, sum+v
-		}
-	}
-	if total < least {
-		for i := range out {
-			out[i] = picture.Cell{Hidden: true}
-		}
-		return out
-	}
-	for hidden > 0 && (hidden == 1 || sum < least) {
-		next := -1
-		for i := range out {
-			if !out[i].Hidden && (next < 0 || n[i] < n[next]) && n[i] > 0 {
-				next = i
-			}
-		}
-		if next < 0 { // only zeros are left: hiding one of them as well says nothing less
-			break
-		}
-		sum += n[next]
-		out[next], hidden = picture.Cell{Hidden: true}, hidden+1
-	}
-	return out
 }
 
 var nearness = map[string]picture.Near{course.Direct: picture.Direct, course.Below: picture.Below, course.Above: picture.Above, course.Never: picture.Never}

@@ -11,7 +11,7 @@ type Cohort struct {
 	AsOf     string
 	Learners int
 	Hidden   bool // there are too few learners to tell how many
-	Least    int  // a smaller count is not told
+	Least    int  // neither this nor a smaller number is told, other than 0
 	Rows     []Spread
 }
 
@@ -20,16 +20,18 @@ type Spread struct {
 	Title string
 	Depth int
 	Group bool
-	Cells [4]Cell // met, in progress, blocked, not met
+	Cells []Cell // over the columns: met, in progress, blocked, not met
 }
 
 // columns are the statuses of a spread.
 var columns = [4]Status{Met, Progress, Blocked, None}
 
-// Cell is a count of learners.
+// Cell is a count of learners in one column, or in several that are told
+// together.
 type Cell struct {
+	Span   int // how many columns; four in all
 	Count  int
-	Hidden bool // too few, or they would tell of a cell that is
+	Hidden bool // not told
 }
 
 // Title is what the picture is called.
@@ -39,10 +41,10 @@ func (m Cohort) Title() string { return m.Program + ": the cohort" }
 func (m Cohort) Description() string {
 	who := count(m.Learners, "learner is", "learners are") + " enrolled"
 	if m.Hidden {
-		who = fmt.Sprintf("fewer than %d learners are enrolled", m.Least)
+		who = fmt.Sprintf("%d learners or fewer are enrolled", m.Least)
 	}
 	s := fmt.Sprintf("As of %s %s. How many have met, are working on, are held up in or have nothing for each requirement. ", m.AsOf, who)
-	return s + fmt.Sprintf("Numbers from 1 to %d are not shown, nor what would tell them.", m.Least-1)
+	return s + fmt.Sprintf("Numbers from 1 to %d are not shown by themselves, nor what would give them away.", m.Least)
 }
 
 // SVG draws the picture for a width.
@@ -82,16 +84,18 @@ func (m Cohort) SVG(id string, width int) []byte {
 		} else {
 			c.text(left, c.y+16, class, r.Title, size, titled-(left-margin)-10)
 		}
-		for n, v := range r.Cells {
+		n := 0
+		for _, v := range r.Cells {
 			hatched = hatched || v.Hidden
-			m.cell(c, id, columns[n], v, x(n)+1, c.y, cell-2, height)
+			m.cell(c, id, columns[n], v, x(n)+1, c.y, cell*float64(v.Span)-2, height)
+			n += v.Span
 		}
 		c.y += height + 3
 	}
 	c.y += 10
 	if hatched {
 		c.printf(`<rect fill="url(#%s-x)" x="%d" y="%.1f" width="24" height="14"/><rect class="e" x="%d" y="%.1f" width="24" height="14"/>`, id, margin, c.y, margin, c.y)
-		c.text(margin+32, c.y+11, "s", "Not shown: too few learners to tell", 12, c.inner()-32)
+		c.text(margin+32, c.y+11, "s", "Not shown: it would tell of too few learners", 12, c.inner()-32)
 		c.y += 16
 	}
 	return c.document(id, m.Title(), m.Description())
@@ -108,7 +112,11 @@ func (m Cohort) cell(c *canvas, id string, s Status, v Cell, x, y, w, h float64)
 	if m.Learners > 0 {
 		share = float64(v.Count) / float64(m.Learners)
 	}
-	c.printf(`<g class="%s"><rect class="q" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, classes[s], x, y, w, h)
+	class := classes[s]
+	if v.Span > 1 {
+		class = classes[None] // several states: the colour of none of them
+	}
+	c.printf(`<g class="%s"><rect class="q" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, class, x, y, w, h)
 	if share > 0 {
 		c.printf(`<rect class="f" fill-opacity="%.2f" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/><rect class="f" x="%.1f" y="%.1f" width="%.1f" height="3"/>`, 0.06+0.34*share, x, y, w, h, x, y+h-3, share*w)
 	}
@@ -129,11 +137,16 @@ func (m Cohort) Table() Table {
 	for _, r := range m.Rows {
 		row := []string{strings.Repeat("— ", max(r.Depth-1, 0)) + r.Title}
 		for _, v := range r.Cells {
-			if v.Hidden {
-				row = append(row, "not shown")
-				continue
+			text := fmt.Sprint(v.Count)
+			switch {
+			case v.Hidden:
+				text = "not shown"
+			case v.Span > 1:
+				text += " together"
 			}
-			row = append(row, fmt.Sprint(v.Count))
+			for range v.Span {
+				row = append(row, text)
+			}
 		}
 		t.Rows = append(t.Rows, row)
 	}

@@ -33,7 +33,7 @@ func pictures() map[string]Picture {
 			{Title: hostile, Group: true, Status: Progress, Share: 0.5}, {Title: hostile, Depth: 1, Group: true, Status: Blocked, Share: 0.2},
 			{Title: hostile, Depth: 2, Status: Met, Share: 1, Reason: hostile, Credits: 3}, {Title: "deep", Depth: 90, Status: None}}},
 		"cohort": Cohort{Program: hostile, AsOf: "2026-11-24", Learners: 40, Least: 10, Rows: []Spread{
-			{Title: hostile, Group: true, Cells: [4]Cell{{Count: 30}, {Hidden: true}, {Hidden: true}, {}}}, {Title: "x", Depth: 3}}},
+			{Title: hostile, Group: true, Cells: []Cell{{Span: 1, Count: 30}, {Span: 3, Hidden: true}}}, {Title: "x", Depth: 3, Cells: []Cell{{Span: 1}, {Span: 1, Count: 12}, {Span: 2, Count: 28}}}}},
 		"coverage": Coverage{Framework: hostile, Courses: []string{hostile, "B"}, Rows: []Covered{
 			{Code: "A", Name: hostile, Stages: [3]Near{Never, Above, Below}, By: make([][3]bool, 2)},
 			{Code: "A.1", Name: "x", Depth: 1, Stages: [3]Near{Direct, Never, Never}, By: [][3]bool{{true, true, true}, {}}, Names: [3][]string{{hostile}}, Achievements: 2}}},
@@ -131,7 +131,7 @@ func TestPercent(t *testing.T) {
 // A count that is not told is told nowhere: not in the picture, its page or its
 // table.
 func TestHiddenCountsAreNowhere(t *testing.T) {
-	p := Cohort{Program: "P", AsOf: "2026-11-24", Learners: 40, Least: 10, Rows: []Spread{{Title: "x", Cells: [4]Cell{{Count: 7777, Hidden: true}, {Count: 30}}}}}
+	p := Cohort{Program: "P", AsOf: "2026-11-24", Learners: 40, Least: 10, Rows: []Spread{{Title: "x", Cells: []Cell{{Span: 3, Count: 7777, Hidden: true}, {Span: 1, Count: 30}}}}}
 	body, err := Page(p)
 	if err != nil {
 		t.Fatal(err)
