@@ -64,7 +64,7 @@ func (e *plannedSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		if p == nil {
 			return nil
 		}
-		x := &writing{newExecutionContext(o, e.executableSchema, nil), plan.NewWriter(ctx, o, p)}
+		x := &writing{plan.NewWriter(ctx, o, p), newExecutionContext(o, e.executableSchema, nil)}
 		if !x.write_Query(p.Root) {
 			x.Null()
 		}
@@ -73,9 +73,11 @@ func (e *plannedSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	}
 }
 
+// writing writes one answer. What it has of gqlgen is not embedded: thousands of
+// methods would be made twice over.
 type writing struct {
-	*executionContext
 	*plan.Writer
+	ec *executionContext
 }
 
 var tables = plan.Tables{
@@ -202,6 +204,9 @@ var tables = plan.Tables{
 	"MasteryWeight":                 {Satisfies: masteryWeightImplementors, Fields: map[string]int{"of": 0, "weight": 1}},
 	"MemberChange":                  {Satisfies: memberChangeImplementors, Fields: map[string]int{"name": 0, "before": 1, "after": 2}},
 	"Omission":                      {Satisfies: omissionImplementors, Fields: map[string]int{"reason": 0, "count": 1}},
+	"Order":                         {Satisfies: orderImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "recipient": 3, "address": 4, "purpose": 5, "consent": 6, "wait": 7, "waitOn": 8, "inPart": 9, "orderedAt": 10, "orderedBy": 11, "state": 12, "reason": 13, "hold": 14, "share": 15, "settledAt": 16, "changedAt": 17}},
+	"OrderConnection":               {Satisfies: orderConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"OrderEdge":                     {Satisfies: orderEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"PageInfo":                      {Satisfies: pageInfoImplementors, Fields: map[string]int{"hasNextPage": 0, "endCursor": 1}},
 	"Profile":                       {Satisfies: profileImplementors, Fields: map[string]int{"id": 0, "name": 1, "url": 2, "email": 3}},
 	"Program":                       {Satisfies: programImplementors, Fields: map[string]int{"id": 0, "code": 1, "title": 2, "description": 3, "version": 4, "effectiveOn": 5, "retiredAt": 6, "requirements": 7, "awards": 8, "progress": 9, "cohort": 10}},
@@ -213,7 +218,7 @@ var tables = plan.Tables{
 	"ProgramRequirement":            {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
 	"ProgramStep":                   {Satisfies: programStepImplementors, Fields: map[string]int{"name": 0, "course": 1, "achievement": 2, "closes": 3, "share": 4, "credits": 5}},
 	"ProgramWay":                    {Satisfies: programWayImplementors, Fields: map[string]int{"version": 0, "steps": 1, "complete": 2, "open": 3}},
-	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "equivalencies": 15, "job": 16, "jobs": 17, "framework": 18, "frameworks": 19, "previewFramework": 20, "crosswalks": 21, "competency": 22, "gradingPolicy": 23, "institution": 24, "learner": 25, "learners": 26, "masteryRule": 27, "masteryRules": 28, "program": 29, "programs": 30, "awardProposals": 31, "record": 32, "recordTypes": 33, "searchLearners": 34, "countLearners": 35, "knownIssuers": 36, "verifyCredential": 37, "verifyCredentials": 38}},
+	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "equivalencies": 15, "job": 16, "jobs": 17, "framework": 18, "frameworks": 19, "previewFramework": 20, "crosswalks": 21, "competency": 22, "gradingPolicy": 23, "institution": 24, "learner": 25, "learners": 26, "masteryRule": 27, "masteryRules": 28, "orders": 29, "program": 30, "programs": 31, "awardProposals": 32, "record": 33, "recordTypes": 34, "searchLearners": 35, "countLearners": 36, "knownIssuers": 37, "verifyCredential": 38, "verifyCredentials": 39}},
 	"Record":                        {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "changes": 7, "supersedes": 8, "supersededBy": 9, "credential": 10, "items": 11, "outdatedItems": 12, "partial": 13, "omissions": 14, "assembledAt": 15, "assembledBy": 16}},
 	"RecordAlignment":               {Satisfies: recordAlignmentImplementors, Fields: map[string]int{"uri": 0, "code": 1, "name": 2}},
 	"RecordChange":                  {Satisfies: recordChangeImplementors, Fields: map[string]int{"kind": 0, "subject": 1, "field": 2, "old": 3, "new": 4, "sentence": 5}},
@@ -265,12 +270,12 @@ func (x *writing) write_Achievement(fields []plan.Field, obj *achievement.Achiev
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Achievement")
 		case 0:
-			whole = x.field_Achievement_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐID(f, obj.ID) && whole
 		case 1:
 			if !x.field_Achievement_externalRef(f, obj) {
 				x.Null()
@@ -282,7 +287,7 @@ func (x *writing) write_Achievement(fields []plan.Field, obj *achievement.Achiev
 				x.Null()
 			}
 		case 4:
-			whole = x.field_Achievement_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 5:
 			whole = x.field_Achievement_definition(f, obj) && whole
 		case 6:
@@ -294,14 +299,15 @@ func (x *writing) write_Achievement(fields []plan.Field, obj *achievement.Achiev
 				x.Null()
 			}
 		case 9:
-			whole = x.field_Achievement_createdAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
 		case 10:
-			whole = x.field_Achievement_updatedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt) && whole
 		case 11:
-			if !x.field_Achievement_retiredAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -309,25 +315,15 @@ func (x *writing) write_Achievement(fields []plan.Field, obj *achievement.Achiev
 	return x.Close()
 }
 
-func (x *writing) field_Achievement_id(f *plan.Field, obj *achievement.Achievement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐID(f, obj.ID)
-}
-
 func (x *writing) field_Achievement_externalRef(f *plan.Field, obj *achievement.Achievement) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeOExternalRef2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋidᚐRef(f, obj.ExternalRef())
 }
 
 func (x *writing) field_Achievement_uri(f *plan.Field, obj *achievement.Achievement) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Achievement().URI(ctx, obj)
+		return x.ec.Resolvers.Achievement().URI(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -336,12 +332,10 @@ func (x *writing) field_Achievement_uri(f *plan.Field, obj *achievement.Achievem
 }
 
 func (x *writing) field_Achievement_course(f *plan.Field, obj *achievement.Achievement) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Achievement().Course(ctx, obj)
+		return x.ec.Resolvers.Achievement().Course(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -349,19 +343,11 @@ func (x *writing) field_Achievement_course(f *plan.Field, obj *achievement.Achie
 	return x.writeOCourse2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f, v)
 }
 
-func (x *writing) field_Achievement_version(f *plan.Field, obj *achievement.Achievement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
 func (x *writing) field_Achievement_definition(f *plan.Field, obj *achievement.Achievement) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *model.AchievementDefinition, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Achievement().Definition(ctx, obj)
+		return x.ec.Resolvers.Achievement().Definition(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -370,12 +356,10 @@ func (x *writing) field_Achievement_definition(f *plan.Field, obj *achievement.A
 }
 
 func (x *writing) field_Achievement_versions(f *plan.Field, obj *achievement.Achievement) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []achievement.Version, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Achievement().Versions(ctx, obj)
+		return x.ec.Resolvers.Achievement().Versions(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -384,12 +368,10 @@ func (x *writing) field_Achievement_versions(f *plan.Field, obj *achievement.Ach
 }
 
 func (x *writing) field_Achievement_alignments(f *plan.Field, obj *achievement.Achievement) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []achievement.Alignment, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Achievement().Alignments(ctx, obj)
+		return x.ec.Resolvers.Achievement().Alignments(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -398,16 +380,14 @@ func (x *writing) field_Achievement_alignments(f *plan.Field, obj *achievement.A
 }
 
 func (x *writing) field_Achievement_assertions(f *plan.Field, obj *achievement.Achievement) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Achievement_assertions_args)
+	fc, ok := x.Args(f, x.ec.field_Achievement_assertions_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[assertion.Assertion], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Achievement().Assertions(ctx, obj, fc.Args["filter"].(*model.AssertionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Achievement().Assertions(ctx, obj, fc.Args["filter"].(*model.AssertionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -415,40 +395,23 @@ func (x *writing) field_Achievement_assertions(f *plan.Field, obj *achievement.A
 	return x.writeOAssertionConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
-func (x *writing) field_Achievement_createdAt(f *plan.Field, obj *achievement.Achievement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
-}
-
-func (x *writing) field_Achievement_updatedAt(f *plan.Field, obj *achievement.Achievement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
-}
-
-func (x *writing) field_Achievement_retiredAt(f *plan.Field, obj *achievement.Achievement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt)
-}
-
 func (x *writing) write_AchievementConnection(fields []plan.Field, obj *page.Connection[achievement.Achievement]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AchievementConnection")
 		case 0:
 			whole = x.field_AchievementConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_AchievementConnection_nodes(f, obj) && whole
+			whole = x.writeNAchievement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievementᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_AchievementConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -457,21 +420,7 @@ func (x *writing) write_AchievementConnection(fields []plan.Field, obj *page.Con
 }
 
 func (x *writing) field_AchievementConnection_edges(f *plan.Field, obj *page.Connection[achievement.Achievement]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNAchievementEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_AchievementConnection_nodes(f *plan.Field, obj *page.Connection[achievement.Achievement]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNAchievement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievementᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_AchievementConnection_pageInfo(f *plan.Field, obj *page.Connection[achievement.Achievement]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_AchievementDefinition(fields []plan.Field, obj *model.AchievementDefinition) bool {
@@ -479,182 +428,81 @@ func (x *writing) write_AchievementDefinition(fields []plan.Field, obj *model.Ac
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AchievementDefinition")
 		case 0:
-			if !x.field_AchievementDefinition_achievementType(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.AchievementType) {
 				x.Null()
 			}
 		case 1:
-			whole = x.field_AchievementDefinition_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 2:
-			whole = x.field_AchievementDefinition_description(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Description) && whole
 		case 3:
-			if !x.field_AchievementDefinition_criteria(f, obj) {
+			if !x.writeOCriteria2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐCriteria(f, obj.Criteria) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_AchievementDefinition_alignment(f, obj) {
+			if !x.writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDefinitionAlignmentᚄ(f, obj.Alignment) {
 				x.Null()
 			}
 		case 5:
-			if !x.field_AchievementDefinition_creator(f, obj) {
+			if !x.writeOProfile2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐProfile(f, obj.Creator) {
 				x.Null()
 			}
 		case 6:
-			if !x.field_AchievementDefinition_creditsAvailable(f, obj) {
+			if !x.writeOFloat2ᚖfloat64(f, obj.CreditsAvailable) {
 				x.Null()
 			}
 		case 7:
-			if !x.field_AchievementDefinition_fieldOfStudy(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.FieldOfStudy) {
 				x.Null()
 			}
 		case 8:
-			if !x.field_AchievementDefinition_humanCode(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.HumanCode) {
 				x.Null()
 			}
 		case 9:
-			if !x.field_AchievementDefinition_image(f, obj) {
+			if !x.writeOImage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐImage(f, obj.Image) {
 				x.Null()
 			}
 		case 10:
-			if !x.field_AchievementDefinition_inLanguage(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.InLanguage) {
 				x.Null()
 			}
 		case 11:
-			if !x.field_AchievementDefinition_otherIdentifier(f, obj) {
+			if !x.writeOIdentifierEntry2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐIdentifierEntryᚄ(f, obj.OtherIdentifier) {
 				x.Null()
 			}
 		case 12:
-			if !x.field_AchievementDefinition_related(f, obj) {
+			if !x.writeORelated2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRelatedᚄ(f, obj.Related) {
 				x.Null()
 			}
 		case 13:
-			if !x.field_AchievementDefinition_resultDescription(f, obj) {
+			if !x.writeOResultDescription2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐResultDescriptionᚄ(f, obj.ResultDescription) {
 				x.Null()
 			}
 		case 14:
-			if !x.field_AchievementDefinition_specialization(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Specialization) {
 				x.Null()
 			}
 		case 15:
-			if !x.field_AchievementDefinition_tag(f, obj) {
+			if !x.writeOString2ᚕstringᚄ(f, obj.Tag) {
 				x.Null()
 			}
 		case 16:
-			if !x.field_AchievementDefinition_version(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Version) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_AchievementDefinition_achievementType(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.AchievementType)
-}
-
-func (x *writing) field_AchievementDefinition_name(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_AchievementDefinition_description(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Description)
-}
-
-func (x *writing) field_AchievementDefinition_criteria(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOCriteria2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐCriteria(f, obj.Criteria)
-}
-
-func (x *writing) field_AchievementDefinition_alignment(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDefinitionAlignmentᚄ(f, obj.Alignment)
-}
-
-func (x *writing) field_AchievementDefinition_creator(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOProfile2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐProfile(f, obj.Creator)
-}
-
-func (x *writing) field_AchievementDefinition_creditsAvailable(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOFloat2ᚖfloat64(f, obj.CreditsAvailable)
-}
-
-func (x *writing) field_AchievementDefinition_fieldOfStudy(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.FieldOfStudy)
-}
-
-func (x *writing) field_AchievementDefinition_humanCode(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.HumanCode)
-}
-
-func (x *writing) field_AchievementDefinition_image(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOImage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐImage(f, obj.Image)
-}
-
-func (x *writing) field_AchievementDefinition_inLanguage(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.InLanguage)
-}
-
-func (x *writing) field_AchievementDefinition_otherIdentifier(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOIdentifierEntry2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐIdentifierEntryᚄ(f, obj.OtherIdentifier)
-}
-
-func (x *writing) field_AchievementDefinition_related(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeORelated2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRelatedᚄ(f, obj.Related)
-}
-
-func (x *writing) field_AchievementDefinition_resultDescription(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOResultDescription2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐResultDescriptionᚄ(f, obj.ResultDescription)
-}
-
-func (x *writing) field_AchievementDefinition_specialization(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Specialization)
-}
-
-func (x *writing) field_AchievementDefinition_tag(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚕstringᚄ(f, obj.Tag)
-}
-
-func (x *writing) field_AchievementDefinition_version(f *plan.Field, obj *model.AchievementDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Version)
 }
 
 func (x *writing) write_AchievementEdge(fields []plan.Field, obj *page.Edge[achievement.Achievement]) bool {
@@ -662,32 +510,21 @@ func (x *writing) write_AchievementEdge(fields []plan.Field, obj *page.Edge[achi
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AchievementEdge")
 		case 0:
-			whole = x.field_AchievementEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_AchievementEdge_node(f, obj) && whole
+			whole = x.writeNAchievement2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_AchievementEdge_cursor(f *plan.Field, obj *page.Edge[achievement.Achievement]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_AchievementEdge_node(f *plan.Field, obj *page.Edge[achievement.Achievement]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNAchievement2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, obj.Node)
 }
 
 func (x *writing) write_AchievementVersion(fields []plan.Field, obj *achievement.Version) bool {
@@ -695,21 +532,22 @@ func (x *writing) write_AchievementVersion(fields []plan.Field, obj *achievement
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AchievementVersion")
 		case 0:
-			whole = x.field_AchievementVersion_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 1:
 			whole = x.field_AchievementVersion_definition(f, obj) && whole
 		case 2:
-			whole = x.field_AchievementVersion_recordedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.RecordedAt) && whole
 		case 3:
-			whole = x.field_AchievementVersion_recordedBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.RecordedBy) && whole
 		case 4:
 			whole = x.field_AchievementVersion_achievement(f, obj) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -717,19 +555,11 @@ func (x *writing) write_AchievementVersion(fields []plan.Field, obj *achievement
 	return x.Close()
 }
 
-func (x *writing) field_AchievementVersion_version(f *plan.Field, obj *achievement.Version) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
 func (x *writing) field_AchievementVersion_definition(f *plan.Field, obj *achievement.Version) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *model.AchievementDefinition, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.AchievementVersion().Definition(ctx, obj)
+		return x.ec.Resolvers.AchievementVersion().Definition(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -737,25 +567,11 @@ func (x *writing) field_AchievementVersion_definition(f *plan.Field, obj *achiev
 	return x.writeNAchievementDefinition2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐAchievementDefinition(f, v)
 }
 
-func (x *writing) field_AchievementVersion_recordedAt(f *plan.Field, obj *achievement.Version) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
-}
-
-func (x *writing) field_AchievementVersion_recordedBy(f *plan.Field, obj *achievement.Version) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.RecordedBy)
-}
-
 func (x *writing) field_AchievementVersion_achievement(f *plan.Field, obj *achievement.Version) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.AchievementVersion().Achievement(ctx, obj)
+		return x.ec.Resolvers.AchievementVersion().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -768,35 +584,36 @@ func (x *writing) write_Address(fields []plan.Field, obj *institution.Address) b
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Address")
 		case 0:
-			if !x.field_Address_country(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Country) {
 				x.Null()
 			}
 		case 1:
-			if !x.field_Address_countryCode(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.CountryCode) {
 				x.Null()
 			}
 		case 2:
-			if !x.field_Address_region(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Region) {
 				x.Null()
 			}
 		case 3:
-			if !x.field_Address_locality(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Locality) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_Address_street(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Street) {
 				x.Null()
 			}
 		case 5:
-			if !x.field_Address_postalCode(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.PostalCode) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -804,65 +621,29 @@ func (x *writing) write_Address(fields []plan.Field, obj *institution.Address) b
 	return x.Close()
 }
 
-func (x *writing) field_Address_country(f *plan.Field, obj *institution.Address) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Country)
-}
-
-func (x *writing) field_Address_countryCode(f *plan.Field, obj *institution.Address) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.CountryCode)
-}
-
-func (x *writing) field_Address_region(f *plan.Field, obj *institution.Address) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Region)
-}
-
-func (x *writing) field_Address_locality(f *plan.Field, obj *institution.Address) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Locality)
-}
-
-func (x *writing) field_Address_street(f *plan.Field, obj *institution.Address) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Street)
-}
-
-func (x *writing) field_Address_postalCode(f *plan.Field, obj *institution.Address) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.PostalCode)
-}
-
 func (x *writing) write_Alignment(fields []plan.Field, obj *achievement.Alignment) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Alignment")
 		case 0:
 			whole = x.field_Alignment_achievement(f, obj) && whole
 		case 1:
-			whole = x.field_Alignment_part(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Part) && whole
 		case 2:
-			if !x.field_Alignment_targetType(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.TargetType) {
 				x.Null()
 			}
 		case 3:
-			whole = x.field_Alignment_targetUrl(f, obj) && whole
+			whole = x.writeNString2string(f, obj.TargetURL) && whole
 		case 4:
-			whole = x.field_Alignment_targetName(f, obj) && whole
+			whole = x.writeNString2string(f, obj.TargetName) && whole
 		case 5:
-			if !x.field_Alignment_targetCode(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.TargetCode) {
 				x.Null()
 			}
 		case 6:
@@ -874,6 +655,7 @@ func (x *writing) write_Alignment(fields []plan.Field, obj *achievement.Alignmen
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -882,12 +664,10 @@ func (x *writing) write_Alignment(fields []plan.Field, obj *achievement.Alignmen
 }
 
 func (x *writing) field_Alignment_achievement(f *plan.Field, obj *achievement.Alignment) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Alignment().Achievement(ctx, obj)
+		return x.ec.Resolvers.Alignment().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -895,43 +675,11 @@ func (x *writing) field_Alignment_achievement(f *plan.Field, obj *achievement.Al
 	return x.writeNAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
 }
 
-func (x *writing) field_Alignment_part(f *plan.Field, obj *achievement.Alignment) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Part)
-}
-
-func (x *writing) field_Alignment_targetType(f *plan.Field, obj *achievement.Alignment) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.TargetType)
-}
-
-func (x *writing) field_Alignment_targetUrl(f *plan.Field, obj *achievement.Alignment) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.TargetURL)
-}
-
-func (x *writing) field_Alignment_targetName(f *plan.Field, obj *achievement.Alignment) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.TargetName)
-}
-
-func (x *writing) field_Alignment_targetCode(f *plan.Field, obj *achievement.Alignment) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.TargetCode)
-}
-
 func (x *writing) field_Alignment_competency(f *plan.Field, obj *achievement.Alignment) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Alignment().Competency(ctx, obj)
+		return x.ec.Resolvers.Alignment().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -940,12 +688,10 @@ func (x *writing) field_Alignment_competency(f *plan.Field, obj *achievement.Ali
 }
 
 func (x *writing) field_Alignment_course(f *plan.Field, obj *achievement.Alignment) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Alignment().Course(ctx, obj)
+		return x.ec.Resolvers.Alignment().Course(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -958,29 +704,30 @@ func (x *writing) write_ApiClient(fields []plan.Field, obj *institution.Client) 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ApiClient")
 		case 0:
-			whole = x.field_ApiClient_id(f, obj) && whole
+			whole = x.writeNID2string(f, obj.ID) && whole
 		case 1:
-			whole = x.field_ApiClient_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 2:
-			whole = x.field_ApiClient_roles(f, obj) && whole
+			whole = x.writeNRole2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐRoleᚄ(f, obj.Roles) && whole
 		case 3:
-			whole = x.field_ApiClient_scopes(f, obj) && whole
+			whole = x.writeNScope2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐScopeᚄ(f, obj.Scopes) && whole
 		case 4:
-			whole = x.field_ApiClient_createdAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
 		case 5:
-			if !x.field_ApiClient_expiresAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.ExpiresAt) {
 				x.Null()
 			}
 		case 6:
-			if !x.field_ApiClient_revokedAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.RevokedAt) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -988,64 +735,23 @@ func (x *writing) write_ApiClient(fields []plan.Field, obj *institution.Client) 
 	return x.Close()
 }
 
-func (x *writing) field_ApiClient_id(f *plan.Field, obj *institution.Client) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.ID)
-}
-
-func (x *writing) field_ApiClient_name(f *plan.Field, obj *institution.Client) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_ApiClient_roles(f *plan.Field, obj *institution.Client) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRole2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐRoleᚄ(f, obj.Roles)
-}
-
-func (x *writing) field_ApiClient_scopes(f *plan.Field, obj *institution.Client) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNScope2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐScopeᚄ(f, obj.Scopes)
-}
-
-func (x *writing) field_ApiClient_createdAt(f *plan.Field, obj *institution.Client) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
-}
-
-func (x *writing) field_ApiClient_expiresAt(f *plan.Field, obj *institution.Client) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ExpiresAt)
-}
-
-func (x *writing) field_ApiClient_revokedAt(f *plan.Field, obj *institution.Client) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RevokedAt)
-}
-
 func (x *writing) write_ApiClientConnection(fields []plan.Field, obj *page.Connection[institution.Client]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ApiClientConnection")
 		case 0:
 			whole = x.field_ApiClientConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_ApiClientConnection_nodes(f, obj) && whole
+			whole = x.writeNApiClient2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐClientᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_ApiClientConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1054,21 +760,7 @@ func (x *writing) write_ApiClientConnection(fields []plan.Field, obj *page.Conne
 }
 
 func (x *writing) field_ApiClientConnection_edges(f *plan.Field, obj *page.Connection[institution.Client]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNApiClientEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_ApiClientConnection_nodes(f *plan.Field, obj *page.Connection[institution.Client]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNApiClient2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐClientᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_ApiClientConnection_pageInfo(f *plan.Field, obj *page.Connection[institution.Client]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_ApiClientEdge(fields []plan.Field, obj *page.Edge[institution.Client]) bool {
@@ -1076,15 +768,16 @@ func (x *writing) write_ApiClientEdge(fields []plan.Field, obj *page.Edge[instit
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ApiClientEdge")
 		case 0:
-			whole = x.field_ApiClientEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_ApiClientEdge_node(f, obj) && whole
+			whole = x.writeNApiClient2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐClient(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1092,29 +785,17 @@ func (x *writing) write_ApiClientEdge(fields []plan.Field, obj *page.Edge[instit
 	return x.Close()
 }
 
-func (x *writing) field_ApiClientEdge_cursor(f *plan.Field, obj *page.Edge[institution.Client]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_ApiClientEdge_node(f *plan.Field, obj *page.Edge[institution.Client]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNApiClient2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐClient(f, obj.Node)
-}
-
 func (x *writing) write_Assertion(fields []plan.Field, obj *assertion.Assertion) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Assertion")
 		case 0:
-			whole = x.field_Assertion_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐID(f, obj.ID) && whole
 		case 1:
 			if !x.field_Assertion_externalRef(f, obj) {
 				x.Null()
@@ -1128,64 +809,65 @@ func (x *writing) write_Assertion(fields []plan.Field, obj *assertion.Assertion)
 		case 5:
 			whole = x.field_Assertion_competencies(f, obj) && whole
 		case 6:
-			whole = x.field_Assertion_achievedOn(f, obj) && whole
+			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AchievedOn) && whole
 		case 7:
-			whole = x.field_Assertion_recordedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.RecordedAt) && whole
 		case 8:
-			whole = x.field_Assertion_recordedBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.RecordedBy) && whole
 		case 9:
-			whole = x.field_Assertion_updatedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt) && whole
 		case 10:
-			whole = x.field_Assertion_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 11:
-			whole = x.field_Assertion_term(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Term) && whole
 		case 12:
-			if !x.field_Assertion_grade(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Grade) {
 				x.Null()
 			}
 		case 13:
-			if !x.field_Assertion_creditsEarned(f, obj) {
+			if !x.writeOFloat2ᚖfloat64(f, obj.CreditsEarned) {
 				x.Null()
 			}
 		case 14:
-			if !x.field_Assertion_narrative(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Narrative) {
 				x.Null()
 			}
 		case 15:
-			if !x.field_Assertion_role(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Role) {
 				x.Null()
 			}
 		case 16:
-			if !x.field_Assertion_licenseNumber(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.LicenseNumber) {
 				x.Null()
 			}
 		case 17:
-			if !x.field_Assertion_activityStartOn(f, obj) {
+			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.ActivityStartOn) {
 				x.Null()
 			}
 		case 18:
-			if !x.field_Assertion_activityEndOn(f, obj) {
+			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.ActivityEndOn) {
 				x.Null()
 			}
 		case 19:
 			whole = x.field_Assertion_results(f, obj) && whole
 		case 20:
-			whole = x.field_Assertion_evidence(f, obj) && whole
+			whole = x.writeNEvidence2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐEvidenceᚄ(f, obj.Evidence) && whole
 		case 21:
 			whole = x.field_Assertion_credentials(f, obj) && whole
 		case 22:
-			if !x.field_Assertion_withdrawnAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt) {
 				x.Null()
 			}
 		case 23:
-			if !x.field_Assertion_withdrawnBy(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.WithdrawnBy) {
 				x.Null()
 			}
 		case 24:
-			if !x.field_Assertion_withdrawnReason(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.WithdrawnReason) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1193,25 +875,15 @@ func (x *writing) write_Assertion(fields []plan.Field, obj *assertion.Assertion)
 	return x.Close()
 }
 
-func (x *writing) field_Assertion_id(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐID(f, obj.ID)
-}
-
 func (x *writing) field_Assertion_externalRef(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeOExternalRef2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋidᚐRef(f, obj.ExternalRef())
 }
 
 func (x *writing) field_Assertion_learner(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Assertion().Learner(ctx, obj)
+		return x.ec.Resolvers.Assertion().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1220,13 +892,11 @@ func (x *writing) field_Assertion_learner(f *plan.Field, obj *assertion.Assertio
 }
 
 func (x *writing) field_Assertion_achievement(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.Kept(f, obj.AchievementID, func() bool {
 		v, err := func() (v *achievement.Achievement, err error) {
 			defer x.Guard(&err)
 			ctx := x.Ctx
-			return x.Resolvers.Assertion().Achievement(ctx, obj)
+			return x.ec.Resolvers.Assertion().Achievement(ctx, obj)
 		}()
 		if err != nil {
 			return x.Fail(err)
@@ -1236,13 +906,11 @@ func (x *writing) field_Assertion_achievement(f *plan.Field, obj *assertion.Asse
 }
 
 func (x *writing) field_Assertion_achievementVersion(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.Kept(f, obj.Pin(), func() bool {
 		v, err := func() (v *achievement.Version, err error) {
 			defer x.Guard(&err)
 			ctx := x.Ctx
-			return x.Resolvers.Assertion().AchievementVersion(ctx, obj)
+			return x.ec.Resolvers.Assertion().AchievementVersion(ctx, obj)
 		}()
 		if err != nil {
 			return x.Fail(err)
@@ -1252,12 +920,10 @@ func (x *writing) field_Assertion_achievementVersion(f *plan.Field, obj *asserti
 }
 
 func (x *writing) field_Assertion_competencies(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []assertion.Against, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Assertion().Competencies(ctx, obj)
+		return x.ec.Resolvers.Assertion().Competencies(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1265,91 +931,11 @@ func (x *writing) field_Assertion_competencies(f *plan.Field, obj *assertion.Ass
 	return x.writeNAwardedCompetency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAgainstᚄ(f, v)
 }
 
-func (x *writing) field_Assertion_achievedOn(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AchievedOn)
-}
-
-func (x *writing) field_Assertion_recordedAt(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
-}
-
-func (x *writing) field_Assertion_recordedBy(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.RecordedBy)
-}
-
-func (x *writing) field_Assertion_updatedAt(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
-}
-
-func (x *writing) field_Assertion_version(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_Assertion_term(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Term)
-}
-
-func (x *writing) field_Assertion_grade(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Grade)
-}
-
-func (x *writing) field_Assertion_creditsEarned(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOFloat2ᚖfloat64(f, obj.CreditsEarned)
-}
-
-func (x *writing) field_Assertion_narrative(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Narrative)
-}
-
-func (x *writing) field_Assertion_role(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Role)
-}
-
-func (x *writing) field_Assertion_licenseNumber(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.LicenseNumber)
-}
-
-func (x *writing) field_Assertion_activityStartOn(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.ActivityStartOn)
-}
-
-func (x *writing) field_Assertion_activityEndOn(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.ActivityEndOn)
-}
-
 func (x *writing) field_Assertion_results(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []model.Result, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Assertion().Results(ctx, obj)
+		return x.ec.Resolvers.Assertion().Results(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1357,19 +943,11 @@ func (x *writing) field_Assertion_results(f *plan.Field, obj *assertion.Assertio
 	return x.writeNResult2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐResultᚄ(f, v)
 }
 
-func (x *writing) field_Assertion_evidence(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNEvidence2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐEvidenceᚄ(f, obj.Evidence)
-}
-
 func (x *writing) field_Assertion_credentials(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Assertion().Credentials(ctx, obj)
+		return x.ec.Resolvers.Assertion().Credentials(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1377,40 +955,23 @@ func (x *writing) field_Assertion_credentials(f *plan.Field, obj *assertion.Asse
 	return x.writeNCredential2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredentialᚄ(f, v)
 }
 
-func (x *writing) field_Assertion_withdrawnAt(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt)
-}
-
-func (x *writing) field_Assertion_withdrawnBy(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.WithdrawnBy)
-}
-
-func (x *writing) field_Assertion_withdrawnReason(f *plan.Field, obj *assertion.Assertion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.WithdrawnReason)
-}
-
 func (x *writing) write_AssertionConnection(fields []plan.Field, obj *page.Connection[assertion.Assertion]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AssertionConnection")
 		case 0:
 			whole = x.field_AssertionConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_AssertionConnection_nodes(f, obj) && whole
+			whole = x.writeNAssertion2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertionᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_AssertionConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1419,21 +980,7 @@ func (x *writing) write_AssertionConnection(fields []plan.Field, obj *page.Conne
 }
 
 func (x *writing) field_AssertionConnection_edges(f *plan.Field, obj *page.Connection[assertion.Assertion]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNAssertionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_AssertionConnection_nodes(f *plan.Field, obj *page.Connection[assertion.Assertion]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNAssertion2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertionᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_AssertionConnection_pageInfo(f *plan.Field, obj *page.Connection[assertion.Assertion]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_AssertionEdge(fields []plan.Field, obj *page.Edge[assertion.Assertion]) bool {
@@ -1441,32 +988,21 @@ func (x *writing) write_AssertionEdge(fields []plan.Field, obj *page.Edge[assert
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AssertionEdge")
 		case 0:
-			whole = x.field_AssertionEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_AssertionEdge_node(f, obj) && whole
+			whole = x.writeNAssertion2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertion(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_AssertionEdge_cursor(f *plan.Field, obj *page.Edge[assertion.Assertion]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_AssertionEdge_node(f *plan.Field, obj *page.Edge[assertion.Assertion]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNAssertion2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertion(f, obj.Node)
 }
 
 func (x *writing) write_Association(fields []plan.Field, obj *framework.Association) bool {
@@ -1474,22 +1010,22 @@ func (x *writing) write_Association(fields []plan.Field, obj *framework.Associat
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Association")
 		case 0:
-			whole = x.field_Association_id(f, obj) && whole
+			whole = x.writeNID2string(f, obj.ID) && whole
 		case 1:
-			whole = x.field_Association_identifier(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Identifier) && whole
 		case 2:
-			whole = x.field_Association_type(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Type) && whole
 		case 3:
-			whole = x.field_Association_originUri(f, obj) && whole
+			whole = x.writeNString2string(f, obj.OriginURI) && whole
 		case 4:
-			whole = x.field_Association_destinationUri(f, obj) && whole
+			whole = x.writeNString2string(f, obj.DestinationURI) && whole
 		case 5:
-			if !x.field_Association_sequenceNumber(f, obj) {
+			if !x.writeOInt2ᚖint(f, obj.SequenceNumber) {
 				x.Null()
 			}
 		case 6:
@@ -1497,6 +1033,7 @@ func (x *writing) write_Association(fields []plan.Field, obj *framework.Associat
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1504,49 +1041,11 @@ func (x *writing) write_Association(fields []plan.Field, obj *framework.Associat
 	return x.Close()
 }
 
-func (x *writing) field_Association_id(f *plan.Field, obj *framework.Association) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.ID)
-}
-
-func (x *writing) field_Association_identifier(f *plan.Field, obj *framework.Association) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Identifier)
-}
-
-func (x *writing) field_Association_type(f *plan.Field, obj *framework.Association) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Type)
-}
-
-func (x *writing) field_Association_originUri(f *plan.Field, obj *framework.Association) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.OriginURI)
-}
-
-func (x *writing) field_Association_destinationUri(f *plan.Field, obj *framework.Association) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.DestinationURI)
-}
-
-func (x *writing) field_Association_sequenceNumber(f *plan.Field, obj *framework.Association) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOInt2ᚖint(f, obj.SequenceNumber)
-}
-
 func (x *writing) field_Association_other(f *plan.Field, obj *framework.Association) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Association().Other(ctx, obj)
+		return x.ec.Resolvers.Association().Other(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1559,21 +1058,22 @@ func (x *writing) write_AssociationChange(fields []plan.Field, obj *framework.Li
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AssociationChange")
 		case 0:
-			whole = x.field_AssociationChange_kind(f, obj) && whole
+			whole = x.writeNFrameworkChangeKind2string(f, obj.Kind) && whole
 		case 1:
-			whole = x.field_AssociationChange_identifier(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Identifier) && whole
 		case 2:
-			whole = x.field_AssociationChange_type(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Type) && whole
 		case 3:
-			whole = x.field_AssociationChange_originIdentifier(f, obj) && whole
+			whole = x.writeNString2string(f, obj.OriginIdentifier) && whole
 		case 4:
-			whole = x.field_AssociationChange_destinationIdentifier(f, obj) && whole
+			whole = x.writeNString2string(f, obj.DestinationIdentifier) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1581,52 +1081,23 @@ func (x *writing) write_AssociationChange(fields []plan.Field, obj *framework.Li
 	return x.Close()
 }
 
-func (x *writing) field_AssociationChange_kind(f *plan.Field, obj *framework.LinkChange) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFrameworkChangeKind2string(f, obj.Kind)
-}
-
-func (x *writing) field_AssociationChange_identifier(f *plan.Field, obj *framework.LinkChange) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Identifier)
-}
-
-func (x *writing) field_AssociationChange_type(f *plan.Field, obj *framework.LinkChange) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Type)
-}
-
-func (x *writing) field_AssociationChange_originIdentifier(f *plan.Field, obj *framework.LinkChange) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.OriginIdentifier)
-}
-
-func (x *writing) field_AssociationChange_destinationIdentifier(f *plan.Field, obj *framework.LinkChange) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.DestinationIdentifier)
-}
-
 func (x *writing) write_AssociationChangeConnection(fields []plan.Field, obj *page.Connection[framework.LinkChange]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AssociationChangeConnection")
 		case 0:
 			whole = x.field_AssociationChangeConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_AssociationChangeConnection_nodes(f, obj) && whole
+			whole = x.writeNAssociationChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐLinkChangeᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_AssociationChangeConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1635,21 +1106,7 @@ func (x *writing) write_AssociationChangeConnection(fields []plan.Field, obj *pa
 }
 
 func (x *writing) field_AssociationChangeConnection_edges(f *plan.Field, obj *page.Connection[framework.LinkChange]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNAssociationChangeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_AssociationChangeConnection_nodes(f *plan.Field, obj *page.Connection[framework.LinkChange]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNAssociationChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐLinkChangeᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_AssociationChangeConnection_pageInfo(f *plan.Field, obj *page.Connection[framework.LinkChange]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_AssociationChangeEdge(fields []plan.Field, obj *page.Edge[framework.LinkChange]) bool {
@@ -1657,32 +1114,21 @@ func (x *writing) write_AssociationChangeEdge(fields []plan.Field, obj *page.Edg
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AssociationChangeEdge")
 		case 0:
-			whole = x.field_AssociationChangeEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_AssociationChangeEdge_node(f, obj) && whole
+			whole = x.writeNAssociationChange2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐLinkChange(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_AssociationChangeEdge_cursor(f *plan.Field, obj *page.Edge[framework.LinkChange]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_AssociationChangeEdge_node(f *plan.Field, obj *page.Edge[framework.LinkChange]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNAssociationChange2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐLinkChange(f, obj.Node)
 }
 
 func (x *writing) write_AuditLine(fields []plan.Field, obj *audit.Line) bool {
@@ -1690,25 +1136,26 @@ func (x *writing) write_AuditLine(fields []plan.Field, obj *audit.Line) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AuditLine")
 		case 0:
-			whole = x.field_AuditLine_sequence(f, obj) && whole
+			whole = x.writeNInt2int64(f, obj.Sequence) && whole
 		case 1:
-			whole = x.field_AuditLine_at(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.At) && whole
 		case 2:
-			whole = x.field_AuditLine_actorId(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ActorID) && whole
 		case 3:
 			whole = x.field_AuditLine_action(f, obj) && whole
 		case 4:
-			whole = x.field_AuditLine_target(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Target) && whole
 		case 5:
 			whole = x.field_AuditLine_detail(f, obj) && whole
 		case 6:
 			whole = x.field_AuditLine_hash(f, obj) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1716,31 +1163,11 @@ func (x *writing) write_AuditLine(fields []plan.Field, obj *audit.Line) bool {
 	return x.Close()
 }
 
-func (x *writing) field_AuditLine_sequence(f *plan.Field, obj *audit.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int64(f, obj.Sequence)
-}
-
-func (x *writing) field_AuditLine_at(f *plan.Field, obj *audit.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.At)
-}
-
-func (x *writing) field_AuditLine_actorId(f *plan.Field, obj *audit.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ActorID)
-}
-
 func (x *writing) field_AuditLine_action(f *plan.Field, obj *audit.Line) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.AuditLine().Action(ctx, obj)
+		return x.ec.Resolvers.AuditLine().Action(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1748,19 +1175,11 @@ func (x *writing) field_AuditLine_action(f *plan.Field, obj *audit.Line) bool {
 	return x.writeNString2string(f, v)
 }
 
-func (x *writing) field_AuditLine_target(f *plan.Field, obj *audit.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Target)
-}
-
 func (x *writing) field_AuditLine_detail(f *plan.Field, obj *audit.Line) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.AuditLine().Detail(ctx, obj)
+		return x.ec.Resolvers.AuditLine().Detail(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1769,12 +1188,10 @@ func (x *writing) field_AuditLine_detail(f *plan.Field, obj *audit.Line) bool {
 }
 
 func (x *writing) field_AuditLine_hash(f *plan.Field, obj *audit.Line) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.AuditLine().Hash(ctx, obj)
+		return x.ec.Resolvers.AuditLine().Hash(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1787,17 +1204,18 @@ func (x *writing) write_AuditLineConnection(fields []plan.Field, obj *page.Conne
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AuditLineConnection")
 		case 0:
 			whole = x.field_AuditLineConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_AuditLineConnection_nodes(f, obj) && whole
+			whole = x.writeNAuditLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋauditᚐLineᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_AuditLineConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1806,21 +1224,7 @@ func (x *writing) write_AuditLineConnection(fields []plan.Field, obj *page.Conne
 }
 
 func (x *writing) field_AuditLineConnection_edges(f *plan.Field, obj *page.Connection[audit.Line]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNAuditLineEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_AuditLineConnection_nodes(f *plan.Field, obj *page.Connection[audit.Line]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNAuditLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋauditᚐLineᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_AuditLineConnection_pageInfo(f *plan.Field, obj *page.Connection[audit.Line]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_AuditLineEdge(fields []plan.Field, obj *page.Edge[audit.Line]) bool {
@@ -1828,15 +1232,16 @@ func (x *writing) write_AuditLineEdge(fields []plan.Field, obj *page.Edge[audit.
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AuditLineEdge")
 		case 0:
-			whole = x.field_AuditLineEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_AuditLineEdge_node(f, obj) && whole
+			whole = x.writeNAuditLine2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋauditᚐLine(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1844,33 +1249,21 @@ func (x *writing) write_AuditLineEdge(fields []plan.Field, obj *page.Edge[audit.
 	return x.Close()
 }
 
-func (x *writing) field_AuditLineEdge_cursor(f *plan.Field, obj *page.Edge[audit.Line]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_AuditLineEdge_node(f *plan.Field, obj *page.Edge[audit.Line]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNAuditLine2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋauditᚐLine(f, obj.Node)
-}
-
 func (x *writing) write_AwardProposal(fields []plan.Field, obj *program.Proposal) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AwardProposal")
 		case 0:
-			whole = x.field_AwardProposal_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposalID(f, obj.ID) && whole
 		case 1:
-			whole = x.field_AwardProposal_kind(f, obj) && whole
+			whole = x.writeNAwardProposalKind2string(f, obj.Kind) && whole
 		case 2:
-			whole = x.field_AwardProposal_state(f, obj) && whole
+			whole = x.writeNAwardProposalState2string(f, obj.State) && whole
 		case 3:
 			if !x.field_AwardProposal_learner(f, obj) {
 				x.Null()
@@ -1884,17 +1277,17 @@ func (x *writing) write_AwardProposal(fields []plan.Field, obj *program.Proposal
 				x.Null()
 			}
 		case 6:
-			whole = x.field_AwardProposal_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 7:
-			whole = x.field_AwardProposal_requirement(f, obj) && whole
+			whole = x.writeNID2string(f, obj.Requirement) && whole
 		case 8:
-			whole = x.field_AwardProposal_reason(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Reason) && whole
 		case 9:
-			if !x.field_AwardProposal_metOn(f, obj) {
+			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.MetOn) {
 				x.Null()
 			}
 		case 10:
-			if !x.field_AwardProposal_obstacle(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Obstacle) {
 				x.Null()
 			}
 		case 11:
@@ -1902,20 +1295,21 @@ func (x *writing) write_AwardProposal(fields []plan.Field, obj *program.Proposal
 				x.Null()
 			}
 		case 12:
-			whole = x.field_AwardProposal_proposedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.ProposedAt) && whole
 		case 13:
-			if !x.field_AwardProposal_decidedAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.DecidedAt) {
 				x.Null()
 			}
 		case 14:
-			if !x.field_AwardProposal_decidedBy(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.DecidedBy) {
 				x.Null()
 			}
 		case 15:
-			if !x.field_AwardProposal_decision(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Decision) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -1923,31 +1317,11 @@ func (x *writing) write_AwardProposal(fields []plan.Field, obj *program.Proposal
 	return x.Close()
 }
 
-func (x *writing) field_AwardProposal_id(f *plan.Field, obj *program.Proposal) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposalID(f, obj.ID)
-}
-
-func (x *writing) field_AwardProposal_kind(f *plan.Field, obj *program.Proposal) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNAwardProposalKind2string(f, obj.Kind)
-}
-
-func (x *writing) field_AwardProposal_state(f *plan.Field, obj *program.Proposal) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNAwardProposalState2string(f, obj.State)
-}
-
 func (x *writing) field_AwardProposal_learner(f *plan.Field, obj *program.Proposal) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.AwardProposal().Learner(ctx, obj)
+		return x.ec.Resolvers.AwardProposal().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1956,12 +1330,10 @@ func (x *writing) field_AwardProposal_learner(f *plan.Field, obj *program.Propos
 }
 
 func (x *writing) field_AwardProposal_achievement(f *plan.Field, obj *program.Proposal) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.AwardProposal().Achievement(ctx, obj)
+		return x.ec.Resolvers.AwardProposal().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1970,12 +1342,10 @@ func (x *writing) field_AwardProposal_achievement(f *plan.Field, obj *program.Pr
 }
 
 func (x *writing) field_AwardProposal_program(f *plan.Field, obj *program.Proposal) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *program.Program, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.AwardProposal().Program(ctx, obj)
+		return x.ec.Resolvers.AwardProposal().Program(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -1983,43 +1353,11 @@ func (x *writing) field_AwardProposal_program(f *plan.Field, obj *program.Propos
 	return x.writeOProgram2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgram(f, v)
 }
 
-func (x *writing) field_AwardProposal_version(f *plan.Field, obj *program.Proposal) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_AwardProposal_requirement(f *plan.Field, obj *program.Proposal) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.Requirement)
-}
-
-func (x *writing) field_AwardProposal_reason(f *plan.Field, obj *program.Proposal) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Reason)
-}
-
-func (x *writing) field_AwardProposal_metOn(f *plan.Field, obj *program.Proposal) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.MetOn)
-}
-
-func (x *writing) field_AwardProposal_obstacle(f *plan.Field, obj *program.Proposal) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Obstacle)
-}
-
 func (x *writing) field_AwardProposal_assertion(f *plan.Field, obj *program.Proposal) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *assertion.Assertion, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.AwardProposal().Assertion(ctx, obj)
+		return x.ec.Resolvers.AwardProposal().Assertion(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2027,46 +1365,23 @@ func (x *writing) field_AwardProposal_assertion(f *plan.Field, obj *program.Prop
 	return x.writeOAssertion2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertion(f, v)
 }
 
-func (x *writing) field_AwardProposal_proposedAt(f *plan.Field, obj *program.Proposal) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.ProposedAt)
-}
-
-func (x *writing) field_AwardProposal_decidedAt(f *plan.Field, obj *program.Proposal) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.DecidedAt)
-}
-
-func (x *writing) field_AwardProposal_decidedBy(f *plan.Field, obj *program.Proposal) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.DecidedBy)
-}
-
-func (x *writing) field_AwardProposal_decision(f *plan.Field, obj *program.Proposal) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Decision)
-}
-
 func (x *writing) write_AwardProposalConnection(fields []plan.Field, obj *page.Connection[program.Proposal]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AwardProposalConnection")
 		case 0:
 			whole = x.field_AwardProposalConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_AwardProposalConnection_nodes(f, obj) && whole
+			whole = x.writeNAwardProposal2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposalᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_AwardProposalConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2075,21 +1390,7 @@ func (x *writing) write_AwardProposalConnection(fields []plan.Field, obj *page.C
 }
 
 func (x *writing) field_AwardProposalConnection_edges(f *plan.Field, obj *page.Connection[program.Proposal]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNAwardProposalEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_AwardProposalConnection_nodes(f *plan.Field, obj *page.Connection[program.Proposal]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNAwardProposal2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposalᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_AwardProposalConnection_pageInfo(f *plan.Field, obj *page.Connection[program.Proposal]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_AwardProposalEdge(fields []plan.Field, obj *page.Edge[program.Proposal]) bool {
@@ -2097,15 +1398,16 @@ func (x *writing) write_AwardProposalEdge(fields []plan.Field, obj *page.Edge[pr
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AwardProposalEdge")
 		case 0:
-			whole = x.field_AwardProposalEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_AwardProposalEdge_node(f, obj) && whole
+			whole = x.writeNAwardProposal2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposal(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2113,42 +1415,31 @@ func (x *writing) write_AwardProposalEdge(fields []plan.Field, obj *page.Edge[pr
 	return x.Close()
 }
 
-func (x *writing) field_AwardProposalEdge_cursor(f *plan.Field, obj *page.Edge[program.Proposal]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_AwardProposalEdge_node(f *plan.Field, obj *page.Edge[program.Proposal]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNAwardProposal2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProposal(f, obj.Node)
-}
-
 func (x *writing) write_AwardedCompetency(fields []plan.Field, obj *assertion.Against) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("AwardedCompetency")
 		case 0:
 			whole = x.field_AwardedCompetency_competency(f, obj) && whole
 		case 1:
-			whole = x.field_AwardedCompetency_frameworkVersion(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 2:
-			whole = x.field_AwardedCompetency_fullStatement(f, obj) && whole
+			whole = x.writeNString2string(f, obj.FullStatement) && whole
 		case 3:
-			if !x.field_AwardedCompetency_humanCodingScheme(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.HumanCodingScheme) {
 				x.Null()
 			}
 		case 4:
-			whole = x.field_AwardedCompetency_changedSince(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.ChangedSince) && whole
 		case 5:
-			whole = x.field_AwardedCompetency_retiredSince(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.RetiredSince) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2157,12 +1448,10 @@ func (x *writing) write_AwardedCompetency(fields []plan.Field, obj *assertion.Ag
 }
 
 func (x *writing) field_AwardedCompetency_competency(f *plan.Field, obj *assertion.Against) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.AwardedCompetency().Competency(ctx, obj)
+		return x.ec.Resolvers.AwardedCompetency().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2170,69 +1459,28 @@ func (x *writing) field_AwardedCompetency_competency(f *plan.Field, obj *asserti
 	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
-func (x *writing) field_AwardedCompetency_frameworkVersion(f *plan.Field, obj *assertion.Against) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_AwardedCompetency_fullStatement(f *plan.Field, obj *assertion.Against) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.FullStatement)
-}
-
-func (x *writing) field_AwardedCompetency_humanCodingScheme(f *plan.Field, obj *assertion.Against) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.HumanCodingScheme)
-}
-
-func (x *writing) field_AwardedCompetency_changedSince(f *plan.Field, obj *assertion.Against) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.ChangedSince)
-}
-
-func (x *writing) field_AwardedCompetency_retiredSince(f *plan.Field, obj *assertion.Against) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.RetiredSince)
-}
-
 func (x *writing) write_CohortCount(fields []plan.Field, obj *program.Count) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CohortCount")
 		case 0:
-			whole = x.field_CohortCount_statuses(f, obj) && whole
+			whole = x.writeNProgramStatus2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatusᚄ(f, obj.Statuses) && whole
 		case 1:
-			if !x.field_CohortCount_learners(f, obj) {
+			if !x.writeOInt2ᚖint(f, obj.Learners) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_CohortCount_statuses(f *plan.Field, obj *program.Count) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNProgramStatus2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatusᚄ(f, obj.Statuses)
-}
-
-func (x *writing) field_CohortCount_learners(f *plan.Field, obj *program.Count) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOInt2ᚖint(f, obj.Learners)
 }
 
 func (x *writing) write_CohortSpread(fields []plan.Field, obj *program.Spread) bool {
@@ -2240,15 +1488,16 @@ func (x *writing) write_CohortSpread(fields []plan.Field, obj *program.Spread) b
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CohortSpread")
 		case 0:
-			whole = x.field_CohortSpread_requirement(f, obj) && whole
+			whole = x.writeNProgramRequirement2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐRequirement(f, obj.Requirement) && whole
 		case 1:
-			whole = x.field_CohortSpread_counts(f, obj) && whole
+			whole = x.writeNCohortCount2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐCountᚄ(f, obj.Counts) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2256,75 +1505,63 @@ func (x *writing) write_CohortSpread(fields []plan.Field, obj *program.Spread) b
 	return x.Close()
 }
 
-func (x *writing) field_CohortSpread_requirement(f *plan.Field, obj *program.Spread) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNProgramRequirement2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐRequirement(f, obj.Requirement)
-}
-
-func (x *writing) field_CohortSpread_counts(f *plan.Field, obj *program.Spread) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCohortCount2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐCountᚄ(f, obj.Counts)
-}
-
 func (x *writing) write_Competency(fields []plan.Field, obj *framework.Item) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Competency")
 		case 0:
-			whole = x.field_Competency_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemID(f, obj.ID) && whole
 		case 1:
-			whole = x.field_Competency_identifier(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Identifier) && whole
 		case 2:
-			whole = x.field_Competency_uri(f, obj) && whole
+			whole = x.writeNString2string(f, obj.URI) && whole
 		case 3:
-			whole = x.field_Competency_fullStatement(f, obj) && whole
+			whole = x.writeNString2string(f, obj.FullStatement) && whole
 		case 4:
-			if !x.field_Competency_abbreviatedStatement(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.AbbreviatedStatement) {
 				x.Null()
 			}
 		case 5:
-			if !x.field_Competency_humanCodingScheme(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.HumanCodingScheme) {
 				x.Null()
 			}
 		case 6:
-			if !x.field_Competency_listEnumeration(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.ListEnumeration) {
 				x.Null()
 			}
 		case 7:
-			if !x.field_Competency_itemType(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.ItemType) {
 				x.Null()
 			}
 		case 8:
-			whole = x.field_Competency_educationLevel(f, obj) && whole
+			whole = x.writeNString2ᚕstringᚄ(f, obj.EducationLevel) && whole
 		case 9:
-			whole = x.field_Competency_conceptKeywords(f, obj) && whole
+			whole = x.writeNString2ᚕstringᚄ(f, obj.ConceptKeywords) && whole
 		case 10:
-			if !x.field_Competency_language(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Language) {
 				x.Null()
 			}
 		case 11:
-			if !x.field_Competency_notes(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Notes) {
 				x.Null()
 			}
 		case 12:
-			if !x.field_Competency_statusStartOn(f, obj) {
+			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.StatusStartOn) {
 				x.Null()
 			}
 		case 13:
-			if !x.field_Competency_statusEndOn(f, obj) {
+			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.StatusEndOn) {
 				x.Null()
 			}
 		case 14:
-			whole = x.field_Competency_changedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.ChangedAt) && whole
 		case 15:
-			if !x.field_Competency_retiredAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt) {
 				x.Null()
 			}
 		case 16:
@@ -2356,6 +1593,7 @@ func (x *writing) write_Competency(fields []plan.Field, obj *framework.Item) boo
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2363,109 +1601,11 @@ func (x *writing) write_Competency(fields []plan.Field, obj *framework.Item) boo
 	return x.Close()
 }
 
-func (x *writing) field_Competency_id(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemID(f, obj.ID)
-}
-
-func (x *writing) field_Competency_identifier(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Identifier)
-}
-
-func (x *writing) field_Competency_uri(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.URI)
-}
-
-func (x *writing) field_Competency_fullStatement(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.FullStatement)
-}
-
-func (x *writing) field_Competency_abbreviatedStatement(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.AbbreviatedStatement)
-}
-
-func (x *writing) field_Competency_humanCodingScheme(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.HumanCodingScheme)
-}
-
-func (x *writing) field_Competency_listEnumeration(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.ListEnumeration)
-}
-
-func (x *writing) field_Competency_itemType(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.ItemType)
-}
-
-func (x *writing) field_Competency_educationLevel(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2ᚕstringᚄ(f, obj.EducationLevel)
-}
-
-func (x *writing) field_Competency_conceptKeywords(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2ᚕstringᚄ(f, obj.ConceptKeywords)
-}
-
-func (x *writing) field_Competency_language(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Language)
-}
-
-func (x *writing) field_Competency_notes(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Notes)
-}
-
-func (x *writing) field_Competency_statusStartOn(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.StatusStartOn)
-}
-
-func (x *writing) field_Competency_statusEndOn(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.StatusEndOn)
-}
-
-func (x *writing) field_Competency_changedAt(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.ChangedAt)
-}
-
-func (x *writing) field_Competency_retiredAt(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt)
-}
-
 func (x *writing) field_Competency_framework(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Framework, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Competency().Framework(ctx, obj)
+		return x.ec.Resolvers.Competency().Framework(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2474,12 +1614,10 @@ func (x *writing) field_Competency_framework(f *plan.Field, obj *framework.Item)
 }
 
 func (x *writing) field_Competency_path(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Competency().Path(ctx, obj)
+		return x.ec.Resolvers.Competency().Path(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2488,12 +1626,10 @@ func (x *writing) field_Competency_path(f *plan.Field, obj *framework.Item) bool
 }
 
 func (x *writing) field_Competency_parents(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Competency().Parents(ctx, obj)
+		return x.ec.Resolvers.Competency().Parents(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2502,16 +1638,14 @@ func (x *writing) field_Competency_parents(f *plan.Field, obj *framework.Item) b
 }
 
 func (x *writing) field_Competency_children(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Competency_children_args)
+	fc, ok := x.Args(f, x.ec.field_Competency_children_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[framework.Item], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Competency().Children(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Competency().Children(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2520,12 +1654,10 @@ func (x *writing) field_Competency_children(f *plan.Field, obj *framework.Item) 
 }
 
 func (x *writing) field_Competency_associations(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []framework.Association, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Competency().Associations(ctx, obj)
+		return x.ec.Resolvers.Competency().Associations(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2534,12 +1666,10 @@ func (x *writing) field_Competency_associations(f *plan.Field, obj *framework.It
 }
 
 func (x *writing) field_Competency_achievements(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []achievement.Alignment, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Competency().Achievements(ctx, obj)
+		return x.ec.Resolvers.Competency().Achievements(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2548,12 +1678,10 @@ func (x *writing) field_Competency_achievements(f *plan.Field, obj *framework.It
 }
 
 func (x *writing) field_Competency_courses(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []course.Mapping, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Competency().Courses(ctx, obj)
+		return x.ec.Resolvers.Competency().Courses(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2562,12 +1690,10 @@ func (x *writing) field_Competency_courses(f *plan.Field, obj *framework.Item) b
 }
 
 func (x *writing) field_Competency_crosswalks(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []framework.Crosswalk, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Competency().Crosswalks(ctx, obj)
+		return x.ec.Resolvers.Competency().Crosswalks(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2576,16 +1702,14 @@ func (x *writing) field_Competency_crosswalks(f *plan.Field, obj *framework.Item
 }
 
 func (x *writing) field_Competency_assertions(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Competency_assertions_args)
+	fc, ok := x.Args(f, x.ec.field_Competency_assertions_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[assertion.Assertion], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Competency().Assertions(ctx, obj, fc.Args["filter"].(*model.AssertionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Competency().Assertions(ctx, obj, fc.Args["filter"].(*model.AssertionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2594,16 +1718,14 @@ func (x *writing) field_Competency_assertions(f *plan.Field, obj *framework.Item
 }
 
 func (x *writing) field_Competency_holders(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Competency_holders_args)
+	fc, ok := x.Args(f, x.ec.field_Competency_holders_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[mastery.Standing], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Competency().Holders(ctx, obj, fc.Args["filter"].(*model.HolderFilter), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Competency().Holders(ctx, obj, fc.Args["filter"].(*model.HolderFilter), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2612,12 +1734,10 @@ func (x *writing) field_Competency_holders(f *plan.Field, obj *framework.Item) b
 }
 
 func (x *writing) field_Competency_masteryRule(f *plan.Field, obj *framework.Item) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *mastery.Rule, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Competency().MasteryRule(ctx, obj)
+		return x.ec.Resolvers.Competency().MasteryRule(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2630,24 +1750,24 @@ func (x *writing) write_CompetencyChange(fields []plan.Field, obj *framework.Ite
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CompetencyChange")
 		case 0:
-			whole = x.field_CompetencyChange_kind(f, obj) && whole
+			whole = x.writeNFrameworkChangeKind2string(f, obj.Kind) && whole
 		case 1:
-			whole = x.field_CompetencyChange_identifier(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Identifier) && whole
 		case 2:
-			if !x.field_CompetencyChange_code(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Code) {
 				x.Null()
 			}
 		case 3:
-			whole = x.field_CompetencyChange_statement(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Statement) && whole
 		case 4:
-			whole = x.field_CompetencyChange_members(f, obj) && whole
+			whole = x.writeNMemberChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐMemberChangeᚄ(f, obj.Members) && whole
 		case 5:
-			whole = x.field_CompetencyChange_replacedBy(f, obj) && whole
+			whole = x.writeNString2ᚕstringᚄ(f, obj.ReplacedBy) && whole
 		case 6:
 			if !x.field_CompetencyChange_competency(f, obj) {
 				x.Null()
@@ -2661,6 +1781,7 @@ func (x *writing) write_CompetencyChange(fields []plan.Field, obj *framework.Ite
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2668,49 +1789,11 @@ func (x *writing) write_CompetencyChange(fields []plan.Field, obj *framework.Ite
 	return x.Close()
 }
 
-func (x *writing) field_CompetencyChange_kind(f *plan.Field, obj *framework.ItemChange) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFrameworkChangeKind2string(f, obj.Kind)
-}
-
-func (x *writing) field_CompetencyChange_identifier(f *plan.Field, obj *framework.ItemChange) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Identifier)
-}
-
-func (x *writing) field_CompetencyChange_code(f *plan.Field, obj *framework.ItemChange) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Code)
-}
-
-func (x *writing) field_CompetencyChange_statement(f *plan.Field, obj *framework.ItemChange) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Statement)
-}
-
-func (x *writing) field_CompetencyChange_members(f *plan.Field, obj *framework.ItemChange) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNMemberChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐMemberChangeᚄ(f, obj.Members)
-}
-
-func (x *writing) field_CompetencyChange_replacedBy(f *plan.Field, obj *framework.ItemChange) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2ᚕstringᚄ(f, obj.ReplacedBy)
-}
-
 func (x *writing) field_CompetencyChange_competency(f *plan.Field, obj *framework.ItemChange) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.CompetencyChange().Competency(ctx, obj)
+		return x.ec.Resolvers.CompetencyChange().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2719,12 +1802,10 @@ func (x *writing) field_CompetencyChange_competency(f *plan.Field, obj *framewor
 }
 
 func (x *writing) field_CompetencyChange_courses(f *plan.Field, obj *framework.ItemChange) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []course.Mapping, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.CompetencyChange().Courses(ctx, obj)
+		return x.ec.Resolvers.CompetencyChange().Courses(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2733,12 +1814,10 @@ func (x *writing) field_CompetencyChange_courses(f *plan.Field, obj *framework.I
 }
 
 func (x *writing) field_CompetencyChange_achievements(f *plan.Field, obj *framework.ItemChange) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []achievement.Alignment, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.CompetencyChange().Achievements(ctx, obj)
+		return x.ec.Resolvers.CompetencyChange().Achievements(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2747,12 +1826,10 @@ func (x *writing) field_CompetencyChange_achievements(f *plan.Field, obj *framew
 }
 
 func (x *writing) field_CompetencyChange_learnerCount(f *plan.Field, obj *framework.ItemChange) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *int, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.CompetencyChange().LearnerCount(ctx, obj)
+		return x.ec.Resolvers.CompetencyChange().LearnerCount(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2765,17 +1842,18 @@ func (x *writing) write_CompetencyChangeConnection(fields []plan.Field, obj *pag
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CompetencyChangeConnection")
 		case 0:
 			whole = x.field_CompetencyChangeConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_CompetencyChangeConnection_nodes(f, obj) && whole
+			whole = x.writeNCompetencyChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemChangeᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_CompetencyChangeConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2784,21 +1862,7 @@ func (x *writing) write_CompetencyChangeConnection(fields []plan.Field, obj *pag
 }
 
 func (x *writing) field_CompetencyChangeConnection_edges(f *plan.Field, obj *page.Connection[framework.ItemChange]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNCompetencyChangeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_CompetencyChangeConnection_nodes(f *plan.Field, obj *page.Connection[framework.ItemChange]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCompetencyChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemChangeᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_CompetencyChangeConnection_pageInfo(f *plan.Field, obj *page.Connection[framework.ItemChange]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_CompetencyChangeEdge(fields []plan.Field, obj *page.Edge[framework.ItemChange]) bool {
@@ -2806,15 +1870,16 @@ func (x *writing) write_CompetencyChangeEdge(fields []plan.Field, obj *page.Edge
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CompetencyChangeEdge")
 		case 0:
-			whole = x.field_CompetencyChangeEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_CompetencyChangeEdge_node(f, obj) && whole
+			whole = x.writeNCompetencyChange2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemChange(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2822,34 +1887,23 @@ func (x *writing) write_CompetencyChangeEdge(fields []plan.Field, obj *page.Edge
 	return x.Close()
 }
 
-func (x *writing) field_CompetencyChangeEdge_cursor(f *plan.Field, obj *page.Edge[framework.ItemChange]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_CompetencyChangeEdge_node(f *plan.Field, obj *page.Edge[framework.ItemChange]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCompetencyChange2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemChange(f, obj.Node)
-}
-
 func (x *writing) write_CompetencyConnection(fields []plan.Field, obj *page.Connection[framework.Item]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CompetencyConnection")
 		case 0:
 			whole = x.field_CompetencyConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_CompetencyConnection_nodes(f, obj) && whole
+			whole = x.writeNCompetency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_CompetencyConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2858,21 +1912,7 @@ func (x *writing) write_CompetencyConnection(fields []plan.Field, obj *page.Conn
 }
 
 func (x *writing) field_CompetencyConnection_edges(f *plan.Field, obj *page.Connection[framework.Item]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNCompetencyEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_CompetencyConnection_nodes(f *plan.Field, obj *page.Connection[framework.Item]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCompetency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItemᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_CompetencyConnection_pageInfo(f *plan.Field, obj *page.Connection[framework.Item]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_CompetencyEdge(fields []plan.Field, obj *page.Edge[framework.Item]) bool {
@@ -2880,15 +1920,16 @@ func (x *writing) write_CompetencyEdge(fields []plan.Field, obj *page.Edge[frame
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CompetencyEdge")
 		case 0:
-			whole = x.field_CompetencyEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_CompetencyEdge_node(f, obj) && whole
+			whole = x.writeNCompetency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2896,24 +1937,12 @@ func (x *writing) write_CompetencyEdge(fields []plan.Field, obj *page.Edge[frame
 	return x.Close()
 }
 
-func (x *writing) field_CompetencyEdge_cursor(f *plan.Field, obj *page.Edge[framework.Item]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_CompetencyEdge_node(f *plan.Field, obj *page.Edge[framework.Item]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCompetency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, obj.Node)
-}
-
 func (x *writing) write_CompetencyState(fields []plan.Field, obj *mastery.Standing) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CompetencyState")
@@ -2922,38 +1951,39 @@ func (x *writing) write_CompetencyState(fields []plan.Field, obj *mastery.Standi
 		case 1:
 			whole = x.field_CompetencyState_competency(f, obj) && whole
 		case 2:
-			whole = x.field_CompetencyState_status(f, obj) && whole
+			whole = x.writeNMasteryStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStatus(f, obj.Status) && whole
 		case 3:
-			if !x.field_CompetencyState_level(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Level) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_CompetencyState_value(f, obj) {
+			if !x.writeOFloat2ᚖfloat64(f, obj.Value) {
 				x.Null()
 			}
 		case 5:
-			if !x.field_CompetencyState_achievedOn(f, obj) {
+			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AchievedOn) {
 				x.Null()
 			}
 		case 6:
-			if !x.field_CompetencyState_lapsesOn(f, obj) {
+			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.LapsesOn) {
 				x.Null()
 			}
 		case 7:
-			whole = x.field_CompetencyState_byCrosswalk(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.ByCrosswalk) && whole
 		case 8:
-			if !x.field_CompetencyState_rule(f, obj) {
+			if !x.writeOMasteryRule2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRule(f, obj.Rule) {
 				x.Null()
 			}
 		case 9:
-			whole = x.field_CompetencyState_asOf(f, obj) && whole
+			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AsOf) && whole
 		case 10:
-			whole = x.field_CompetencyState_knownAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.KnownAt) && whole
 		case 11:
 			if !x.field_CompetencyState_explanation(f, obj) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -2962,12 +1992,10 @@ func (x *writing) write_CompetencyState(fields []plan.Field, obj *mastery.Standi
 }
 
 func (x *writing) field_CompetencyState_learner(f *plan.Field, obj *mastery.Standing) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.CompetencyState().Learner(ctx, obj)
+		return x.ec.Resolvers.CompetencyState().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2976,12 +2004,10 @@ func (x *writing) field_CompetencyState_learner(f *plan.Field, obj *mastery.Stan
 }
 
 func (x *writing) field_CompetencyState_competency(f *plan.Field, obj *mastery.Standing) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.CompetencyState().Competency(ctx, obj)
+		return x.ec.Resolvers.CompetencyState().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -2989,67 +2015,11 @@ func (x *writing) field_CompetencyState_competency(f *plan.Field, obj *mastery.S
 	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
-func (x *writing) field_CompetencyState_status(f *plan.Field, obj *mastery.Standing) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNMasteryStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStatus(f, obj.Status)
-}
-
-func (x *writing) field_CompetencyState_level(f *plan.Field, obj *mastery.Standing) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Level)
-}
-
-func (x *writing) field_CompetencyState_value(f *plan.Field, obj *mastery.Standing) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOFloat2ᚖfloat64(f, obj.Value)
-}
-
-func (x *writing) field_CompetencyState_achievedOn(f *plan.Field, obj *mastery.Standing) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AchievedOn)
-}
-
-func (x *writing) field_CompetencyState_lapsesOn(f *plan.Field, obj *mastery.Standing) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.LapsesOn)
-}
-
-func (x *writing) field_CompetencyState_byCrosswalk(f *plan.Field, obj *mastery.Standing) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.ByCrosswalk)
-}
-
-func (x *writing) field_CompetencyState_rule(f *plan.Field, obj *mastery.Standing) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOMasteryRule2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRule(f, obj.Rule)
-}
-
-func (x *writing) field_CompetencyState_asOf(f *plan.Field, obj *mastery.Standing) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AsOf)
-}
-
-func (x *writing) field_CompetencyState_knownAt(f *plan.Field, obj *mastery.Standing) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.KnownAt)
-}
-
 func (x *writing) field_CompetencyState_explanation(f *plan.Field, obj *mastery.Standing) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *mastery.Explained, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.CompetencyState().Explanation(ctx, obj)
+		return x.ec.Resolvers.CompetencyState().Explanation(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3062,17 +2032,18 @@ func (x *writing) write_CompetencyStateConnection(fields []plan.Field, obj *page
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CompetencyStateConnection")
 		case 0:
 			whole = x.field_CompetencyStateConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_CompetencyStateConnection_nodes(f, obj) && whole
+			whole = x.writeNCompetencyState2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStandingᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_CompetencyStateConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3081,21 +2052,7 @@ func (x *writing) write_CompetencyStateConnection(fields []plan.Field, obj *page
 }
 
 func (x *writing) field_CompetencyStateConnection_edges(f *plan.Field, obj *page.Connection[mastery.Standing]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNCompetencyStateEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_CompetencyStateConnection_nodes(f *plan.Field, obj *page.Connection[mastery.Standing]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCompetencyState2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStandingᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_CompetencyStateConnection_pageInfo(f *plan.Field, obj *page.Connection[mastery.Standing]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_CompetencyStateEdge(fields []plan.Field, obj *page.Edge[mastery.Standing]) bool {
@@ -3103,32 +2060,21 @@ func (x *writing) write_CompetencyStateEdge(fields []plan.Field, obj *page.Edge[
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CompetencyStateEdge")
 		case 0:
-			whole = x.field_CompetencyStateEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_CompetencyStateEdge_node(f, obj) && whole
+			whole = x.writeNCompetencyState2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStanding(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_CompetencyStateEdge_cursor(f *plan.Field, obj *page.Edge[mastery.Standing]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_CompetencyStateEdge_node(f *plan.Field, obj *page.Edge[mastery.Standing]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCompetencyState2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐStanding(f, obj.Node)
 }
 
 func (x *writing) write_Consent(fields []plan.Field, obj *consent.Consent) bool {
@@ -3136,55 +2082,56 @@ func (x *writing) write_Consent(fields []plan.Field, obj *consent.Consent) bool 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Consent")
 		case 0:
-			whole = x.field_Consent_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐID(f, obj.ID) && whole
 		case 1:
 			whole = x.field_Consent_learner(f, obj) && whole
 		case 2:
-			whole = x.field_Consent_scope(f, obj) && whole
+			whole = x.writeNConsentScope2string(f, obj.Scope) && whole
 		case 3:
-			whole = x.field_Consent_items(f, obj) && whole
+			whole = x.writeNID2ᚕstringᚄ(f, obj.Items) && whole
 		case 4:
-			whole = x.field_Consent_purpose(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Purpose) && whole
 		case 5:
-			whole = x.field_Consent_party(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Party) && whole
 		case 6:
-			whole = x.field_Consent_open(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Open) && whole
 		case 7:
-			whole = x.field_Consent_language(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Language) && whole
 		case 8:
-			whole = x.field_Consent_textVersion(f, obj) && whole
+			whole = x.writeNString2string(f, obj.TextVersion) && whole
 		case 9:
-			whole = x.field_Consent_statement(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Statement) && whole
 		case 10:
-			whole = x.field_Consent_method(f, obj) && whole
+			whole = x.writeNConsentMethod2string(f, obj.Method) && whole
 		case 11:
-			whole = x.field_Consent_signedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.SignedAt) && whole
 		case 12:
-			if !x.field_Consent_expiresAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.ExpiresAt) {
 				x.Null()
 			}
 		case 13:
-			whole = x.field_Consent_recordedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.RecordedAt) && whole
 		case 14:
-			whole = x.field_Consent_recordedBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.RecordedBy) && whole
 		case 15:
-			if !x.field_Consent_withdrawnAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt) {
 				x.Null()
 			}
 		case 16:
-			if !x.field_Consent_withdrawnBy(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.WithdrawnBy) {
 				x.Null()
 			}
 		case 17:
-			if !x.field_Consent_withdrawal(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Withdrawal) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3192,19 +2139,11 @@ func (x *writing) write_Consent(fields []plan.Field, obj *consent.Consent) bool 
 	return x.Close()
 }
 
-func (x *writing) field_Consent_id(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐID(f, obj.ID)
-}
-
 func (x *writing) field_Consent_learner(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Consent().Learner(ctx, obj)
+		return x.ec.Resolvers.Consent().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3212,118 +2151,23 @@ func (x *writing) field_Consent_learner(f *plan.Field, obj *consent.Consent) boo
 	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
 }
 
-func (x *writing) field_Consent_scope(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNConsentScope2string(f, obj.Scope)
-}
-
-func (x *writing) field_Consent_items(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2ᚕstringᚄ(f, obj.Items)
-}
-
-func (x *writing) field_Consent_purpose(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Purpose)
-}
-
-func (x *writing) field_Consent_party(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Party)
-}
-
-func (x *writing) field_Consent_open(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Open)
-}
-
-func (x *writing) field_Consent_language(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Language)
-}
-
-func (x *writing) field_Consent_textVersion(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.TextVersion)
-}
-
-func (x *writing) field_Consent_statement(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Statement)
-}
-
-func (x *writing) field_Consent_method(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNConsentMethod2string(f, obj.Method)
-}
-
-func (x *writing) field_Consent_signedAt(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.SignedAt)
-}
-
-func (x *writing) field_Consent_expiresAt(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ExpiresAt)
-}
-
-func (x *writing) field_Consent_recordedAt(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
-}
-
-func (x *writing) field_Consent_recordedBy(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.RecordedBy)
-}
-
-func (x *writing) field_Consent_withdrawnAt(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt)
-}
-
-func (x *writing) field_Consent_withdrawnBy(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.WithdrawnBy)
-}
-
-func (x *writing) field_Consent_withdrawal(f *plan.Field, obj *consent.Consent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Withdrawal)
-}
-
 func (x *writing) write_ConsentConnection(fields []plan.Field, obj *page.Connection[consent.Consent]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ConsentConnection")
 		case 0:
 			whole = x.field_ConsentConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_ConsentConnection_nodes(f, obj) && whole
+			whole = x.writeNConsent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsentᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_ConsentConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3332,21 +2176,7 @@ func (x *writing) write_ConsentConnection(fields []plan.Field, obj *page.Connect
 }
 
 func (x *writing) field_ConsentConnection_edges(f *plan.Field, obj *page.Connection[consent.Consent]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNConsentEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_ConsentConnection_nodes(f *plan.Field, obj *page.Connection[consent.Consent]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNConsent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsentᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_ConsentConnection_pageInfo(f *plan.Field, obj *page.Connection[consent.Consent]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_ConsentEdge(fields []plan.Field, obj *page.Edge[consent.Consent]) bool {
@@ -3354,32 +2184,21 @@ func (x *writing) write_ConsentEdge(fields []plan.Field, obj *page.Edge[consent.
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ConsentEdge")
 		case 0:
-			whole = x.field_ConsentEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_ConsentEdge_node(f, obj) && whole
+			whole = x.writeNConsent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_ConsentEdge_cursor(f *plan.Field, obj *page.Edge[consent.Consent]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_ConsentEdge_node(f *plan.Field, obj *page.Edge[consent.Consent]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNConsent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, obj.Node)
 }
 
 func (x *writing) write_Correction(fields []plan.Field, obj *record.Correction) bool {
@@ -3387,41 +2206,42 @@ func (x *writing) write_Correction(fields []plan.Field, obj *record.Correction) 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Correction")
 		case 0:
-			whole = x.field_Correction_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionID(f, obj.ID) && whole
 		case 1:
-			whole = x.field_Correction_cause(f, obj) && whole
+			whole = x.writeNCorrectionCause2string(f, obj.Cause) && whole
 		case 2:
-			whole = x.field_Correction_subject(f, obj) && whole
+			whole = x.writeNID2string(f, obj.Subject) && whole
 		case 3:
-			whole = x.field_Correction_reason(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Reason) && whole
 		case 4:
-			whole = x.field_Correction_state(f, obj) && whole
+			whole = x.writeNCorrectionState2string(f, obj.State) && whole
 		case 5:
 			whole = x.field_Correction_learner(f, obj) && whole
 		case 6:
 			whole = x.field_Correction_items(f, obj) && whole
 		case 7:
-			whole = x.field_Correction_proposedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.ProposedAt) && whole
 		case 8:
-			whole = x.field_Correction_proposedBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ProposedBy) && whole
 		case 9:
-			if !x.field_Correction_decidedAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.DecidedAt) {
 				x.Null()
 			}
 		case 10:
-			if !x.field_Correction_decidedBy(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.DecidedBy) {
 				x.Null()
 			}
 		case 11:
-			if !x.field_Correction_finishedAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.FinishedAt) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3429,43 +2249,11 @@ func (x *writing) write_Correction(fields []plan.Field, obj *record.Correction) 
 	return x.Close()
 }
 
-func (x *writing) field_Correction_id(f *plan.Field, obj *record.Correction) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionID(f, obj.ID)
-}
-
-func (x *writing) field_Correction_cause(f *plan.Field, obj *record.Correction) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCorrectionCause2string(f, obj.Cause)
-}
-
-func (x *writing) field_Correction_subject(f *plan.Field, obj *record.Correction) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.Subject)
-}
-
-func (x *writing) field_Correction_reason(f *plan.Field, obj *record.Correction) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Reason)
-}
-
-func (x *writing) field_Correction_state(f *plan.Field, obj *record.Correction) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCorrectionState2string(f, obj.State)
-}
-
 func (x *writing) field_Correction_learner(f *plan.Field, obj *record.Correction) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Correction().Learner(ctx, obj)
+		return x.ec.Resolvers.Correction().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3474,12 +2262,10 @@ func (x *writing) field_Correction_learner(f *plan.Field, obj *record.Correction
 }
 
 func (x *writing) field_Correction_items(f *plan.Field, obj *record.Correction) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []record.CorrectionItem, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Correction().Items(ctx, obj)
+		return x.ec.Resolvers.Correction().Items(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3487,52 +2273,23 @@ func (x *writing) field_Correction_items(f *plan.Field, obj *record.Correction) 
 	return x.writeNCorrectionItem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionItemᚄ(f, v)
 }
 
-func (x *writing) field_Correction_proposedAt(f *plan.Field, obj *record.Correction) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.ProposedAt)
-}
-
-func (x *writing) field_Correction_proposedBy(f *plan.Field, obj *record.Correction) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ProposedBy)
-}
-
-func (x *writing) field_Correction_decidedAt(f *plan.Field, obj *record.Correction) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.DecidedAt)
-}
-
-func (x *writing) field_Correction_decidedBy(f *plan.Field, obj *record.Correction) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.DecidedBy)
-}
-
-func (x *writing) field_Correction_finishedAt(f *plan.Field, obj *record.Correction) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.FinishedAt)
-}
-
 func (x *writing) write_CorrectionConnection(fields []plan.Field, obj *page.Connection[record.Correction]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CorrectionConnection")
 		case 0:
 			whole = x.field_CorrectionConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_CorrectionConnection_nodes(f, obj) && whole
+			whole = x.writeNCorrection2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_CorrectionConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3541,21 +2298,7 @@ func (x *writing) write_CorrectionConnection(fields []plan.Field, obj *page.Conn
 }
 
 func (x *writing) field_CorrectionConnection_edges(f *plan.Field, obj *page.Connection[record.Correction]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNCorrectionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_CorrectionConnection_nodes(f *plan.Field, obj *page.Connection[record.Correction]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCorrection2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrectionᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_CorrectionConnection_pageInfo(f *plan.Field, obj *page.Connection[record.Correction]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_CorrectionEdge(fields []plan.Field, obj *page.Edge[record.Correction]) bool {
@@ -3563,15 +2306,16 @@ func (x *writing) write_CorrectionEdge(fields []plan.Field, obj *page.Edge[recor
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CorrectionEdge")
 		case 0:
-			whole = x.field_CorrectionEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_CorrectionEdge_node(f, obj) && whole
+			whole = x.writeNCorrection2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrection(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3579,29 +2323,17 @@ func (x *writing) write_CorrectionEdge(fields []plan.Field, obj *page.Edge[recor
 	return x.Close()
 }
 
-func (x *writing) field_CorrectionEdge_cursor(f *plan.Field, obj *page.Edge[record.Correction]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_CorrectionEdge_node(f *plan.Field, obj *page.Edge[record.Correction]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCorrection2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐCorrection(f, obj.Node)
-}
-
 func (x *writing) write_CorrectionItem(fields []plan.Field, obj *record.CorrectionItem) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CorrectionItem")
 		case 0:
-			whole = x.field_CorrectionItem_position(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Position) && whole
 		case 1:
 			if !x.field_CorrectionItem_credential(f, obj) {
 				x.Null()
@@ -3611,9 +2343,9 @@ func (x *writing) write_CorrectionItem(fields []plan.Field, obj *record.Correcti
 				x.Null()
 			}
 		case 3:
-			whole = x.field_CorrectionItem_why(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Why) && whole
 		case 4:
-			whole = x.field_CorrectionItem_state(f, obj) && whole
+			whole = x.writeNCorrectionItemState2string(f, obj.State) && whole
 		case 5:
 			if !x.field_CorrectionItem_newCredential(f, obj) {
 				x.Null()
@@ -3623,8 +2355,9 @@ func (x *writing) write_CorrectionItem(fields []plan.Field, obj *record.Correcti
 				x.Null()
 			}
 		case 7:
-			whole = x.field_CorrectionItem_message(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Message) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3632,19 +2365,11 @@ func (x *writing) write_CorrectionItem(fields []plan.Field, obj *record.Correcti
 	return x.Close()
 }
 
-func (x *writing) field_CorrectionItem_position(f *plan.Field, obj *record.CorrectionItem) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Position)
-}
-
 func (x *writing) field_CorrectionItem_credential(f *plan.Field, obj *record.CorrectionItem) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.CorrectionItem().Credential(ctx, obj)
+		return x.ec.Resolvers.CorrectionItem().Credential(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3653,12 +2378,10 @@ func (x *writing) field_CorrectionItem_credential(f *plan.Field, obj *record.Cor
 }
 
 func (x *writing) field_CorrectionItem_record(f *plan.Field, obj *record.CorrectionItem) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *record.Record, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.CorrectionItem().Record(ctx, obj)
+		return x.ec.Resolvers.CorrectionItem().Record(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3666,25 +2389,11 @@ func (x *writing) field_CorrectionItem_record(f *plan.Field, obj *record.Correct
 	return x.writeORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, v)
 }
 
-func (x *writing) field_CorrectionItem_why(f *plan.Field, obj *record.CorrectionItem) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Why)
-}
-
-func (x *writing) field_CorrectionItem_state(f *plan.Field, obj *record.CorrectionItem) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCorrectionItemState2string(f, obj.State)
-}
-
 func (x *writing) field_CorrectionItem_newCredential(f *plan.Field, obj *record.CorrectionItem) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.CorrectionItem().NewCredential(ctx, obj)
+		return x.ec.Resolvers.CorrectionItem().NewCredential(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3693,12 +2402,10 @@ func (x *writing) field_CorrectionItem_newCredential(f *plan.Field, obj *record.
 }
 
 func (x *writing) field_CorrectionItem_newRecord(f *plan.Field, obj *record.CorrectionItem) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *record.Record, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.CorrectionItem().NewRecord(ctx, obj)
+		return x.ec.Resolvers.CorrectionItem().NewRecord(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3706,59 +2413,53 @@ func (x *writing) field_CorrectionItem_newRecord(f *plan.Field, obj *record.Corr
 	return x.writeORecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, v)
 }
 
-func (x *writing) field_CorrectionItem_message(f *plan.Field, obj *record.CorrectionItem) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Message)
-}
-
 func (x *writing) write_Course(fields []plan.Field, obj *course.Course) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Course")
 		case 0:
-			whole = x.field_Course_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐID(f, obj.ID) && whole
 		case 1:
 			if !x.field_Course_externalRef(f, obj) {
 				x.Null()
 			}
 		case 2:
-			whole = x.field_Course_code(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Code) && whole
 		case 3:
-			whole = x.field_Course_title(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Title) && whole
 		case 4:
-			if !x.field_Course_description(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Description) {
 				x.Null()
 			}
 		case 5:
-			if !x.field_Course_credits(f, obj) {
+			if !x.writeOFloat2ᚖfloat64(f, obj.Credits) {
 				x.Null()
 			}
 		case 6:
-			if !x.field_Course_level(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Level) {
 				x.Null()
 			}
 		case 7:
-			if !x.field_Course_fieldOfStudy(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.FieldOfStudy) {
 				x.Null()
 			}
 		case 8:
-			if !x.field_Course_language(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Language) {
 				x.Null()
 			}
 		case 9:
-			whole = x.field_Course_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 10:
-			whole = x.field_Course_createdAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
 		case 11:
-			whole = x.field_Course_updatedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt) && whole
 		case 12:
-			if !x.field_Course_retiredAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt) {
 				x.Null()
 			}
 		case 13:
@@ -3766,6 +2467,7 @@ func (x *writing) write_Course(fields []plan.Field, obj *course.Course) bool {
 		case 14:
 			whole = x.field_Course_achievements(f, obj) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3773,91 +2475,15 @@ func (x *writing) write_Course(fields []plan.Field, obj *course.Course) bool {
 	return x.Close()
 }
 
-func (x *writing) field_Course_id(f *plan.Field, obj *course.Course) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐID(f, obj.ID)
-}
-
 func (x *writing) field_Course_externalRef(f *plan.Field, obj *course.Course) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeOExternalRef2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋidᚐRef(f, obj.ExternalRef())
 }
 
-func (x *writing) field_Course_code(f *plan.Field, obj *course.Course) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Code)
-}
-
-func (x *writing) field_Course_title(f *plan.Field, obj *course.Course) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Title)
-}
-
-func (x *writing) field_Course_description(f *plan.Field, obj *course.Course) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Description)
-}
-
-func (x *writing) field_Course_credits(f *plan.Field, obj *course.Course) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOFloat2ᚖfloat64(f, obj.Credits)
-}
-
-func (x *writing) field_Course_level(f *plan.Field, obj *course.Course) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Level)
-}
-
-func (x *writing) field_Course_fieldOfStudy(f *plan.Field, obj *course.Course) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.FieldOfStudy)
-}
-
-func (x *writing) field_Course_language(f *plan.Field, obj *course.Course) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Language)
-}
-
-func (x *writing) field_Course_version(f *plan.Field, obj *course.Course) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_Course_createdAt(f *plan.Field, obj *course.Course) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
-}
-
-func (x *writing) field_Course_updatedAt(f *plan.Field, obj *course.Course) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
-}
-
-func (x *writing) field_Course_retiredAt(f *plan.Field, obj *course.Course) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt)
-}
-
 func (x *writing) field_Course_competencies(f *plan.Field, obj *course.Course) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []course.Mapping, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Course().Competencies(ctx, obj)
+		return x.ec.Resolvers.Course().Competencies(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3866,12 +2492,10 @@ func (x *writing) field_Course_competencies(f *plan.Field, obj *course.Course) b
 }
 
 func (x *writing) field_Course_achievements(f *plan.Field, obj *course.Course) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []achievement.Alignment, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Course().Achievements(ctx, obj)
+		return x.ec.Resolvers.Course().Achievements(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3884,17 +2508,18 @@ func (x *writing) write_CourseConnection(fields []plan.Field, obj *page.Connecti
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CourseConnection")
 		case 0:
 			whole = x.field_CourseConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_CourseConnection_nodes(f, obj) && whole
+			whole = x.writeNCourse2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourseᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_CourseConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3903,21 +2528,7 @@ func (x *writing) write_CourseConnection(fields []plan.Field, obj *page.Connecti
 }
 
 func (x *writing) field_CourseConnection_edges(f *plan.Field, obj *page.Connection[course.Course]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNCourseEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_CourseConnection_nodes(f *plan.Field, obj *page.Connection[course.Course]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCourse2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourseᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_CourseConnection_pageInfo(f *plan.Field, obj *page.Connection[course.Course]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_CourseEdge(fields []plan.Field, obj *page.Edge[course.Course]) bool {
@@ -3925,15 +2536,16 @@ func (x *writing) write_CourseEdge(fields []plan.Field, obj *page.Edge[course.Co
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CourseEdge")
 		case 0:
-			whole = x.field_CourseEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_CourseEdge_node(f, obj) && whole
+			whole = x.writeNCourse2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3941,24 +2553,12 @@ func (x *writing) write_CourseEdge(fields []plan.Field, obj *page.Edge[course.Co
 	return x.Close()
 }
 
-func (x *writing) field_CourseEdge_cursor(f *plan.Field, obj *page.Edge[course.Course]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_CourseEdge_node(f *plan.Field, obj *page.Edge[course.Course]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCourse2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCourse(f, obj.Node)
-}
-
 func (x *writing) write_CourseMapping(fields []plan.Field, obj *course.Mapping) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CourseMapping")
@@ -3967,12 +2567,13 @@ func (x *writing) write_CourseMapping(fields []plan.Field, obj *course.Mapping) 
 		case 1:
 			whole = x.field_CourseMapping_competency(f, obj) && whole
 		case 2:
-			whole = x.field_CourseMapping_stage(f, obj) && whole
+			whole = x.writeNStage2string(f, obj.Stage) && whole
 		case 3:
-			if !x.field_CourseMapping_targetLevel(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.TargetLevel) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -3981,12 +2582,10 @@ func (x *writing) write_CourseMapping(fields []plan.Field, obj *course.Mapping) 
 }
 
 func (x *writing) field_CourseMapping_course(f *plan.Field, obj *course.Mapping) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.CourseMapping().Course(ctx, obj)
+		return x.ec.Resolvers.CourseMapping().Course(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -3995,12 +2594,10 @@ func (x *writing) field_CourseMapping_course(f *plan.Field, obj *course.Mapping)
 }
 
 func (x *writing) field_CourseMapping_competency(f *plan.Field, obj *course.Mapping) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.CourseMapping().Competency(ctx, obj)
+		return x.ec.Resolvers.CourseMapping().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4008,42 +2605,31 @@ func (x *writing) field_CourseMapping_competency(f *plan.Field, obj *course.Mapp
 	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
-func (x *writing) field_CourseMapping_stage(f *plan.Field, obj *course.Mapping) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNStage2string(f, obj.Stage)
-}
-
-func (x *writing) field_CourseMapping_targetLevel(f *plan.Field, obj *course.Mapping) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.TargetLevel)
-}
-
 func (x *writing) write_CoverageRow(fields []plan.Field, obj *course.Row) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CoverageRow")
 		case 0:
 			whole = x.field_CoverageRow_competency(f, obj) && whole
 		case 1:
-			whole = x.field_CoverageRow_depth(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Depth) && whole
 		case 2:
-			whole = x.field_CoverageRow_introduced(f, obj) && whole
+			whole = x.writeNCover2string(f, obj.Introduced) && whole
 		case 3:
-			whole = x.field_CoverageRow_practised(f, obj) && whole
+			whole = x.writeNCover2string(f, obj.Practised) && whole
 		case 4:
-			whole = x.field_CoverageRow_assessed(f, obj) && whole
+			whole = x.writeNCover2string(f, obj.Assessed) && whole
 		case 5:
-			whole = x.field_CoverageRow_mappings(f, obj) && whole
+			whole = x.writeNCourseMapping2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐMappingᚄ(f, obj.Mappings) && whole
 		case 6:
-			whole = x.field_CoverageRow_achievementCount(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Badges) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4052,12 +2638,10 @@ func (x *writing) write_CoverageRow(fields []plan.Field, obj *course.Row) bool {
 }
 
 func (x *writing) field_CoverageRow_competency(f *plan.Field, obj *course.Row) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.CoverageRow().Competency(ctx, obj)
+		return x.ec.Resolvers.CoverageRow().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4065,58 +2649,23 @@ func (x *writing) field_CoverageRow_competency(f *plan.Field, obj *course.Row) b
 	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
-func (x *writing) field_CoverageRow_depth(f *plan.Field, obj *course.Row) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Depth)
-}
-
-func (x *writing) field_CoverageRow_introduced(f *plan.Field, obj *course.Row) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCover2string(f, obj.Introduced)
-}
-
-func (x *writing) field_CoverageRow_practised(f *plan.Field, obj *course.Row) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCover2string(f, obj.Practised)
-}
-
-func (x *writing) field_CoverageRow_assessed(f *plan.Field, obj *course.Row) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCover2string(f, obj.Assessed)
-}
-
-func (x *writing) field_CoverageRow_mappings(f *plan.Field, obj *course.Row) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCourseMapping2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐMappingᚄ(f, obj.Mappings)
-}
-
-func (x *writing) field_CoverageRow_achievementCount(f *plan.Field, obj *course.Row) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Badges)
-}
-
 func (x *writing) write_CoverageRowConnection(fields []plan.Field, obj *page.Connection[course.Row]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CoverageRowConnection")
 		case 0:
 			whole = x.field_CoverageRowConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_CoverageRowConnection_nodes(f, obj) && whole
+			whole = x.writeNCoverageRow2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐRowᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_CoverageRowConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4125,21 +2674,7 @@ func (x *writing) write_CoverageRowConnection(fields []plan.Field, obj *page.Con
 }
 
 func (x *writing) field_CoverageRowConnection_edges(f *plan.Field, obj *page.Connection[course.Row]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNCoverageRowEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_CoverageRowConnection_nodes(f *plan.Field, obj *page.Connection[course.Row]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCoverageRow2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐRowᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_CoverageRowConnection_pageInfo(f *plan.Field, obj *page.Connection[course.Row]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_CoverageRowEdge(fields []plan.Field, obj *page.Edge[course.Row]) bool {
@@ -4147,15 +2682,16 @@ func (x *writing) write_CoverageRowEdge(fields []plan.Field, obj *page.Edge[cour
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CoverageRowEdge")
 		case 0:
-			whole = x.field_CoverageRowEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_CoverageRowEdge_node(f, obj) && whole
+			whole = x.writeNCoverageRow2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐRow(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4163,35 +2699,23 @@ func (x *writing) write_CoverageRowEdge(fields []plan.Field, obj *page.Edge[cour
 	return x.Close()
 }
 
-func (x *writing) field_CoverageRowEdge_cursor(f *plan.Field, obj *page.Edge[course.Row]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_CoverageRowEdge_node(f *plan.Field, obj *page.Edge[course.Row]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCoverageRow2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐRow(f, obj.Node)
-}
-
 func (x *writing) write_Credential(fields []plan.Field, obj *credential.Credential) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Credential")
 		case 0:
-			whole = x.field_Credential_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐID(f, obj.ID) && whole
 		case 1:
-			whole = x.field_Credential_kind(f, obj) && whole
+			whole = x.writeNCredentialKind2string(f, obj.Kind) && whole
 		case 2:
-			whole = x.field_Credential_state(f, obj) && whole
+			whole = x.writeNCredentialState2string(f, obj.State) && whole
 		case 3:
-			whole = x.field_Credential_status(f, obj) && whole
+			whole = x.writeNCredentialStatus2string(f, obj.Status) && whole
 		case 4:
 			whole = x.field_Credential_history(f, obj) && whole
 		case 5:
@@ -4201,17 +2725,17 @@ func (x *writing) write_Credential(fields []plan.Field, obj *credential.Credenti
 				x.Null()
 			}
 		case 7:
-			whole = x.field_Credential_keyId(f, obj) && whole
+			whole = x.writeNString2string(f, obj.KeyID) && whole
 		case 8:
-			whole = x.field_Credential_draftedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.DraftedAt) && whole
 		case 9:
-			if !x.field_Credential_issuedAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.IssuedAt) {
 				x.Null()
 			}
 		case 10:
-			whole = x.field_Credential_issuedBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.IssuedBy) && whole
 		case 11:
-			if !x.field_Credential_validUntil(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidUntil) {
 				x.Null()
 			}
 		case 12:
@@ -4221,7 +2745,7 @@ func (x *writing) write_Credential(fields []plan.Field, obj *credential.Credenti
 				x.Null()
 			}
 		case 14:
-			if !x.field_Credential_statusIndex(f, obj) {
+			if !x.writeOInt2ᚖint(f, obj.StatusIndex) {
 				x.Null()
 			}
 		case 15:
@@ -4235,10 +2759,11 @@ func (x *writing) write_Credential(fields []plan.Field, obj *credential.Credenti
 		case 17:
 			whole = x.field_Credential_records(f, obj) && whole
 		case 18:
-			if !x.field_Credential_document(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Document) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4246,37 +2771,11 @@ func (x *writing) write_Credential(fields []plan.Field, obj *credential.Credenti
 	return x.Close()
 }
 
-func (x *writing) field_Credential_id(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐID(f, obj.ID)
-}
-
-func (x *writing) field_Credential_kind(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCredentialKind2string(f, obj.Kind)
-}
-
-func (x *writing) field_Credential_state(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCredentialState2string(f, obj.State)
-}
-
-func (x *writing) field_Credential_status(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCredentialStatus2string(f, obj.Status)
-}
-
 func (x *writing) field_Credential_history(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []credential.Event, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Credential().History(ctx, obj)
+		return x.ec.Resolvers.Credential().History(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4285,12 +2784,10 @@ func (x *writing) field_Credential_history(f *plan.Field, obj *credential.Creden
 }
 
 func (x *writing) field_Credential_learner(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Credential().Learner(ctx, obj)
+		return x.ec.Resolvers.Credential().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4299,12 +2796,10 @@ func (x *writing) field_Credential_learner(f *plan.Field, obj *credential.Creden
 }
 
 func (x *writing) field_Credential_assertion(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *assertion.Assertion, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Credential().Assertion(ctx, obj)
+		return x.ec.Resolvers.Credential().Assertion(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4312,43 +2807,11 @@ func (x *writing) field_Credential_assertion(f *plan.Field, obj *credential.Cred
 	return x.writeOAssertion2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertion(f, v)
 }
 
-func (x *writing) field_Credential_keyId(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.KeyID)
-}
-
-func (x *writing) field_Credential_draftedAt(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.DraftedAt)
-}
-
-func (x *writing) field_Credential_issuedAt(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.IssuedAt)
-}
-
-func (x *writing) field_Credential_issuedBy(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.IssuedBy)
-}
-
-func (x *writing) field_Credential_validUntil(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidUntil)
-}
-
 func (x *writing) field_Credential_url(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Credential().URL(ctx, obj)
+		return x.ec.Resolvers.Credential().URL(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4357,12 +2820,10 @@ func (x *writing) field_Credential_url(f *plan.Field, obj *credential.Credential
 }
 
 func (x *writing) field_Credential_statusListUrl(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Credential().StatusListURL(ctx, obj)
+		return x.ec.Resolvers.Credential().StatusListURL(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4370,19 +2831,11 @@ func (x *writing) field_Credential_statusListUrl(f *plan.Field, obj *credential.
 	return x.writeOString2ᚖstring(f, v)
 }
 
-func (x *writing) field_Credential_statusIndex(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOInt2ᚖint(f, obj.StatusIndex)
-}
-
 func (x *writing) field_Credential_supersedes(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Credential().Supersedes(ctx, obj)
+		return x.ec.Resolvers.Credential().Supersedes(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4391,12 +2844,10 @@ func (x *writing) field_Credential_supersedes(f *plan.Field, obj *credential.Cre
 }
 
 func (x *writing) field_Credential_supersededBy(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Credential().SupersededBy(ctx, obj)
+		return x.ec.Resolvers.Credential().SupersededBy(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4405,12 +2856,10 @@ func (x *writing) field_Credential_supersededBy(f *plan.Field, obj *credential.C
 }
 
 func (x *writing) field_Credential_records(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []record.Record, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Credential().Records(ctx, obj)
+		return x.ec.Resolvers.Credential().Records(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4418,69 +2867,34 @@ func (x *writing) field_Credential_records(f *plan.Field, obj *credential.Creden
 	return x.writeNRecord2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecordᚄ(f, v)
 }
 
-func (x *writing) field_Credential_document(f *plan.Field, obj *credential.Credential) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Document)
-}
-
 func (x *writing) write_CredentialEvent(fields []plan.Field, obj *credential.Event) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CredentialEvent")
 		case 0:
-			whole = x.field_CredentialEvent_kind(f, obj) && whole
+			whole = x.writeNCredentialEventKind2string(f, obj.Kind) && whole
 		case 1:
-			whole = x.field_CredentialEvent_at(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.At) && whole
 		case 2:
-			whole = x.field_CredentialEvent_byId(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ByID) && whole
 		case 3:
-			if !x.field_CredentialEvent_cause(f, obj) {
+			if !x.writeORevocationCause2ᚖstring(f, obj.Cause) {
 				x.Null()
 			}
 		case 4:
-			whole = x.field_CredentialEvent_reason(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Reason) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_CredentialEvent_kind(f *plan.Field, obj *credential.Event) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCredentialEventKind2string(f, obj.Kind)
-}
-
-func (x *writing) field_CredentialEvent_at(f *plan.Field, obj *credential.Event) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.At)
-}
-
-func (x *writing) field_CredentialEvent_byId(f *plan.Field, obj *credential.Event) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ByID)
-}
-
-func (x *writing) field_CredentialEvent_cause(f *plan.Field, obj *credential.Event) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeORevocationCause2ᚖstring(f, obj.Cause)
-}
-
-func (x *writing) field_CredentialEvent_reason(f *plan.Field, obj *credential.Event) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Reason)
 }
 
 func (x *writing) write_Criteria(fields []plan.Field, obj *model.Criteria) bool {
@@ -4488,19 +2902,20 @@ func (x *writing) write_Criteria(fields []plan.Field, obj *model.Criteria) bool 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Criteria")
 		case 0:
-			if !x.field_Criteria_id(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.ID) {
 				x.Null()
 			}
 		case 1:
-			if !x.field_Criteria_narrative(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Narrative) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4508,33 +2923,21 @@ func (x *writing) write_Criteria(fields []plan.Field, obj *model.Criteria) bool 
 	return x.Close()
 }
 
-func (x *writing) field_Criteria_id(f *plan.Field, obj *model.Criteria) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.ID)
-}
-
-func (x *writing) field_Criteria_narrative(f *plan.Field, obj *model.Criteria) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Narrative)
-}
-
 func (x *writing) write_Crosswalk(fields []plan.Field, obj *framework.Crosswalk) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Crosswalk")
 		case 0:
-			whole = x.field_Crosswalk_id(f, obj) && whole
+			whole = x.writeNID2string(f, obj.ID) && whole
 		case 1:
-			whole = x.field_Crosswalk_type(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Type) && whole
 		case 2:
-			whole = x.field_Crosswalk_direction(f, obj) && whole
+			whole = x.writeNCrosswalkDirection2string(f, obj.Direction) && whole
 		case 3:
 			if !x.field_Crosswalk_origin(f, obj) {
 				x.Null()
@@ -4544,42 +2947,43 @@ func (x *writing) write_Crosswalk(fields []plan.Field, obj *framework.Crosswalk)
 				x.Null()
 			}
 		case 5:
-			whole = x.field_Crosswalk_strength(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Strength) && whole
 		case 6:
-			if !x.field_Crosswalk_note(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Note) {
 				x.Null()
 			}
 		case 7:
-			whole = x.field_Crosswalk_proposedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.ProposedAt) && whole
 		case 8:
-			whole = x.field_Crosswalk_proposedBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ProposedBy) && whole
 		case 9:
-			if !x.field_Crosswalk_approvedAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.ApprovedAt) {
 				x.Null()
 			}
 		case 10:
-			if !x.field_Crosswalk_approvedBy(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.ApprovedBy) {
 				x.Null()
 			}
 		case 11:
-			if !x.field_Crosswalk_approver(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Approver) {
 				x.Null()
 			}
 		case 12:
-			if !x.field_Crosswalk_withdrawnAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt) {
 				x.Null()
 			}
 		case 13:
-			if !x.field_Crosswalk_withdrawnBy(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.WithdrawnBy) {
 				x.Null()
 			}
 		case 14:
-			if !x.field_Crosswalk_withdrawnBecause(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.WithdrawnBecause) {
 				x.Null()
 			}
 		case 15:
-			whole = x.field_Crosswalk_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4587,31 +2991,11 @@ func (x *writing) write_Crosswalk(fields []plan.Field, obj *framework.Crosswalk)
 	return x.Close()
 }
 
-func (x *writing) field_Crosswalk_id(f *plan.Field, obj *framework.Crosswalk) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.ID)
-}
-
-func (x *writing) field_Crosswalk_type(f *plan.Field, obj *framework.Crosswalk) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Type)
-}
-
-func (x *writing) field_Crosswalk_direction(f *plan.Field, obj *framework.Crosswalk) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCrosswalkDirection2string(f, obj.Direction)
-}
-
 func (x *writing) field_Crosswalk_origin(f *plan.Field, obj *framework.Crosswalk) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Crosswalk().Origin(ctx, obj)
+		return x.ec.Resolvers.Crosswalk().Origin(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4620,12 +3004,10 @@ func (x *writing) field_Crosswalk_origin(f *plan.Field, obj *framework.Crosswalk
 }
 
 func (x *writing) field_Crosswalk_destination(f *plan.Field, obj *framework.Crosswalk) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Crosswalk().Destination(ctx, obj)
+		return x.ec.Resolvers.Crosswalk().Destination(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4633,88 +3015,23 @@ func (x *writing) field_Crosswalk_destination(f *plan.Field, obj *framework.Cros
 	return x.writeOCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
-func (x *writing) field_Crosswalk_strength(f *plan.Field, obj *framework.Crosswalk) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Strength)
-}
-
-func (x *writing) field_Crosswalk_note(f *plan.Field, obj *framework.Crosswalk) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Note)
-}
-
-func (x *writing) field_Crosswalk_proposedAt(f *plan.Field, obj *framework.Crosswalk) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.ProposedAt)
-}
-
-func (x *writing) field_Crosswalk_proposedBy(f *plan.Field, obj *framework.Crosswalk) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ProposedBy)
-}
-
-func (x *writing) field_Crosswalk_approvedAt(f *plan.Field, obj *framework.Crosswalk) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ApprovedAt)
-}
-
-func (x *writing) field_Crosswalk_approvedBy(f *plan.Field, obj *framework.Crosswalk) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.ApprovedBy)
-}
-
-func (x *writing) field_Crosswalk_approver(f *plan.Field, obj *framework.Crosswalk) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Approver)
-}
-
-func (x *writing) field_Crosswalk_withdrawnAt(f *plan.Field, obj *framework.Crosswalk) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt)
-}
-
-func (x *writing) field_Crosswalk_withdrawnBy(f *plan.Field, obj *framework.Crosswalk) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.WithdrawnBy)
-}
-
-func (x *writing) field_Crosswalk_withdrawnBecause(f *plan.Field, obj *framework.Crosswalk) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.WithdrawnBecause)
-}
-
-func (x *writing) field_Crosswalk_version(f *plan.Field, obj *framework.Crosswalk) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
 func (x *writing) write_CrosswalkConnection(fields []plan.Field, obj *page.Connection[framework.Crosswalk]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CrosswalkConnection")
 		case 0:
 			whole = x.field_CrosswalkConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_CrosswalkConnection_nodes(f, obj) && whole
+			whole = x.writeNCrosswalk2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐCrosswalkᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_CrosswalkConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4723,21 +3040,7 @@ func (x *writing) write_CrosswalkConnection(fields []plan.Field, obj *page.Conne
 }
 
 func (x *writing) field_CrosswalkConnection_edges(f *plan.Field, obj *page.Connection[framework.Crosswalk]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNCrosswalkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_CrosswalkConnection_nodes(f *plan.Field, obj *page.Connection[framework.Crosswalk]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCrosswalk2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐCrosswalkᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_CrosswalkConnection_pageInfo(f *plan.Field, obj *page.Connection[framework.Crosswalk]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_CrosswalkEdge(fields []plan.Field, obj *page.Edge[framework.Crosswalk]) bool {
@@ -4745,32 +3048,21 @@ func (x *writing) write_CrosswalkEdge(fields []plan.Field, obj *page.Edge[framew
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CrosswalkEdge")
 		case 0:
-			whole = x.field_CrosswalkEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_CrosswalkEdge_node(f, obj) && whole
+			whole = x.writeNCrosswalk2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐCrosswalk(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_CrosswalkEdge_cursor(f *plan.Field, obj *page.Edge[framework.Crosswalk]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_CrosswalkEdge_node(f *plan.Field, obj *page.Edge[framework.Crosswalk]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCrosswalk2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐCrosswalk(f, obj.Node)
 }
 
 func (x *writing) write_CrosswalkStep(fields []plan.Field, obj *search.Step) bool {
@@ -4778,70 +3070,35 @@ func (x *writing) write_CrosswalkStep(fields []plan.Field, obj *search.Step) boo
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("CrosswalkStep")
 		case 0:
-			if !x.field_CrosswalkStep_crosswalkId(f, obj) {
+			if !x.writeOID2ᚖstring(f, obj.CrosswalkID) {
 				x.Null()
 			}
 		case 1:
-			whole = x.field_CrosswalkStep_type(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Type) && whole
 		case 2:
-			whole = x.field_CrosswalkStep_strength(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Strength) && whole
 		case 3:
-			if !x.field_CrosswalkStep_approver(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Approver) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_CrosswalkStep_approvedOn(f, obj) {
+			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.ApprovedOn) {
 				x.Null()
 			}
 		case 5:
-			whole = x.field_CrosswalkStep_bothWays(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.BothWays) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_CrosswalkStep_crosswalkId(f *plan.Field, obj *search.Step) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOID2ᚖstring(f, obj.CrosswalkID)
-}
-
-func (x *writing) field_CrosswalkStep_type(f *plan.Field, obj *search.Step) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Type)
-}
-
-func (x *writing) field_CrosswalkStep_strength(f *plan.Field, obj *search.Step) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Strength)
-}
-
-func (x *writing) field_CrosswalkStep_approver(f *plan.Field, obj *search.Step) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Approver)
-}
-
-func (x *writing) field_CrosswalkStep_approvedOn(f *plan.Field, obj *search.Step) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.ApprovedOn)
-}
-
-func (x *writing) field_CrosswalkStep_bothWays(f *plan.Field, obj *search.Step) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.BothWays)
 }
 
 func (x *writing) write_DefinitionAlignment(fields []plan.Field, obj *model.DefinitionAlignment) bool {
@@ -4849,72 +3106,37 @@ func (x *writing) write_DefinitionAlignment(fields []plan.Field, obj *model.Defi
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("DefinitionAlignment")
 		case 0:
-			if !x.field_DefinitionAlignment_targetCode(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.TargetCode) {
 				x.Null()
 			}
 		case 1:
-			if !x.field_DefinitionAlignment_targetDescription(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.TargetDescription) {
 				x.Null()
 			}
 		case 2:
-			whole = x.field_DefinitionAlignment_targetName(f, obj) && whole
+			whole = x.writeNString2string(f, obj.TargetName) && whole
 		case 3:
-			if !x.field_DefinitionAlignment_targetFramework(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.TargetFramework) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_DefinitionAlignment_targetType(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.TargetType) {
 				x.Null()
 			}
 		case 5:
-			whole = x.field_DefinitionAlignment_targetUrl(f, obj) && whole
+			whole = x.writeNString2string(f, obj.TargetURL) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_DefinitionAlignment_targetCode(f *plan.Field, obj *model.DefinitionAlignment) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.TargetCode)
-}
-
-func (x *writing) field_DefinitionAlignment_targetDescription(f *plan.Field, obj *model.DefinitionAlignment) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.TargetDescription)
-}
-
-func (x *writing) field_DefinitionAlignment_targetName(f *plan.Field, obj *model.DefinitionAlignment) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.TargetName)
-}
-
-func (x *writing) field_DefinitionAlignment_targetFramework(f *plan.Field, obj *model.DefinitionAlignment) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.TargetFramework)
-}
-
-func (x *writing) field_DefinitionAlignment_targetType(f *plan.Field, obj *model.DefinitionAlignment) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.TargetType)
-}
-
-func (x *writing) field_DefinitionAlignment_targetUrl(f *plan.Field, obj *model.DefinitionAlignment) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.TargetURL)
 }
 
 func (x *writing) write_DepositedCredential(fields []plan.Field, obj *deposit.Deposit) bool {
@@ -4922,55 +3144,56 @@ func (x *writing) write_DepositedCredential(fields []plan.Field, obj *deposit.De
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("DepositedCredential")
 		case 0:
-			whole = x.field_DepositedCredential_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐID(f, obj.ID) && whole
 		case 1:
 			whole = x.field_DepositedCredential_learner(f, obj) && whole
 		case 2:
-			whole = x.field_DepositedCredential_kind(f, obj) && whole
+			whole = x.writeNDepositedCredentialKind2string(f, obj.Kind) && whole
 		case 3:
-			whole = x.field_DepositedCredential_format(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Format) && whole
 		case 4:
-			whole = x.field_DepositedCredential_issuerId(f, obj) && whole
+			whole = x.writeNString2string(f, obj.IssuerID) && whole
 		case 5:
-			whole = x.field_DepositedCredential_issuerName(f, obj) && whole
+			whole = x.writeNString2string(f, obj.IssuerName) && whole
 		case 6:
 			whole = x.field_DepositedCredential_issuerKnown(f, obj) && whole
 		case 7:
-			whole = x.field_DepositedCredential_credentialId(f, obj) && whole
+			whole = x.writeNString2string(f, obj.CredentialID) && whole
 		case 8:
-			whole = x.field_DepositedCredential_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 9:
-			whole = x.field_DepositedCredential_validFrom(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.ValidFrom) && whole
 		case 10:
-			if !x.field_DepositedCredential_validUntil(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidUntil) {
 				x.Null()
 			}
 		case 11:
-			whole = x.field_DepositedCredential_identity(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Identity) && whole
 		case 12:
-			if !x.field_DepositedCredential_vouch(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Vouch) {
 				x.Null()
 			}
 		case 13:
 			whole = x.field_DepositedCredential_outcome(f, obj) && whole
 		case 14:
-			whole = x.field_DepositedCredential_checks(f, obj) && whole
+			whole = x.writeNVerificationCheck2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐCheckᚄ(f, obj.Checks) && whole
 		case 15:
-			whole = x.field_DepositedCredential_verifiedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.VerifiedAt) && whole
 		case 16:
-			whole = x.field_DepositedCredential_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 17:
-			whole = x.field_DepositedCredential_depositedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.DepositedAt) && whole
 		case 18:
-			whole = x.field_DepositedCredential_depositedBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.DepositedBy) && whole
 		case 19:
-			whole = x.field_DepositedCredential_document(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Document) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -4978,19 +3201,11 @@ func (x *writing) write_DepositedCredential(fields []plan.Field, obj *deposit.De
 	return x.Close()
 }
 
-func (x *writing) field_DepositedCredential_id(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐID(f, obj.ID)
-}
-
 func (x *writing) field_DepositedCredential_learner(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.DepositedCredential().Learner(ctx, obj)
+		return x.ec.Resolvers.DepositedCredential().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -4998,112 +3213,12 @@ func (x *writing) field_DepositedCredential_learner(f *plan.Field, obj *deposit.
 	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
 }
 
-func (x *writing) field_DepositedCredential_kind(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDepositedCredentialKind2string(f, obj.Kind)
-}
-
-func (x *writing) field_DepositedCredential_format(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Format)
-}
-
-func (x *writing) field_DepositedCredential_issuerId(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.IssuerID)
-}
-
-func (x *writing) field_DepositedCredential_issuerName(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.IssuerName)
-}
-
 func (x *writing) field_DepositedCredential_issuerKnown(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNBoolean2bool(f, obj.IssuerKnown())
 }
 
-func (x *writing) field_DepositedCredential_credentialId(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.CredentialID)
-}
-
-func (x *writing) field_DepositedCredential_name(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_DepositedCredential_validFrom(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.ValidFrom)
-}
-
-func (x *writing) field_DepositedCredential_validUntil(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidUntil)
-}
-
-func (x *writing) field_DepositedCredential_identity(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Identity)
-}
-
-func (x *writing) field_DepositedCredential_vouch(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Vouch)
-}
-
 func (x *writing) field_DepositedCredential_outcome(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNVerificationOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐOutcome(f, obj.Outcome())
-}
-
-func (x *writing) field_DepositedCredential_checks(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNVerificationCheck2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐCheckᚄ(f, obj.Checks)
-}
-
-func (x *writing) field_DepositedCredential_verifiedAt(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.VerifiedAt)
-}
-
-func (x *writing) field_DepositedCredential_version(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_DepositedCredential_depositedAt(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.DepositedAt)
-}
-
-func (x *writing) field_DepositedCredential_depositedBy(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.DepositedBy)
-}
-
-func (x *writing) field_DepositedCredential_document(f *plan.Field, obj *deposit.Deposit) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Document)
 }
 
 func (x *writing) write_DepositedCredentialConnection(fields []plan.Field, obj *page.Connection[deposit.Deposit]) bool {
@@ -5111,17 +3226,18 @@ func (x *writing) write_DepositedCredentialConnection(fields []plan.Field, obj *
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("DepositedCredentialConnection")
 		case 0:
 			whole = x.field_DepositedCredentialConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_DepositedCredentialConnection_nodes(f, obj) && whole
+			whole = x.writeNDepositedCredential2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐDepositᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_DepositedCredentialConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5130,21 +3246,7 @@ func (x *writing) write_DepositedCredentialConnection(fields []plan.Field, obj *
 }
 
 func (x *writing) field_DepositedCredentialConnection_edges(f *plan.Field, obj *page.Connection[deposit.Deposit]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNDepositedCredentialEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_DepositedCredentialConnection_nodes(f *plan.Field, obj *page.Connection[deposit.Deposit]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDepositedCredential2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐDepositᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_DepositedCredentialConnection_pageInfo(f *plan.Field, obj *page.Connection[deposit.Deposit]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_DepositedCredentialEdge(fields []plan.Field, obj *page.Edge[deposit.Deposit]) bool {
@@ -5152,32 +3254,21 @@ func (x *writing) write_DepositedCredentialEdge(fields []plan.Field, obj *page.E
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("DepositedCredentialEdge")
 		case 0:
-			whole = x.field_DepositedCredentialEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_DepositedCredentialEdge_node(f, obj) && whole
+			whole = x.writeNDepositedCredential2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐDeposit(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_DepositedCredentialEdge_cursor(f *plan.Field, obj *page.Edge[deposit.Deposit]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_DepositedCredentialEdge_node(f *plan.Field, obj *page.Edge[deposit.Deposit]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDepositedCredential2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdepositᚐDeposit(f, obj.Node)
 }
 
 func (x *writing) write_DirectoryChoice(fields []plan.Field, obj *consent.Choice) bool {
@@ -5185,48 +3276,25 @@ func (x *writing) write_DirectoryChoice(fields []plan.Field, obj *consent.Choice
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("DirectoryChoice")
 		case 0:
-			whole = x.field_DirectoryChoice_blocked(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Blocked) && whole
 		case 1:
-			whole = x.field_DirectoryChoice_at(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.At) && whole
 		case 2:
-			whole = x.field_DirectoryChoice_byId(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ByID) && whole
 		case 3:
-			whole = x.field_DirectoryChoice_reason(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Reason) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_DirectoryChoice_blocked(f *plan.Field, obj *consent.Choice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Blocked)
-}
-
-func (x *writing) field_DirectoryChoice_at(f *plan.Field, obj *consent.Choice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.At)
-}
-
-func (x *writing) field_DirectoryChoice_byId(f *plan.Field, obj *consent.Choice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ByID)
-}
-
-func (x *writing) field_DirectoryChoice_reason(f *plan.Field, obj *consent.Choice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Reason)
 }
 
 func (x *writing) write_DirectoryNotice(fields []plan.Field, obj *consent.Notice) bool {
@@ -5234,64 +3302,29 @@ func (x *writing) write_DirectoryNotice(fields []plan.Field, obj *consent.Notice
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("DirectoryNotice")
 		case 0:
-			whole = x.field_DirectoryNotice_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 1:
-			whole = x.field_DirectoryNotice_categories(f, obj) && whole
+			whole = x.writeNDirectoryCategory2ᚕstringᚄ(f, obj.Categories) && whole
 		case 2:
-			whole = x.field_DirectoryNotice_where(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Where) && whole
 		case 3:
-			whole = x.field_DirectoryNotice_effectiveOn(f, obj) && whole
+			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn) && whole
 		case 4:
-			whole = x.field_DirectoryNotice_publishedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.PublishedAt) && whole
 		case 5:
-			whole = x.field_DirectoryNotice_publishedBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.PublishedBy) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_DirectoryNotice_version(f *plan.Field, obj *consent.Notice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_DirectoryNotice_categories(f *plan.Field, obj *consent.Notice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDirectoryCategory2ᚕstringᚄ(f, obj.Categories)
-}
-
-func (x *writing) field_DirectoryNotice_where(f *plan.Field, obj *consent.Notice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Where)
-}
-
-func (x *writing) field_DirectoryNotice_effectiveOn(f *plan.Field, obj *consent.Notice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn)
-}
-
-func (x *writing) field_DirectoryNotice_publishedAt(f *plan.Field, obj *consent.Notice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.PublishedAt)
-}
-
-func (x *writing) field_DirectoryNotice_publishedBy(f *plan.Field, obj *consent.Notice) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.PublishedBy)
 }
 
 func (x *writing) write_Disclosure(fields []plan.Field, obj *disclosure.Line) bool {
@@ -5299,47 +3332,48 @@ func (x *writing) write_Disclosure(fields []plan.Field, obj *disclosure.Line) bo
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Disclosure")
 		case 0:
-			whole = x.field_Disclosure_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐID(f, obj.ID) && whole
 		case 1:
 			whole = x.field_Disclosure_learner(f, obj) && whole
 		case 2:
-			whole = x.field_Disclosure_at(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.At) && whole
 		case 3:
-			whole = x.field_Disclosure_outcome(f, obj) && whole
+			whole = x.writeNDisclosureOutcome2string(f, obj.Outcome) && whole
 		case 4:
-			if !x.field_Disclosure_refusal(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Refusal) {
 				x.Null()
 			}
 		case 5:
-			whole = x.field_Disclosure_channel(f, obj) && whole
+			whole = x.writeNDisclosureChannel2string(f, obj.Channel) && whole
 		case 6:
-			whole = x.field_Disclosure_party(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Party) && whole
 		case 7:
-			whole = x.field_Disclosure_purpose(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Purpose) && whole
 		case 8:
-			whole = x.field_Disclosure_basis(f, obj) && whole
+			whole = x.writeNDisclosureBasis2string(f, obj.Basis) && whole
 		case 9:
 			if !x.field_Disclosure_consent(f, obj) {
 				x.Null()
 			}
 		case 10:
-			whole = x.field_Disclosure_items(f, obj) && whole
+			whole = x.writeNString2ᚕstringᚄ(f, obj.Items) && whole
 		case 11:
-			if !x.field_Disclosure_sourceId(f, obj) {
+			if !x.writeOID2ᚖstring(f, obj.SourceID) {
 				x.Null()
 			}
 		case 12:
-			whole = x.field_Disclosure_actorId(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ActorID) && whole
 		case 13:
-			whole = x.field_Disclosure_network(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Network) && whole
 		case 14:
-			whole = x.field_Disclosure_note(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Note) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5347,19 +3381,11 @@ func (x *writing) write_Disclosure(fields []plan.Field, obj *disclosure.Line) bo
 	return x.Close()
 }
 
-func (x *writing) field_Disclosure_id(f *plan.Field, obj *disclosure.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐID(f, obj.ID)
-}
-
 func (x *writing) field_Disclosure_learner(f *plan.Field, obj *disclosure.Line) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Disclosure().Learner(ctx, obj)
+		return x.ec.Resolvers.Disclosure().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5367,55 +3393,11 @@ func (x *writing) field_Disclosure_learner(f *plan.Field, obj *disclosure.Line) 
 	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
 }
 
-func (x *writing) field_Disclosure_at(f *plan.Field, obj *disclosure.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.At)
-}
-
-func (x *writing) field_Disclosure_outcome(f *plan.Field, obj *disclosure.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDisclosureOutcome2string(f, obj.Outcome)
-}
-
-func (x *writing) field_Disclosure_refusal(f *plan.Field, obj *disclosure.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Refusal)
-}
-
-func (x *writing) field_Disclosure_channel(f *plan.Field, obj *disclosure.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDisclosureChannel2string(f, obj.Channel)
-}
-
-func (x *writing) field_Disclosure_party(f *plan.Field, obj *disclosure.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Party)
-}
-
-func (x *writing) field_Disclosure_purpose(f *plan.Field, obj *disclosure.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Purpose)
-}
-
-func (x *writing) field_Disclosure_basis(f *plan.Field, obj *disclosure.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDisclosureBasis2string(f, obj.Basis)
-}
-
 func (x *writing) field_Disclosure_consent(f *plan.Field, obj *disclosure.Line) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *consent.Consent, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Disclosure().Consent(ctx, obj)
+		return x.ec.Resolvers.Disclosure().Consent(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5423,52 +3405,23 @@ func (x *writing) field_Disclosure_consent(f *plan.Field, obj *disclosure.Line) 
 	return x.writeOConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, v)
 }
 
-func (x *writing) field_Disclosure_items(f *plan.Field, obj *disclosure.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2ᚕstringᚄ(f, obj.Items)
-}
-
-func (x *writing) field_Disclosure_sourceId(f *plan.Field, obj *disclosure.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOID2ᚖstring(f, obj.SourceID)
-}
-
-func (x *writing) field_Disclosure_actorId(f *plan.Field, obj *disclosure.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ActorID)
-}
-
-func (x *writing) field_Disclosure_network(f *plan.Field, obj *disclosure.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Network)
-}
-
-func (x *writing) field_Disclosure_note(f *plan.Field, obj *disclosure.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Note)
-}
-
 func (x *writing) write_DisclosureConnection(fields []plan.Field, obj *page.Connection[disclosure.Line]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("DisclosureConnection")
 		case 0:
 			whole = x.field_DisclosureConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_DisclosureConnection_nodes(f, obj) && whole
+			whole = x.writeNDisclosure2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐLineᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_DisclosureConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5477,21 +3430,7 @@ func (x *writing) write_DisclosureConnection(fields []plan.Field, obj *page.Conn
 }
 
 func (x *writing) field_DisclosureConnection_edges(f *plan.Field, obj *page.Connection[disclosure.Line]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNDisclosureEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_DisclosureConnection_nodes(f *plan.Field, obj *page.Connection[disclosure.Line]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDisclosure2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐLineᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_DisclosureConnection_pageInfo(f *plan.Field, obj *page.Connection[disclosure.Line]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_DisclosureEdge(fields []plan.Field, obj *page.Edge[disclosure.Line]) bool {
@@ -5499,32 +3438,21 @@ func (x *writing) write_DisclosureEdge(fields []plan.Field, obj *page.Edge[discl
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("DisclosureEdge")
 		case 0:
-			whole = x.field_DisclosureEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_DisclosureEdge_node(f, obj) && whole
+			whole = x.writeNDisclosure2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐLine(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_DisclosureEdge_cursor(f *plan.Field, obj *page.Edge[disclosure.Line]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_DisclosureEdge_node(f *plan.Field, obj *page.Edge[disclosure.Line]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDisclosure2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdisclosureᚐLine(f, obj.Node)
 }
 
 func (x *writing) write_Equivalency(fields []plan.Field, obj *program.Equivalency) bool {
@@ -5532,35 +3460,36 @@ func (x *writing) write_Equivalency(fields []plan.Field, obj *program.Equivalenc
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Equivalency")
 		case 0:
-			whole = x.field_Equivalency_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyID(f, obj.ID) && whole
 		case 1:
 			if !x.field_Equivalency_learner(f, obj) {
 				x.Null()
 			}
 		case 2:
-			whole = x.field_Equivalency_ground(f, obj) && whole
+			whole = x.writeNEquivalencyGround2string(f, obj.Ground) && whole
 		case 3:
-			whole = x.field_Equivalency_given(f, obj) && whole
+			whole = x.writeNEquivalencyGiven2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐGiven(f, obj.Given) && whole
 		case 4:
-			whole = x.field_Equivalency_instead(f, obj) && whole
+			whole = x.writeNEquivalencyInstead2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐInstead(f, obj.Instead) && whole
 		case 5:
-			whole = x.field_Equivalency_reason(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Reason) && whole
 		case 6:
-			whole = x.field_Equivalency_effectiveOn(f, obj) && whole
+			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn) && whole
 		case 7:
-			whole = x.field_Equivalency_approvedBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ApprovedBy) && whole
 		case 8:
-			whole = x.field_Equivalency_recordedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.RecordedAt) && whole
 		case 9:
-			if !x.field_Equivalency_withdrawnAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5568,19 +3497,11 @@ func (x *writing) write_Equivalency(fields []plan.Field, obj *program.Equivalenc
 	return x.Close()
 }
 
-func (x *writing) field_Equivalency_id(f *plan.Field, obj *program.Equivalency) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyID(f, obj.ID)
-}
-
 func (x *writing) field_Equivalency_learner(f *plan.Field, obj *program.Equivalency) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Equivalency().Learner(ctx, obj)
+		return x.ec.Resolvers.Equivalency().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5588,70 +3509,23 @@ func (x *writing) field_Equivalency_learner(f *plan.Field, obj *program.Equivale
 	return x.writeOLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
 }
 
-func (x *writing) field_Equivalency_ground(f *plan.Field, obj *program.Equivalency) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNEquivalencyGround2string(f, obj.Ground)
-}
-
-func (x *writing) field_Equivalency_given(f *plan.Field, obj *program.Equivalency) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNEquivalencyGiven2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐGiven(f, obj.Given)
-}
-
-func (x *writing) field_Equivalency_instead(f *plan.Field, obj *program.Equivalency) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNEquivalencyInstead2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐInstead(f, obj.Instead)
-}
-
-func (x *writing) field_Equivalency_reason(f *plan.Field, obj *program.Equivalency) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Reason)
-}
-
-func (x *writing) field_Equivalency_effectiveOn(f *plan.Field, obj *program.Equivalency) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn)
-}
-
-func (x *writing) field_Equivalency_approvedBy(f *plan.Field, obj *program.Equivalency) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ApprovedBy)
-}
-
-func (x *writing) field_Equivalency_recordedAt(f *plan.Field, obj *program.Equivalency) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
-}
-
-func (x *writing) field_Equivalency_withdrawnAt(f *plan.Field, obj *program.Equivalency) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.WithdrawnAt)
-}
-
 func (x *writing) write_EquivalencyConnection(fields []plan.Field, obj *page.Connection[program.Equivalency]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("EquivalencyConnection")
 		case 0:
 			whole = x.field_EquivalencyConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_EquivalencyConnection_nodes(f, obj) && whole
+			whole = x.writeNEquivalency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_EquivalencyConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5660,21 +3534,7 @@ func (x *writing) write_EquivalencyConnection(fields []plan.Field, obj *page.Con
 }
 
 func (x *writing) field_EquivalencyConnection_edges(f *plan.Field, obj *page.Connection[program.Equivalency]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNEquivalencyEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_EquivalencyConnection_nodes(f *plan.Field, obj *page.Connection[program.Equivalency]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNEquivalency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_EquivalencyConnection_pageInfo(f *plan.Field, obj *page.Connection[program.Equivalency]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_EquivalencyEdge(fields []plan.Field, obj *page.Edge[program.Equivalency]) bool {
@@ -5682,15 +3542,16 @@ func (x *writing) write_EquivalencyEdge(fields []plan.Field, obj *page.Edge[prog
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("EquivalencyEdge")
 		case 0:
-			whole = x.field_EquivalencyEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_EquivalencyEdge_node(f, obj) && whole
+			whole = x.writeNEquivalency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalency(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5698,24 +3559,12 @@ func (x *writing) write_EquivalencyEdge(fields []plan.Field, obj *page.Edge[prog
 	return x.Close()
 }
 
-func (x *writing) field_EquivalencyEdge_cursor(f *plan.Field, obj *page.Edge[program.Equivalency]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_EquivalencyEdge_node(f *plan.Field, obj *page.Edge[program.Equivalency]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNEquivalency2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalency(f, obj.Node)
-}
-
 func (x *writing) write_EquivalencyGiven(fields []plan.Field, obj *program.Given) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("EquivalencyGiven")
@@ -5724,7 +3573,7 @@ func (x *writing) write_EquivalencyGiven(fields []plan.Field, obj *program.Given
 				x.Null()
 			}
 		case 1:
-			whole = x.field_EquivalencyGiven_level(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Level) && whole
 		case 2:
 			if !x.field_EquivalencyGiven_course(f, obj) {
 				x.Null()
@@ -5734,10 +3583,11 @@ func (x *writing) write_EquivalencyGiven(fields []plan.Field, obj *program.Given
 				x.Null()
 			}
 		case 4:
-			whole = x.field_EquivalencyGiven_grade(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Grade) && whole
 		case 5:
-			whole = x.field_EquivalencyGiven_text(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Text) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5746,12 +3596,10 @@ func (x *writing) write_EquivalencyGiven(fields []plan.Field, obj *program.Given
 }
 
 func (x *writing) field_EquivalencyGiven_competency(f *plan.Field, obj *program.Given) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.EquivalencyGiven().Competency(ctx, obj)
+		return x.ec.Resolvers.EquivalencyGiven().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5759,19 +3607,11 @@ func (x *writing) field_EquivalencyGiven_competency(f *plan.Field, obj *program.
 	return x.writeOCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
-func (x *writing) field_EquivalencyGiven_level(f *plan.Field, obj *program.Given) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Level)
-}
-
 func (x *writing) field_EquivalencyGiven_course(f *plan.Field, obj *program.Given) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.EquivalencyGiven().Course(ctx, obj)
+		return x.ec.Resolvers.EquivalencyGiven().Course(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5780,12 +3620,10 @@ func (x *writing) field_EquivalencyGiven_course(f *plan.Field, obj *program.Give
 }
 
 func (x *writing) field_EquivalencyGiven_achievement(f *plan.Field, obj *program.Given) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.EquivalencyGiven().Achievement(ctx, obj)
+		return x.ec.Resolvers.EquivalencyGiven().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5793,24 +3631,12 @@ func (x *writing) field_EquivalencyGiven_achievement(f *plan.Field, obj *program
 	return x.writeOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
 }
 
-func (x *writing) field_EquivalencyGiven_grade(f *plan.Field, obj *program.Given) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Grade)
-}
-
-func (x *writing) field_EquivalencyGiven_text(f *plan.Field, obj *program.Given) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Text)
-}
-
 func (x *writing) write_EquivalencyInstead(fields []plan.Field, obj *program.Instead) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("EquivalencyInstead")
@@ -5827,14 +3653,15 @@ func (x *writing) write_EquivalencyInstead(fields []plan.Field, obj *program.Ins
 				x.Null()
 			}
 		case 3:
-			whole = x.field_EquivalencyInstead_grade(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Grade) && whole
 		case 4:
-			whole = x.field_EquivalencyInstead_credits(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Credits) && whole
 		case 5:
-			whole = x.field_EquivalencyInstead_clockHours(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.ClockHours) && whole
 		case 6:
-			whole = x.field_EquivalencyInstead_resident(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Resident) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5843,12 +3670,10 @@ func (x *writing) write_EquivalencyInstead(fields []plan.Field, obj *program.Ins
 }
 
 func (x *writing) field_EquivalencyInstead_competency(f *plan.Field, obj *program.Instead) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.EquivalencyInstead().Competency(ctx, obj)
+		return x.ec.Resolvers.EquivalencyInstead().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5857,12 +3682,10 @@ func (x *writing) field_EquivalencyInstead_competency(f *plan.Field, obj *progra
 }
 
 func (x *writing) field_EquivalencyInstead_course(f *plan.Field, obj *program.Instead) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.EquivalencyInstead().Course(ctx, obj)
+		return x.ec.Resolvers.EquivalencyInstead().Course(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5871,12 +3694,10 @@ func (x *writing) field_EquivalencyInstead_course(f *plan.Field, obj *program.In
 }
 
 func (x *writing) field_EquivalencyInstead_achievement(f *plan.Field, obj *program.Instead) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.EquivalencyInstead().Achievement(ctx, obj)
+		return x.ec.Resolvers.EquivalencyInstead().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -5884,85 +3705,32 @@ func (x *writing) field_EquivalencyInstead_achievement(f *plan.Field, obj *progr
 	return x.writeOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
 }
 
-func (x *writing) field_EquivalencyInstead_grade(f *plan.Field, obj *program.Instead) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Grade)
-}
-
-func (x *writing) field_EquivalencyInstead_credits(f *plan.Field, obj *program.Instead) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Credits)
-}
-
-func (x *writing) field_EquivalencyInstead_clockHours(f *plan.Field, obj *program.Instead) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.ClockHours)
-}
-
-func (x *writing) field_EquivalencyInstead_resident(f *plan.Field, obj *program.Instead) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Resident)
-}
-
 func (x *writing) write_Evidence(fields []plan.Field, obj *assertion.Evidence) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Evidence")
 		case 0:
-			whole = x.field_Evidence_url(f, obj) && whole
+			whole = x.writeNString2string(f, obj.URL) && whole
 		case 1:
-			whole = x.field_Evidence_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 2:
-			whole = x.field_Evidence_description(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Description) && whole
 		case 3:
-			whole = x.field_Evidence_narrative(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Narrative) && whole
 		case 4:
-			whole = x.field_Evidence_genre(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Genre) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_Evidence_url(f *plan.Field, obj *assertion.Evidence) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.URL)
-}
-
-func (x *writing) field_Evidence_name(f *plan.Field, obj *assertion.Evidence) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_Evidence_description(f *plan.Field, obj *assertion.Evidence) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Description)
-}
-
-func (x *writing) field_Evidence_narrative(f *plan.Field, obj *assertion.Evidence) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Narrative)
-}
-
-func (x *writing) field_Evidence_genre(f *plan.Field, obj *assertion.Evidence) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Genre)
 }
 
 func (x *writing) write_ExternalRef(fields []plan.Field, obj *id.Ref) bool {
@@ -5970,15 +3738,16 @@ func (x *writing) write_ExternalRef(fields []plan.Field, obj *id.Ref) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ExternalRef")
 		case 0:
-			whole = x.field_ExternalRef_system(f, obj) && whole
+			whole = x.writeNString2string(f, obj.System) && whole
 		case 1:
-			whole = x.field_ExternalRef_value(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Value) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -5986,83 +3755,71 @@ func (x *writing) write_ExternalRef(fields []plan.Field, obj *id.Ref) bool {
 	return x.Close()
 }
 
-func (x *writing) field_ExternalRef_system(f *plan.Field, obj *id.Ref) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.System)
-}
-
-func (x *writing) field_ExternalRef_value(f *plan.Field, obj *id.Ref) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Value)
-}
-
 func (x *writing) write_Framework(fields []plan.Field, obj *framework.Framework) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Framework")
 		case 0:
-			whole = x.field_Framework_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐID(f, obj.ID) && whole
 		case 1:
 			if !x.field_Framework_externalRef(f, obj) {
 				x.Null()
 			}
 		case 2:
-			whole = x.field_Framework_identifier(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Identifier) && whole
 		case 3:
-			whole = x.field_Framework_uri(f, obj) && whole
+			whole = x.writeNString2string(f, obj.URI) && whole
 		case 4:
-			whole = x.field_Framework_caseVersion(f, obj) && whole
+			whole = x.writeNString2string(f, obj.CaseVersion) && whole
 		case 5:
-			whole = x.field_Framework_title(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Title) && whole
 		case 6:
-			whole = x.field_Framework_creator(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Creator) && whole
 		case 7:
-			if !x.field_Framework_publisher(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Publisher) {
 				x.Null()
 			}
 		case 8:
-			if !x.field_Framework_description(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Description) {
 				x.Null()
 			}
 		case 9:
-			if !x.field_Framework_language(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Language) {
 				x.Null()
 			}
 		case 10:
-			if !x.field_Framework_frameworkVersion(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.FrameworkVersion) {
 				x.Null()
 			}
 		case 11:
-			if !x.field_Framework_adoptionStatus(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.AdoptionStatus) {
 				x.Null()
 			}
 		case 12:
-			if !x.field_Framework_statusStartOn(f, obj) {
+			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.StatusStartOn) {
 				x.Null()
 			}
 		case 13:
-			if !x.field_Framework_statusEndOn(f, obj) {
+			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.StatusEndOn) {
 				x.Null()
 			}
 		case 14:
-			whole = x.field_Framework_changedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.ChangedAt) && whole
 		case 15:
 			whole = x.field_Framework_items(f, obj) && whole
 		case 16:
 			whole = x.field_Framework_rubrics(f, obj) && whole
 		case 17:
-			if !x.field_Framework_licenseUri(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.LicenseURI) {
 				x.Null()
 			}
 		case 18:
-			whole = x.field_Framework_publication(f, obj) && whole
+			whole = x.writeNPublication2string(f, obj.Publication) && whole
 		case 19:
 			whole = x.field_Framework_versions(f, obj) && whole
 		case 20:
@@ -6076,12 +3833,13 @@ func (x *writing) write_Framework(fields []plan.Field, obj *framework.Framework)
 				x.Null()
 			}
 		case 23:
-			whole = x.field_Framework_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 24:
-			whole = x.field_Framework_createdAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
 		case 25:
-			whole = x.field_Framework_updatedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6089,107 +3847,19 @@ func (x *writing) write_Framework(fields []plan.Field, obj *framework.Framework)
 	return x.Close()
 }
 
-func (x *writing) field_Framework_id(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐID(f, obj.ID)
-}
-
 func (x *writing) field_Framework_externalRef(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeOExternalRef2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋidᚐRef(f, obj.ExternalRef())
 }
 
-func (x *writing) field_Framework_identifier(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Identifier)
-}
-
-func (x *writing) field_Framework_uri(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.URI)
-}
-
-func (x *writing) field_Framework_caseVersion(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.CaseVersion)
-}
-
-func (x *writing) field_Framework_title(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Title)
-}
-
-func (x *writing) field_Framework_creator(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Creator)
-}
-
-func (x *writing) field_Framework_publisher(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Publisher)
-}
-
-func (x *writing) field_Framework_description(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Description)
-}
-
-func (x *writing) field_Framework_language(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Language)
-}
-
-func (x *writing) field_Framework_frameworkVersion(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.FrameworkVersion)
-}
-
-func (x *writing) field_Framework_adoptionStatus(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.AdoptionStatus)
-}
-
-func (x *writing) field_Framework_statusStartOn(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.StatusStartOn)
-}
-
-func (x *writing) field_Framework_statusEndOn(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.StatusEndOn)
-}
-
-func (x *writing) field_Framework_changedAt(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.ChangedAt)
-}
-
 func (x *writing) field_Framework_items(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Framework_items_args)
+	fc, ok := x.Args(f, x.ec.field_Framework_items_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[framework.Item], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Framework().Items(ctx, obj, fc.Args["filter"].(*model.CompetencyFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Framework().Items(ctx, obj, fc.Args["filter"].(*model.CompetencyFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6198,12 +3868,10 @@ func (x *writing) field_Framework_items(f *plan.Field, obj *framework.Framework)
 }
 
 func (x *writing) field_Framework_rubrics(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []framework.Rubric, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Framework().Rubrics(ctx, obj)
+		return x.ec.Resolvers.Framework().Rubrics(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6211,29 +3879,15 @@ func (x *writing) field_Framework_rubrics(f *plan.Field, obj *framework.Framewor
 	return x.writeNRubric2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐRubricᚄ(f, v)
 }
 
-func (x *writing) field_Framework_licenseUri(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.LicenseURI)
-}
-
-func (x *writing) field_Framework_publication(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPublication2string(f, obj.Publication)
-}
-
 func (x *writing) field_Framework_versions(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Framework_versions_args)
+	fc, ok := x.Args(f, x.ec.field_Framework_versions_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[framework.Version], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Framework().Versions(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Framework().Versions(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6242,16 +3896,14 @@ func (x *writing) field_Framework_versions(f *plan.Field, obj *framework.Framewo
 }
 
 func (x *writing) field_Framework_comparison(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Framework_comparison_args)
+	fc, ok := x.Args(f, x.ec.field_Framework_comparison_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *framework.Comparison, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Framework().Comparison(ctx, obj, fc.Args["from"].(int), fc.Args["to"].(*int))
+		return x.ec.Resolvers.Framework().Comparison(ctx, obj, fc.Args["from"].(int), fc.Args["to"].(*int))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6260,12 +3912,10 @@ func (x *writing) field_Framework_comparison(f *plan.Field, obj *framework.Frame
 }
 
 func (x *writing) field_Framework_problems(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []framework.Problem, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Framework().Problems(ctx, obj)
+		return x.ec.Resolvers.Framework().Problems(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6274,12 +3924,10 @@ func (x *writing) field_Framework_problems(f *plan.Field, obj *framework.Framewo
 }
 
 func (x *writing) field_Framework_coverage(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *course.Coverage, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Framework().Coverage(ctx, obj)
+		return x.ec.Resolvers.Framework().Coverage(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6287,30 +3935,12 @@ func (x *writing) field_Framework_coverage(f *plan.Field, obj *framework.Framewo
 	return x.writeOFrameworkCoverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcourseᚐCoverage(f, v)
 }
 
-func (x *writing) field_Framework_version(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_Framework_createdAt(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
-}
-
-func (x *writing) field_Framework_updatedAt(f *plan.Field, obj *framework.Framework) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
-}
-
 func (x *writing) write_FrameworkComparison(fields []plan.Field, obj *framework.Comparison) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("FrameworkComparison")
@@ -6319,11 +3949,11 @@ func (x *writing) write_FrameworkComparison(fields []plan.Field, obj *framework.
 				x.Null()
 			}
 		case 1:
-			whole = x.field_FrameworkComparison_title(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Title) && whole
 		case 2:
-			whole = x.field_FrameworkComparison_fromVersion(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.FromVersion) && whole
 		case 3:
-			whole = x.field_FrameworkComparison_toVersion(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.ToVersion) && whole
 		case 4:
 			whole = x.field_FrameworkComparison_addedCount(f, obj) && whole
 		case 5:
@@ -6333,14 +3963,15 @@ func (x *writing) write_FrameworkComparison(fields []plan.Field, obj *framework.
 		case 7:
 			whole = x.field_FrameworkComparison_replacedCount(f, obj) && whole
 		case 8:
-			whole = x.field_FrameworkComparison_document(f, obj) && whole
+			whole = x.writeNMemberChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐMemberChangeᚄ(f, obj.Document) && whole
 		case 9:
 			whole = x.field_FrameworkComparison_competencies(f, obj) && whole
 		case 10:
 			whole = x.field_FrameworkComparison_associations(f, obj) && whole
 		case 11:
-			whole = x.field_FrameworkComparison_notices(f, obj) && whole
+			whole = x.writeNString2ᚕstringᚄ(f, obj.Notices) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6349,12 +3980,10 @@ func (x *writing) write_FrameworkComparison(fields []plan.Field, obj *framework.
 }
 
 func (x *writing) field_FrameworkComparison_framework(f *plan.Field, obj *framework.Comparison) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Framework, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.FrameworkComparison().Framework(ctx, obj)
+		return x.ec.Resolvers.FrameworkComparison().Framework(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6362,65 +3991,31 @@ func (x *writing) field_FrameworkComparison_framework(f *plan.Field, obj *framew
 	return x.writeOFramework2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐFramework(f, v)
 }
 
-func (x *writing) field_FrameworkComparison_title(f *plan.Field, obj *framework.Comparison) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Title)
-}
-
-func (x *writing) field_FrameworkComparison_fromVersion(f *plan.Field, obj *framework.Comparison) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.FromVersion)
-}
-
-func (x *writing) field_FrameworkComparison_toVersion(f *plan.Field, obj *framework.Comparison) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.ToVersion)
-}
-
 func (x *writing) field_FrameworkComparison_addedCount(f *plan.Field, obj *framework.Comparison) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNInt2int(f, obj.AddedCount())
 }
 
 func (x *writing) field_FrameworkComparison_changedCount(f *plan.Field, obj *framework.Comparison) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNInt2int(f, obj.ChangedCount())
 }
 
 func (x *writing) field_FrameworkComparison_retiredCount(f *plan.Field, obj *framework.Comparison) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNInt2int(f, obj.RetiredCount())
 }
 
 func (x *writing) field_FrameworkComparison_replacedCount(f *plan.Field, obj *framework.Comparison) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNInt2int(f, obj.ReplacedCount())
 }
 
-func (x *writing) field_FrameworkComparison_document(f *plan.Field, obj *framework.Comparison) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNMemberChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐMemberChangeᚄ(f, obj.Document)
-}
-
 func (x *writing) field_FrameworkComparison_competencies(f *plan.Field, obj *framework.Comparison) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_FrameworkComparison_competencies_args)
+	fc, ok := x.Args(f, x.ec.field_FrameworkComparison_competencies_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[framework.ItemChange], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.FrameworkComparison().Competencies(ctx, obj, fc.Args["kind"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.FrameworkComparison().Competencies(ctx, obj, fc.Args["kind"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6429,16 +4024,14 @@ func (x *writing) field_FrameworkComparison_competencies(f *plan.Field, obj *fra
 }
 
 func (x *writing) field_FrameworkComparison_associations(f *plan.Field, obj *framework.Comparison) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_FrameworkComparison_associations_args)
+	fc, ok := x.Args(f, x.ec.field_FrameworkComparison_associations_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[framework.LinkChange], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.FrameworkComparison().Associations(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.FrameworkComparison().Associations(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6446,28 +4039,23 @@ func (x *writing) field_FrameworkComparison_associations(f *plan.Field, obj *fra
 	return x.writeNAssociationChangeConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
-func (x *writing) field_FrameworkComparison_notices(f *plan.Field, obj *framework.Comparison) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2ᚕstringᚄ(f, obj.Notices)
-}
-
 func (x *writing) write_FrameworkConnection(fields []plan.Field, obj *page.Connection[framework.Framework]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("FrameworkConnection")
 		case 0:
 			whole = x.field_FrameworkConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_FrameworkConnection_nodes(f, obj) && whole
+			whole = x.writeNFramework2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐFrameworkᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_FrameworkConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6476,21 +4064,7 @@ func (x *writing) write_FrameworkConnection(fields []plan.Field, obj *page.Conne
 }
 
 func (x *writing) field_FrameworkConnection_edges(f *plan.Field, obj *page.Connection[framework.Framework]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNFrameworkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_FrameworkConnection_nodes(f *plan.Field, obj *page.Connection[framework.Framework]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFramework2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐFrameworkᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_FrameworkConnection_pageInfo(f *plan.Field, obj *page.Connection[framework.Framework]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_FrameworkCoverage(fields []plan.Field, obj *course.Coverage) bool {
@@ -6498,12 +4072,12 @@ func (x *writing) write_FrameworkCoverage(fields []plan.Field, obj *course.Cover
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("FrameworkCoverage")
 		case 0:
-			whole = x.field_FrameworkCoverage_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 1:
 			whole = x.field_FrameworkCoverage_total(f, obj) && whole
 		case 2:
@@ -6519,6 +4093,7 @@ func (x *writing) write_FrameworkCoverage(fields []plan.Field, obj *course.Cover
 		case 7:
 			whole = x.field_FrameworkCoverage_rows(f, obj) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6526,49 +4101,31 @@ func (x *writing) write_FrameworkCoverage(fields []plan.Field, obj *course.Cover
 	return x.Close()
 }
 
-func (x *writing) field_FrameworkCoverage_version(f *plan.Field, obj *course.Coverage) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
 func (x *writing) field_FrameworkCoverage_total(f *plan.Field, obj *course.Coverage) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNInt2int(f, obj.Total())
 }
 
 func (x *writing) field_FrameworkCoverage_introduced(f *plan.Field, obj *course.Coverage) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNInt2int(f, obj.Introduced())
 }
 
 func (x *writing) field_FrameworkCoverage_practised(f *plan.Field, obj *course.Coverage) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNInt2int(f, obj.Practised())
 }
 
 func (x *writing) field_FrameworkCoverage_assessed(f *plan.Field, obj *course.Coverage) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNInt2int(f, obj.Assessed())
 }
 
 func (x *writing) field_FrameworkCoverage_neverAssessed(f *plan.Field, obj *course.Coverage) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNInt2int(f, obj.NeverAssessed())
 }
 
 func (x *writing) field_FrameworkCoverage_courses(f *plan.Field, obj *course.Coverage) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.FrameworkCoverage().Courses(ctx, obj)
+		return x.ec.Resolvers.FrameworkCoverage().Courses(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6577,16 +4134,14 @@ func (x *writing) field_FrameworkCoverage_courses(f *plan.Field, obj *course.Cov
 }
 
 func (x *writing) field_FrameworkCoverage_rows(f *plan.Field, obj *course.Coverage) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_FrameworkCoverage_rows_args)
+	fc, ok := x.Args(f, x.ec.field_FrameworkCoverage_rows_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[course.Row], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.FrameworkCoverage().Rows(ctx, obj, fc.Args["assessed"].(*string), fc.Args["aligned"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.FrameworkCoverage().Rows(ctx, obj, fc.Args["assessed"].(*string), fc.Args["aligned"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6599,32 +4154,21 @@ func (x *writing) write_FrameworkEdge(fields []plan.Field, obj *page.Edge[framew
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("FrameworkEdge")
 		case 0:
-			whole = x.field_FrameworkEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_FrameworkEdge_node(f, obj) && whole
+			whole = x.writeNFramework2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐFramework(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_FrameworkEdge_cursor(f *plan.Field, obj *page.Edge[framework.Framework]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_FrameworkEdge_node(f *plan.Field, obj *page.Edge[framework.Framework]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFramework2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐFramework(f, obj.Node)
 }
 
 func (x *writing) write_FrameworkProblem(fields []plan.Field, obj *framework.Problem) bool {
@@ -6632,15 +4176,16 @@ func (x *writing) write_FrameworkProblem(fields []plan.Field, obj *framework.Pro
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("FrameworkProblem")
 		case 0:
-			whole = x.field_FrameworkProblem_kind(f, obj) && whole
+			whole = x.writeNFrameworkProblemKind2string(f, obj.Kind) && whole
 		case 1:
 			whole = x.field_FrameworkProblem_competencies(f, obj) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6648,19 +4193,11 @@ func (x *writing) write_FrameworkProblem(fields []plan.Field, obj *framework.Pro
 	return x.Close()
 }
 
-func (x *writing) field_FrameworkProblem_kind(f *plan.Field, obj *framework.Problem) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFrameworkProblemKind2string(f, obj.Kind)
-}
-
 func (x *writing) field_FrameworkProblem_competencies(f *plan.Field, obj *framework.Problem) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.FrameworkProblem().Competencies(ctx, obj)
+		return x.ec.Resolvers.FrameworkProblem().Competencies(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -6673,29 +4210,30 @@ func (x *writing) write_FrameworkVersion(fields []plan.Field, obj *framework.Ver
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("FrameworkVersion")
 		case 0:
-			whole = x.field_FrameworkVersion_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 1:
-			if !x.field_FrameworkVersion_label(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Label) {
 				x.Null()
 			}
 		case 2:
-			whole = x.field_FrameworkVersion_reason(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Reason) && whole
 		case 3:
-			whole = x.field_FrameworkVersion_added(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Added) && whole
 		case 4:
-			whole = x.field_FrameworkVersion_changed(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Changed) && whole
 		case 5:
-			whole = x.field_FrameworkVersion_retired(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Retired) && whole
 		case 6:
-			whole = x.field_FrameworkVersion_recordedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.RecordedAt) && whole
 		case 7:
-			whole = x.field_FrameworkVersion_recordedBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.RecordedBy) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6703,70 +4241,23 @@ func (x *writing) write_FrameworkVersion(fields []plan.Field, obj *framework.Ver
 	return x.Close()
 }
 
-func (x *writing) field_FrameworkVersion_version(f *plan.Field, obj *framework.Version) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_FrameworkVersion_label(f *plan.Field, obj *framework.Version) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Label)
-}
-
-func (x *writing) field_FrameworkVersion_reason(f *plan.Field, obj *framework.Version) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Reason)
-}
-
-func (x *writing) field_FrameworkVersion_added(f *plan.Field, obj *framework.Version) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Added)
-}
-
-func (x *writing) field_FrameworkVersion_changed(f *plan.Field, obj *framework.Version) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Changed)
-}
-
-func (x *writing) field_FrameworkVersion_retired(f *plan.Field, obj *framework.Version) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Retired)
-}
-
-func (x *writing) field_FrameworkVersion_recordedAt(f *plan.Field, obj *framework.Version) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
-}
-
-func (x *writing) field_FrameworkVersion_recordedBy(f *plan.Field, obj *framework.Version) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.RecordedBy)
-}
-
 func (x *writing) write_FrameworkVersionConnection(fields []plan.Field, obj *page.Connection[framework.Version]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("FrameworkVersionConnection")
 		case 0:
 			whole = x.field_FrameworkVersionConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_FrameworkVersionConnection_nodes(f, obj) && whole
+			whole = x.writeNFrameworkVersion2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐVersionᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_FrameworkVersionConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -6775,21 +4266,7 @@ func (x *writing) write_FrameworkVersionConnection(fields []plan.Field, obj *pag
 }
 
 func (x *writing) field_FrameworkVersionConnection_edges(f *plan.Field, obj *page.Connection[framework.Version]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNFrameworkVersionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_FrameworkVersionConnection_nodes(f *plan.Field, obj *page.Connection[framework.Version]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFrameworkVersion2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐVersionᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_FrameworkVersionConnection_pageInfo(f *plan.Field, obj *page.Connection[framework.Version]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_FrameworkVersionEdge(fields []plan.Field, obj *page.Edge[framework.Version]) bool {
@@ -6797,32 +4274,21 @@ func (x *writing) write_FrameworkVersionEdge(fields []plan.Field, obj *page.Edge
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("FrameworkVersionEdge")
 		case 0:
-			whole = x.field_FrameworkVersionEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_FrameworkVersionEdge_node(f, obj) && whole
+			whole = x.writeNFrameworkVersion2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐVersion(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_FrameworkVersionEdge_cursor(f *plan.Field, obj *page.Edge[framework.Version]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_FrameworkVersionEdge_node(f *plan.Field, obj *page.Edge[framework.Version]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFrameworkVersion2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐVersion(f, obj.Node)
 }
 
 func (x *writing) write_GradePointAverage(fields []plan.Field, obj *record.Average) bool {
@@ -6830,48 +4296,25 @@ func (x *writing) write_GradePointAverage(fields []plan.Field, obj *record.Avera
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("GradePointAverage")
 		case 0:
-			whole = x.field_GradePointAverage_value(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Value) && whole
 		case 1:
-			whole = x.field_GradePointAverage_credits(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Credits) && whole
 		case 2:
-			whole = x.field_GradePointAverage_points(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Points) && whole
 		case 3:
-			whole = x.field_GradePointAverage_attempts(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Attempts) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_GradePointAverage_value(f *plan.Field, obj *record.Average) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Value)
-}
-
-func (x *writing) field_GradePointAverage_credits(f *plan.Field, obj *record.Average) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Credits)
-}
-
-func (x *writing) field_GradePointAverage_points(f *plan.Field, obj *record.Average) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Points)
-}
-
-func (x *writing) field_GradePointAverage_attempts(f *plan.Field, obj *record.Average) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Attempts)
 }
 
 func (x *writing) write_GradingLegend(fields []plan.Field, obj *record.Legend) bool {
@@ -6879,48 +4322,25 @@ func (x *writing) write_GradingLegend(fields []plan.Field, obj *record.Legend) b
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("GradingLegend")
 		case 0:
-			whole = x.field_GradingLegend_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 1:
-			whole = x.field_GradingLegend_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 2:
-			whole = x.field_GradingLegend_grades(f, obj) && whole
+			whole = x.writeNGradingLegendLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLegendLineᚄ(f, obj.Grades) && whole
 		case 3:
-			whole = x.field_GradingLegend_policy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Policy) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_GradingLegend_name(f *plan.Field, obj *record.Legend) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_GradingLegend_version(f *plan.Field, obj *record.Legend) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_GradingLegend_grades(f *plan.Field, obj *record.Legend) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNGradingLegendLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLegendLineᚄ(f, obj.Grades)
-}
-
-func (x *writing) field_GradingLegend_policy(f *plan.Field, obj *record.Legend) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Policy)
 }
 
 func (x *writing) write_GradingLegendLine(fields []plan.Field, obj *record.LegendLine) bool {
@@ -6928,56 +4348,27 @@ func (x *writing) write_GradingLegendLine(fields []plan.Field, obj *record.Legen
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("GradingLegendLine")
 		case 0:
-			whole = x.field_GradingLegendLine_mark(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Mark) && whole
 		case 1:
-			whole = x.field_GradingLegendLine_points(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Points) && whole
 		case 2:
-			whole = x.field_GradingLegendLine_counts(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Counts) && whole
 		case 3:
-			whole = x.field_GradingLegendLine_earns(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Earns) && whole
 		case 4:
-			whole = x.field_GradingLegendLine_meaning(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Meaning) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_GradingLegendLine_mark(f *plan.Field, obj *record.LegendLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Mark)
-}
-
-func (x *writing) field_GradingLegendLine_points(f *plan.Field, obj *record.LegendLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Points)
-}
-
-func (x *writing) field_GradingLegendLine_counts(f *plan.Field, obj *record.LegendLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Counts)
-}
-
-func (x *writing) field_GradingLegendLine_earns(f *plan.Field, obj *record.LegendLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Earns)
-}
-
-func (x *writing) field_GradingLegendLine_meaning(f *plan.Field, obj *record.LegendLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Meaning)
 }
 
 func (x *writing) write_GradingPolicy(fields []plan.Field, obj *record.Grading) bool {
@@ -6985,48 +4376,25 @@ func (x *writing) write_GradingPolicy(fields []plan.Field, obj *record.Grading) 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("GradingPolicy")
 		case 0:
-			whole = x.field_GradingPolicy_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 1:
-			whole = x.field_GradingPolicy_content(f, obj) && whole
+			whole = x.writeNGradingPolicyContent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐGradingContent(f, obj.Content) && whole
 		case 2:
-			whole = x.field_GradingPolicy_recordedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.RecordedAt) && whole
 		case 3:
-			whole = x.field_GradingPolicy_recordedBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.RecordedBy) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_GradingPolicy_version(f *plan.Field, obj *record.Grading) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_GradingPolicy_content(f *plan.Field, obj *record.Grading) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNGradingPolicyContent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐGradingContent(f, obj.Content)
-}
-
-func (x *writing) field_GradingPolicy_recordedAt(f *plan.Field, obj *record.Grading) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
-}
-
-func (x *writing) field_GradingPolicy_recordedBy(f *plan.Field, obj *record.Grading) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.RecordedBy)
 }
 
 func (x *writing) write_GradingPolicyAverage(fields []plan.Field, obj *record.AverageRule) bool {
@@ -7034,60 +4402,31 @@ func (x *writing) write_GradingPolicyAverage(fields []plan.Field, obj *record.Av
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("GradingPolicyAverage")
 		case 0:
-			whole = x.field_GradingPolicyAverage_repeats(f, obj) && whole
+			whole = x.writeNGradingRepeats2string(f, obj.Repeats) && whole
 		case 1:
-			whole = x.field_GradingPolicyAverage_decimals(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Decimals) && whole
 		case 2:
-			whole = x.field_GradingPolicyAverage_rounding(f, obj) && whole
+			whole = x.writeNGradingRounding2string(f, obj.Rounding) && whole
 		case 3:
-			if !x.field_GradingPolicyAverage_types(f, obj) {
+			if !x.writeOString2ᚕstringᚄ(f, obj.Types) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_GradingPolicyAverage_grounds(f, obj) {
+			if !x.writeOString2ᚕstringᚄ(f, obj.Grounds) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_GradingPolicyAverage_repeats(f *plan.Field, obj *record.AverageRule) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNGradingRepeats2string(f, obj.Repeats)
-}
-
-func (x *writing) field_GradingPolicyAverage_decimals(f *plan.Field, obj *record.AverageRule) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Decimals)
-}
-
-func (x *writing) field_GradingPolicyAverage_rounding(f *plan.Field, obj *record.AverageRule) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNGradingRounding2string(f, obj.Rounding)
-}
-
-func (x *writing) field_GradingPolicyAverage_types(f *plan.Field, obj *record.AverageRule) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚕstringᚄ(f, obj.Types)
-}
-
-func (x *writing) field_GradingPolicyAverage_grounds(f *plan.Field, obj *record.AverageRule) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚕstringᚄ(f, obj.Grounds)
 }
 
 func (x *writing) write_GradingPolicyContent(fields []plan.Field, obj *record.GradingContent) bool {
@@ -7095,21 +4434,22 @@ func (x *writing) write_GradingPolicyContent(fields []plan.Field, obj *record.Gr
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("GradingPolicyContent")
 		case 0:
-			whole = x.field_GradingPolicyContent_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 1:
-			whole = x.field_GradingPolicyContent_grades(f, obj) && whole
+			whole = x.writeNGradingPolicyGrade2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐGradeᚄ(f, obj.Grades) && whole
 		case 2:
-			if !x.field_GradingPolicyContent_average(f, obj) {
+			if !x.writeOGradingPolicyAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverageRule(f, obj.Average) {
 				x.Null()
 			}
 		case 3:
 			whole = x.field_GradingPolicyContent_sentence(f, obj) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -7117,27 +4457,7 @@ func (x *writing) write_GradingPolicyContent(fields []plan.Field, obj *record.Gr
 	return x.Close()
 }
 
-func (x *writing) field_GradingPolicyContent_name(f *plan.Field, obj *record.GradingContent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_GradingPolicyContent_grades(f *plan.Field, obj *record.GradingContent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNGradingPolicyGrade2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐGradeᚄ(f, obj.Grades)
-}
-
-func (x *writing) field_GradingPolicyContent_average(f *plan.Field, obj *record.GradingContent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOGradingPolicyAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverageRule(f, obj.Average)
-}
-
 func (x *writing) field_GradingPolicyContent_sentence(f *plan.Field, obj *record.GradingContent) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNString2string(f, obj.Sentence())
 }
 
@@ -7146,58 +4466,29 @@ func (x *writing) write_GradingPolicyGrade(fields []plan.Field, obj *record.Grad
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("GradingPolicyGrade")
 		case 0:
-			whole = x.field_GradingPolicyGrade_mark(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Mark) && whole
 		case 1:
-			if !x.field_GradingPolicyGrade_points(f, obj) {
+			if !x.writeOFloat2ᚖfloat64(f, obj.Points) {
 				x.Null()
 			}
 		case 2:
-			whole = x.field_GradingPolicyGrade_counts(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Counts) && whole
 		case 3:
-			whole = x.field_GradingPolicyGrade_earns(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Earns) && whole
 		case 4:
-			whole = x.field_GradingPolicyGrade_meaning(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Meaning) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_GradingPolicyGrade_mark(f *plan.Field, obj *record.Grade) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Mark)
-}
-
-func (x *writing) field_GradingPolicyGrade_points(f *plan.Field, obj *record.Grade) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOFloat2ᚖfloat64(f, obj.Points)
-}
-
-func (x *writing) field_GradingPolicyGrade_counts(f *plan.Field, obj *record.Grade) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Counts)
-}
-
-func (x *writing) field_GradingPolicyGrade_earns(f *plan.Field, obj *record.Grade) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Earns)
-}
-
-func (x *writing) field_GradingPolicyGrade_meaning(f *plan.Field, obj *record.Grade) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Meaning)
 }
 
 func (x *writing) write_Hold(fields []plan.Field, obj *release.Hold) bool {
@@ -7205,41 +4496,42 @@ func (x *writing) write_Hold(fields []plan.Field, obj *release.Hold) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Hold")
 		case 0:
-			whole = x.field_Hold_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐID(f, obj.ID) && whole
 		case 1:
 			whole = x.field_Hold_learner(f, obj) && whole
 		case 2:
-			whole = x.field_Hold_reason(f, obj) && whole
+			whole = x.writeNHoldReason2string(f, obj.Reason) && whole
 		case 3:
-			whole = x.field_Hold_terms(f, obj) && whole
+			whole = x.writeNString2ᚕstringᚄ(f, obj.Terms) && whole
 		case 4:
-			whole = x.field_Hold_note(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Note) && whole
 		case 5:
-			if !x.field_Hold_plannedOn(f, obj) {
+			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.PlannedOn) {
 				x.Null()
 			}
 		case 6:
-			whole = x.field_Hold_placedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.PlacedAt) && whole
 		case 7:
-			whole = x.field_Hold_placedBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.PlacedBy) && whole
 		case 8:
-			if !x.field_Hold_liftedAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.LiftedAt) {
 				x.Null()
 			}
 		case 9:
-			if !x.field_Hold_liftedBy(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.LiftedBy) {
 				x.Null()
 			}
 		case 10:
-			if !x.field_Hold_lift(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Lift) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -7247,19 +4539,11 @@ func (x *writing) write_Hold(fields []plan.Field, obj *release.Hold) bool {
 	return x.Close()
 }
 
-func (x *writing) field_Hold_id(f *plan.Field, obj *release.Hold) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐID(f, obj.ID)
-}
-
 func (x *writing) field_Hold_learner(f *plan.Field, obj *release.Hold) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Hold().Learner(ctx, obj)
+		return x.ec.Resolvers.Hold().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7267,76 +4551,23 @@ func (x *writing) field_Hold_learner(f *plan.Field, obj *release.Hold) bool {
 	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
 }
 
-func (x *writing) field_Hold_reason(f *plan.Field, obj *release.Hold) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNHoldReason2string(f, obj.Reason)
-}
-
-func (x *writing) field_Hold_terms(f *plan.Field, obj *release.Hold) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2ᚕstringᚄ(f, obj.Terms)
-}
-
-func (x *writing) field_Hold_note(f *plan.Field, obj *release.Hold) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Note)
-}
-
-func (x *writing) field_Hold_plannedOn(f *plan.Field, obj *release.Hold) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.PlannedOn)
-}
-
-func (x *writing) field_Hold_placedAt(f *plan.Field, obj *release.Hold) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.PlacedAt)
-}
-
-func (x *writing) field_Hold_placedBy(f *plan.Field, obj *release.Hold) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.PlacedBy)
-}
-
-func (x *writing) field_Hold_liftedAt(f *plan.Field, obj *release.Hold) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.LiftedAt)
-}
-
-func (x *writing) field_Hold_liftedBy(f *plan.Field, obj *release.Hold) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.LiftedBy)
-}
-
-func (x *writing) field_Hold_lift(f *plan.Field, obj *release.Hold) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Lift)
-}
-
 func (x *writing) write_HoldConnection(fields []plan.Field, obj *page.Connection[release.Hold]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("HoldConnection")
 		case 0:
 			whole = x.field_HoldConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_HoldConnection_nodes(f, obj) && whole
+			whole = x.writeNHold2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHoldᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_HoldConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -7345,21 +4576,7 @@ func (x *writing) write_HoldConnection(fields []plan.Field, obj *page.Connection
 }
 
 func (x *writing) field_HoldConnection_edges(f *plan.Field, obj *page.Connection[release.Hold]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNHoldEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_HoldConnection_nodes(f *plan.Field, obj *page.Connection[release.Hold]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNHold2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHoldᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_HoldConnection_pageInfo(f *plan.Field, obj *page.Connection[release.Hold]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_HoldEdge(fields []plan.Field, obj *page.Edge[release.Hold]) bool {
@@ -7367,32 +4584,21 @@ func (x *writing) write_HoldEdge(fields []plan.Field, obj *page.Edge[release.Hol
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("HoldEdge")
 		case 0:
-			whole = x.field_HoldEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_HoldEdge_node(f, obj) && whole
+			whole = x.writeNHold2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHold(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_HoldEdge_cursor(f *plan.Field, obj *page.Edge[release.Hold]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_HoldEdge_node(f *plan.Field, obj *page.Edge[release.Hold]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNHold2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHold(f, obj.Node)
 }
 
 func (x *writing) write_IdentifierEntry(fields []plan.Field, obj *model.IdentifierEntry) bool {
@@ -7400,32 +4606,21 @@ func (x *writing) write_IdentifierEntry(fields []plan.Field, obj *model.Identifi
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("IdentifierEntry")
 		case 0:
-			whole = x.field_IdentifierEntry_identifier(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Identifier) && whole
 		case 1:
-			whole = x.field_IdentifierEntry_identifierType(f, obj) && whole
+			whole = x.writeNString2string(f, obj.IdentifierType) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_IdentifierEntry_identifier(f *plan.Field, obj *model.IdentifierEntry) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Identifier)
-}
-
-func (x *writing) field_IdentifierEntry_identifierType(f *plan.Field, obj *model.IdentifierEntry) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.IdentifierType)
 }
 
 func (x *writing) write_Image(fields []plan.Field, obj *model.Image) bool {
@@ -7433,17 +4628,18 @@ func (x *writing) write_Image(fields []plan.Field, obj *model.Image) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Image")
 		case 0:
-			whole = x.field_Image_id(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ID) && whole
 		case 1:
-			if !x.field_Image_caption(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Caption) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -7451,71 +4647,59 @@ func (x *writing) write_Image(fields []plan.Field, obj *model.Image) bool {
 	return x.Close()
 }
 
-func (x *writing) field_Image_id(f *plan.Field, obj *model.Image) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ID)
-}
-
-func (x *writing) field_Image_caption(f *plan.Field, obj *model.Image) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Caption)
-}
-
 func (x *writing) write_Institution(fields []plan.Field, obj *institution.Institution) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Institution")
 		case 0:
-			whole = x.field_Institution_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐID(f, obj.ID) && whole
 		case 1:
-			whole = x.field_Institution_slug(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Slug) && whole
 		case 2:
-			whole = x.field_Institution_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 3:
-			if !x.field_Institution_url(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.URL) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_Institution_email(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Email) {
 				x.Null()
 			}
 		case 5:
-			if !x.field_Institution_phone(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Phone) {
 				x.Null()
 			}
 		case 6:
-			if !x.field_Institution_description(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Description) {
 				x.Null()
 			}
 		case 7:
-			if !x.field_Institution_imageUrl(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.ImageURL) {
 				x.Null()
 			}
 		case 8:
-			if !x.field_Institution_official(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Official) {
 				x.Null()
 			}
 		case 9:
-			if !x.field_Institution_address(f, obj) {
+			if !x.writeOAddress2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐAddress(f, obj.Address) {
 				x.Null()
 			}
 		case 10:
-			whole = x.field_Institution_otherIdentifiers(f, obj) && whole
+			whole = x.writeNInstitutionIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐIdentifierᚄ(f, obj.OtherIdentifier) && whole
 		case 11:
 			whole = x.field_Institution_did(f, obj) && whole
 		case 12:
-			whole = x.field_Institution_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 13:
-			whole = x.field_Institution_createdAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
 		case 14:
-			whole = x.field_Institution_updatedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt) && whole
 		case 15:
 			if !x.field_Institution_staff(f, obj) {
 				x.Null()
@@ -7531,6 +4715,7 @@ func (x *writing) write_Institution(fields []plan.Field, obj *institution.Instit
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -7538,79 +4723,11 @@ func (x *writing) write_Institution(fields []plan.Field, obj *institution.Instit
 	return x.Close()
 }
 
-func (x *writing) field_Institution_id(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐID(f, obj.ID)
-}
-
-func (x *writing) field_Institution_slug(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Slug)
-}
-
-func (x *writing) field_Institution_name(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_Institution_url(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.URL)
-}
-
-func (x *writing) field_Institution_email(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Email)
-}
-
-func (x *writing) field_Institution_phone(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Phone)
-}
-
-func (x *writing) field_Institution_description(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Description)
-}
-
-func (x *writing) field_Institution_imageUrl(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.ImageURL)
-}
-
-func (x *writing) field_Institution_official(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Official)
-}
-
-func (x *writing) field_Institution_address(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOAddress2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐAddress(f, obj.Address)
-}
-
-func (x *writing) field_Institution_otherIdentifiers(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInstitutionIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐIdentifierᚄ(f, obj.OtherIdentifier)
-}
-
 func (x *writing) field_Institution_did(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Institution().Did(ctx, obj)
+		return x.ec.Resolvers.Institution().Did(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7618,35 +4735,15 @@ func (x *writing) field_Institution_did(f *plan.Field, obj *institution.Institut
 	return x.writeNString2string(f, v)
 }
 
-func (x *writing) field_Institution_version(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_Institution_createdAt(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
-}
-
-func (x *writing) field_Institution_updatedAt(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
-}
-
 func (x *writing) field_Institution_staff(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Institution_staff_args)
+	fc, ok := x.Args(f, x.ec.field_Institution_staff_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[institution.Staff], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Institution().Staff(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Institution().Staff(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7655,16 +4752,14 @@ func (x *writing) field_Institution_staff(f *plan.Field, obj *institution.Instit
 }
 
 func (x *writing) field_Institution_apiClients(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Institution_apiClients_args)
+	fc, ok := x.Args(f, x.ec.field_Institution_apiClients_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[institution.Client], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Institution().APIClients(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Institution().APIClients(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7673,12 +4768,10 @@ func (x *writing) field_Institution_apiClients(f *plan.Field, obj *institution.I
 }
 
 func (x *writing) field_Institution_signingKeys(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []keyring.Key, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Institution().SigningKeys(ctx, obj)
+		return x.ec.Resolvers.Institution().SigningKeys(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7687,12 +4780,10 @@ func (x *writing) field_Institution_signingKeys(f *plan.Field, obj *institution.
 }
 
 func (x *writing) field_Institution_issuingPolicy(f *plan.Field, obj *institution.Institution) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *credential.Policy, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Institution().IssuingPolicy(ctx, obj)
+		return x.ec.Resolvers.Institution().IssuingPolicy(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7705,32 +4796,21 @@ func (x *writing) write_InstitutionIdentifier(fields []plan.Field, obj *institut
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("InstitutionIdentifier")
 		case 0:
-			whole = x.field_InstitutionIdentifier_type(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Type) && whole
 		case 1:
-			whole = x.field_InstitutionIdentifier_value(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Value) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_InstitutionIdentifier_type(f *plan.Field, obj *institution.Identifier) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Type)
-}
-
-func (x *writing) field_InstitutionIdentifier_value(f *plan.Field, obj *institution.Identifier) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Value)
 }
 
 func (x *writing) write_IssuingPolicy(fields []plan.Field, obj *credential.Policy) bool {
@@ -7738,34 +4818,23 @@ func (x *writing) write_IssuingPolicy(fields []plan.Field, obj *credential.Polic
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("IssuingPolicy")
 		case 0:
-			whole = x.field_IssuingPolicy_issueOnAward(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.IssueOnAward) && whole
 		case 1:
-			if !x.field_IssuingPolicy_updatedAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.UpdatedAt) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_IssuingPolicy_issueOnAward(f *plan.Field, obj *credential.Policy) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.IssueOnAward)
-}
-
-func (x *writing) field_IssuingPolicy_updatedAt(f *plan.Field, obj *credential.Policy) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.UpdatedAt)
 }
 
 func (x *writing) write_Job(fields []plan.Field, obj *exchange.Job) bool {
@@ -7773,46 +4842,46 @@ func (x *writing) write_Job(fields []plan.Field, obj *exchange.Job) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Job")
 		case 0:
-			whole = x.field_Job_id(f, obj) && whole
+			whole = x.writeNID2string(f, obj.ID) && whole
 		case 1:
-			whole = x.field_Job_kind(f, obj) && whole
+			whole = x.writeNImportKind2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐKind(f, obj.Kind) && whole
 		case 2:
-			whole = x.field_Job_state(f, obj) && whole
+			whole = x.writeNJobState2string(f, obj.State) && whole
 		case 3:
-			whole = x.field_Job_createdAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
 		case 4:
-			whole = x.field_Job_createdBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.CreatedBy) && whole
 		case 5:
-			if !x.field_Job_startedAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.StartedAt) {
 				x.Null()
 			}
 		case 6:
-			if !x.field_Job_finishedAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.FinishedAt) {
 				x.Null()
 			}
 		case 7:
-			whole = x.field_Job_bytesTotal(f, obj) && whole
+			whole = x.writeNInt2int64(f, obj.BytesTotal) && whole
 		case 8:
-			whole = x.field_Job_bytesDone(f, obj) && whole
+			whole = x.writeNInt2int64(f, obj.BytesDone) && whole
 		case 9:
-			whole = x.field_Job_lineDone(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.LineDone) && whole
 		case 10:
-			whole = x.field_Job_createdCount(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.CreatedCount) && whole
 		case 11:
-			whole = x.field_Job_updatedCount(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.UpdatedCount) && whole
 		case 12:
-			whole = x.field_Job_unchangedCount(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.UnchangedCount) && whole
 		case 13:
-			whole = x.field_Job_failedCount(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.FailedCount) && whole
 		case 14:
-			whole = x.field_Job_notices(f, obj) && whole
+			whole = x.writeNString2ᚕstringᚄ(f, obj.Notices) && whole
 		case 15:
-			if !x.field_Job_failure(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Failure) {
 				x.Null()
 			}
 		case 16:
@@ -7820,6 +4889,7 @@ func (x *writing) write_Job(fields []plan.Field, obj *exchange.Job) bool {
 		case 17:
 			whole = x.field_Job_errorFileUrl(f, obj) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -7827,113 +4897,15 @@ func (x *writing) write_Job(fields []plan.Field, obj *exchange.Job) bool {
 	return x.Close()
 }
 
-func (x *writing) field_Job_id(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.ID)
-}
-
-func (x *writing) field_Job_kind(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNImportKind2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐKind(f, obj.Kind)
-}
-
-func (x *writing) field_Job_state(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNJobState2string(f, obj.State)
-}
-
-func (x *writing) field_Job_createdAt(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
-}
-
-func (x *writing) field_Job_createdBy(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.CreatedBy)
-}
-
-func (x *writing) field_Job_startedAt(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.StartedAt)
-}
-
-func (x *writing) field_Job_finishedAt(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.FinishedAt)
-}
-
-func (x *writing) field_Job_bytesTotal(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int64(f, obj.BytesTotal)
-}
-
-func (x *writing) field_Job_bytesDone(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int64(f, obj.BytesDone)
-}
-
-func (x *writing) field_Job_lineDone(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.LineDone)
-}
-
-func (x *writing) field_Job_createdCount(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.CreatedCount)
-}
-
-func (x *writing) field_Job_updatedCount(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.UpdatedCount)
-}
-
-func (x *writing) field_Job_unchangedCount(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.UnchangedCount)
-}
-
-func (x *writing) field_Job_failedCount(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.FailedCount)
-}
-
-func (x *writing) field_Job_notices(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2ᚕstringᚄ(f, obj.Notices)
-}
-
-func (x *writing) field_Job_failure(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Failure)
-}
-
 func (x *writing) field_Job_outcomes(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Job_outcomes_args)
+	fc, ok := x.Args(f, x.ec.field_Job_outcomes_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[exchange.Outcome], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Job().Outcomes(ctx, obj, fc.Args["failedOnly"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Job().Outcomes(ctx, obj, fc.Args["failedOnly"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7942,12 +4914,10 @@ func (x *writing) field_Job_outcomes(f *plan.Field, obj *exchange.Job) bool {
 }
 
 func (x *writing) field_Job_errorFileUrl(f *plan.Field, obj *exchange.Job) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Job().ErrorFileURL(ctx, obj)
+		return x.ec.Resolvers.Job().ErrorFileURL(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -7960,17 +4930,18 @@ func (x *writing) write_JobConnection(fields []plan.Field, obj *page.Connection[
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("JobConnection")
 		case 0:
 			whole = x.field_JobConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_JobConnection_nodes(f, obj) && whole
+			whole = x.writeNJob2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐJobᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_JobConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -7979,21 +4950,7 @@ func (x *writing) write_JobConnection(fields []plan.Field, obj *page.Connection[
 }
 
 func (x *writing) field_JobConnection_edges(f *plan.Field, obj *page.Connection[exchange.Job]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNJobEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_JobConnection_nodes(f *plan.Field, obj *page.Connection[exchange.Job]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNJob2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐJobᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_JobConnection_pageInfo(f *plan.Field, obj *page.Connection[exchange.Job]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_JobEdge(fields []plan.Field, obj *page.Edge[exchange.Job]) bool {
@@ -8001,32 +4958,21 @@ func (x *writing) write_JobEdge(fields []plan.Field, obj *page.Edge[exchange.Job
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("JobEdge")
 		case 0:
-			whole = x.field_JobEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_JobEdge_node(f, obj) && whole
+			whole = x.writeNJob2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐJob(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_JobEdge_cursor(f *plan.Field, obj *page.Edge[exchange.Job]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_JobEdge_node(f *plan.Field, obj *page.Edge[exchange.Job]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNJob2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐJob(f, obj.Node)
 }
 
 func (x *writing) write_KnownIssuer(fields []plan.Field, obj *trust.Issuer) bool {
@@ -8034,35 +4980,36 @@ func (x *writing) write_KnownIssuer(fields []plan.Field, obj *trust.Issuer) bool
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("KnownIssuer")
 		case 0:
-			whole = x.field_KnownIssuer_id(f, obj) && whole
+			whole = x.writeNID2string(f, obj.ID) && whole
 		case 1:
-			whole = x.field_KnownIssuer_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 2:
-			whole = x.field_KnownIssuer_issuer(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Issuer) && whole
 		case 3:
-			if !x.field_KnownIssuer_since(f, obj) {
+			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.Since) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_KnownIssuer_until(f, obj) {
+			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.Until) {
 				x.Null()
 			}
 		case 5:
-			whole = x.field_KnownIssuer_source(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Source) && whole
 		case 6:
-			whole = x.field_KnownIssuer_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 7:
-			whole = x.field_KnownIssuer_createdAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
 		case 8:
-			whole = x.field_KnownIssuer_updatedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt) && whole
 		case 9:
-			whole = x.field_KnownIssuer_updatedBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.UpdatedBy) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8070,82 +5017,23 @@ func (x *writing) write_KnownIssuer(fields []plan.Field, obj *trust.Issuer) bool
 	return x.Close()
 }
 
-func (x *writing) field_KnownIssuer_id(f *plan.Field, obj *trust.Issuer) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.ID)
-}
-
-func (x *writing) field_KnownIssuer_name(f *plan.Field, obj *trust.Issuer) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_KnownIssuer_issuer(f *plan.Field, obj *trust.Issuer) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Issuer)
-}
-
-func (x *writing) field_KnownIssuer_since(f *plan.Field, obj *trust.Issuer) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.Since)
-}
-
-func (x *writing) field_KnownIssuer_until(f *plan.Field, obj *trust.Issuer) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.Until)
-}
-
-func (x *writing) field_KnownIssuer_source(f *plan.Field, obj *trust.Issuer) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Source)
-}
-
-func (x *writing) field_KnownIssuer_version(f *plan.Field, obj *trust.Issuer) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_KnownIssuer_createdAt(f *plan.Field, obj *trust.Issuer) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
-}
-
-func (x *writing) field_KnownIssuer_updatedAt(f *plan.Field, obj *trust.Issuer) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
-}
-
-func (x *writing) field_KnownIssuer_updatedBy(f *plan.Field, obj *trust.Issuer) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.UpdatedBy)
-}
-
 func (x *writing) write_KnownIssuerConnection(fields []plan.Field, obj *page.Connection[trust.Issuer]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("KnownIssuerConnection")
 		case 0:
 			whole = x.field_KnownIssuerConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_KnownIssuerConnection_nodes(f, obj) && whole
+			whole = x.writeNKnownIssuer2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋtrustᚐIssuerᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_KnownIssuerConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8154,21 +5042,7 @@ func (x *writing) write_KnownIssuerConnection(fields []plan.Field, obj *page.Con
 }
 
 func (x *writing) field_KnownIssuerConnection_edges(f *plan.Field, obj *page.Connection[trust.Issuer]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNKnownIssuerEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_KnownIssuerConnection_nodes(f *plan.Field, obj *page.Connection[trust.Issuer]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNKnownIssuer2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋtrustᚐIssuerᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_KnownIssuerConnection_pageInfo(f *plan.Field, obj *page.Connection[trust.Issuer]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_KnownIssuerEdge(fields []plan.Field, obj *page.Edge[trust.Issuer]) bool {
@@ -8176,15 +5050,16 @@ func (x *writing) write_KnownIssuerEdge(fields []plan.Field, obj *page.Edge[trus
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("KnownIssuerEdge")
 		case 0:
-			whole = x.field_KnownIssuerEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_KnownIssuerEdge_node(f, obj) && whole
+			whole = x.writeNKnownIssuer2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋtrustᚐIssuer(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8192,57 +5067,45 @@ func (x *writing) write_KnownIssuerEdge(fields []plan.Field, obj *page.Edge[trus
 	return x.Close()
 }
 
-func (x *writing) field_KnownIssuerEdge_cursor(f *plan.Field, obj *page.Edge[trust.Issuer]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_KnownIssuerEdge_node(f *plan.Field, obj *page.Edge[trust.Issuer]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNKnownIssuer2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋtrustᚐIssuer(f, obj.Node)
-}
-
 func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Learner")
 		case 0:
-			whole = x.field_Learner_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐID(f, obj.ID) && whole
 		case 1:
 			if !x.field_Learner_externalRef(f, obj) {
 				x.Null()
 			}
 		case 2:
-			whole = x.field_Learner_displayName(f, obj) && whole
+			whole = x.writeNString2string(f, obj.DisplayName) && whole
 		case 3:
-			if !x.field_Learner_givenName(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.GivenName) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_Learner_familyName(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.FamilyName) {
 				x.Null()
 			}
 		case 5:
-			if !x.field_Learner_additionalName(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.AdditionalName) {
 				x.Null()
 			}
 		case 6:
-			if !x.field_Learner_email(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Email) {
 				x.Null()
 			}
 		case 7:
-			if !x.field_Learner_birthOn(f, obj) {
+			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.BirthOn) {
 				x.Null()
 			}
 		case 8:
-			if !x.field_Learner_did(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.DID) {
 				x.Null()
 			}
 		case 9:
@@ -8254,11 +5117,11 @@ func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool 
 		case 12:
 			whole = x.field_Learner_records(f, obj) && whole
 		case 13:
-			whole = x.field_Learner_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 14:
-			whole = x.field_Learner_createdAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
 		case 15:
-			whole = x.field_Learner_updatedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt) && whole
 		case 16:
 			if !x.field_Learner_consents(f, obj) {
 				x.Null()
@@ -8300,6 +5163,7 @@ func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool 
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8307,67 +5171,15 @@ func (x *writing) write_Learner(fields []plan.Field, obj *learner.Learner) bool 
 	return x.Close()
 }
 
-func (x *writing) field_Learner_id(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐID(f, obj.ID)
-}
-
 func (x *writing) field_Learner_externalRef(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeOExternalRef2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋidᚐRef(f, obj.ExternalRef())
 }
 
-func (x *writing) field_Learner_displayName(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.DisplayName)
-}
-
-func (x *writing) field_Learner_givenName(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.GivenName)
-}
-
-func (x *writing) field_Learner_familyName(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.FamilyName)
-}
-
-func (x *writing) field_Learner_additionalName(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.AdditionalName)
-}
-
-func (x *writing) field_Learner_email(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Email)
-}
-
-func (x *writing) field_Learner_birthOn(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.BirthOn)
-}
-
-func (x *writing) field_Learner_did(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.DID)
-}
-
 func (x *writing) field_Learner_names(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []learner.Name, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Learner().Names(ctx, obj)
+		return x.ec.Resolvers.Learner().Names(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8376,12 +5188,10 @@ func (x *writing) field_Learner_names(f *plan.Field, obj *learner.Learner) bool 
 }
 
 func (x *writing) field_Learner_identifiers(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []learner.Identifier, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Learner().Identifiers(ctx, obj)
+		return x.ec.Resolvers.Learner().Identifiers(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8390,16 +5200,14 @@ func (x *writing) field_Learner_identifiers(f *plan.Field, obj *learner.Learner)
 }
 
 func (x *writing) field_Learner_assertions(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Learner_assertions_args)
+	fc, ok := x.Args(f, x.ec.field_Learner_assertions_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[assertion.Assertion], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Learner().Assertions(ctx, obj, fc.Args["filter"].(*model.AssertionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Learner().Assertions(ctx, obj, fc.Args["filter"].(*model.AssertionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8408,16 +5216,14 @@ func (x *writing) field_Learner_assertions(f *plan.Field, obj *learner.Learner) 
 }
 
 func (x *writing) field_Learner_records(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Learner_records_args)
+	fc, ok := x.Args(f, x.ec.field_Learner_records_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[record.Record], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Learner().Records(ctx, obj, fc.Args["type"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Learner().Records(ctx, obj, fc.Args["type"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8425,35 +5231,15 @@ func (x *writing) field_Learner_records(f *plan.Field, obj *learner.Learner) boo
 	return x.writeNRecordConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
-func (x *writing) field_Learner_version(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_Learner_createdAt(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
-}
-
-func (x *writing) field_Learner_updatedAt(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
-}
-
 func (x *writing) field_Learner_consents(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Learner_consents_args)
+	fc, ok := x.Args(f, x.ec.field_Learner_consents_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[consent.Consent], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Learner().Consents(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Learner().Consents(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8462,12 +5248,10 @@ func (x *writing) field_Learner_consents(f *plan.Field, obj *learner.Learner) bo
 }
 
 func (x *writing) field_Learner_release(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *consent.Standing, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Learner().Release(ctx, obj)
+		return x.ec.Resolvers.Learner().Release(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8476,16 +5260,14 @@ func (x *writing) field_Learner_release(f *plan.Field, obj *learner.Learner) boo
 }
 
 func (x *writing) field_Learner_consentStatement(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Learner_consentStatement_args)
+	fc, ok := x.Args(f, x.ec.field_Learner_consentStatement_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Learner().ConsentStatement(ctx, obj, fc.Args["scope"].(string), fc.Args["itemCount"].(*int), fc.Args["purpose"].(*string), fc.Args["party"].(*string), fc.Args["language"].(*string), fc.Args["expiresAt"].(*time.Time))
+		return x.ec.Resolvers.Learner().ConsentStatement(ctx, obj, fc.Args["scope"].(string), fc.Args["itemCount"].(*int), fc.Args["purpose"].(*string), fc.Args["party"].(*string), fc.Args["language"].(*string), fc.Args["expiresAt"].(*time.Time))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8494,16 +5276,14 @@ func (x *writing) field_Learner_consentStatement(f *plan.Field, obj *learner.Lea
 }
 
 func (x *writing) field_Learner_depositedCredentials(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Learner_depositedCredentials_args)
+	fc, ok := x.Args(f, x.ec.field_Learner_depositedCredentials_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[deposit.Deposit], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Learner().DepositedCredentials(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Learner().DepositedCredentials(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8512,16 +5292,14 @@ func (x *writing) field_Learner_depositedCredentials(f *plan.Field, obj *learner
 }
 
 func (x *writing) field_Learner_disclosures(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Learner_disclosures_args)
+	fc, ok := x.Args(f, x.ec.field_Learner_disclosures_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[disclosure.Line], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Learner().Disclosures(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Learner().Disclosures(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8530,16 +5308,14 @@ func (x *writing) field_Learner_disclosures(f *plan.Field, obj *learner.Learner)
 }
 
 func (x *writing) field_Learner_competencies(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Learner_competencies_args)
+	fc, ok := x.Args(f, x.ec.field_Learner_competencies_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[mastery.Standing], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Learner().Competencies(ctx, obj, fc.Args["filter"].(*model.CompetencyStateFilter), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Learner().Competencies(ctx, obj, fc.Args["filter"].(*model.CompetencyStateFilter), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8548,16 +5324,14 @@ func (x *writing) field_Learner_competencies(f *plan.Field, obj *learner.Learner
 }
 
 func (x *writing) field_Learner_programs(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Learner_programs_args)
+	fc, ok := x.Args(f, x.ec.field_Learner_programs_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v []program.Report, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Learner().Programs(ctx, obj, fc.Args["programId"].(*string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
+		return x.ec.Resolvers.Learner().Programs(ctx, obj, fc.Args["programId"].(*string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8566,16 +5340,14 @@ func (x *writing) field_Learner_programs(f *plan.Field, obj *learner.Learner) bo
 }
 
 func (x *writing) field_Learner_gap(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Learner_gap_args)
+	fc, ok := x.Args(f, x.ec.field_Learner_gap_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *program.Report, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Learner().Gap(ctx, obj, fc.Args["competencies"].([]model.CompetencyTargetInput), fc.Args["title"].(*string), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
+		return x.ec.Resolvers.Learner().Gap(ctx, obj, fc.Args["competencies"].([]model.CompetencyTargetInput), fc.Args["title"].(*string), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8584,16 +5356,14 @@ func (x *writing) field_Learner_gap(f *plan.Field, obj *learner.Learner) bool {
 }
 
 func (x *writing) field_Learner_way(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Learner_way_args)
+	fc, ok := x.Args(f, x.ec.field_Learner_way_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *program.Way, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Learner().Way(ctx, obj, fc.Args["programId"].(string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date))
+		return x.ec.Resolvers.Learner().Way(ctx, obj, fc.Args["programId"].(string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8602,16 +5372,14 @@ func (x *writing) field_Learner_way(f *plan.Field, obj *learner.Learner) bool {
 }
 
 func (x *writing) field_Learner_holds(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Learner_holds_args)
+	fc, ok := x.Args(f, x.ec.field_Learner_holds_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[release.Hold], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Learner().Holds(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Learner().Holds(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8620,16 +5388,14 @@ func (x *writing) field_Learner_holds(f *plan.Field, obj *learner.Learner) bool 
 }
 
 func (x *writing) field_Learner_shares(f *plan.Field, obj *learner.Learner) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Learner_shares_args)
+	fc, ok := x.Args(f, x.ec.field_Learner_shares_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[sharing.Share], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Learner().Shares(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Learner().Shares(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8642,17 +5408,18 @@ func (x *writing) write_LearnerConnection(fields []plan.Field, obj *page.Connect
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("LearnerConnection")
 		case 0:
 			whole = x.field_LearnerConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_LearnerConnection_nodes(f, obj) && whole
+			whole = x.writeNLearner2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearnerᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_LearnerConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8661,21 +5428,7 @@ func (x *writing) write_LearnerConnection(fields []plan.Field, obj *page.Connect
 }
 
 func (x *writing) field_LearnerConnection_edges(f *plan.Field, obj *page.Connection[learner.Learner]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNLearnerEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_LearnerConnection_nodes(f *plan.Field, obj *page.Connection[learner.Learner]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNLearner2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearnerᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_LearnerConnection_pageInfo(f *plan.Field, obj *page.Connection[learner.Learner]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_LearnerCount(fields []plan.Field, obj *search.Count) bool {
@@ -8683,34 +5436,23 @@ func (x *writing) write_LearnerCount(fields []plan.Field, obj *search.Count) boo
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("LearnerCount")
 		case 0:
-			if !x.field_LearnerCount_atLeast(f, obj) {
+			if !x.writeOInt2ᚖint(f, obj.AtLeast) {
 				x.Null()
 			}
 		case 1:
-			whole = x.field_LearnerCount_more(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.More) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_LearnerCount_atLeast(f *plan.Field, obj *search.Count) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOInt2ᚖint(f, obj.AtLeast)
-}
-
-func (x *writing) field_LearnerCount_more(f *plan.Field, obj *search.Count) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.More)
 }
 
 func (x *writing) write_LearnerEdge(fields []plan.Field, obj *page.Edge[learner.Learner]) bool {
@@ -8718,32 +5460,21 @@ func (x *writing) write_LearnerEdge(fields []plan.Field, obj *page.Edge[learner.
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("LearnerEdge")
 		case 0:
-			whole = x.field_LearnerEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_LearnerEdge_node(f, obj) && whole
+			whole = x.writeNLearner2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_LearnerEdge_cursor(f *plan.Field, obj *page.Edge[learner.Learner]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_LearnerEdge_node(f *plan.Field, obj *page.Edge[learner.Learner]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNLearner2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, obj.Node)
 }
 
 func (x *writing) write_LearnerIdentifier(fields []plan.Field, obj *learner.Identifier) bool {
@@ -8751,32 +5482,21 @@ func (x *writing) write_LearnerIdentifier(fields []plan.Field, obj *learner.Iden
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("LearnerIdentifier")
 		case 0:
-			whole = x.field_LearnerIdentifier_type(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Type) && whole
 		case 1:
-			whole = x.field_LearnerIdentifier_value(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Value) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_LearnerIdentifier_type(f *plan.Field, obj *learner.Identifier) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Type)
-}
-
-func (x *writing) field_LearnerIdentifier_value(f *plan.Field, obj *learner.Identifier) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Value)
 }
 
 func (x *writing) write_LearnerMatch(fields []plan.Field, obj *search.Match) bool {
@@ -8784,29 +5504,30 @@ func (x *writing) write_LearnerMatch(fields []plan.Field, obj *search.Match) boo
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("LearnerMatch")
 		case 0:
-			whole = x.field_LearnerMatch_learnerId(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐID(f, obj.LearnerID) && whole
 		case 1:
-			whole = x.field_LearnerMatch_learnerName(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 2:
 			whole = x.field_LearnerMatch_competency(f, obj) && whole
 		case 3:
-			if !x.field_LearnerMatch_level(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Level) {
 				x.Null()
 			}
 		case 4:
-			whole = x.field_LearnerMatch_achievedOn(f, obj) && whole
+			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AchievedOn) && whole
 		case 5:
 			whole = x.field_LearnerMatch_achievement(f, obj) && whole
 		case 6:
-			whole = x.field_LearnerMatch_path(f, obj) && whole
+			whole = x.writeNCrosswalkStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐStepᚄ(f, obj.Path) && whole
 		case 7:
-			whole = x.field_LearnerMatch_sentence(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Sentence) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8814,25 +5535,11 @@ func (x *writing) write_LearnerMatch(fields []plan.Field, obj *search.Match) boo
 	return x.Close()
 }
 
-func (x *writing) field_LearnerMatch_learnerId(f *plan.Field, obj *search.Match) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐID(f, obj.LearnerID)
-}
-
-func (x *writing) field_LearnerMatch_learnerName(f *plan.Field, obj *search.Match) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
 func (x *writing) field_LearnerMatch_competency(f *plan.Field, obj *search.Match) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.LearnerMatch().Competency(ctx, obj)
+		return x.ec.Resolvers.LearnerMatch().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8840,25 +5547,11 @@ func (x *writing) field_LearnerMatch_competency(f *plan.Field, obj *search.Match
 	return x.writeNCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
-func (x *writing) field_LearnerMatch_level(f *plan.Field, obj *search.Match) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Level)
-}
-
-func (x *writing) field_LearnerMatch_achievedOn(f *plan.Field, obj *search.Match) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AchievedOn)
-}
-
 func (x *writing) field_LearnerMatch_achievement(f *plan.Field, obj *search.Match) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.LearnerMatch().Achievement(ctx, obj)
+		return x.ec.Resolvers.LearnerMatch().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -8866,34 +5559,23 @@ func (x *writing) field_LearnerMatch_achievement(f *plan.Field, obj *search.Matc
 	return x.writeNAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
 }
 
-func (x *writing) field_LearnerMatch_path(f *plan.Field, obj *search.Match) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCrosswalkStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐStepᚄ(f, obj.Path)
-}
-
-func (x *writing) field_LearnerMatch_sentence(f *plan.Field, obj *search.Match) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Sentence)
-}
-
 func (x *writing) write_LearnerMatchConnection(fields []plan.Field, obj *page.Connection[search.Match]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("LearnerMatchConnection")
 		case 0:
 			whole = x.field_LearnerMatchConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_LearnerMatchConnection_nodes(f, obj) && whole
+			whole = x.writeNLearnerMatch2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatchᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_LearnerMatchConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -8902,21 +5584,7 @@ func (x *writing) write_LearnerMatchConnection(fields []plan.Field, obj *page.Co
 }
 
 func (x *writing) field_LearnerMatchConnection_edges(f *plan.Field, obj *page.Connection[search.Match]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNLearnerMatchEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_LearnerMatchConnection_nodes(f *plan.Field, obj *page.Connection[search.Match]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNLearnerMatch2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatchᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_LearnerMatchConnection_pageInfo(f *plan.Field, obj *page.Connection[search.Match]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_LearnerMatchEdge(fields []plan.Field, obj *page.Edge[search.Match]) bool {
@@ -8924,32 +5592,21 @@ func (x *writing) write_LearnerMatchEdge(fields []plan.Field, obj *page.Edge[sea
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("LearnerMatchEdge")
 		case 0:
-			whole = x.field_LearnerMatchEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_LearnerMatchEdge_node(f, obj) && whole
+			whole = x.writeNLearnerMatch2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatch(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_LearnerMatchEdge_cursor(f *plan.Field, obj *page.Edge[search.Match]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_LearnerMatchEdge_node(f *plan.Field, obj *page.Edge[search.Match]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNLearnerMatch2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsearchᚐMatch(f, obj.Node)
 }
 
 func (x *writing) write_LearnerName(fields []plan.Field, obj *learner.Name) bool {
@@ -8957,86 +5614,39 @@ func (x *writing) write_LearnerName(fields []plan.Field, obj *learner.Name) bool
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("LearnerName")
 		case 0:
-			whole = x.field_LearnerName_displayName(f, obj) && whole
+			whole = x.writeNString2string(f, obj.DisplayName) && whole
 		case 1:
-			if !x.field_LearnerName_givenName(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.GivenName) {
 				x.Null()
 			}
 		case 2:
-			if !x.field_LearnerName_familyName(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.FamilyName) {
 				x.Null()
 			}
 		case 3:
-			if !x.field_LearnerName_additionalName(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.AdditionalName) {
 				x.Null()
 			}
 		case 4:
-			whole = x.field_LearnerName_effectiveOn(f, obj) && whole
+			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn) && whole
 		case 5:
-			whole = x.field_LearnerName_recordedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.RecordedAt) && whole
 		case 6:
-			whole = x.field_LearnerName_recordedBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.RecordedBy) && whole
 		case 7:
-			whole = x.field_LearnerName_reason(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Reason) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_LearnerName_displayName(f *plan.Field, obj *learner.Name) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.DisplayName)
-}
-
-func (x *writing) field_LearnerName_givenName(f *plan.Field, obj *learner.Name) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.GivenName)
-}
-
-func (x *writing) field_LearnerName_familyName(f *plan.Field, obj *learner.Name) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.FamilyName)
-}
-
-func (x *writing) field_LearnerName_additionalName(f *plan.Field, obj *learner.Name) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.AdditionalName)
-}
-
-func (x *writing) field_LearnerName_effectiveOn(f *plan.Field, obj *learner.Name) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn)
-}
-
-func (x *writing) field_LearnerName_recordedAt(f *plan.Field, obj *learner.Name) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
-}
-
-func (x *writing) field_LearnerName_recordedBy(f *plan.Field, obj *learner.Name) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.RecordedBy)
-}
-
-func (x *writing) field_LearnerName_reason(f *plan.Field, obj *learner.Name) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Reason)
 }
 
 func (x *writing) write_MasteryDefinition(fields []plan.Field, obj *model.MasteryDefinition) bool {
@@ -9044,51 +5654,52 @@ func (x *writing) write_MasteryDefinition(fields []plan.Field, obj *model.Master
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryDefinition")
 		case 0:
-			whole = x.field_MasteryDefinition_method(f, obj) && whole
+			whole = x.writeNMasteryMethod2string(f, obj.Method) && whole
 		case 1:
-			if !x.field_MasteryDefinition_level(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Level) {
 				x.Null()
 			}
 		case 2:
-			if !x.field_MasteryDefinition_times(f, obj) {
+			if !x.writeOInt2ᚖint(f, obj.Times) {
 				x.Null()
 			}
 		case 3:
-			if !x.field_MasteryDefinition_among(f, obj) {
+			if !x.writeOInt2ᚖint(f, obj.Among) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_MasteryDefinition_weight(f, obj) {
+			if !x.writeOFloat2ᚖfloat64(f, obj.Weight) {
 				x.Null()
 			}
 		case 5:
-			whole = x.field_MasteryDefinition_weights(f, obj) && whole
+			whole = x.writeNMasteryWeight2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryWeightᚄ(f, obj.Weights) && whole
 		case 6:
-			whole = x.field_MasteryDefinition_negative(f, obj) && whole
+			whole = x.writeNMasteryNegative2string(f, obj.Negative) && whole
 		case 7:
-			whole = x.field_MasteryDefinition_parts(f, obj) && whole
+			whole = x.writeNMasteryParts2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryParts(f, obj.Parts) && whole
 		case 8:
-			whole = x.field_MasteryDefinition_combine(f, obj) && whole
+			whole = x.writeNMasteryCombination2string(f, obj.Combine) && whole
 		case 9:
-			whole = x.field_MasteryDefinition_prerequisites(f, obj) && whole
+			whole = x.writeNMasteryPrerequisites2string(f, obj.Prerequisites) && whole
 		case 10:
-			if !x.field_MasteryDefinition_months(f, obj) {
+			if !x.writeOInt2ᚖint(f, obj.Months) {
 				x.Null()
 			}
 		case 11:
-			whole = x.field_MasteryDefinition_stages(f, obj) && whole
+			whole = x.writeNStage2ᚕstringᚄ(f, obj.Stages) && whole
 		case 12:
-			whole = x.field_MasteryDefinition_strength(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Strength) && whole
 		case 13:
-			if !x.field_MasteryDefinition_scale(f, obj) {
+			if !x.writeOMasteryScale2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryScale(f, obj.Scale) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -9096,96 +5707,12 @@ func (x *writing) write_MasteryDefinition(fields []plan.Field, obj *model.Master
 	return x.Close()
 }
 
-func (x *writing) field_MasteryDefinition_method(f *plan.Field, obj *model.MasteryDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNMasteryMethod2string(f, obj.Method)
-}
-
-func (x *writing) field_MasteryDefinition_level(f *plan.Field, obj *model.MasteryDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Level)
-}
-
-func (x *writing) field_MasteryDefinition_times(f *plan.Field, obj *model.MasteryDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOInt2ᚖint(f, obj.Times)
-}
-
-func (x *writing) field_MasteryDefinition_among(f *plan.Field, obj *model.MasteryDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOInt2ᚖint(f, obj.Among)
-}
-
-func (x *writing) field_MasteryDefinition_weight(f *plan.Field, obj *model.MasteryDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOFloat2ᚖfloat64(f, obj.Weight)
-}
-
-func (x *writing) field_MasteryDefinition_weights(f *plan.Field, obj *model.MasteryDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNMasteryWeight2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryWeightᚄ(f, obj.Weights)
-}
-
-func (x *writing) field_MasteryDefinition_negative(f *plan.Field, obj *model.MasteryDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNMasteryNegative2string(f, obj.Negative)
-}
-
-func (x *writing) field_MasteryDefinition_parts(f *plan.Field, obj *model.MasteryDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNMasteryParts2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryParts(f, obj.Parts)
-}
-
-func (x *writing) field_MasteryDefinition_combine(f *plan.Field, obj *model.MasteryDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNMasteryCombination2string(f, obj.Combine)
-}
-
-func (x *writing) field_MasteryDefinition_prerequisites(f *plan.Field, obj *model.MasteryDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNMasteryPrerequisites2string(f, obj.Prerequisites)
-}
-
-func (x *writing) field_MasteryDefinition_months(f *plan.Field, obj *model.MasteryDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOInt2ᚖint(f, obj.Months)
-}
-
-func (x *writing) field_MasteryDefinition_stages(f *plan.Field, obj *model.MasteryDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNStage2ᚕstringᚄ(f, obj.Stages)
-}
-
-func (x *writing) field_MasteryDefinition_strength(f *plan.Field, obj *model.MasteryDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Strength)
-}
-
-func (x *writing) field_MasteryDefinition_scale(f *plan.Field, obj *model.MasteryDefinition) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOMasteryScale2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryScale(f, obj.Scale)
-}
-
 func (x *writing) write_MasteryExplanation(fields []plan.Field, obj *mastery.Explained) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryExplanation")
@@ -9194,6 +5721,7 @@ func (x *writing) write_MasteryExplanation(fields []plan.Field, obj *mastery.Exp
 		case 1:
 			whole = x.field_MasteryExplanation_lines(f, obj) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -9202,14 +5730,10 @@ func (x *writing) write_MasteryExplanation(fields []plan.Field, obj *mastery.Exp
 }
 
 func (x *writing) field_MasteryExplanation_text(f *plan.Field, obj *mastery.Explained) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNString2string(f, obj.Text())
 }
 
 func (x *writing) field_MasteryExplanation_lines(f *plan.Field, obj *mastery.Explained) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNMasteryReason2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐSaidᚄ(f, obj.Lines())
 }
 
@@ -9218,58 +5742,29 @@ func (x *writing) write_MasteryLevel(fields []plan.Field, obj *model.MasteryLeve
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryLevel")
 		case 0:
-			whole = x.field_MasteryLevel_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 1:
-			whole = x.field_MasteryLevel_value(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Value) && whole
 		case 2:
-			whole = x.field_MasteryLevel_same(f, obj) && whole
+			whole = x.writeNString2ᚕstringᚄ(f, obj.Same) && whole
 		case 3:
-			whole = x.field_MasteryLevel_grades(f, obj) && whole
+			whole = x.writeNString2ᚕstringᚄ(f, obj.Grades) && whole
 		case 4:
-			if !x.field_MasteryLevel_percent(f, obj) {
+			if !x.writeOFloat2ᚖfloat64(f, obj.Percent) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_MasteryLevel_name(f *plan.Field, obj *model.MasteryLevel) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_MasteryLevel_value(f *plan.Field, obj *model.MasteryLevel) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Value)
-}
-
-func (x *writing) field_MasteryLevel_same(f *plan.Field, obj *model.MasteryLevel) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2ᚕstringᚄ(f, obj.Same)
-}
-
-func (x *writing) field_MasteryLevel_grades(f *plan.Field, obj *model.MasteryLevel) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2ᚕstringᚄ(f, obj.Grades)
-}
-
-func (x *writing) field_MasteryLevel_percent(f *plan.Field, obj *model.MasteryLevel) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOFloat2ᚖfloat64(f, obj.Percent)
 }
 
 func (x *writing) write_MasteryParts(fields []plan.Field, obj *model.MasteryParts) bool {
@@ -9277,42 +5772,25 @@ func (x *writing) write_MasteryParts(fields []plan.Field, obj *model.MasteryPart
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryParts")
 		case 0:
-			whole = x.field_MasteryParts_need(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Need) && whole
 		case 1:
-			if !x.field_MasteryParts_level(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Level) {
 				x.Null()
 			}
 		case 2:
-			whole = x.field_MasteryParts_weights(f, obj) && whole
+			whole = x.writeNMasteryWeight2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryWeightᚄ(f, obj.Weights) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_MasteryParts_need(f *plan.Field, obj *model.MasteryParts) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Need)
-}
-
-func (x *writing) field_MasteryParts_level(f *plan.Field, obj *model.MasteryParts) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Level)
-}
-
-func (x *writing) field_MasteryParts_weights(f *plan.Field, obj *model.MasteryParts) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNMasteryWeight2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryWeightᚄ(f, obj.Weights)
 }
 
 func (x *writing) write_MasteryReason(fields []plan.Field, obj *mastery.Said) bool {
@@ -9320,16 +5798,16 @@ func (x *writing) write_MasteryReason(fields []plan.Field, obj *mastery.Said) bo
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryReason")
 		case 0:
-			whole = x.field_MasteryReason_depth(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Depth) && whole
 		case 1:
-			whole = x.field_MasteryReason_kind(f, obj) && whole
+			whole = x.writeNMasteryReasonKind2string(f, obj.Kind) && whole
 		case 2:
-			whole = x.field_MasteryReason_sentence(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Sentence) && whole
 		case 3:
 			whole = x.field_MasteryReason_competency(f, obj) && whole
 		case 4:
@@ -9337,10 +5815,11 @@ func (x *writing) write_MasteryReason(fields []plan.Field, obj *mastery.Said) bo
 				x.Null()
 			}
 		case 5:
-			if !x.field_MasteryReason_outcome(f, obj) {
+			if !x.writeOEvidenceOutcome2ᚖstring(f, obj.Outcome) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -9348,31 +5827,11 @@ func (x *writing) write_MasteryReason(fields []plan.Field, obj *mastery.Said) bo
 	return x.Close()
 }
 
-func (x *writing) field_MasteryReason_depth(f *plan.Field, obj *mastery.Said) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Depth)
-}
-
-func (x *writing) field_MasteryReason_kind(f *plan.Field, obj *mastery.Said) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNMasteryReasonKind2string(f, obj.Kind)
-}
-
-func (x *writing) field_MasteryReason_sentence(f *plan.Field, obj *mastery.Said) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Sentence)
-}
-
 func (x *writing) field_MasteryReason_competency(f *plan.Field, obj *mastery.Said) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.MasteryReason().Competency(ctx, obj)
+		return x.ec.Resolvers.MasteryReason().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -9381,12 +5840,10 @@ func (x *writing) field_MasteryReason_competency(f *plan.Field, obj *mastery.Sai
 }
 
 func (x *writing) field_MasteryReason_assertion(f *plan.Field, obj *mastery.Said) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *assertion.Assertion, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.MasteryReason().Assertion(ctx, obj)
+		return x.ec.Resolvers.MasteryReason().Assertion(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -9394,27 +5851,21 @@ func (x *writing) field_MasteryReason_assertion(f *plan.Field, obj *mastery.Said
 	return x.writeOAssertion2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋassertionᚐAssertion(f, v)
 }
 
-func (x *writing) field_MasteryReason_outcome(f *plan.Field, obj *mastery.Said) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOEvidenceOutcome2ᚖstring(f, obj.Outcome)
-}
-
 func (x *writing) write_MasteryRule(fields []plan.Field, obj *mastery.Rule) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryRule")
 		case 0:
-			whole = x.field_MasteryRule_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRuleID(f, obj.ID) && whole
 		case 1:
-			whole = x.field_MasteryRule_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 2:
-			whole = x.field_MasteryRule_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 3:
 			if !x.field_MasteryRule_framework(f, obj) {
 				x.Null()
@@ -9424,15 +5875,15 @@ func (x *writing) write_MasteryRule(fields []plan.Field, obj *mastery.Rule) bool
 				x.Null()
 			}
 		case 5:
-			whole = x.field_MasteryRule_branch(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Branch) && whole
 		case 6:
-			whole = x.field_MasteryRule_effectiveOn(f, obj) && whole
+			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn) && whole
 		case 7:
-			whole = x.field_MasteryRule_recordedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.RecordedAt) && whole
 		case 8:
-			whole = x.field_MasteryRule_recordedBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.RecordedBy) && whole
 		case 9:
-			whole = x.field_MasteryRule_retired(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Retired) && whole
 		case 10:
 			whole = x.field_MasteryRule_sentence(f, obj) && whole
 		case 11:
@@ -9440,6 +5891,7 @@ func (x *writing) write_MasteryRule(fields []plan.Field, obj *mastery.Rule) bool
 		case 12:
 			whole = x.field_MasteryRule_versions(f, obj) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -9447,31 +5899,11 @@ func (x *writing) write_MasteryRule(fields []plan.Field, obj *mastery.Rule) bool
 	return x.Close()
 }
 
-func (x *writing) field_MasteryRule_id(f *plan.Field, obj *mastery.Rule) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRuleID(f, obj.ID)
-}
-
-func (x *writing) field_MasteryRule_version(f *plan.Field, obj *mastery.Rule) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_MasteryRule_name(f *plan.Field, obj *mastery.Rule) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
 func (x *writing) field_MasteryRule_framework(f *plan.Field, obj *mastery.Rule) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Framework, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.MasteryRule().Framework(ctx, obj)
+		return x.ec.Resolvers.MasteryRule().Framework(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -9480,12 +5912,10 @@ func (x *writing) field_MasteryRule_framework(f *plan.Field, obj *mastery.Rule) 
 }
 
 func (x *writing) field_MasteryRule_competency(f *plan.Field, obj *mastery.Rule) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.MasteryRule().Competency(ctx, obj)
+		return x.ec.Resolvers.MasteryRule().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -9493,49 +5923,15 @@ func (x *writing) field_MasteryRule_competency(f *plan.Field, obj *mastery.Rule)
 	return x.writeOCompetency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋframeworkᚐItem(f, v)
 }
 
-func (x *writing) field_MasteryRule_branch(f *plan.Field, obj *mastery.Rule) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Branch)
-}
-
-func (x *writing) field_MasteryRule_effectiveOn(f *plan.Field, obj *mastery.Rule) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn)
-}
-
-func (x *writing) field_MasteryRule_recordedAt(f *plan.Field, obj *mastery.Rule) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.RecordedAt)
-}
-
-func (x *writing) field_MasteryRule_recordedBy(f *plan.Field, obj *mastery.Rule) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.RecordedBy)
-}
-
-func (x *writing) field_MasteryRule_retired(f *plan.Field, obj *mastery.Rule) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Retired)
-}
-
 func (x *writing) field_MasteryRule_sentence(f *plan.Field, obj *mastery.Rule) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNString2string(f, obj.Sentence())
 }
 
 func (x *writing) field_MasteryRule_definition(f *plan.Field, obj *mastery.Rule) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *model.MasteryDefinition, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.MasteryRule().Definition(ctx, obj)
+		return x.ec.Resolvers.MasteryRule().Definition(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -9544,12 +5940,10 @@ func (x *writing) field_MasteryRule_definition(f *plan.Field, obj *mastery.Rule)
 }
 
 func (x *writing) field_MasteryRule_versions(f *plan.Field, obj *mastery.Rule) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []mastery.Rule, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.MasteryRule().Versions(ctx, obj)
+		return x.ec.Resolvers.MasteryRule().Versions(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -9562,17 +5956,18 @@ func (x *writing) write_MasteryRuleConnection(fields []plan.Field, obj *page.Con
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryRuleConnection")
 		case 0:
 			whole = x.field_MasteryRuleConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_MasteryRuleConnection_nodes(f, obj) && whole
+			whole = x.writeNMasteryRule2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRuleᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_MasteryRuleConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -9581,21 +5976,7 @@ func (x *writing) write_MasteryRuleConnection(fields []plan.Field, obj *page.Con
 }
 
 func (x *writing) field_MasteryRuleConnection_edges(f *plan.Field, obj *page.Connection[mastery.Rule]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNMasteryRuleEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_MasteryRuleConnection_nodes(f *plan.Field, obj *page.Connection[mastery.Rule]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNMasteryRule2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRuleᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_MasteryRuleConnection_pageInfo(f *plan.Field, obj *page.Connection[mastery.Rule]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_MasteryRuleEdge(fields []plan.Field, obj *page.Edge[mastery.Rule]) bool {
@@ -9603,32 +5984,21 @@ func (x *writing) write_MasteryRuleEdge(fields []plan.Field, obj *page.Edge[mast
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryRuleEdge")
 		case 0:
-			whole = x.field_MasteryRuleEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_MasteryRuleEdge_node(f, obj) && whole
+			whole = x.writeNMasteryRule2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRule(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_MasteryRuleEdge_cursor(f *plan.Field, obj *page.Edge[mastery.Rule]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_MasteryRuleEdge_node(f *plan.Field, obj *page.Edge[mastery.Rule]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNMasteryRule2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋmasteryᚐRule(f, obj.Node)
 }
 
 func (x *writing) write_MasteryScale(fields []plan.Field, obj *model.MasteryScale) bool {
@@ -9636,34 +6006,23 @@ func (x *writing) write_MasteryScale(fields []plan.Field, obj *model.MasteryScal
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryScale")
 		case 0:
-			if !x.field_MasteryScale_name(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Name) {
 				x.Null()
 			}
 		case 1:
-			whole = x.field_MasteryScale_levels(f, obj) && whole
+			whole = x.writeNMasteryLevel2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryLevelᚄ(f, obj.Levels) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_MasteryScale_name(f *plan.Field, obj *model.MasteryScale) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Name)
-}
-
-func (x *writing) field_MasteryScale_levels(f *plan.Field, obj *model.MasteryScale) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNMasteryLevel2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐMasteryLevelᚄ(f, obj.Levels)
 }
 
 func (x *writing) write_MasteryWeight(fields []plan.Field, obj *model.MasteryWeight) bool {
@@ -9671,32 +6030,21 @@ func (x *writing) write_MasteryWeight(fields []plan.Field, obj *model.MasteryWei
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MasteryWeight")
 		case 0:
-			whole = x.field_MasteryWeight_of(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Of) && whole
 		case 1:
-			whole = x.field_MasteryWeight_weight(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Weight) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_MasteryWeight_of(f *plan.Field, obj *model.MasteryWeight) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Of)
-}
-
-func (x *writing) field_MasteryWeight_weight(f *plan.Field, obj *model.MasteryWeight) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Weight)
 }
 
 func (x *writing) write_MemberChange(fields []plan.Field, obj *framework.MemberChange) bool {
@@ -9704,44 +6052,27 @@ func (x *writing) write_MemberChange(fields []plan.Field, obj *framework.MemberC
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("MemberChange")
 		case 0:
-			whole = x.field_MemberChange_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 1:
-			if !x.field_MemberChange_before(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Before) {
 				x.Null()
 			}
 		case 2:
-			if !x.field_MemberChange_after(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.After) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_MemberChange_name(f *plan.Field, obj *framework.MemberChange) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_MemberChange_before(f *plan.Field, obj *framework.MemberChange) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Before)
-}
-
-func (x *writing) field_MemberChange_after(f *plan.Field, obj *framework.MemberChange) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.After)
 }
 
 func (x *writing) write_Omission(fields []plan.Field, obj *record.Omission) bool {
@@ -9749,15 +6080,16 @@ func (x *writing) write_Omission(fields []plan.Field, obj *record.Omission) bool
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Omission")
 		case 0:
-			whole = x.field_Omission_reason(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Reason) && whole
 		case 1:
-			whole = x.field_Omission_count(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Count) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -9765,16 +6097,168 @@ func (x *writing) write_Omission(fields []plan.Field, obj *record.Omission) bool
 	return x.Close()
 }
 
-func (x *writing) field_Omission_reason(f *plan.Field, obj *record.Omission) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Reason)
+func (x *writing) write_Order(fields []plan.Field, obj *sharing.Order) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Into(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("Order")
+		case 0:
+			whole = x.writeNID2string(f, obj.ID) && whole
+		case 1:
+			whole = x.field_Order_learner(f, obj) && whole
+		case 2:
+			whole = x.writeNString2string(f, obj.Type) && whole
+		case 3:
+			whole = x.writeNString2string(f, obj.Recipient) && whole
+		case 4:
+			if !x.writeOString2ᚖstring(f, obj.Address) {
+				x.Null()
+			}
+		case 5:
+			whole = x.writeNString2string(f, obj.Purpose) && whole
+		case 6:
+			whole = x.field_Order_consent(f, obj) && whole
+		case 7:
+			whole = x.writeNOrderWait2string(f, obj.Wait) && whole
+		case 8:
+			if !x.writeODate2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.WaitOn) {
+				x.Null()
+			}
+		case 9:
+			whole = x.writeNBoolean2bool(f, obj.InPart) && whole
+		case 10:
+			whole = x.writeNDateTime2timeᚐTime(f, obj.OrderedAt) && whole
+		case 11:
+			whole = x.writeNString2string(f, obj.OrderedBy) && whole
+		case 12:
+			whole = x.writeNOrderState2string(f, obj.State) && whole
+		case 13:
+			if !x.writeOString2ᚖstring(f, obj.Reason) {
+				x.Null()
+			}
+		case 14:
+			if !x.field_Order_hold(f, obj) {
+				x.Null()
+			}
+		case 15:
+			if !x.field_Order_share(f, obj) {
+				x.Null()
+			}
+		case 16:
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.SettledAt) {
+				x.Null()
+			}
+		case 17:
+			whole = x.writeNDateTime2timeᚐTime(f, obj.ChangedAt) && whole
+		}
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
 }
 
-func (x *writing) field_Omission_count(f *plan.Field, obj *record.Omission) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Count)
+func (x *writing) field_Order_learner(f *plan.Field, obj *sharing.Order) bool {
+	v, err := func() (v *learner.Learner, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.ec.Resolvers.Order().Learner(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
+}
+
+func (x *writing) field_Order_consent(f *plan.Field, obj *sharing.Order) bool {
+	v, err := func() (v *consent.Consent, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.ec.Resolvers.Order().Consent(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, v)
+}
+
+func (x *writing) field_Order_hold(f *plan.Field, obj *sharing.Order) bool {
+	v, err := func() (v *release.Hold, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.ec.Resolvers.Order().Hold(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOHold2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHold(f, v)
+}
+
+func (x *writing) field_Order_share(f *plan.Field, obj *sharing.Order) bool {
+	v, err := func() (v *sharing.Share, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.ec.Resolvers.Order().Share(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOShare2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f, v)
+}
+
+func (x *writing) write_OrderConnection(fields []plan.Field, obj *page.Connection[sharing.Order]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Into(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("OrderConnection")
+		case 0:
+			whole = x.field_OrderConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.writeNOrder2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐOrderᚄ(f, obj.Nodes) && whole
+		case 2:
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+		}
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_OrderConnection_edges(f *plan.Field, obj *page.Connection[sharing.Order]) bool {
+	return x.writeNOrderEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) write_OrderEdge(fields []plan.Field, obj *page.Edge[sharing.Order]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Into(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("OrderEdge")
+		case 0:
+			whole = x.writeNString2string(f, obj.Cursor) && whole
+		case 1:
+			whole = x.writeNOrder2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐOrder(f, obj.Node) && whole
+		}
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
 }
 
 func (x *writing) write_PageInfo(fields []plan.Field, obj *page.Info) bool {
@@ -9782,34 +6266,23 @@ func (x *writing) write_PageInfo(fields []plan.Field, obj *page.Info) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("PageInfo")
 		case 0:
-			whole = x.field_PageInfo_hasNextPage(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.HasNextPage) && whole
 		case 1:
-			if !x.field_PageInfo_endCursor(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.EndCursor) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_PageInfo_hasNextPage(f *plan.Field, obj *page.Info) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.HasNextPage)
-}
-
-func (x *writing) field_PageInfo_endCursor(f *plan.Field, obj *page.Info) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.EndCursor)
 }
 
 func (x *writing) write_Profile(fields []plan.Field, obj *model.Profile) bool {
@@ -9817,25 +6290,26 @@ func (x *writing) write_Profile(fields []plan.Field, obj *model.Profile) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Profile")
 		case 0:
-			whole = x.field_Profile_id(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ID) && whole
 		case 1:
-			if !x.field_Profile_name(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Name) {
 				x.Null()
 			}
 		case 2:
-			if !x.field_Profile_url(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.URL) {
 				x.Null()
 			}
 		case 3:
-			if !x.field_Profile_email(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Email) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -9843,43 +6317,19 @@ func (x *writing) write_Profile(fields []plan.Field, obj *model.Profile) bool {
 	return x.Close()
 }
 
-func (x *writing) field_Profile_id(f *plan.Field, obj *model.Profile) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ID)
-}
-
-func (x *writing) field_Profile_name(f *plan.Field, obj *model.Profile) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Name)
-}
-
-func (x *writing) field_Profile_url(f *plan.Field, obj *model.Profile) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.URL)
-}
-
-func (x *writing) field_Profile_email(f *plan.Field, obj *model.Profile) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Email)
-}
-
 func (x *writing) write_Program(fields []plan.Field, obj *program.Program) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Program")
 		case 0:
-			whole = x.field_Program_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐID(f, obj.ID) && whole
 		case 1:
-			whole = x.field_Program_code(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Code) && whole
 		case 2:
 			whole = x.field_Program_title(f, obj) && whole
 		case 3:
@@ -9887,11 +6337,11 @@ func (x *writing) write_Program(fields []plan.Field, obj *program.Program) bool 
 				x.Null()
 			}
 		case 4:
-			whole = x.field_Program_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 5:
-			whole = x.field_Program_effectiveOn(f, obj) && whole
+			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn) && whole
 		case 6:
-			if !x.field_Program_retiredAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt) {
 				x.Null()
 			}
 		case 7:
@@ -9907,6 +6357,7 @@ func (x *writing) write_Program(fields []plan.Field, obj *program.Program) bool 
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -9914,71 +6365,31 @@ func (x *writing) write_Program(fields []plan.Field, obj *program.Program) bool 
 	return x.Close()
 }
 
-func (x *writing) field_Program_id(f *plan.Field, obj *program.Program) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐID(f, obj.ID)
-}
-
-func (x *writing) field_Program_code(f *plan.Field, obj *program.Program) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Code)
-}
-
 func (x *writing) field_Program_title(f *plan.Field, obj *program.Program) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNString2string(f, obj.Title())
 }
 
 func (x *writing) field_Program_description(f *plan.Field, obj *program.Program) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeOString2ᚖstring(f, obj.Description())
 }
 
-func (x *writing) field_Program_version(f *plan.Field, obj *program.Program) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_Program_effectiveOn(f *plan.Field, obj *program.Program) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.EffectiveOn)
-}
-
-func (x *writing) field_Program_retiredAt(f *plan.Field, obj *program.Program) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt)
-}
-
 func (x *writing) field_Program_requirements(f *plan.Field, obj *program.Program) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNProgramRequirement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐRequirementᚄ(f, obj.Requirements())
 }
 
 func (x *writing) field_Program_awards(f *plan.Field, obj *program.Program) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNProgramAwardRule2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐAwardRuleᚄ(f, obj.Awards())
 }
 
 func (x *writing) field_Program_progress(f *plan.Field, obj *program.Program) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Program_progress_args)
+	fc, ok := x.Args(f, x.ec.field_Program_progress_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *program.Report, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Program().Progress(ctx, obj, fc.Args["learnerId"].(string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
+		return x.ec.Resolvers.Program().Progress(ctx, obj, fc.Args["learnerId"].(string), fc.Args["version"].(*int), fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time), fc.Args["plan"].(*model.ProgramPlanInput))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -9987,16 +6398,14 @@ func (x *writing) field_Program_progress(f *plan.Field, obj *program.Program) bo
 }
 
 func (x *writing) field_Program_cohort(f *plan.Field, obj *program.Program) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Program_cohort_args)
+	fc, ok := x.Args(f, x.ec.field_Program_cohort_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *program.Cohort, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Program().Cohort(ctx, obj, fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time))
+		return x.ec.Resolvers.Program().Cohort(ctx, obj, fc.Args["asOf"].(*day.Date), fc.Args["knownAt"].(*time.Time))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10009,19 +6418,20 @@ func (x *writing) write_ProgramAwardRule(fields []plan.Field, obj *program.Award
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ProgramAwardRule")
 		case 0:
-			whole = x.field_ProgramAwardRule_requirement(f, obj) && whole
+			whole = x.writeNID2string(f, obj.Requirement) && whole
 		case 1:
 			if !x.field_ProgramAwardRule_achievement(f, obj) {
 				x.Null()
 			}
 		case 2:
-			whole = x.field_ProgramAwardRule_policy(f, obj) && whole
+			whole = x.writeNProgramAwardPolicy2string(f, obj.Policy) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -10029,19 +6439,11 @@ func (x *writing) write_ProgramAwardRule(fields []plan.Field, obj *program.Award
 	return x.Close()
 }
 
-func (x *writing) field_ProgramAwardRule_requirement(f *plan.Field, obj *program.AwardRule) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.Requirement)
-}
-
 func (x *writing) field_ProgramAwardRule_achievement(f *plan.Field, obj *program.AwardRule) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.ProgramAwardRule().Achievement(ctx, obj)
+		return x.ec.Resolvers.ProgramAwardRule().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10049,38 +6451,33 @@ func (x *writing) field_ProgramAwardRule_achievement(f *plan.Field, obj *program
 	return x.writeOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
 }
 
-func (x *writing) field_ProgramAwardRule_policy(f *plan.Field, obj *program.AwardRule) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNProgramAwardPolicy2string(f, obj.Policy)
-}
-
 func (x *writing) write_ProgramCohort(fields []plan.Field, obj *program.Cohort) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ProgramCohort")
 		case 0:
-			whole = x.field_ProgramCohort_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 1:
-			whole = x.field_ProgramCohort_asOf(f, obj) && whole
+			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AsOf) && whole
 		case 2:
-			whole = x.field_ProgramCohort_knownAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.KnownAt) && whole
 		case 3:
-			if !x.field_ProgramCohort_learners(f, obj) {
+			if !x.writeOInt2ᚖint(f, obj.Learners) {
 				x.Null()
 			}
 		case 4:
 			whole = x.field_ProgramCohort_least(f, obj) && whole
 		case 5:
-			whole = x.field_ProgramCohort_requirements(f, obj) && whole
+			whole = x.writeNCohortSpread2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐSpreadᚄ(f, obj.Requirements) && whole
 		case 6:
 			whole = x.field_ProgramCohort_stuck(f, obj) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -10088,45 +6485,11 @@ func (x *writing) write_ProgramCohort(fields []plan.Field, obj *program.Cohort) 
 	return x.Close()
 }
 
-func (x *writing) field_ProgramCohort_version(f *plan.Field, obj *program.Cohort) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_ProgramCohort_asOf(f *plan.Field, obj *program.Cohort) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AsOf)
-}
-
-func (x *writing) field_ProgramCohort_knownAt(f *plan.Field, obj *program.Cohort) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.KnownAt)
-}
-
-func (x *writing) field_ProgramCohort_learners(f *plan.Field, obj *program.Cohort) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOInt2ᚖint(f, obj.Learners)
-}
-
 func (x *writing) field_ProgramCohort_least(f *plan.Field, obj *program.Cohort) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNInt2int(f, obj.Least())
 }
 
-func (x *writing) field_ProgramCohort_requirements(f *plan.Field, obj *program.Cohort) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNCohortSpread2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐSpreadᚄ(f, obj.Requirements)
-}
-
 func (x *writing) field_ProgramCohort_stuck(f *plan.Field, obj *program.Cohort) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNCohortSpread2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐSpreadᚄ(f, obj.Stuck())
 }
 
@@ -10135,17 +6498,18 @@ func (x *writing) write_ProgramConnection(fields []plan.Field, obj *page.Connect
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ProgramConnection")
 		case 0:
 			whole = x.field_ProgramConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_ProgramConnection_nodes(f, obj) && whole
+			whole = x.writeNProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgramᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_ProgramConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -10154,21 +6518,7 @@ func (x *writing) write_ProgramConnection(fields []plan.Field, obj *page.Connect
 }
 
 func (x *writing) field_ProgramConnection_edges(f *plan.Field, obj *page.Connection[program.Program]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNProgramEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_ProgramConnection_nodes(f *plan.Field, obj *page.Connection[program.Program]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgramᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_ProgramConnection_pageInfo(f *plan.Field, obj *page.Connection[program.Program]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_ProgramEdge(fields []plan.Field, obj *page.Edge[program.Program]) bool {
@@ -10176,15 +6526,16 @@ func (x *writing) write_ProgramEdge(fields []plan.Field, obj *page.Edge[program.
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ProgramEdge")
 		case 0:
-			whole = x.field_ProgramEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_ProgramEdge_node(f, obj) && whole
+			whole = x.writeNProgram2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgram(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -10192,24 +6543,12 @@ func (x *writing) write_ProgramEdge(fields []plan.Field, obj *page.Edge[program.
 	return x.Close()
 }
 
-func (x *writing) field_ProgramEdge_cursor(f *plan.Field, obj *page.Edge[program.Program]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_ProgramEdge_node(f *plan.Field, obj *page.Edge[program.Program]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNProgram2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgram(f, obj.Node)
-}
-
 func (x *writing) write_ProgramProgress(fields []plan.Field, obj *program.Report) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ProgramProgress")
@@ -10218,34 +6557,35 @@ func (x *writing) write_ProgramProgress(fields []plan.Field, obj *program.Report
 				x.Null()
 			}
 		case 1:
-			whole = x.field_ProgramProgress_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 2:
-			whole = x.field_ProgramProgress_asOf(f, obj) && whole
+			whole = x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AsOf) && whole
 		case 3:
-			whole = x.field_ProgramProgress_knownAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.KnownAt) && whole
 		case 4:
-			whole = x.field_ProgramProgress_status(f, obj) && whole
+			whole = x.writeNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus(f, obj.Status) && whole
 		case 5:
-			whole = x.field_ProgramProgress_share(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Share) && whole
 		case 6:
-			whole = x.field_ProgramProgress_credits(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Credits) && whole
 		case 7:
-			whole = x.field_ProgramProgress_clockHours(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.ClockHours) && whole
 		case 8:
-			whole = x.field_ProgramProgress_met(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Met) && whole
 		case 9:
-			whole = x.field_ProgramProgress_inProgress(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.InProgress) && whole
 		case 10:
-			whole = x.field_ProgramProgress_missing(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Missing) && whole
 		case 11:
-			whole = x.field_ProgramProgress_blocked(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Blocked) && whole
 		case 12:
-			whole = x.field_ProgramProgress_requirements(f, obj) && whole
+			whole = x.writeNRequirementProgress2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgressᚄ(f, obj.Requirements) && whole
 		case 13:
-			if !x.field_ProgramProgress_changed(f, obj) {
+			if !x.writeOID2ᚕstringᚄ(f, obj.Changed) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -10254,12 +6594,10 @@ func (x *writing) write_ProgramProgress(fields []plan.Field, obj *program.Report
 }
 
 func (x *writing) field_ProgramProgress_program(f *plan.Field, obj *program.Report) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *program.Program, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.ProgramProgress().Program(ctx, obj)
+		return x.ec.Resolvers.ProgramProgress().Program(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10267,119 +6605,41 @@ func (x *writing) field_ProgramProgress_program(f *plan.Field, obj *program.Repo
 	return x.writeOProgram2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgram(f, v)
 }
 
-func (x *writing) field_ProgramProgress_version(f *plan.Field, obj *program.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_ProgramProgress_asOf(f *plan.Field, obj *program.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDate2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋdayᚐDate(f, obj.AsOf)
-}
-
-func (x *writing) field_ProgramProgress_knownAt(f *plan.Field, obj *program.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.KnownAt)
-}
-
-func (x *writing) field_ProgramProgress_status(f *plan.Field, obj *program.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus(f, obj.Status)
-}
-
-func (x *writing) field_ProgramProgress_share(f *plan.Field, obj *program.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Share)
-}
-
-func (x *writing) field_ProgramProgress_credits(f *plan.Field, obj *program.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Credits)
-}
-
-func (x *writing) field_ProgramProgress_clockHours(f *plan.Field, obj *program.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.ClockHours)
-}
-
-func (x *writing) field_ProgramProgress_met(f *plan.Field, obj *program.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Met)
-}
-
-func (x *writing) field_ProgramProgress_inProgress(f *plan.Field, obj *program.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.InProgress)
-}
-
-func (x *writing) field_ProgramProgress_missing(f *plan.Field, obj *program.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Missing)
-}
-
-func (x *writing) field_ProgramProgress_blocked(f *plan.Field, obj *program.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Blocked)
-}
-
-func (x *writing) field_ProgramProgress_requirements(f *plan.Field, obj *program.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRequirementProgress2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐProgressᚄ(f, obj.Requirements)
-}
-
-func (x *writing) field_ProgramProgress_changed(f *plan.Field, obj *program.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOID2ᚕstringᚄ(f, obj.Changed)
-}
-
 func (x *writing) write_ProgramRequirement(fields []plan.Field, obj *program.Requirement) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ProgramRequirement")
 		case 0:
-			whole = x.field_ProgramRequirement_key(f, obj) && whole
+			whole = x.writeNID2string(f, obj.Key) && whole
 		case 1:
-			whole = x.field_ProgramRequirement_title(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Title) && whole
 		case 2:
-			whole = x.field_ProgramRequirement_kind(f, obj) && whole
+			whole = x.writeNProgramRequirementKind2string(f, obj.Kind) && whole
 		case 3:
-			whole = x.field_ProgramRequirement_depth(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Depth) && whole
 		case 4:
-			if !x.field_ProgramRequirement_above(f, obj) {
+			if !x.writeOID2ᚖstring(f, obj.Above) {
 				x.Null()
 			}
 		case 5:
-			whole = x.field_ProgramRequirement_count(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Count) && whole
 		case 6:
-			whole = x.field_ProgramRequirement_credits(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Credits) && whole
 		case 7:
-			whole = x.field_ProgramRequirement_clockHours(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.ClockHours) && whole
 		case 8:
-			whole = x.field_ProgramRequirement_resident(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Resident) && whole
 		case 9:
-			whole = x.field_ProgramRequirement_level(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Level) && whole
 		case 10:
-			whole = x.field_ProgramRequirement_grade(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Grade) && whole
 		case 11:
-			if !x.field_ProgramRequirement_after(f, obj) {
+			if !x.writeOID2ᚕstringᚄ(f, obj.After) {
 				x.Null()
 			}
 		case 12:
@@ -10395,6 +6655,7 @@ func (x *writing) write_ProgramRequirement(fields []plan.Field, obj *program.Req
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -10402,85 +6663,11 @@ func (x *writing) write_ProgramRequirement(fields []plan.Field, obj *program.Req
 	return x.Close()
 }
 
-func (x *writing) field_ProgramRequirement_key(f *plan.Field, obj *program.Requirement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.Key)
-}
-
-func (x *writing) field_ProgramRequirement_title(f *plan.Field, obj *program.Requirement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Title)
-}
-
-func (x *writing) field_ProgramRequirement_kind(f *plan.Field, obj *program.Requirement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNProgramRequirementKind2string(f, obj.Kind)
-}
-
-func (x *writing) field_ProgramRequirement_depth(f *plan.Field, obj *program.Requirement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Depth)
-}
-
-func (x *writing) field_ProgramRequirement_above(f *plan.Field, obj *program.Requirement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOID2ᚖstring(f, obj.Above)
-}
-
-func (x *writing) field_ProgramRequirement_count(f *plan.Field, obj *program.Requirement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Count)
-}
-
-func (x *writing) field_ProgramRequirement_credits(f *plan.Field, obj *program.Requirement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Credits)
-}
-
-func (x *writing) field_ProgramRequirement_clockHours(f *plan.Field, obj *program.Requirement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.ClockHours)
-}
-
-func (x *writing) field_ProgramRequirement_resident(f *plan.Field, obj *program.Requirement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Resident)
-}
-
-func (x *writing) field_ProgramRequirement_level(f *plan.Field, obj *program.Requirement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Level)
-}
-
-func (x *writing) field_ProgramRequirement_grade(f *plan.Field, obj *program.Requirement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Grade)
-}
-
-func (x *writing) field_ProgramRequirement_after(f *plan.Field, obj *program.Requirement) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOID2ᚕstringᚄ(f, obj.After)
-}
-
 func (x *writing) field_ProgramRequirement_competency(f *plan.Field, obj *program.Requirement) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.ProgramRequirement().Competency(ctx, obj)
+		return x.ec.Resolvers.ProgramRequirement().Competency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10489,12 +6676,10 @@ func (x *writing) field_ProgramRequirement_competency(f *plan.Field, obj *progra
 }
 
 func (x *writing) field_ProgramRequirement_course(f *plan.Field, obj *program.Requirement) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.ProgramRequirement().Course(ctx, obj)
+		return x.ec.Resolvers.ProgramRequirement().Course(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10503,12 +6688,10 @@ func (x *writing) field_ProgramRequirement_course(f *plan.Field, obj *program.Re
 }
 
 func (x *writing) field_ProgramRequirement_achievement(f *plan.Field, obj *program.Requirement) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.ProgramRequirement().Achievement(ctx, obj)
+		return x.ec.Resolvers.ProgramRequirement().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10521,12 +6704,12 @@ func (x *writing) write_ProgramStep(fields []plan.Field, obj *program.Step) bool
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ProgramStep")
 		case 0:
-			whole = x.field_ProgramStep_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 1:
 			if !x.field_ProgramStep_course(f, obj) {
 				x.Null()
@@ -10536,12 +6719,13 @@ func (x *writing) write_ProgramStep(fields []plan.Field, obj *program.Step) bool
 				x.Null()
 			}
 		case 3:
-			whole = x.field_ProgramStep_closes(f, obj) && whole
+			whole = x.writeNID2ᚕstringᚄ(f, obj.Closes) && whole
 		case 4:
-			whole = x.field_ProgramStep_share(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Share) && whole
 		case 5:
-			whole = x.field_ProgramStep_credits(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Credits) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -10549,19 +6733,11 @@ func (x *writing) write_ProgramStep(fields []plan.Field, obj *program.Step) bool
 	return x.Close()
 }
 
-func (x *writing) field_ProgramStep_name(f *plan.Field, obj *program.Step) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
 func (x *writing) field_ProgramStep_course(f *plan.Field, obj *program.Step) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.ProgramStep().Course(ctx, obj)
+		return x.ec.Resolvers.ProgramStep().Course(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10570,12 +6746,10 @@ func (x *writing) field_ProgramStep_course(f *plan.Field, obj *program.Step) boo
 }
 
 func (x *writing) field_ProgramStep_achievement(f *plan.Field, obj *program.Step) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.ProgramStep().Achievement(ctx, obj)
+		return x.ec.Resolvers.ProgramStep().Achievement(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10583,42 +6757,25 @@ func (x *writing) field_ProgramStep_achievement(f *plan.Field, obj *program.Step
 	return x.writeOAchievement2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋachievementᚐAchievement(f, v)
 }
 
-func (x *writing) field_ProgramStep_closes(f *plan.Field, obj *program.Step) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2ᚕstringᚄ(f, obj.Closes)
-}
-
-func (x *writing) field_ProgramStep_share(f *plan.Field, obj *program.Step) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Share)
-}
-
-func (x *writing) field_ProgramStep_credits(f *plan.Field, obj *program.Step) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Credits)
-}
-
 func (x *writing) write_ProgramWay(fields []plan.Field, obj *program.Way) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ProgramWay")
 		case 0:
-			whole = x.field_ProgramWay_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 1:
-			whole = x.field_ProgramWay_steps(f, obj) && whole
+			whole = x.writeNProgramStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStepᚄ(f, obj.Steps) && whole
 		case 2:
-			whole = x.field_ProgramWay_complete(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Complete) && whole
 		case 3:
-			whole = x.field_ProgramWay_open(f, obj) && whole
+			whole = x.writeNID2ᚕstringᚄ(f, obj.Open) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -10626,36 +6783,12 @@ func (x *writing) write_ProgramWay(fields []plan.Field, obj *program.Way) bool {
 	return x.Close()
 }
 
-func (x *writing) field_ProgramWay_version(f *plan.Field, obj *program.Way) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_ProgramWay_steps(f *plan.Field, obj *program.Way) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNProgramStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStepᚄ(f, obj.Steps)
-}
-
-func (x *writing) field_ProgramWay_complete(f *plan.Field, obj *program.Way) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Complete)
-}
-
-func (x *writing) field_ProgramWay_open(f *plan.Field, obj *program.Way) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2ᚕstringᚄ(f, obj.Open)
-}
-
 func (x *writing) write_Query(fields []plan.Field) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Query")
@@ -10750,32 +6883,35 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 		case 28:
 			whole = x.field_Query_masteryRules(f) && whole
 		case 29:
+			whole = x.field_Query_orders(f) && whole
+		case 30:
 			if !x.field_Query_program(f) {
 				x.Null()
 			}
-		case 30:
-			whole = x.field_Query_programs(f) && whole
 		case 31:
-			whole = x.field_Query_awardProposals(f) && whole
+			whole = x.field_Query_programs(f) && whole
 		case 32:
+			whole = x.field_Query_awardProposals(f) && whole
+		case 33:
 			if !x.field_Query_record(f) {
 				x.Null()
 			}
-		case 33:
-			whole = x.field_Query_recordTypes(f) && whole
 		case 34:
-			whole = x.field_Query_searchLearners(f) && whole
+			whole = x.field_Query_recordTypes(f) && whole
 		case 35:
-			whole = x.field_Query_countLearners(f) && whole
+			whole = x.field_Query_searchLearners(f) && whole
 		case 36:
+			whole = x.field_Query_countLearners(f) && whole
+		case 37:
 			if !x.field_Query_knownIssuers(f) {
 				x.Null()
 			}
-		case 37:
-			whole = x.field_Query_verifyCredential(f) && whole
 		case 38:
+			whole = x.field_Query_verifyCredential(f) && whole
+		case 39:
 			whole = x.field_Query_verifyCredentials(f) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -10784,12 +6920,10 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 }
 
 func (x *writing) field_Query_viewer(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *model.Viewer, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Viewer(ctx)
+		return x.ec.Resolvers.Query().Viewer(ctx)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10798,16 +6932,14 @@ func (x *writing) field_Query_viewer(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_node(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_node_args)
+	fc, ok := x.Args(f, x.ec.field_Query_node_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v model.Node, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Node(ctx, fc.Args["id"].(string))
+		return x.ec.Resolvers.Query().Node(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10816,16 +6948,14 @@ func (x *writing) field_Query_node(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_nodes(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_nodes_args)
+	fc, ok := x.Args(f, x.ec.field_Query_nodes_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v []model.Node, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Nodes(ctx, fc.Args["ids"].([]string))
+		return x.ec.Resolvers.Query().Nodes(ctx, fc.Args["ids"].([]string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10834,16 +6964,14 @@ func (x *writing) field_Query_nodes(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_achievement(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_achievement_args)
+	fc, ok := x.Args(f, x.ec.field_Query_achievement_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *achievement.Achievement, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Achievement(ctx, fc.Args["id"].(string))
+		return x.ec.Resolvers.Query().Achievement(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10852,16 +6980,14 @@ func (x *writing) field_Query_achievement(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_achievements(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_achievements_args)
+	fc, ok := x.Args(f, x.ec.field_Query_achievements_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[achievement.Achievement], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Achievements(ctx, fc.Args["filter"].(*model.AchievementFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Query().Achievements(ctx, fc.Args["filter"].(*model.AchievementFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10870,16 +6996,14 @@ func (x *writing) field_Query_achievements(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_assertion(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_assertion_args)
+	fc, ok := x.Args(f, x.ec.field_Query_assertion_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *assertion.Assertion, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Assertion(ctx, fc.Args["id"].(string))
+		return x.ec.Resolvers.Query().Assertion(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10888,16 +7012,14 @@ func (x *writing) field_Query_assertion(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_assertions(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_assertions_args)
+	fc, ok := x.Args(f, x.ec.field_Query_assertions_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[assertion.Assertion], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Assertions(ctx, fc.Args["filter"].(*model.AssertionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Query().Assertions(ctx, fc.Args["filter"].(*model.AssertionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10906,16 +7028,14 @@ func (x *writing) field_Query_assertions(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_auditLog(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_auditLog_args)
+	fc, ok := x.Args(f, x.ec.field_Query_auditLog_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[audit.Line], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().AuditLog(ctx, fc.Args["filter"].(*model.AuditFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Query().AuditLog(ctx, fc.Args["filter"].(*model.AuditFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10924,12 +7044,10 @@ func (x *writing) field_Query_auditLog(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_directoryNotices(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []consent.Notice, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().DirectoryNotices(ctx)
+		return x.ec.Resolvers.Query().DirectoryNotices(ctx)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10938,16 +7056,14 @@ func (x *writing) field_Query_directoryNotices(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_correction(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_correction_args)
+	fc, ok := x.Args(f, x.ec.field_Query_correction_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *record.Correction, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Correction(ctx, fc.Args["id"].(string))
+		return x.ec.Resolvers.Query().Correction(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10956,16 +7072,14 @@ func (x *writing) field_Query_correction(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_corrections(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_corrections_args)
+	fc, ok := x.Args(f, x.ec.field_Query_corrections_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[record.Correction], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Corrections(ctx, fc.Args["filter"].(*record.CorrectionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Query().Corrections(ctx, fc.Args["filter"].(*record.CorrectionFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10974,16 +7088,14 @@ func (x *writing) field_Query_corrections(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_course(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_course_args)
+	fc, ok := x.Args(f, x.ec.field_Query_course_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *course.Course, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Course(ctx, fc.Args["id"].(string))
+		return x.ec.Resolvers.Query().Course(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -10992,16 +7104,14 @@ func (x *writing) field_Query_course(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_courses(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_courses_args)
+	fc, ok := x.Args(f, x.ec.field_Query_courses_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[course.Course], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Courses(ctx, fc.Args["filter"].(*model.CourseFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Query().Courses(ctx, fc.Args["filter"].(*model.CourseFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11010,16 +7120,14 @@ func (x *writing) field_Query_courses(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_credential(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_credential_args)
+	fc, ok := x.Args(f, x.ec.field_Query_credential_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Credential(ctx, fc.Args["id"].(string))
+		return x.ec.Resolvers.Query().Credential(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11028,16 +7136,14 @@ func (x *writing) field_Query_credential(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_disclosures(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_disclosures_args)
+	fc, ok := x.Args(f, x.ec.field_Query_disclosures_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[disclosure.Line], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Disclosures(ctx, fc.Args["filter"].(*disclosure.Filter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Query().Disclosures(ctx, fc.Args["filter"].(*disclosure.Filter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11046,16 +7152,14 @@ func (x *writing) field_Query_disclosures(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_equivalencies(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_equivalencies_args)
+	fc, ok := x.Args(f, x.ec.field_Query_equivalencies_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[program.Equivalency], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Equivalencies(ctx, fc.Args["filter"].(*program.EquivalencyFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Query().Equivalencies(ctx, fc.Args["filter"].(*program.EquivalencyFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11064,16 +7168,14 @@ func (x *writing) field_Query_equivalencies(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_job(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_job_args)
+	fc, ok := x.Args(f, x.ec.field_Query_job_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *exchange.Job, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Job(ctx, fc.Args["id"].(string))
+		return x.ec.Resolvers.Query().Job(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11082,16 +7184,14 @@ func (x *writing) field_Query_job(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_jobs(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_jobs_args)
+	fc, ok := x.Args(f, x.ec.field_Query_jobs_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[exchange.Job], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Jobs(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Query().Jobs(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11100,16 +7200,14 @@ func (x *writing) field_Query_jobs(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_framework(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_framework_args)
+	fc, ok := x.Args(f, x.ec.field_Query_framework_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *framework.Framework, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Framework(ctx, fc.Args["id"].(string))
+		return x.ec.Resolvers.Query().Framework(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11118,16 +7216,14 @@ func (x *writing) field_Query_framework(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_frameworks(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_frameworks_args)
+	fc, ok := x.Args(f, x.ec.field_Query_frameworks_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[framework.Framework], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Frameworks(ctx, fc.Args["filter"].(*framework.Filter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Query().Frameworks(ctx, fc.Args["filter"].(*framework.Filter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11136,16 +7232,14 @@ func (x *writing) field_Query_frameworks(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_previewFramework(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_previewFramework_args)
+	fc, ok := x.Args(f, x.ec.field_Query_previewFramework_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *framework.Comparison, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().PreviewFramework(ctx, fc.Args["uploadId"].(string), fc.Args["kind"].(*exchange.Kind), fc.Args["frameworkId"].(*string))
+		return x.ec.Resolvers.Query().PreviewFramework(ctx, fc.Args["uploadId"].(string), fc.Args["kind"].(*exchange.Kind), fc.Args["frameworkId"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11154,16 +7248,14 @@ func (x *writing) field_Query_previewFramework(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_crosswalks(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_crosswalks_args)
+	fc, ok := x.Args(f, x.ec.field_Query_crosswalks_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[framework.Crosswalk], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Crosswalks(ctx, fc.Args["filter"].(*framework.CrosswalkFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Query().Crosswalks(ctx, fc.Args["filter"].(*framework.CrosswalkFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11172,16 +7264,14 @@ func (x *writing) field_Query_crosswalks(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_competency(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_competency_args)
+	fc, ok := x.Args(f, x.ec.field_Query_competency_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *framework.Item, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Competency(ctx, fc.Args["id"].(string))
+		return x.ec.Resolvers.Query().Competency(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11190,12 +7280,10 @@ func (x *writing) field_Query_competency(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_gradingPolicy(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *record.Grading, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().GradingPolicy(ctx)
+		return x.ec.Resolvers.Query().GradingPolicy(ctx)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11204,12 +7292,10 @@ func (x *writing) field_Query_gradingPolicy(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_institution(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *institution.Institution, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Institution(ctx)
+		return x.ec.Resolvers.Query().Institution(ctx)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11218,16 +7304,14 @@ func (x *writing) field_Query_institution(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_learner(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_learner_args)
+	fc, ok := x.Args(f, x.ec.field_Query_learner_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Learner(ctx, fc.Args["id"].(string))
+		return x.ec.Resolvers.Query().Learner(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11236,16 +7320,14 @@ func (x *writing) field_Query_learner(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_learners(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_learners_args)
+	fc, ok := x.Args(f, x.ec.field_Query_learners_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[learner.Learner], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Learners(ctx, fc.Args["filter"].(*learner.Filter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Query().Learners(ctx, fc.Args["filter"].(*learner.Filter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11254,16 +7336,14 @@ func (x *writing) field_Query_learners(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_masteryRule(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_masteryRule_args)
+	fc, ok := x.Args(f, x.ec.field_Query_masteryRule_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *mastery.Rule, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().MasteryRule(ctx, fc.Args["id"].(string))
+		return x.ec.Resolvers.Query().MasteryRule(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11272,16 +7352,14 @@ func (x *writing) field_Query_masteryRule(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_masteryRules(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_masteryRules_args)
+	fc, ok := x.Args(f, x.ec.field_Query_masteryRules_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[mastery.Rule], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().MasteryRules(ctx, fc.Args["filter"].(*model.MasteryRuleFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Query().MasteryRules(ctx, fc.Args["filter"].(*model.MasteryRuleFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11289,17 +7367,31 @@ func (x *writing) field_Query_masteryRules(f *plan.Field) bool {
 	return x.writeNMasteryRuleConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
+func (x *writing) field_Query_orders(f *plan.Field) bool {
+	fc, ok := x.Args(f, x.ec.field_Query_orders_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[sharing.Order], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.ec.Resolvers.Query().Orders(ctx, fc.Args["filter"].(*sharing.OrderFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNOrderConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
+}
+
 func (x *writing) field_Query_program(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_program_args)
+	fc, ok := x.Args(f, x.ec.field_Query_program_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *program.Program, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Program(ctx, fc.Args["id"].(string))
+		return x.ec.Resolvers.Query().Program(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11308,16 +7400,14 @@ func (x *writing) field_Query_program(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_programs(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_programs_args)
+	fc, ok := x.Args(f, x.ec.field_Query_programs_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[program.Program], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Programs(ctx, fc.Args["filter"].(*model.ProgramFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Query().Programs(ctx, fc.Args["filter"].(*model.ProgramFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11326,16 +7416,14 @@ func (x *writing) field_Query_programs(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_awardProposals(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_awardProposals_args)
+	fc, ok := x.Args(f, x.ec.field_Query_awardProposals_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[program.Proposal], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().AwardProposals(ctx, fc.Args["filter"].(*program.ProposalFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Query().AwardProposals(ctx, fc.Args["filter"].(*program.ProposalFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11344,16 +7432,14 @@ func (x *writing) field_Query_awardProposals(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_record(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_record_args)
+	fc, ok := x.Args(f, x.ec.field_Query_record_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *record.Record, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().Record(ctx, fc.Args["id"].(string))
+		return x.ec.Resolvers.Query().Record(ctx, fc.Args["id"].(string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11362,12 +7448,10 @@ func (x *writing) field_Query_record(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_recordTypes(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []record.Type, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().RecordTypes(ctx)
+		return x.ec.Resolvers.Query().RecordTypes(ctx)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11376,16 +7460,14 @@ func (x *writing) field_Query_recordTypes(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_searchLearners(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_searchLearners_args)
+	fc, ok := x.Args(f, x.ec.field_Query_searchLearners_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[search.Match], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().SearchLearners(ctx, fc.Args["where"].(search.Query), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Query().SearchLearners(ctx, fc.Args["where"].(search.Query), fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11394,16 +7476,14 @@ func (x *writing) field_Query_searchLearners(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_countLearners(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_countLearners_args)
+	fc, ok := x.Args(f, x.ec.field_Query_countLearners_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *search.Count, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().CountLearners(ctx, fc.Args["where"].(search.Query))
+		return x.ec.Resolvers.Query().CountLearners(ctx, fc.Args["where"].(search.Query))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11412,16 +7492,14 @@ func (x *writing) field_Query_countLearners(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_knownIssuers(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_knownIssuers_args)
+	fc, ok := x.Args(f, x.ec.field_Query_knownIssuers_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[trust.Issuer], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().KnownIssuers(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Query().KnownIssuers(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11430,16 +7508,14 @@ func (x *writing) field_Query_knownIssuers(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_verifyCredential(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_verifyCredential_args)
+	fc, ok := x.Args(f, x.ec.field_Query_verifyCredential_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *verify.Report, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().VerifyCredential(ctx, fc.Args["credential"].(string), fc.Args["encoding"].(model.VerificationEncoding), fc.Args["recipient"].(*model.VerificationRecipientInput))
+		return x.ec.Resolvers.Query().VerifyCredential(ctx, fc.Args["credential"].(string), fc.Args["encoding"].(model.VerificationEncoding), fc.Args["recipient"].(*model.VerificationRecipientInput))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11448,16 +7524,14 @@ func (x *writing) field_Query_verifyCredential(f *plan.Field) bool {
 }
 
 func (x *writing) field_Query_verifyCredentials(f *plan.Field) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Query_verifyCredentials_args)
+	fc, ok := x.Args(f, x.ec.field_Query_verifyCredentials_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v []verify.Report, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Query().VerifyCredentials(ctx, fc.Args["files"].([]model.VerificationFileInput), fc.Args["recipient"].(*model.VerificationRecipientInput))
+		return x.ec.Resolvers.Query().VerifyCredentials(ctx, fc.Args["files"].([]model.VerificationFileInput), fc.Args["recipient"].(*model.VerificationRecipientInput))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11470,22 +7544,22 @@ func (x *writing) write_Record(fields []plan.Field, obj *record.Record) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Record")
 		case 0:
-			whole = x.field_Record_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐID(f, obj.ID) && whole
 		case 1:
 			whole = x.field_Record_learner(f, obj) && whole
 		case 2:
-			whole = x.field_Record_type(f, obj) && whole
+			whole = x.writeNID2string(f, obj.Type) && whole
 		case 3:
-			whole = x.field_Record_typeVersion(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.TypeVersion) && whole
 		case 4:
-			whole = x.field_Record_series(f, obj) && whole
+			whole = x.writeNID2string(f, obj.Series) && whole
 		case 5:
-			whole = x.field_Record_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 6:
 			whole = x.field_Record_contents(f, obj) && whole
 		case 7:
@@ -11505,14 +7579,15 @@ func (x *writing) write_Record(fields []plan.Field, obj *record.Record) bool {
 		case 12:
 			whole = x.field_Record_outdatedItems(f, obj) && whole
 		case 13:
-			whole = x.field_Record_partial(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Partial) && whole
 		case 14:
-			whole = x.field_Record_omissions(f, obj) && whole
+			whole = x.writeNOmission2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐOmissionᚄ(f, obj.Omissions) && whole
 		case 15:
-			whole = x.field_Record_assembledAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.AssembledAt) && whole
 		case 16:
-			whole = x.field_Record_assembledBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.AssembledBy) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -11520,19 +7595,11 @@ func (x *writing) write_Record(fields []plan.Field, obj *record.Record) bool {
 	return x.Close()
 }
 
-func (x *writing) field_Record_id(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐID(f, obj.ID)
-}
-
 func (x *writing) field_Record_learner(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Record().Learner(ctx, obj)
+		return x.ec.Resolvers.Record().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11540,37 +7607,11 @@ func (x *writing) field_Record_learner(f *plan.Field, obj *record.Record) bool {
 	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
 }
 
-func (x *writing) field_Record_type(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.Type)
-}
-
-func (x *writing) field_Record_typeVersion(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.TypeVersion)
-}
-
-func (x *writing) field_Record_series(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.Series)
-}
-
-func (x *writing) field_Record_version(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
 func (x *writing) field_Record_contents(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *record.Model, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Record().Contents(ctx, obj)
+		return x.ec.Resolvers.Record().Contents(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11579,16 +7620,14 @@ func (x *writing) field_Record_contents(f *plan.Field, obj *record.Record) bool 
 }
 
 func (x *writing) field_Record_changes(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Record_changes_args)
+	fc, ok := x.Args(f, x.ec.field_Record_changes_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v []record.Change, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Record().Changes(ctx, obj, fc.Args["since"].(*string))
+		return x.ec.Resolvers.Record().Changes(ctx, obj, fc.Args["since"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11597,12 +7636,10 @@ func (x *writing) field_Record_changes(f *plan.Field, obj *record.Record) bool {
 }
 
 func (x *writing) field_Record_supersedes(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *record.Record, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Record().Supersedes(ctx, obj)
+		return x.ec.Resolvers.Record().Supersedes(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11611,12 +7648,10 @@ func (x *writing) field_Record_supersedes(f *plan.Field, obj *record.Record) boo
 }
 
 func (x *writing) field_Record_supersededBy(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *record.Record, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Record().SupersededBy(ctx, obj)
+		return x.ec.Resolvers.Record().SupersededBy(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11625,12 +7660,10 @@ func (x *writing) field_Record_supersededBy(f *plan.Field, obj *record.Record) b
 }
 
 func (x *writing) field_Record_credential(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Record().Credential(ctx, obj)
+		return x.ec.Resolvers.Record().Credential(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11639,12 +7672,10 @@ func (x *writing) field_Record_credential(f *plan.Field, obj *record.Record) boo
 }
 
 func (x *writing) field_Record_items(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Record().Items(ctx, obj)
+		return x.ec.Resolvers.Record().Items(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11653,12 +7684,10 @@ func (x *writing) field_Record_items(f *plan.Field, obj *record.Record) bool {
 }
 
 func (x *writing) field_Record_outdatedItems(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Record().OutdatedItems(ctx, obj)
+		return x.ec.Resolvers.Record().OutdatedItems(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -11666,69 +7695,28 @@ func (x *writing) field_Record_outdatedItems(f *plan.Field, obj *record.Record) 
 	return x.writeNCredential2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredentialᚄ(f, v)
 }
 
-func (x *writing) field_Record_partial(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Partial)
-}
-
-func (x *writing) field_Record_omissions(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNOmission2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐOmissionᚄ(f, obj.Omissions)
-}
-
-func (x *writing) field_Record_assembledAt(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.AssembledAt)
-}
-
-func (x *writing) field_Record_assembledBy(f *plan.Field, obj *record.Record) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.AssembledBy)
-}
-
 func (x *writing) write_RecordAlignment(fields []plan.Field, obj *record.Aligned) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordAlignment")
 		case 0:
-			whole = x.field_RecordAlignment_uri(f, obj) && whole
+			whole = x.writeNString2string(f, obj.URI) && whole
 		case 1:
-			whole = x.field_RecordAlignment_code(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Code) && whole
 		case 2:
-			whole = x.field_RecordAlignment_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordAlignment_uri(f *plan.Field, obj *record.Aligned) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.URI)
-}
-
-func (x *writing) field_RecordAlignment_code(f *plan.Field, obj *record.Aligned) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Code)
-}
-
-func (x *writing) field_RecordAlignment_name(f *plan.Field, obj *record.Aligned) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
 }
 
 func (x *writing) write_RecordChange(fields []plan.Field, obj *record.Change) bool {
@@ -11736,23 +7724,24 @@ func (x *writing) write_RecordChange(fields []plan.Field, obj *record.Change) bo
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordChange")
 		case 0:
-			whole = x.field_RecordChange_kind(f, obj) && whole
+			whole = x.writeNRecordChangeKind2string(f, obj.Kind) && whole
 		case 1:
-			whole = x.field_RecordChange_subject(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Subject) && whole
 		case 2:
-			whole = x.field_RecordChange_field(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Field) && whole
 		case 3:
-			whole = x.field_RecordChange_old(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Old) && whole
 		case 4:
-			whole = x.field_RecordChange_new(f, obj) && whole
+			whole = x.writeNString2string(f, obj.New) && whole
 		case 5:
-			whole = x.field_RecordChange_sentence(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Sentence) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -11760,58 +7749,23 @@ func (x *writing) write_RecordChange(fields []plan.Field, obj *record.Change) bo
 	return x.Close()
 }
 
-func (x *writing) field_RecordChange_kind(f *plan.Field, obj *record.Change) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecordChangeKind2string(f, obj.Kind)
-}
-
-func (x *writing) field_RecordChange_subject(f *plan.Field, obj *record.Change) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Subject)
-}
-
-func (x *writing) field_RecordChange_field(f *plan.Field, obj *record.Change) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Field)
-}
-
-func (x *writing) field_RecordChange_old(f *plan.Field, obj *record.Change) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Old)
-}
-
-func (x *writing) field_RecordChange_new(f *plan.Field, obj *record.Change) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.New)
-}
-
-func (x *writing) field_RecordChange_sentence(f *plan.Field, obj *record.Change) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Sentence)
-}
-
 func (x *writing) write_RecordConnection(fields []plan.Field, obj *page.Connection[record.Record]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordConnection")
 		case 0:
 			whole = x.field_RecordConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_RecordConnection_nodes(f, obj) && whole
+			whole = x.writeNRecord2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecordᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_RecordConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -11820,21 +7774,7 @@ func (x *writing) write_RecordConnection(fields []plan.Field, obj *page.Connecti
 }
 
 func (x *writing) field_RecordConnection_edges(f *plan.Field, obj *page.Connection[record.Record]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNRecordEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_RecordConnection_nodes(f *plan.Field, obj *page.Connection[record.Record]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecord2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecordᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_RecordConnection_pageInfo(f *plan.Field, obj *page.Connection[record.Record]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_RecordContents(fields []plan.Field, obj *record.Model) bool {
@@ -11842,146 +7782,57 @@ func (x *writing) write_RecordContents(fields []plan.Field, obj *record.Model) b
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordContents")
 		case 0:
-			whole = x.field_RecordContents_credentialId(f, obj) && whole
+			whole = x.writeNString2string(f, obj.CredentialID) && whole
 		case 1:
-			whole = x.field_RecordContents_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 2:
-			whole = x.field_RecordContents_title(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Title) && whole
 		case 3:
-			whole = x.field_RecordContents_description(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Description) && whole
 		case 4:
-			whole = x.field_RecordContents_headings(f, obj) && whole
+			whole = x.writeNRecordHeadings2string(f, obj.Headings) && whole
 		case 5:
-			whole = x.field_RecordContents_learner(f, obj) && whole
+			whole = x.writeNRecordPerson2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐPerson(f, obj.Learner) && whole
 		case 6:
-			whole = x.field_RecordContents_issuer(f, obj) && whole
+			whole = x.writeNRecordParty2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐParty(f, obj.Issuer) && whole
 		case 7:
-			if !x.field_RecordContents_program(f, obj) {
+			if !x.writeORecordProgramName2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramName(f, obj.Program) {
 				x.Null()
 			}
 		case 8:
-			whole = x.field_RecordContents_sections(f, obj) && whole
+			whole = x.writeNRecordSection2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐSectionᚄ(f, obj.Sections) && whole
 		case 9:
-			if !x.field_RecordContents_programs(f, obj) {
+			if !x.writeORecordProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramProgressᚄ(f, obj.Programs) {
 				x.Null()
 			}
 		case 10:
-			if !x.field_RecordContents_equivalencies(f, obj) {
+			if !x.writeORecordEquivalency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐEquivalentᚄ(f, obj.Equivalencies) {
 				x.Null()
 			}
 		case 11:
-			if !x.field_RecordContents_summary(f, obj) {
+			if !x.writeORecordSummary2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐSummary(f, obj.Summary) {
 				x.Null()
 			}
 		case 12:
-			if !x.field_RecordContents_legend(f, obj) {
+			if !x.writeOGradingLegend2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLegend(f, obj.Legend) {
 				x.Null()
 			}
 		case 13:
-			whole = x.field_RecordContents_partial(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Partial) && whole
 		case 14:
-			whole = x.field_RecordContents_omissions(f, obj) && whole
+			whole = x.writeNOmission2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐOmissionᚄ(f, obj.Omissions) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordContents_credentialId(f *plan.Field, obj *record.Model) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.CredentialID)
-}
-
-func (x *writing) field_RecordContents_name(f *plan.Field, obj *record.Model) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_RecordContents_title(f *plan.Field, obj *record.Model) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Title)
-}
-
-func (x *writing) field_RecordContents_description(f *plan.Field, obj *record.Model) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Description)
-}
-
-func (x *writing) field_RecordContents_headings(f *plan.Field, obj *record.Model) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecordHeadings2string(f, obj.Headings)
-}
-
-func (x *writing) field_RecordContents_learner(f *plan.Field, obj *record.Model) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecordPerson2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐPerson(f, obj.Learner)
-}
-
-func (x *writing) field_RecordContents_issuer(f *plan.Field, obj *record.Model) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecordParty2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐParty(f, obj.Issuer)
-}
-
-func (x *writing) field_RecordContents_program(f *plan.Field, obj *record.Model) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeORecordProgramName2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramName(f, obj.Program)
-}
-
-func (x *writing) field_RecordContents_sections(f *plan.Field, obj *record.Model) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecordSection2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐSectionᚄ(f, obj.Sections)
-}
-
-func (x *writing) field_RecordContents_programs(f *plan.Field, obj *record.Model) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeORecordProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramProgressᚄ(f, obj.Programs)
-}
-
-func (x *writing) field_RecordContents_equivalencies(f *plan.Field, obj *record.Model) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeORecordEquivalency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐEquivalentᚄ(f, obj.Equivalencies)
-}
-
-func (x *writing) field_RecordContents_summary(f *plan.Field, obj *record.Model) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeORecordSummary2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐSummary(f, obj.Summary)
-}
-
-func (x *writing) field_RecordContents_legend(f *plan.Field, obj *record.Model) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOGradingLegend2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLegend(f, obj.Legend)
-}
-
-func (x *writing) field_RecordContents_partial(f *plan.Field, obj *record.Model) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Partial)
-}
-
-func (x *writing) field_RecordContents_omissions(f *plan.Field, obj *record.Model) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNOmission2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐOmissionᚄ(f, obj.Omissions)
 }
 
 func (x *writing) write_RecordEdge(fields []plan.Field, obj *page.Edge[record.Record]) bool {
@@ -11989,32 +7840,21 @@ func (x *writing) write_RecordEdge(fields []plan.Field, obj *page.Edge[record.Re
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordEdge")
 		case 0:
-			whole = x.field_RecordEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_RecordEdge_node(f, obj) && whole
+			whole = x.writeNRecord2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordEdge_cursor(f *plan.Field, obj *page.Edge[record.Record]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_RecordEdge_node(f *plan.Field, obj *page.Edge[record.Record]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecord2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(f, obj.Node)
 }
 
 func (x *writing) write_RecordEquivalency(fields []plan.Field, obj *record.Equivalent) bool {
@@ -12022,136 +7862,47 @@ func (x *writing) write_RecordEquivalency(fields []plan.Field, obj *record.Equiv
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordEquivalency")
 		case 0:
-			whole = x.field_RecordEquivalency_rule(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyID(f, obj.Rule) && whole
 		case 1:
-			whole = x.field_RecordEquivalency_given(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Given) && whole
 		case 2:
-			whole = x.field_RecordEquivalency_code(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Code) && whole
 		case 3:
-			whole = x.field_RecordEquivalency_level(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Level) && whole
 		case 4:
-			whole = x.field_RecordEquivalency_on(f, obj) && whole
+			whole = x.writeNString2string(f, obj.On) && whole
 		case 5:
-			whole = x.field_RecordEquivalency_as(f, obj) && whole
+			whole = x.writeNString2string(f, obj.As) && whole
 		case 6:
-			whole = x.field_RecordEquivalency_asCode(f, obj) && whole
+			whole = x.writeNString2string(f, obj.AsCode) && whole
 		case 7:
-			whole = x.field_RecordEquivalency_grade(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Grade) && whole
 		case 8:
-			whole = x.field_RecordEquivalency_credits(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Credits) && whole
 		case 9:
-			whole = x.field_RecordEquivalency_clockHours(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.ClockHours) && whole
 		case 10:
-			whole = x.field_RecordEquivalency_ground(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Ground) && whole
 		case 11:
-			whole = x.field_RecordEquivalency_reason(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Reason) && whole
 		case 12:
-			whole = x.field_RecordEquivalency_approvedBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ApprovedBy) && whole
 		case 13:
-			whole = x.field_RecordEquivalency_inForce(f, obj) && whole
+			whole = x.writeNString2string(f, obj.InForce) && whole
 		case 14:
-			whole = x.field_RecordEquivalency_counted(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Counted) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordEquivalency_rule(f *plan.Field, obj *record.Equivalent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalencyID(f, obj.Rule)
-}
-
-func (x *writing) field_RecordEquivalency_given(f *plan.Field, obj *record.Equivalent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Given)
-}
-
-func (x *writing) field_RecordEquivalency_code(f *plan.Field, obj *record.Equivalent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Code)
-}
-
-func (x *writing) field_RecordEquivalency_level(f *plan.Field, obj *record.Equivalent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Level)
-}
-
-func (x *writing) field_RecordEquivalency_on(f *plan.Field, obj *record.Equivalent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.On)
-}
-
-func (x *writing) field_RecordEquivalency_as(f *plan.Field, obj *record.Equivalent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.As)
-}
-
-func (x *writing) field_RecordEquivalency_asCode(f *plan.Field, obj *record.Equivalent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.AsCode)
-}
-
-func (x *writing) field_RecordEquivalency_grade(f *plan.Field, obj *record.Equivalent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Grade)
-}
-
-func (x *writing) field_RecordEquivalency_credits(f *plan.Field, obj *record.Equivalent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Credits)
-}
-
-func (x *writing) field_RecordEquivalency_clockHours(f *plan.Field, obj *record.Equivalent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.ClockHours)
-}
-
-func (x *writing) field_RecordEquivalency_ground(f *plan.Field, obj *record.Equivalent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Ground)
-}
-
-func (x *writing) field_RecordEquivalency_reason(f *plan.Field, obj *record.Equivalent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Reason)
-}
-
-func (x *writing) field_RecordEquivalency_approvedBy(f *plan.Field, obj *record.Equivalent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ApprovedBy)
-}
-
-func (x *writing) field_RecordEquivalency_inForce(f *plan.Field, obj *record.Equivalent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.InForce)
-}
-
-func (x *writing) field_RecordEquivalency_counted(f *plan.Field, obj *record.Equivalent) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Counted)
 }
 
 func (x *writing) write_RecordEvidence(fields []plan.Field, obj *record.EvidenceLine) bool {
@@ -12159,40 +7910,23 @@ func (x *writing) write_RecordEvidence(fields []plan.Field, obj *record.Evidence
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordEvidence")
 		case 0:
-			whole = x.field_RecordEvidence_url(f, obj) && whole
+			whole = x.writeNString2string(f, obj.URL) && whole
 		case 1:
-			whole = x.field_RecordEvidence_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 2:
-			whole = x.field_RecordEvidence_text(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Text) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordEvidence_url(f *plan.Field, obj *record.EvidenceLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.URL)
-}
-
-func (x *writing) field_RecordEvidence_name(f *plan.Field, obj *record.EvidenceLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_RecordEvidence_text(f *plan.Field, obj *record.EvidenceLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Text)
 }
 
 func (x *writing) write_RecordIdentifier(fields []plan.Field, obj *record.Identifier) bool {
@@ -12200,32 +7934,21 @@ func (x *writing) write_RecordIdentifier(fields []plan.Field, obj *record.Identi
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordIdentifier")
 		case 0:
-			whole = x.field_RecordIdentifier_type(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Type) && whole
 		case 1:
-			whole = x.field_RecordIdentifier_value(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Value) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordIdentifier_type(f *plan.Field, obj *record.Identifier) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Type)
-}
-
-func (x *writing) field_RecordIdentifier_value(f *plan.Field, obj *record.Identifier) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Value)
 }
 
 func (x *writing) write_RecordLine(fields []plan.Field, obj *record.Line) bool {
@@ -12233,168 +7956,61 @@ func (x *writing) write_RecordLine(fields []plan.Field, obj *record.Line) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordLine")
 		case 0:
-			whole = x.field_RecordLine_credentialId(f, obj) && whole
+			whole = x.writeNString2string(f, obj.CredentialID) && whole
 		case 1:
-			whole = x.field_RecordLine_title(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Title) && whole
 		case 2:
-			whole = x.field_RecordLine_code(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Code) && whole
 		case 3:
-			whole = x.field_RecordLine_type(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Type) && whole
 		case 4:
-			whole = x.field_RecordLine_term(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Term) && whole
 		case 5:
-			if !x.field_RecordLine_credits(f, obj) {
+			if !x.writeOFloat2ᚖfloat64(f, obj.Credits) {
 				x.Null()
 			}
 		case 6:
-			whole = x.field_RecordLine_grade(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Grade) && whole
 		case 7:
-			whole = x.field_RecordLine_level(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Level) && whole
 		case 8:
-			if !x.field_RecordLine_results(f, obj) {
+			if !x.writeORecordResult2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐResultLineᚄ(f, obj.Results) {
 				x.Null()
 			}
 		case 9:
-			whole = x.field_RecordLine_status(f, obj) && whole
+			whole = x.writeNRecordStatus2string(f, obj.Status) && whole
 		case 10:
-			whole = x.field_RecordLine_awardedOn(f, obj) && whole
+			whole = x.writeNString2string(f, obj.AwardedOn) && whole
 		case 11:
-			whole = x.field_RecordLine_validUntil(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ValidUntil) && whole
 		case 12:
-			whole = x.field_RecordLine_issuer(f, obj) && whole
+			whole = x.writeNRecordParty2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐParty(f, obj.Issuer) && whole
 		case 13:
-			whole = x.field_RecordLine_other(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Other) && whole
 		case 14:
-			if !x.field_RecordLine_competencies(f, obj) {
+			if !x.writeORecordAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAlignedᚄ(f, obj.Competencies) {
 				x.Null()
 			}
 		case 15:
-			if !x.field_RecordLine_evidence(f, obj) {
+			if !x.writeORecordEvidence2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐEvidenceLineᚄ(f, obj.Evidence) {
 				x.Null()
 			}
 		case 16:
-			whole = x.field_RecordLine_repeated(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Repeated) && whole
 		case 17:
-			whole = x.field_RecordLine_replaced(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Replaced) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordLine_credentialId(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.CredentialID)
-}
-
-func (x *writing) field_RecordLine_title(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Title)
-}
-
-func (x *writing) field_RecordLine_code(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Code)
-}
-
-func (x *writing) field_RecordLine_type(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Type)
-}
-
-func (x *writing) field_RecordLine_term(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Term)
-}
-
-func (x *writing) field_RecordLine_credits(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOFloat2ᚖfloat64(f, obj.Credits)
-}
-
-func (x *writing) field_RecordLine_grade(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Grade)
-}
-
-func (x *writing) field_RecordLine_level(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Level)
-}
-
-func (x *writing) field_RecordLine_results(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeORecordResult2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐResultLineᚄ(f, obj.Results)
-}
-
-func (x *writing) field_RecordLine_status(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecordStatus2string(f, obj.Status)
-}
-
-func (x *writing) field_RecordLine_awardedOn(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.AwardedOn)
-}
-
-func (x *writing) field_RecordLine_validUntil(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ValidUntil)
-}
-
-func (x *writing) field_RecordLine_issuer(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecordParty2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐParty(f, obj.Issuer)
-}
-
-func (x *writing) field_RecordLine_other(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Other)
-}
-
-func (x *writing) field_RecordLine_competencies(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeORecordAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAlignedᚄ(f, obj.Competencies)
-}
-
-func (x *writing) field_RecordLine_evidence(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeORecordEvidence2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐEvidenceLineᚄ(f, obj.Evidence)
-}
-
-func (x *writing) field_RecordLine_repeated(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Repeated)
-}
-
-func (x *writing) field_RecordLine_replaced(f *plan.Field, obj *record.Line) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Replaced)
 }
 
 func (x *writing) write_RecordParty(fields []plan.Field, obj *record.Party) bool {
@@ -12402,40 +8018,23 @@ func (x *writing) write_RecordParty(fields []plan.Field, obj *record.Party) bool
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordParty")
 		case 0:
-			whole = x.field_RecordParty_id(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ID) && whole
 		case 1:
-			whole = x.field_RecordParty_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 2:
-			whole = x.field_RecordParty_url(f, obj) && whole
+			whole = x.writeNString2string(f, obj.URL) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordParty_id(f *plan.Field, obj *record.Party) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ID)
-}
-
-func (x *writing) field_RecordParty_name(f *plan.Field, obj *record.Party) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_RecordParty_url(f *plan.Field, obj *record.Party) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.URL)
 }
 
 func (x *writing) write_RecordPerson(fields []plan.Field, obj *record.Person) bool {
@@ -12443,42 +8042,25 @@ func (x *writing) write_RecordPerson(fields []plan.Field, obj *record.Person) bo
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordPerson")
 		case 0:
-			whole = x.field_RecordPerson_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 1:
-			whole = x.field_RecordPerson_subject(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Subject) && whole
 		case 2:
-			if !x.field_RecordPerson_identifiers(f, obj) {
+			if !x.writeORecordIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐIdentifierᚄ(f, obj.Identifiers) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordPerson_name(f *plan.Field, obj *record.Person) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_RecordPerson_subject(f *plan.Field, obj *record.Person) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Subject)
-}
-
-func (x *writing) field_RecordPerson_identifiers(f *plan.Field, obj *record.Person) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeORecordIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐIdentifierᚄ(f, obj.Identifiers)
 }
 
 func (x *writing) write_RecordProgram(fields []plan.Field, obj *record.ProgramProgress) bool {
@@ -12486,48 +8068,25 @@ func (x *writing) write_RecordProgram(fields []plan.Field, obj *record.ProgramPr
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordProgram")
 		case 0:
-			whole = x.field_RecordProgram_program(f, obj) && whole
+			whole = x.writeNRecordProgramName2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramName(f, obj.Program) && whole
 		case 1:
-			whole = x.field_RecordProgram_status(f, obj) && whole
+			whole = x.writeNRecordStatus2string(f, obj.Status) && whole
 		case 2:
-			whole = x.field_RecordProgram_credits(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Credits) && whole
 		case 3:
-			whole = x.field_RecordProgram_lines(f, obj) && whole
+			whole = x.writeNRecordRequirement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRequirementLineᚄ(f, obj.Lines) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordProgram_program(f *plan.Field, obj *record.ProgramProgress) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecordProgramName2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐProgramName(f, obj.Program)
-}
-
-func (x *writing) field_RecordProgram_status(f *plan.Field, obj *record.ProgramProgress) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecordStatus2string(f, obj.Status)
-}
-
-func (x *writing) field_RecordProgram_credits(f *plan.Field, obj *record.ProgramProgress) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Credits)
-}
-
-func (x *writing) field_RecordProgram_lines(f *plan.Field, obj *record.ProgramProgress) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecordRequirement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRequirementLineᚄ(f, obj.Lines)
 }
 
 func (x *writing) write_RecordProgramName(fields []plan.Field, obj *record.ProgramName) bool {
@@ -12535,48 +8094,25 @@ func (x *writing) write_RecordProgramName(fields []plan.Field, obj *record.Progr
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordProgramName")
 		case 0:
-			whole = x.field_RecordProgramName_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐID(f, obj.ID) && whole
 		case 1:
-			whole = x.field_RecordProgramName_code(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Code) && whole
 		case 2:
-			whole = x.field_RecordProgramName_title(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Title) && whole
 		case 3:
-			whole = x.field_RecordProgramName_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordProgramName_id(f *plan.Field, obj *record.ProgramName) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐID(f, obj.ID)
-}
-
-func (x *writing) field_RecordProgramName_code(f *plan.Field, obj *record.ProgramName) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Code)
-}
-
-func (x *writing) field_RecordProgramName_title(f *plan.Field, obj *record.ProgramName) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Title)
-}
-
-func (x *writing) field_RecordProgramName_version(f *plan.Field, obj *record.ProgramName) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
 }
 
 func (x *writing) write_RecordRequirement(fields []plan.Field, obj *record.RequirementLine) bool {
@@ -12584,64 +8120,29 @@ func (x *writing) write_RecordRequirement(fields []plan.Field, obj *record.Requi
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordRequirement")
 		case 0:
-			whole = x.field_RecordRequirement_key(f, obj) && whole
+			whole = x.writeNID2string(f, obj.Key) && whole
 		case 1:
-			whole = x.field_RecordRequirement_title(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Title) && whole
 		case 2:
-			whole = x.field_RecordRequirement_kind(f, obj) && whole
+			whole = x.writeNProgramRequirementKind2string(f, obj.Kind) && whole
 		case 3:
-			whole = x.field_RecordRequirement_depth(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Depth) && whole
 		case 4:
-			whole = x.field_RecordRequirement_status(f, obj) && whole
+			whole = x.writeNRecordStatus2string(f, obj.Status) && whole
 		case 5:
-			whole = x.field_RecordRequirement_reason(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Reason) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordRequirement_key(f *plan.Field, obj *record.RequirementLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.Key)
-}
-
-func (x *writing) field_RecordRequirement_title(f *plan.Field, obj *record.RequirementLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Title)
-}
-
-func (x *writing) field_RecordRequirement_kind(f *plan.Field, obj *record.RequirementLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNProgramRequirementKind2string(f, obj.Kind)
-}
-
-func (x *writing) field_RecordRequirement_depth(f *plan.Field, obj *record.RequirementLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Depth)
-}
-
-func (x *writing) field_RecordRequirement_status(f *plan.Field, obj *record.RequirementLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecordStatus2string(f, obj.Status)
-}
-
-func (x *writing) field_RecordRequirement_reason(f *plan.Field, obj *record.RequirementLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Reason)
 }
 
 func (x *writing) write_RecordResult(fields []plan.Field, obj *record.ResultLine) bool {
@@ -12649,40 +8150,23 @@ func (x *writing) write_RecordResult(fields []plan.Field, obj *record.ResultLine
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordResult")
 		case 0:
-			whole = x.field_RecordResult_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 1:
-			whole = x.field_RecordResult_type(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Type) && whole
 		case 2:
-			whole = x.field_RecordResult_value(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Value) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordResult_name(f *plan.Field, obj *record.ResultLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_RecordResult_type(f *plan.Field, obj *record.ResultLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Type)
-}
-
-func (x *writing) field_RecordResult_value(f *plan.Field, obj *record.ResultLine) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Value)
 }
 
 func (x *writing) write_RecordSection(fields []plan.Field, obj *record.Section) bool {
@@ -12690,58 +8174,29 @@ func (x *writing) write_RecordSection(fields []plan.Field, obj *record.Section) 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordSection")
 		case 0:
-			whole = x.field_RecordSection_kind(f, obj) && whole
+			whole = x.writeNRecordSectionKind2string(f, obj.Kind) && whole
 		case 1:
-			whole = x.field_RecordSection_title(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Title) && whole
 		case 2:
-			whole = x.field_RecordSection_lines(f, obj) && whole
+			whole = x.writeNRecordLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLineᚄ(f, obj.Lines) && whole
 		case 3:
-			whole = x.field_RecordSection_credits(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Credits) && whole
 		case 4:
-			if !x.field_RecordSection_average(f, obj) {
+			if !x.writeOGradePointAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverage(f, obj.Average) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordSection_kind(f *plan.Field, obj *record.Section) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecordSectionKind2string(f, obj.Kind)
-}
-
-func (x *writing) field_RecordSection_title(f *plan.Field, obj *record.Section) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Title)
-}
-
-func (x *writing) field_RecordSection_lines(f *plan.Field, obj *record.Section) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecordLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐLineᚄ(f, obj.Lines)
-}
-
-func (x *writing) field_RecordSection_credits(f *plan.Field, obj *record.Section) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Credits)
-}
-
-func (x *writing) field_RecordSection_average(f *plan.Field, obj *record.Section) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOGradePointAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverage(f, obj.Average)
 }
 
 func (x *writing) write_RecordSummary(fields []plan.Field, obj *record.Summary) bool {
@@ -12749,76 +8204,35 @@ func (x *writing) write_RecordSummary(fields []plan.Field, obj *record.Summary) 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordSummary")
 		case 0:
-			whole = x.field_RecordSummary_creditsEarned(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.CreditsEarned) && whole
 		case 1:
-			whole = x.field_RecordSummary_creditsAttempted(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.CreditsAttempted) && whole
 		case 2:
-			whole = x.field_RecordSummary_byEquivalency(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.ByEquivalency) && whole
 		case 3:
-			if !x.field_RecordSummary_average(f, obj) {
+			if !x.writeOGradePointAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverage(f, obj.Average) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_RecordSummary_terms(f, obj) {
+			if !x.writeORecordTerm2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐTermSummaryᚄ(f, obj.Terms) {
 				x.Null()
 			}
 		case 5:
-			whole = x.field_RecordSummary_policy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Policy) && whole
 		case 6:
-			whole = x.field_RecordSummary_policyVersion(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.PolicyVersion) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordSummary_creditsEarned(f *plan.Field, obj *record.Summary) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.CreditsEarned)
-}
-
-func (x *writing) field_RecordSummary_creditsAttempted(f *plan.Field, obj *record.Summary) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.CreditsAttempted)
-}
-
-func (x *writing) field_RecordSummary_byEquivalency(f *plan.Field, obj *record.Summary) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.ByEquivalency)
-}
-
-func (x *writing) field_RecordSummary_average(f *plan.Field, obj *record.Summary) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOGradePointAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverage(f, obj.Average)
-}
-
-func (x *writing) field_RecordSummary_terms(f *plan.Field, obj *record.Summary) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeORecordTerm2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐTermSummaryᚄ(f, obj.Terms)
-}
-
-func (x *writing) field_RecordSummary_policy(f *plan.Field, obj *record.Summary) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Policy)
-}
-
-func (x *writing) field_RecordSummary_policyVersion(f *plan.Field, obj *record.Summary) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.PolicyVersion)
 }
 
 func (x *writing) write_RecordTerm(fields []plan.Field, obj *record.TermSummary) bool {
@@ -12826,42 +8240,25 @@ func (x *writing) write_RecordTerm(fields []plan.Field, obj *record.TermSummary)
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordTerm")
 		case 0:
-			whole = x.field_RecordTerm_term(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Term) && whole
 		case 1:
-			whole = x.field_RecordTerm_creditsEarned(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.CreditsEarned) && whole
 		case 2:
-			if !x.field_RecordTerm_average(f, obj) {
+			if !x.writeOGradePointAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverage(f, obj.Average) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordTerm_term(f *plan.Field, obj *record.TermSummary) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Term)
-}
-
-func (x *writing) field_RecordTerm_creditsEarned(f *plan.Field, obj *record.TermSummary) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.CreditsEarned)
-}
-
-func (x *writing) field_RecordTerm_average(f *plan.Field, obj *record.TermSummary) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOGradePointAverage2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐAverage(f, obj.Average)
 }
 
 func (x *writing) write_RecordType(fields []plan.Field, obj *record.Type) bool {
@@ -12869,60 +8266,31 @@ func (x *writing) write_RecordType(fields []plan.Field, obj *record.Type) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordType")
 		case 0:
-			whole = x.field_RecordType_key(f, obj) && whole
+			whole = x.writeNID2string(f, obj.Key) && whole
 		case 1:
-			whole = x.field_RecordType_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 2:
-			whole = x.field_RecordType_content(f, obj) && whole
+			whole = x.writeNRecordTypeContent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐContent(f, obj.Content) && whole
 		case 3:
-			if !x.field_RecordType_recordedAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.RecordedAt) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_RecordType_recordedBy(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.RecordedBy) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordType_key(f *plan.Field, obj *record.Type) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.Key)
-}
-
-func (x *writing) field_RecordType_version(f *plan.Field, obj *record.Type) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_RecordType_content(f *plan.Field, obj *record.Type) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecordTypeContent2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐContent(f, obj.Content)
-}
-
-func (x *writing) field_RecordType_recordedAt(f *plan.Field, obj *record.Type) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RecordedAt)
-}
-
-func (x *writing) field_RecordType_recordedBy(f *plan.Field, obj *record.Type) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.RecordedBy)
 }
 
 func (x *writing) write_RecordTypeContent(fields []plan.Field, obj *record.Content) bool {
@@ -12930,116 +8298,45 @@ func (x *writing) write_RecordTypeContent(fields []plan.Field, obj *record.Conte
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RecordTypeContent")
 		case 0:
-			whole = x.field_RecordTypeContent_title(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Title) && whole
 		case 1:
-			whole = x.field_RecordTypeContent_description(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Description) && whole
 		case 2:
-			if !x.field_RecordTypeContent_achievementTypes(f, obj) {
+			if !x.writeOString2ᚕstringᚄ(f, obj.AchievementTypes) {
 				x.Null()
 			}
 		case 3:
-			if !x.field_RecordTypeContent_without(f, obj) {
+			if !x.writeOString2ᚕstringᚄ(f, obj.Without) {
 				x.Null()
 			}
 		case 4:
-			whole = x.field_RecordTypeContent_program(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Program) && whole
 		case 5:
-			whole = x.field_RecordTypeContent_conclusions(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Conclusions) && whole
 		case 6:
-			whole = x.field_RecordTypeContent_deposited(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Deposited) && whole
 		case 7:
-			whole = x.field_RecordTypeContent_requirements(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Requirements) && whole
 		case 8:
-			whole = x.field_RecordTypeContent_summary(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Summary) && whole
 		case 9:
-			whole = x.field_RecordTypeContent_legend(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Legend) && whole
 		case 10:
-			whole = x.field_RecordTypeContent_headings(f, obj) && whole
+			whole = x.writeNRecordHeadings2string(f, obj.Headings) && whole
 		case 11:
-			whole = x.field_RecordTypeContent_order(f, obj) && whole
+			whole = x.writeNRecordOrder2string(f, obj.Order) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RecordTypeContent_title(f *plan.Field, obj *record.Content) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Title)
-}
-
-func (x *writing) field_RecordTypeContent_description(f *plan.Field, obj *record.Content) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Description)
-}
-
-func (x *writing) field_RecordTypeContent_achievementTypes(f *plan.Field, obj *record.Content) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚕstringᚄ(f, obj.AchievementTypes)
-}
-
-func (x *writing) field_RecordTypeContent_without(f *plan.Field, obj *record.Content) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚕstringᚄ(f, obj.Without)
-}
-
-func (x *writing) field_RecordTypeContent_program(f *plan.Field, obj *record.Content) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Program)
-}
-
-func (x *writing) field_RecordTypeContent_conclusions(f *plan.Field, obj *record.Content) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Conclusions)
-}
-
-func (x *writing) field_RecordTypeContent_deposited(f *plan.Field, obj *record.Content) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Deposited)
-}
-
-func (x *writing) field_RecordTypeContent_requirements(f *plan.Field, obj *record.Content) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Requirements)
-}
-
-func (x *writing) field_RecordTypeContent_summary(f *plan.Field, obj *record.Content) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Summary)
-}
-
-func (x *writing) field_RecordTypeContent_legend(f *plan.Field, obj *record.Content) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Legend)
-}
-
-func (x *writing) field_RecordTypeContent_headings(f *plan.Field, obj *record.Content) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecordHeadings2string(f, obj.Headings)
-}
-
-func (x *writing) field_RecordTypeContent_order(f *plan.Field, obj *record.Content) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRecordOrder2string(f, obj.Order)
 }
 
 func (x *writing) write_Related(fields []plan.Field, obj *model.Related) bool {
@@ -13047,44 +8344,27 @@ func (x *writing) write_Related(fields []plan.Field, obj *model.Related) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Related")
 		case 0:
-			whole = x.field_Related_id(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ID) && whole
 		case 1:
-			if !x.field_Related_inLanguage(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.InLanguage) {
 				x.Null()
 			}
 		case 2:
-			if !x.field_Related_version(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Version) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_Related_id(f *plan.Field, obj *model.Related) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ID)
-}
-
-func (x *writing) field_Related_inLanguage(f *plan.Field, obj *model.Related) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.InLanguage)
-}
-
-func (x *writing) field_Related_version(f *plan.Field, obj *model.Related) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Version)
 }
 
 func (x *writing) write_ReleaseStanding(fields []plan.Field, obj *consent.Standing) bool {
@@ -13092,12 +8372,12 @@ func (x *writing) write_ReleaseStanding(fields []plan.Field, obj *consent.Standi
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ReleaseStanding")
 		case 0:
-			whole = x.field_ReleaseStanding_directoryBlocked(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Blocked) && whole
 		case 1:
 			if !x.field_ReleaseStanding_searchConsent(f, obj) {
 				x.Null()
@@ -13105,6 +8385,7 @@ func (x *writing) write_ReleaseStanding(fields []plan.Field, obj *consent.Standi
 		case 2:
 			whole = x.field_ReleaseStanding_directoryChoices(f, obj) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -13112,19 +8393,11 @@ func (x *writing) write_ReleaseStanding(fields []plan.Field, obj *consent.Standi
 	return x.Close()
 }
 
-func (x *writing) field_ReleaseStanding_directoryBlocked(f *plan.Field, obj *consent.Standing) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Blocked)
-}
-
 func (x *writing) field_ReleaseStanding_searchConsent(f *plan.Field, obj *consent.Standing) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *consent.Consent, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.ReleaseStanding().SearchConsent(ctx, obj)
+		return x.ec.Resolvers.ReleaseStanding().SearchConsent(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -13133,12 +8406,10 @@ func (x *writing) field_ReleaseStanding_searchConsent(f *plan.Field, obj *consen
 }
 
 func (x *writing) field_ReleaseStanding_directoryChoices(f *plan.Field, obj *consent.Standing) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []consent.Choice, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.ReleaseStanding().DirectoryChoices(ctx, obj)
+		return x.ec.Resolvers.ReleaseStanding().DirectoryChoices(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -13151,22 +8422,22 @@ func (x *writing) write_RequirementProgress(fields []plan.Field, obj *program.Pr
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RequirementProgress")
 		case 0:
-			whole = x.field_RequirementProgress_requirement(f, obj) && whole
+			whole = x.writeNProgramRequirement2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐRequirement(f, obj.Requirement) && whole
 		case 1:
-			whole = x.field_RequirementProgress_status(f, obj) && whole
+			whole = x.writeNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus(f, obj.Status) && whole
 		case 2:
-			whole = x.field_RequirementProgress_share(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Share) && whole
 		case 3:
-			whole = x.field_RequirementProgress_credits(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.Credits) && whole
 		case 4:
-			whole = x.field_RequirementProgress_clockHours(f, obj) && whole
+			whole = x.writeNFloat2float64(f, obj.ClockHours) && whole
 		case 5:
-			whole = x.field_RequirementProgress_planned(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Planned) && whole
 		case 6:
 			if !x.field_RequirementProgress_assertion(f, obj) {
 				x.Null()
@@ -13176,8 +8447,9 @@ func (x *writing) write_RequirementProgress(fields []plan.Field, obj *program.Pr
 				x.Null()
 			}
 		case 8:
-			whole = x.field_RequirementProgress_reason(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Reason) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -13185,49 +8457,11 @@ func (x *writing) write_RequirementProgress(fields []plan.Field, obj *program.Pr
 	return x.Close()
 }
 
-func (x *writing) field_RequirementProgress_requirement(f *plan.Field, obj *program.Progress) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNProgramRequirement2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐRequirement(f, obj.Requirement)
-}
-
-func (x *writing) field_RequirementProgress_status(f *plan.Field, obj *program.Progress) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus(f, obj.Status)
-}
-
-func (x *writing) field_RequirementProgress_share(f *plan.Field, obj *program.Progress) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Share)
-}
-
-func (x *writing) field_RequirementProgress_credits(f *plan.Field, obj *program.Progress) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.Credits)
-}
-
-func (x *writing) field_RequirementProgress_clockHours(f *plan.Field, obj *program.Progress) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNFloat2float64(f, obj.ClockHours)
-}
-
-func (x *writing) field_RequirementProgress_planned(f *plan.Field, obj *program.Progress) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Planned)
-}
-
 func (x *writing) field_RequirementProgress_assertion(f *plan.Field, obj *program.Progress) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *assertion.Assertion, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.RequirementProgress().Assertion(ctx, obj)
+		return x.ec.Resolvers.RequirementProgress().Assertion(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -13236,12 +8470,10 @@ func (x *writing) field_RequirementProgress_assertion(f *plan.Field, obj *progra
 }
 
 func (x *writing) field_RequirementProgress_equivalency(f *plan.Field, obj *program.Progress) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *program.Equivalency, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.RequirementProgress().Equivalency(ctx, obj)
+		return x.ec.Resolvers.RequirementProgress().Equivalency(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -13249,67 +8481,38 @@ func (x *writing) field_RequirementProgress_equivalency(f *plan.Field, obj *prog
 	return x.writeOEquivalency2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐEquivalency(f, v)
 }
 
-func (x *writing) field_RequirementProgress_reason(f *plan.Field, obj *program.Progress) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Reason)
-}
-
 func (x *writing) write_Result(fields []plan.Field, obj *model.Result) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Result")
 		case 0:
-			if !x.field_Result_resultDescription(f, obj) {
+			if !x.writeOResultDescription2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐResultDescription(f, obj.ResultDescription) {
 				x.Null()
 			}
 		case 1:
-			if !x.field_Result_achievedLevel(f, obj) {
+			if !x.writeORubricCriterionLevel2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRubricCriterionLevel(f, obj.AchievedLevel) {
 				x.Null()
 			}
 		case 2:
-			if !x.field_Result_value(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Value) {
 				x.Null()
 			}
 		case 3:
-			if !x.field_Result_status(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Status) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_Result_resultDescription(f *plan.Field, obj *model.Result) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOResultDescription2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐResultDescription(f, obj.ResultDescription)
-}
-
-func (x *writing) field_Result_achievedLevel(f *plan.Field, obj *model.Result) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeORubricCriterionLevel2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRubricCriterionLevel(f, obj.AchievedLevel)
-}
-
-func (x *writing) field_Result_value(f *plan.Field, obj *model.Result) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Value)
-}
-
-func (x *writing) field_Result_status(f *plan.Field, obj *model.Result) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Status)
 }
 
 func (x *writing) write_ResultDescription(fields []plan.Field, obj *model.ResultDescription) bool {
@@ -13317,110 +8520,51 @@ func (x *writing) write_ResultDescription(fields []plan.Field, obj *model.Result
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ResultDescription")
 		case 0:
-			whole = x.field_ResultDescription_id(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ID) && whole
 		case 1:
-			whole = x.field_ResultDescription_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 2:
-			whole = x.field_ResultDescription_resultType(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ResultType) && whole
 		case 3:
-			if !x.field_ResultDescription_alignment(f, obj) {
+			if !x.writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDefinitionAlignmentᚄ(f, obj.Alignment) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_ResultDescription_allowedValue(f, obj) {
+			if !x.writeOString2ᚕstringᚄ(f, obj.AllowedValue) {
 				x.Null()
 			}
 		case 5:
-			if !x.field_ResultDescription_requiredLevel(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.RequiredLevel) {
 				x.Null()
 			}
 		case 6:
-			if !x.field_ResultDescription_requiredValue(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.RequiredValue) {
 				x.Null()
 			}
 		case 7:
-			if !x.field_ResultDescription_rubricCriterionLevel(f, obj) {
+			if !x.writeORubricCriterionLevel2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRubricCriterionLevelᚄ(f, obj.RubricCriterionLevel) {
 				x.Null()
 			}
 		case 8:
-			if !x.field_ResultDescription_valueMin(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.ValueMin) {
 				x.Null()
 			}
 		case 9:
-			if !x.field_ResultDescription_valueMax(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.ValueMax) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_ResultDescription_id(f *plan.Field, obj *model.ResultDescription) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ID)
-}
-
-func (x *writing) field_ResultDescription_name(f *plan.Field, obj *model.ResultDescription) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_ResultDescription_resultType(f *plan.Field, obj *model.ResultDescription) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ResultType)
-}
-
-func (x *writing) field_ResultDescription_alignment(f *plan.Field, obj *model.ResultDescription) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDefinitionAlignmentᚄ(f, obj.Alignment)
-}
-
-func (x *writing) field_ResultDescription_allowedValue(f *plan.Field, obj *model.ResultDescription) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚕstringᚄ(f, obj.AllowedValue)
-}
-
-func (x *writing) field_ResultDescription_requiredLevel(f *plan.Field, obj *model.ResultDescription) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.RequiredLevel)
-}
-
-func (x *writing) field_ResultDescription_requiredValue(f *plan.Field, obj *model.ResultDescription) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.RequiredValue)
-}
-
-func (x *writing) field_ResultDescription_rubricCriterionLevel(f *plan.Field, obj *model.ResultDescription) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeORubricCriterionLevel2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐRubricCriterionLevelᚄ(f, obj.RubricCriterionLevel)
-}
-
-func (x *writing) field_ResultDescription_valueMin(f *plan.Field, obj *model.ResultDescription) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.ValueMin)
-}
-
-func (x *writing) field_ResultDescription_valueMax(f *plan.Field, obj *model.ResultDescription) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.ValueMax)
 }
 
 func (x *writing) write_RowOutcome(fields []plan.Field, obj *exchange.Outcome) bool {
@@ -13428,35 +8572,36 @@ func (x *writing) write_RowOutcome(fields []plan.Field, obj *exchange.Outcome) b
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RowOutcome")
 		case 0:
-			whole = x.field_RowOutcome_firstLine(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.FirstLine) && whole
 		case 1:
-			whole = x.field_RowOutcome_lastLine(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.LastLine) && whole
 		case 2:
-			whole = x.field_RowOutcome_rowCount(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.RowCount) && whole
 		case 3:
-			whole = x.field_RowOutcome_outcome(f, obj) && whole
+			whole = x.writeNRowChange2string(f, obj.Outcome) && whole
 		case 4:
-			if !x.field_RowOutcome_column(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Column) {
 				x.Null()
 			}
 		case 5:
-			if !x.field_RowOutcome_rule(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Rule) {
 				x.Null()
 			}
 		case 6:
-			if !x.field_RowOutcome_value(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Value) {
 				x.Null()
 			}
 		case 7:
-			if !x.field_RowOutcome_message(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Message) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -13464,70 +8609,23 @@ func (x *writing) write_RowOutcome(fields []plan.Field, obj *exchange.Outcome) b
 	return x.Close()
 }
 
-func (x *writing) field_RowOutcome_firstLine(f *plan.Field, obj *exchange.Outcome) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.FirstLine)
-}
-
-func (x *writing) field_RowOutcome_lastLine(f *plan.Field, obj *exchange.Outcome) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.LastLine)
-}
-
-func (x *writing) field_RowOutcome_rowCount(f *plan.Field, obj *exchange.Outcome) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.RowCount)
-}
-
-func (x *writing) field_RowOutcome_outcome(f *plan.Field, obj *exchange.Outcome) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRowChange2string(f, obj.Outcome)
-}
-
-func (x *writing) field_RowOutcome_column(f *plan.Field, obj *exchange.Outcome) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Column)
-}
-
-func (x *writing) field_RowOutcome_rule(f *plan.Field, obj *exchange.Outcome) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Rule)
-}
-
-func (x *writing) field_RowOutcome_value(f *plan.Field, obj *exchange.Outcome) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Value)
-}
-
-func (x *writing) field_RowOutcome_message(f *plan.Field, obj *exchange.Outcome) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Message)
-}
-
 func (x *writing) write_RowOutcomeConnection(fields []plan.Field, obj *page.Connection[exchange.Outcome]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RowOutcomeConnection")
 		case 0:
 			whole = x.field_RowOutcomeConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_RowOutcomeConnection_nodes(f, obj) && whole
+			whole = x.writeNRowOutcome2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐOutcomeᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_RowOutcomeConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -13536,21 +8634,7 @@ func (x *writing) write_RowOutcomeConnection(fields []plan.Field, obj *page.Conn
 }
 
 func (x *writing) field_RowOutcomeConnection_edges(f *plan.Field, obj *page.Connection[exchange.Outcome]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNRowOutcomeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_RowOutcomeConnection_nodes(f *plan.Field, obj *page.Connection[exchange.Outcome]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRowOutcome2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐOutcomeᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_RowOutcomeConnection_pageInfo(f *plan.Field, obj *page.Connection[exchange.Outcome]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_RowOutcomeEdge(fields []plan.Field, obj *page.Edge[exchange.Outcome]) bool {
@@ -13558,32 +8642,21 @@ func (x *writing) write_RowOutcomeEdge(fields []plan.Field, obj *page.Edge[excha
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RowOutcomeEdge")
 		case 0:
-			whole = x.field_RowOutcomeEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_RowOutcomeEdge_node(f, obj) && whole
+			whole = x.writeNRowOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐOutcome(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RowOutcomeEdge_cursor(f *plan.Field, obj *page.Edge[exchange.Outcome]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_RowOutcomeEdge_node(f *plan.Field, obj *page.Edge[exchange.Outcome]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRowOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋexchangeᚐOutcome(f, obj.Node)
 }
 
 func (x *writing) write_Rubric(fields []plan.Field, obj *framework.Rubric) bool {
@@ -13591,27 +8664,28 @@ func (x *writing) write_Rubric(fields []plan.Field, obj *framework.Rubric) bool 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Rubric")
 		case 0:
-			whole = x.field_Rubric_id(f, obj) && whole
+			whole = x.writeNID2string(f, obj.ID) && whole
 		case 1:
-			whole = x.field_Rubric_identifier(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Identifier) && whole
 		case 2:
-			whole = x.field_Rubric_uri(f, obj) && whole
+			whole = x.writeNString2string(f, obj.URI) && whole
 		case 3:
-			if !x.field_Rubric_title(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Title) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_Rubric_description(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Description) {
 				x.Null()
 			}
 		case 5:
 			whole = x.field_Rubric_criteria(f, obj) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -13619,43 +8693,11 @@ func (x *writing) write_Rubric(fields []plan.Field, obj *framework.Rubric) bool 
 	return x.Close()
 }
 
-func (x *writing) field_Rubric_id(f *plan.Field, obj *framework.Rubric) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.ID)
-}
-
-func (x *writing) field_Rubric_identifier(f *plan.Field, obj *framework.Rubric) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Identifier)
-}
-
-func (x *writing) field_Rubric_uri(f *plan.Field, obj *framework.Rubric) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.URI)
-}
-
-func (x *writing) field_Rubric_title(f *plan.Field, obj *framework.Rubric) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Title)
-}
-
-func (x *writing) field_Rubric_description(f *plan.Field, obj *framework.Rubric) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Description)
-}
-
 func (x *writing) field_Rubric_criteria(f *plan.Field, obj *framework.Rubric) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []framework.Criterion, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Rubric().Criteria(ctx, obj)
+		return x.ec.Resolvers.Rubric().Criteria(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -13668,31 +8710,32 @@ func (x *writing) write_RubricCriterion(fields []plan.Field, obj *framework.Crit
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RubricCriterion")
 		case 0:
-			whole = x.field_RubricCriterion_id(f, obj) && whole
+			whole = x.writeNID2string(f, obj.ID) && whole
 		case 1:
-			whole = x.field_RubricCriterion_identifier(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Identifier) && whole
 		case 2:
-			whole = x.field_RubricCriterion_uri(f, obj) && whole
+			whole = x.writeNString2string(f, obj.URI) && whole
 		case 3:
-			if !x.field_RubricCriterion_category(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Category) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_RubricCriterion_description(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Description) {
 				x.Null()
 			}
 		case 5:
-			if !x.field_RubricCriterion_weight(f, obj) {
+			if !x.writeOFloat2ᚖfloat64(f, obj.Weight) {
 				x.Null()
 			}
 		case 6:
 			whole = x.field_RubricCriterion_levels(f, obj) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -13700,49 +8743,11 @@ func (x *writing) write_RubricCriterion(fields []plan.Field, obj *framework.Crit
 	return x.Close()
 }
 
-func (x *writing) field_RubricCriterion_id(f *plan.Field, obj *framework.Criterion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.ID)
-}
-
-func (x *writing) field_RubricCriterion_identifier(f *plan.Field, obj *framework.Criterion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Identifier)
-}
-
-func (x *writing) field_RubricCriterion_uri(f *plan.Field, obj *framework.Criterion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.URI)
-}
-
-func (x *writing) field_RubricCriterion_category(f *plan.Field, obj *framework.Criterion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Category)
-}
-
-func (x *writing) field_RubricCriterion_description(f *plan.Field, obj *framework.Criterion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Description)
-}
-
-func (x *writing) field_RubricCriterion_weight(f *plan.Field, obj *framework.Criterion) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOFloat2ᚖfloat64(f, obj.Weight)
-}
-
 func (x *writing) field_RubricCriterion_levels(f *plan.Field, obj *framework.Criterion) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []framework.Level, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.RubricCriterion().Levels(ctx, obj)
+		return x.ec.Resolvers.RubricCriterion().Levels(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -13755,72 +8760,37 @@ func (x *writing) write_RubricCriterionLevel(fields []plan.Field, obj *model.Rub
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RubricCriterionLevel")
 		case 0:
-			whole = x.field_RubricCriterionLevel_id(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ID) && whole
 		case 1:
-			whole = x.field_RubricCriterionLevel_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 2:
-			if !x.field_RubricCriterionLevel_level(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Level) {
 				x.Null()
 			}
 		case 3:
-			if !x.field_RubricCriterionLevel_description(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Description) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_RubricCriterionLevel_points(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Points) {
 				x.Null()
 			}
 		case 5:
-			if !x.field_RubricCriterionLevel_alignment(f, obj) {
+			if !x.writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDefinitionAlignmentᚄ(f, obj.Alignment) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RubricCriterionLevel_id(f *plan.Field, obj *model.RubricCriterionLevel) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ID)
-}
-
-func (x *writing) field_RubricCriterionLevel_name(f *plan.Field, obj *model.RubricCriterionLevel) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_RubricCriterionLevel_level(f *plan.Field, obj *model.RubricCriterionLevel) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Level)
-}
-
-func (x *writing) field_RubricCriterionLevel_description(f *plan.Field, obj *model.RubricCriterionLevel) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Description)
-}
-
-func (x *writing) field_RubricCriterionLevel_points(f *plan.Field, obj *model.RubricCriterionLevel) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Points)
-}
-
-func (x *writing) field_RubricCriterionLevel_alignment(f *plan.Field, obj *model.RubricCriterionLevel) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐDefinitionAlignmentᚄ(f, obj.Alignment)
 }
 
 func (x *writing) write_RubricLevel(fields []plan.Field, obj *framework.Level) bool {
@@ -13828,80 +8798,39 @@ func (x *writing) write_RubricLevel(fields []plan.Field, obj *framework.Level) b
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("RubricLevel")
 		case 0:
-			whole = x.field_RubricLevel_id(f, obj) && whole
+			whole = x.writeNID2string(f, obj.ID) && whole
 		case 1:
-			whole = x.field_RubricLevel_identifier(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Identifier) && whole
 		case 2:
-			whole = x.field_RubricLevel_uri(f, obj) && whole
+			whole = x.writeNString2string(f, obj.URI) && whole
 		case 3:
-			if !x.field_RubricLevel_quality(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Quality) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_RubricLevel_description(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Description) {
 				x.Null()
 			}
 		case 5:
-			if !x.field_RubricLevel_feedback(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Feedback) {
 				x.Null()
 			}
 		case 6:
-			if !x.field_RubricLevel_score(f, obj) {
+			if !x.writeOFloat2ᚖfloat64(f, obj.Score) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_RubricLevel_id(f *plan.Field, obj *framework.Level) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.ID)
-}
-
-func (x *writing) field_RubricLevel_identifier(f *plan.Field, obj *framework.Level) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Identifier)
-}
-
-func (x *writing) field_RubricLevel_uri(f *plan.Field, obj *framework.Level) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.URI)
-}
-
-func (x *writing) field_RubricLevel_quality(f *plan.Field, obj *framework.Level) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Quality)
-}
-
-func (x *writing) field_RubricLevel_description(f *plan.Field, obj *framework.Level) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Description)
-}
-
-func (x *writing) field_RubricLevel_feedback(f *plan.Field, obj *framework.Level) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Feedback)
-}
-
-func (x *writing) field_RubricLevel_score(f *plan.Field, obj *framework.Level) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOFloat2ᚖfloat64(f, obj.Score)
 }
 
 func (x *writing) write_Share(fields []plan.Field, obj *sharing.Share) bool {
@@ -13909,16 +8838,16 @@ func (x *writing) write_Share(fields []plan.Field, obj *sharing.Share) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Share")
 		case 0:
-			whole = x.field_Share_id(f, obj) && whole
+			whole = x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐID(f, obj.ID) && whole
 		case 1:
 			whole = x.field_Share_learner(f, obj) && whole
 		case 2:
-			whole = x.field_Share_kind(f, obj) && whole
+			whole = x.writeNShareKind2string(f, obj.Kind) && whole
 		case 3:
 			if !x.field_Share_record(f, obj) {
 				x.Null()
@@ -13926,41 +8855,41 @@ func (x *writing) write_Share(fields []plan.Field, obj *sharing.Share) bool {
 		case 4:
 			whole = x.field_Share_items(f, obj) && whole
 		case 5:
-			whole = x.field_Share_recipient(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Recipient) && whole
 		case 6:
-			if !x.field_Share_address(f, obj) {
+			if !x.writeOString2ᚖstring(f, obj.Address) {
 				x.Null()
 			}
 		case 7:
-			whole = x.field_Share_open(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Open) && whole
 		case 8:
-			whole = x.field_Share_purpose(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Purpose) && whole
 		case 9:
 			whole = x.field_Share_consent(f, obj) && whole
 		case 10:
-			whole = x.field_Share_hasPin(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.HasPIN) && whole
 		case 11:
-			if !x.field_Share_pinLockedUntil(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.PINLockedUntil) {
 				x.Null()
 			}
 		case 12:
-			if !x.field_Share_maxOpenings(f, obj) {
+			if !x.writeOInt2ᚖint(f, obj.MaxOpenings) {
 				x.Null()
 			}
 		case 13:
-			whole = x.field_Share_openings(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Openings) && whole
 		case 14:
-			whole = x.field_Share_notify(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.Notify) && whole
 		case 15:
 			whole = x.field_Share_state(f, obj) && whole
 		case 16:
-			whole = x.field_Share_createdAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
 		case 17:
-			whole = x.field_Share_createdBy(f, obj) && whole
+			whole = x.writeNString2string(f, obj.CreatedBy) && whole
 		case 18:
-			whole = x.field_Share_expiresAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.ExpiresAt) && whole
 		case 19:
-			if !x.field_Share_endedAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.EndedAt) {
 				x.Null()
 			}
 		case 20:
@@ -13968,6 +8897,7 @@ func (x *writing) write_Share(fields []plan.Field, obj *sharing.Share) bool {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -13975,19 +8905,11 @@ func (x *writing) write_Share(fields []plan.Field, obj *sharing.Share) bool {
 	return x.Close()
 }
 
-func (x *writing) field_Share_id(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐID(f, obj.ID)
-}
-
 func (x *writing) field_Share_learner(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *learner.Learner, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Share().Learner(ctx, obj)
+		return x.ec.Resolvers.Share().Learner(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -13995,19 +8917,11 @@ func (x *writing) field_Share_learner(f *plan.Field, obj *sharing.Share) bool {
 	return x.writeNLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, v)
 }
 
-func (x *writing) field_Share_kind(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNShareKind2string(f, obj.Kind)
-}
-
 func (x *writing) field_Share_record(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *record.Record, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Share().Record(ctx, obj)
+		return x.ec.Resolvers.Share().Record(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -14016,12 +8930,10 @@ func (x *writing) field_Share_record(f *plan.Field, obj *sharing.Share) bool {
 }
 
 func (x *writing) field_Share_items(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v []sharing.Chosen, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Share().Items(ctx, obj)
+		return x.ec.Resolvers.Share().Items(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -14029,37 +8941,11 @@ func (x *writing) field_Share_items(f *plan.Field, obj *sharing.Share) bool {
 	return x.writeNShareItem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐChosenᚄ(f, v)
 }
 
-func (x *writing) field_Share_recipient(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Recipient)
-}
-
-func (x *writing) field_Share_address(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOString2ᚖstring(f, obj.Address)
-}
-
-func (x *writing) field_Share_open(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Open)
-}
-
-func (x *writing) field_Share_purpose(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Purpose)
-}
-
 func (x *writing) field_Share_consent(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *consent.Consent, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Share().Consent(ctx, obj)
+		return x.ec.Resolvers.Share().Consent(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -14067,43 +8953,11 @@ func (x *writing) field_Share_consent(f *plan.Field, obj *sharing.Share) bool {
 	return x.writeNConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, v)
 }
 
-func (x *writing) field_Share_hasPin(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.HasPIN)
-}
-
-func (x *writing) field_Share_pinLockedUntil(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.PINLockedUntil)
-}
-
-func (x *writing) field_Share_maxOpenings(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOInt2ᚖint(f, obj.MaxOpenings)
-}
-
-func (x *writing) field_Share_openings(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Openings)
-}
-
-func (x *writing) field_Share_notify(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNBoolean2bool(f, obj.Notify)
-}
-
 func (x *writing) field_Share_state(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v string, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Share().State(ctx, obj)
+		return x.ec.Resolvers.Share().State(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -14111,41 +8965,15 @@ func (x *writing) field_Share_state(f *plan.Field, obj *sharing.Share) bool {
 	return x.writeNShareState2string(f, v)
 }
 
-func (x *writing) field_Share_createdAt(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
-}
-
-func (x *writing) field_Share_createdBy(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.CreatedBy)
-}
-
-func (x *writing) field_Share_expiresAt(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.ExpiresAt)
-}
-
-func (x *writing) field_Share_endedAt(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.EndedAt)
-}
-
 func (x *writing) field_Share_disclosures(f *plan.Field, obj *sharing.Share) bool {
-	x.Into(f)
-	defer x.Out()
-	fc, ok := x.Args(f, x.field_Share_disclosures_args)
+	fc, ok := x.Args(f, x.ec.field_Share_disclosures_args)
 	if !ok {
 		return false
 	}
 	v, err := func() (v *page.Connection[disclosure.Line], err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.Share().Disclosures(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		return x.ec.Resolvers.Share().Disclosures(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -14158,17 +8986,18 @@ func (x *writing) write_ShareConnection(fields []plan.Field, obj *page.Connectio
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ShareConnection")
 		case 0:
 			whole = x.field_ShareConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_ShareConnection_nodes(f, obj) && whole
+			whole = x.writeNShare2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShareᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_ShareConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -14177,21 +9006,7 @@ func (x *writing) write_ShareConnection(fields []plan.Field, obj *page.Connectio
 }
 
 func (x *writing) field_ShareConnection_edges(f *plan.Field, obj *page.Connection[sharing.Share]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNShareEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_ShareConnection_nodes(f *plan.Field, obj *page.Connection[sharing.Share]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNShare2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShareᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_ShareConnection_pageInfo(f *plan.Field, obj *page.Connection[sharing.Share]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_ShareEdge(fields []plan.Field, obj *page.Edge[sharing.Share]) bool {
@@ -14199,15 +9014,16 @@ func (x *writing) write_ShareEdge(fields []plan.Field, obj *page.Edge[sharing.Sh
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ShareEdge")
 		case 0:
-			whole = x.field_ShareEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_ShareEdge_node(f, obj) && whole
+			whole = x.writeNShare2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -14215,34 +9031,23 @@ func (x *writing) write_ShareEdge(fields []plan.Field, obj *page.Edge[sharing.Sh
 	return x.Close()
 }
 
-func (x *writing) field_ShareEdge_cursor(f *plan.Field, obj *page.Edge[sharing.Share]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_ShareEdge_node(f *plan.Field, obj *page.Edge[sharing.Share]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNShare2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f, obj.Node)
-}
-
 func (x *writing) write_ShareItem(fields []plan.Field, obj *sharing.Chosen) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("ShareItem")
 		case 0:
 			whole = x.field_ShareItem_credential(f, obj) && whole
 		case 1:
-			if !x.field_ShareItem_parts(f, obj) {
+			if !x.writeOCredentialPart2ᚕstringᚄ(f, obj.Parts) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -14251,12 +9056,10 @@ func (x *writing) write_ShareItem(fields []plan.Field, obj *sharing.Chosen) bool
 }
 
 func (x *writing) field_ShareItem_credential(f *plan.Field, obj *sharing.Chosen) bool {
-	x.Into(f)
-	defer x.Out()
 	v, err := func() (v *credential.Credential, err error) {
 		defer x.Guard(&err)
 		ctx := x.Ctx
-		return x.Resolvers.ShareItem().Credential(ctx, obj)
+		return x.ec.Resolvers.ShareItem().Credential(ctx, obj)
 	}()
 	if err != nil {
 		return x.Fail(err)
@@ -14264,87 +9067,40 @@ func (x *writing) field_ShareItem_credential(f *plan.Field, obj *sharing.Chosen)
 	return x.writeNCredential2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredential(f, v)
 }
 
-func (x *writing) field_ShareItem_parts(f *plan.Field, obj *sharing.Chosen) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOCredentialPart2ᚕstringᚄ(f, obj.Parts)
-}
-
 func (x *writing) write_SigningKey(fields []plan.Field, obj *keyring.Key) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("SigningKey")
 		case 0:
-			whole = x.field_SigningKey_id(f, obj) && whole
+			whole = x.writeNID2string(f, obj.ID) && whole
 		case 1:
-			whole = x.field_SigningKey_algorithm(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Algorithm) && whole
 		case 2:
-			whole = x.field_SigningKey_publicKeyMultibase(f, obj) && whole
+			whole = x.writeNString2string(f, obj.PublicKeyMultibase) && whole
 		case 3:
-			whole = x.field_SigningKey_state(f, obj) && whole
+			whole = x.writeNSigningKeyState2string(f, obj.State) && whole
 		case 4:
-			whole = x.field_SigningKey_createdAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
 		case 5:
-			if !x.field_SigningKey_retiredAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt) {
 				x.Null()
 			}
 		case 6:
-			if !x.field_SigningKey_compromisedFrom(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.CompromisedFrom) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_SigningKey_id(f *plan.Field, obj *keyring.Key) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.ID)
-}
-
-func (x *writing) field_SigningKey_algorithm(f *plan.Field, obj *keyring.Key) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Algorithm)
-}
-
-func (x *writing) field_SigningKey_publicKeyMultibase(f *plan.Field, obj *keyring.Key) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.PublicKeyMultibase)
-}
-
-func (x *writing) field_SigningKey_state(f *plan.Field, obj *keyring.Key) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNSigningKeyState2string(f, obj.State)
-}
-
-func (x *writing) field_SigningKey_createdAt(f *plan.Field, obj *keyring.Key) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
-}
-
-func (x *writing) field_SigningKey_retiredAt(f *plan.Field, obj *keyring.Key) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.RetiredAt)
-}
-
-func (x *writing) field_SigningKey_compromisedFrom(f *plan.Field, obj *keyring.Key) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.CompromisedFrom)
 }
 
 func (x *writing) write_Staff(fields []plan.Field, obj *institution.Staff) bool {
@@ -14352,29 +9108,30 @@ func (x *writing) write_Staff(fields []plan.Field, obj *institution.Staff) bool 
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Staff")
 		case 0:
-			whole = x.field_Staff_id(f, obj) && whole
+			whole = x.writeNID2string(f, obj.ID) && whole
 		case 1:
-			whole = x.field_Staff_email(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Email) && whole
 		case 2:
-			whole = x.field_Staff_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 3:
-			whole = x.field_Staff_roles(f, obj) && whole
+			whole = x.writeNRole2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐRoleᚄ(f, obj.Roles) && whole
 		case 4:
-			whole = x.field_Staff_version(f, obj) && whole
+			whole = x.writeNInt2int(f, obj.Version) && whole
 		case 5:
-			whole = x.field_Staff_createdAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
 		case 6:
-			whole = x.field_Staff_updatedAt(f, obj) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt) && whole
 		case 7:
-			if !x.field_Staff_deactivatedAt(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.DeactivatedAt) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -14382,70 +9139,23 @@ func (x *writing) write_Staff(fields []plan.Field, obj *institution.Staff) bool 
 	return x.Close()
 }
 
-func (x *writing) field_Staff_id(f *plan.Field, obj *institution.Staff) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.ID)
-}
-
-func (x *writing) field_Staff_email(f *plan.Field, obj *institution.Staff) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Email)
-}
-
-func (x *writing) field_Staff_name(f *plan.Field, obj *institution.Staff) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_Staff_roles(f *plan.Field, obj *institution.Staff) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRole2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐRoleᚄ(f, obj.Roles)
-}
-
-func (x *writing) field_Staff_version(f *plan.Field, obj *institution.Staff) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNInt2int(f, obj.Version)
-}
-
-func (x *writing) field_Staff_createdAt(f *plan.Field, obj *institution.Staff) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.CreatedAt)
-}
-
-func (x *writing) field_Staff_updatedAt(f *plan.Field, obj *institution.Staff) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNDateTime2timeᚐTime(f, obj.UpdatedAt)
-}
-
-func (x *writing) field_Staff_deactivatedAt(f *plan.Field, obj *institution.Staff) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.DeactivatedAt)
-}
-
 func (x *writing) write_StaffConnection(fields []plan.Field, obj *page.Connection[institution.Staff]) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("StaffConnection")
 		case 0:
 			whole = x.field_StaffConnection_edges(f, obj) && whole
 		case 1:
-			whole = x.field_StaffConnection_nodes(f, obj) && whole
+			whole = x.writeNStaff2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐStaffᚄ(f, obj.Nodes) && whole
 		case 2:
-			whole = x.field_StaffConnection_pageInfo(f, obj) && whole
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
@@ -14454,21 +9164,7 @@ func (x *writing) write_StaffConnection(fields []plan.Field, obj *page.Connectio
 }
 
 func (x *writing) field_StaffConnection_edges(f *plan.Field, obj *page.Connection[institution.Staff]) bool {
-	x.Into(f)
-	defer x.Out()
 	return x.writeNStaffEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
-}
-
-func (x *writing) field_StaffConnection_nodes(f *plan.Field, obj *page.Connection[institution.Staff]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNStaff2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐStaffᚄ(f, obj.Nodes)
-}
-
-func (x *writing) field_StaffConnection_pageInfo(f *plan.Field, obj *page.Connection[institution.Staff]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo)
 }
 
 func (x *writing) write_StaffEdge(fields []plan.Field, obj *page.Edge[institution.Staff]) bool {
@@ -14476,32 +9172,21 @@ func (x *writing) write_StaffEdge(fields []plan.Field, obj *page.Edge[institutio
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("StaffEdge")
 		case 0:
-			whole = x.field_StaffEdge_cursor(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Cursor) && whole
 		case 1:
-			whole = x.field_StaffEdge_node(f, obj) && whole
+			whole = x.writeNStaff2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐStaff(f, obj.Node) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_StaffEdge_cursor(f *plan.Field, obj *page.Edge[institution.Staff]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Cursor)
-}
-
-func (x *writing) field_StaffEdge_node(f *plan.Field, obj *page.Edge[institution.Staff]) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNStaff2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐStaff(f, obj.Node)
 }
 
 func (x *writing) write_VerificationCheck(fields []plan.Field, obj *verify.Check) bool {
@@ -14509,48 +9194,25 @@ func (x *writing) write_VerificationCheck(fields []plan.Field, obj *verify.Check
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("VerificationCheck")
 		case 0:
-			whole = x.field_VerificationCheck_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 1:
-			whole = x.field_VerificationCheck_outcome(f, obj) && whole
+			whole = x.writeNVerificationOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐOutcome(f, obj.Outcome) && whole
 		case 2:
-			whole = x.field_VerificationCheck_reason(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Reason) && whole
 		case 3:
-			whole = x.field_VerificationCheck_clause(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Clause) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_VerificationCheck_name(f *plan.Field, obj *verify.Check) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_VerificationCheck_outcome(f *plan.Field, obj *verify.Check) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNVerificationOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐOutcome(f, obj.Outcome)
-}
-
-func (x *writing) field_VerificationCheck_reason(f *plan.Field, obj *verify.Check) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Reason)
-}
-
-func (x *writing) field_VerificationCheck_clause(f *plan.Field, obj *verify.Check) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Clause)
 }
 
 func (x *writing) write_VerificationReport(fields []plan.Field, obj *verify.Report) bool {
@@ -14558,124 +9220,47 @@ func (x *writing) write_VerificationReport(fields []plan.Field, obj *verify.Repo
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("VerificationReport")
 		case 0:
-			whole = x.field_VerificationReport_outcome(f, obj) && whole
+			whole = x.writeNVerificationOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐOutcome(f, obj.Outcome) && whole
 		case 1:
-			whole = x.field_VerificationReport_kind(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Kind) && whole
 		case 2:
-			whole = x.field_VerificationReport_format(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Format) && whole
 		case 3:
-			whole = x.field_VerificationReport_id(f, obj) && whole
+			whole = x.writeNString2string(f, obj.ID) && whole
 		case 4:
-			whole = x.field_VerificationReport_name(f, obj) && whole
+			whole = x.writeNString2string(f, obj.Name) && whole
 		case 5:
-			whole = x.field_VerificationReport_issuerId(f, obj) && whole
+			whole = x.writeNString2string(f, obj.IssuerID) && whole
 		case 6:
-			whole = x.field_VerificationReport_issuerName(f, obj) && whole
+			whole = x.writeNString2string(f, obj.IssuerName) && whole
 		case 7:
-			whole = x.field_VerificationReport_subjectId(f, obj) && whole
+			whole = x.writeNString2string(f, obj.SubjectID) && whole
 		case 8:
-			if !x.field_VerificationReport_validFrom(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidFrom) {
 				x.Null()
 			}
 		case 9:
-			if !x.field_VerificationReport_validUntil(f, obj) {
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidUntil) {
 				x.Null()
 			}
 		case 10:
-			whole = x.field_VerificationReport_checks(f, obj) && whole
+			whole = x.writeNVerificationCheck2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐCheckᚄ(f, obj.Checks) && whole
 		case 11:
-			whole = x.field_VerificationReport_embedded(f, obj) && whole
+			whole = x.writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(f, obj.Embedded) && whole
 		case 12:
-			whole = x.field_VerificationReport_endorsements(f, obj) && whole
+			whole = x.writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(f, obj.Endorsements) && whole
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_VerificationReport_outcome(f *plan.Field, obj *verify.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNVerificationOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐOutcome(f, obj.Outcome)
-}
-
-func (x *writing) field_VerificationReport_kind(f *plan.Field, obj *verify.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Kind)
-}
-
-func (x *writing) field_VerificationReport_format(f *plan.Field, obj *verify.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Format)
-}
-
-func (x *writing) field_VerificationReport_id(f *plan.Field, obj *verify.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.ID)
-}
-
-func (x *writing) field_VerificationReport_name(f *plan.Field, obj *verify.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.Name)
-}
-
-func (x *writing) field_VerificationReport_issuerId(f *plan.Field, obj *verify.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.IssuerID)
-}
-
-func (x *writing) field_VerificationReport_issuerName(f *plan.Field, obj *verify.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.IssuerName)
-}
-
-func (x *writing) field_VerificationReport_subjectId(f *plan.Field, obj *verify.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNString2string(f, obj.SubjectID)
-}
-
-func (x *writing) field_VerificationReport_validFrom(f *plan.Field, obj *verify.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidFrom)
-}
-
-func (x *writing) field_VerificationReport_validUntil(f *plan.Field, obj *verify.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeODateTime2ᚖtimeᚐTime(f, obj.ValidUntil)
-}
-
-func (x *writing) field_VerificationReport_checks(f *plan.Field, obj *verify.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNVerificationCheck2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐCheckᚄ(f, obj.Checks)
-}
-
-func (x *writing) field_VerificationReport_embedded(f *plan.Field, obj *verify.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(f, obj.Embedded)
-}
-
-func (x *writing) field_VerificationReport_endorsements(f *plan.Field, obj *verify.Report) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(f, obj.Endorsements)
 }
 
 func (x *writing) write_Viewer(fields []plan.Field, obj *model.Viewer) bool {
@@ -14683,60 +9268,31 @@ func (x *writing) write_Viewer(fields []plan.Field, obj *model.Viewer) bool {
 	x.Open()
 	for i := range fields {
 		f := &fields[i]
-		x.Key(f, i)
+		x.Into(f, i)
 		switch f.Index {
 		case plan.Typename:
 			x.String("Viewer")
 		case 0:
-			whole = x.field_Viewer_id(f, obj) && whole
+			whole = x.writeNID2string(f, obj.ID) && whole
 		case 1:
-			whole = x.field_Viewer_roles(f, obj) && whole
+			whole = x.writeNRole2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐRoleᚄ(f, obj.Roles) && whole
 		case 2:
-			whole = x.field_Viewer_scopes(f, obj) && whole
+			whole = x.writeNScope2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐScopeᚄ(f, obj.Scopes) && whole
 		case 3:
-			if !x.field_Viewer_institution(f, obj) {
+			if !x.writeOInstitution2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐInstitution(f, obj.Institution) {
 				x.Null()
 			}
 		case 4:
-			if !x.field_Viewer_learner(f, obj) {
+			if !x.writeOLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, obj.Learner) {
 				x.Null()
 			}
 		}
+		x.Out()
 	}
 	if !whole {
 		return x.Back(mark)
 	}
 	return x.Close()
-}
-
-func (x *writing) field_Viewer_id(f *plan.Field, obj *model.Viewer) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNID2string(f, obj.ID)
-}
-
-func (x *writing) field_Viewer_roles(f *plan.Field, obj *model.Viewer) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNRole2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐRoleᚄ(f, obj.Roles)
-}
-
-func (x *writing) field_Viewer_scopes(f *plan.Field, obj *model.Viewer) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeNScope2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐScopeᚄ(f, obj.Scopes)
-}
-
-func (x *writing) field_Viewer_institution(f *plan.Field, obj *model.Viewer) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOInstitution2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋinstitutionᚐInstitution(f, obj.Institution)
-}
-
-func (x *writing) field_Viewer_learner(f *plan.Field, obj *model.Viewer) bool {
-	x.Into(f)
-	defer x.Out()
-	return x.writeOLearner2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋlearnerᚐLearner(f, obj.Learner)
 }
 
 func (x *writing) write_Node(sub plan.Selections, obj model.Node) bool {
@@ -14898,7 +9454,6 @@ func (x *writing) writeNAchievement2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Achievement(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -14939,7 +9494,6 @@ func (x *writing) writeNAchievementEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_AchievementEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -14959,7 +9513,6 @@ func (x *writing) writeNAchievementVersion2ᚕgithubᚗcomᚋtestamurᚋtestamur
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_AchievementVersion(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -14986,7 +9539,6 @@ func (x *writing) writeNAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Alignment(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15006,7 +9558,6 @@ func (x *writing) writeNApiClient2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_ApiClient(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15026,7 +9577,6 @@ func (x *writing) writeNApiClientEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_ApiClientEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15046,7 +9596,6 @@ func (x *writing) writeNAssertion2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Assertion(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15073,7 +9622,6 @@ func (x *writing) writeNAssertionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_AssertionEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15093,7 +9641,6 @@ func (x *writing) writeNAssociation2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Association(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15113,7 +9660,6 @@ func (x *writing) writeNAssociationChange2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_AssociationChange(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15140,7 +9686,6 @@ func (x *writing) writeNAssociationChangeEdge2ᚕgithubᚗcomᚋtestamurᚋtesta
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_AssociationChangeEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15160,7 +9705,6 @@ func (x *writing) writeNAuditLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_AuditLine(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15180,7 +9724,6 @@ func (x *writing) writeNAuditLineEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_AuditLineEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15200,7 +9743,6 @@ func (x *writing) writeNAwardProposal2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_AwardProposal(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15227,7 +9769,6 @@ func (x *writing) writeNAwardProposalEdge2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_AwardProposalEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15255,7 +9796,6 @@ func (x *writing) writeNAwardedCompetency2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_AwardedCompetency(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15279,7 +9819,6 @@ func (x *writing) writeNCohortCount2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_CohortCount(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15299,7 +9838,6 @@ func (x *writing) writeNCohortSpread2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋint
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_CohortSpread(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15319,7 +9857,6 @@ func (x *writing) writeNCompetency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Competency(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15346,7 +9883,6 @@ func (x *writing) writeNCompetencyChange2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_CompetencyChange(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15373,7 +9909,6 @@ func (x *writing) writeNCompetencyChangeEdge2ᚕgithubᚗcomᚋtestamurᚋtestam
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_CompetencyChangeEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15400,7 +9935,6 @@ func (x *writing) writeNCompetencyEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋi
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_CompetencyEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15420,7 +9954,6 @@ func (x *writing) writeNCompetencyState2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_CompetencyState(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15447,7 +9980,6 @@ func (x *writing) writeNCompetencyStateEdge2ᚕgithubᚗcomᚋtestamurᚋtestamu
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_CompetencyStateEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15467,7 +9999,6 @@ func (x *writing) writeNConsent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Consent(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15494,7 +10025,6 @@ func (x *writing) writeNConsentEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_ConsentEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15522,7 +10052,6 @@ func (x *writing) writeNCorrection2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Correction(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15553,7 +10082,6 @@ func (x *writing) writeNCorrectionEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋi
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_CorrectionEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15573,7 +10101,6 @@ func (x *writing) writeNCorrectionItem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋi
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_CorrectionItem(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15601,7 +10128,6 @@ func (x *writing) writeNCourse2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Course(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15635,7 +10161,6 @@ func (x *writing) writeNCourseEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_CourseEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15655,7 +10180,6 @@ func (x *writing) writeNCourseMapping2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_CourseMapping(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15679,7 +10203,6 @@ func (x *writing) writeNCoverageRow2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_CoverageRow(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15706,7 +10229,6 @@ func (x *writing) writeNCoverageRowEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_CoverageRowEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15726,7 +10248,6 @@ func (x *writing) writeNCredential2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Credential(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15753,7 +10274,6 @@ func (x *writing) writeNCredentialEvent2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_CredentialEvent(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15793,7 +10313,6 @@ func (x *writing) writeNCrosswalk2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Crosswalk(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15824,7 +10343,6 @@ func (x *writing) writeNCrosswalkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_CrosswalkEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15844,7 +10362,6 @@ func (x *writing) writeNCrosswalkStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_CrosswalkStep(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15876,7 +10393,6 @@ func (x *writing) writeNDepositedCredential2ᚕgithubᚗcomᚋtestamurᚋtestamu
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_DepositedCredential(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15896,7 +10412,6 @@ func (x *writing) writeNDepositedCredentialEdge2ᚕgithubᚗcomᚋtestamurᚋtes
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_DepositedCredentialEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15919,7 +10434,6 @@ func (x *writing) writeNDirectoryCategory2ᚕstringᚄ(f *plan.Field, v []string
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.writeNDirectoryCategory2string(f, v[i]) && whole
 		x.Out()
 	}
@@ -15939,7 +10453,6 @@ func (x *writing) writeNDirectoryChoice2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_DirectoryChoice(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15959,7 +10472,6 @@ func (x *writing) writeNDirectoryNotice2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_DirectoryNotice(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -15979,7 +10491,6 @@ func (x *writing) writeNDisclosure2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Disclosure(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16014,7 +10525,6 @@ func (x *writing) writeNDisclosureEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋi
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_DisclosureEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16038,7 +10548,6 @@ func (x *writing) writeNEquivalency2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Equivalency(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16065,7 +10574,6 @@ func (x *writing) writeNEquivalencyEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_EquivalencyEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16097,7 +10605,6 @@ func (x *writing) writeNEvidence2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinterna
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Evidence(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16121,7 +10628,6 @@ func (x *writing) writeNFramework2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Framework(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16159,7 +10665,6 @@ func (x *writing) writeNFrameworkEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_FrameworkEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16179,7 +10684,6 @@ func (x *writing) writeNFrameworkProblem2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_FrameworkProblem(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16203,7 +10707,6 @@ func (x *writing) writeNFrameworkVersion2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_FrameworkVersion(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16230,7 +10733,6 @@ func (x *writing) writeNFrameworkVersionEdge2ᚕgithubᚗcomᚋtestamurᚋtestam
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_FrameworkVersionEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16250,7 +10752,6 @@ func (x *writing) writeNGradingLegendLine2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_GradingLegendLine(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16274,7 +10775,6 @@ func (x *writing) writeNGradingPolicyGrade2ᚕgithubᚗcomᚋtestamurᚋtestamur
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_GradingPolicyGrade(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16302,7 +10802,6 @@ func (x *writing) writeNHold2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Hold(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16322,7 +10821,6 @@ func (x *writing) writeNHoldEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinterna
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_HoldEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16421,7 +10919,6 @@ func (x *writing) writeNID2ᚕstringᚄ(f *plan.Field, v []string) bool {
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.writeNID2string(f, v[i]) && whole
 		x.Out()
 	}
@@ -16449,7 +10946,6 @@ func (x *writing) writeNInstitutionIdentifier2ᚕgithubᚗcomᚋtestamurᚋtesta
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_InstitutionIdentifier(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16477,7 +10973,6 @@ func (x *writing) writeNJob2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋe
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Job(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16497,7 +10992,6 @@ func (x *writing) writeNJobEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_JobEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16521,7 +11015,6 @@ func (x *writing) writeNKnownIssuer2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_KnownIssuer(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16541,7 +11034,6 @@ func (x *writing) writeNKnownIssuerEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_KnownIssuerEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16561,7 +11053,6 @@ func (x *writing) writeNLearner2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Learner(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16602,7 +11093,6 @@ func (x *writing) writeNLearnerEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_LearnerEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16622,7 +11112,6 @@ func (x *writing) writeNLearnerIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_LearnerIdentifier(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16642,7 +11131,6 @@ func (x *writing) writeNLearnerMatch2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋint
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_LearnerMatch(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16669,7 +11157,6 @@ func (x *writing) writeNLearnerMatchEdge2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_LearnerMatchEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16689,7 +11176,6 @@ func (x *writing) writeNLearnerName2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_LearnerName(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16720,7 +11206,6 @@ func (x *writing) writeNMasteryLevel2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgra
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_MasteryLevel(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16759,7 +11244,6 @@ func (x *writing) writeNMasteryReason2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_MasteryReason(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16783,7 +11267,6 @@ func (x *writing) writeNMasteryRule2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_MasteryRule(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16810,7 +11293,6 @@ func (x *writing) writeNMasteryRuleEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_MasteryRuleEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16834,7 +11316,6 @@ func (x *writing) writeNMasteryWeight2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgr
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_MasteryWeight(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16854,7 +11335,6 @@ func (x *writing) writeNMemberChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋint
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_MemberChange(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16869,7 +11349,6 @@ func (x *writing) writeNNode2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmod
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		if !x.writeONode2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐNode(f, v[i]) {
 			x.Null()
 		}
@@ -16891,7 +11370,6 @@ func (x *writing) writeNOmission2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinterna
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Omission(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16899,6 +11377,59 @@ func (x *writing) writeNOmission2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinterna
 		return x.Back(mark)
 	}
 	return x.End()
+}
+
+func (x *writing) writeNOrder2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐOrder(f *plan.Field, v sharing.Order) bool {
+	return x.write_Order(f.Sub.Of("Order"), &v)
+}
+
+func (x *writing) writeNOrder2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐOrderᚄ(f *plan.Field, v []sharing.Order) bool {
+	fields := f.Sub.Of("Order")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		whole = x.write_Order(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNOrderConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[sharing.Order]) bool {
+	if v == nil {
+		return x.Missing("OrderConnection!")
+	}
+	return x.write_OrderConnection(f.Sub.Of("OrderConnection"), v)
+}
+
+func (x *writing) writeNOrderEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[sharing.Order]) bool {
+	return x.write_OrderEdge(f.Sub.Of("OrderEdge"), &v)
+}
+
+func (x *writing) writeNOrderEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[sharing.Order]) bool {
+	fields := f.Sub.Of("OrderEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		whole = x.write_OrderEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNOrderState2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "OrderState!")
+}
+
+func (x *writing) writeNOrderWait2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "OrderWait!")
 }
 
 func (x *writing) writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f *plan.Field, v page.Info) bool {
@@ -16915,7 +11446,6 @@ func (x *writing) writeNProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Program(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16939,7 +11469,6 @@ func (x *writing) writeNProgramAwardRule2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_ProgramAwardRule(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16966,7 +11495,6 @@ func (x *writing) writeNProgramEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_ProgramEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -16986,7 +11514,6 @@ func (x *writing) writeNProgramProgress2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_ProgramProgress(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17006,7 +11533,6 @@ func (x *writing) writeNProgramRequirement2ᚕgithubᚗcomᚋtestamurᚋtestamur
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_ProgramRequirement(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17029,7 +11555,6 @@ func (x *writing) writeNProgramStatus2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.writeNProgramStatus2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋprogramᚐStatus(f, v[i]) && whole
 		x.Out()
 	}
@@ -17049,7 +11574,6 @@ func (x *writing) writeNProgramStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_ProgramStep(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17073,7 +11597,6 @@ func (x *writing) writeNRecord2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Record(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17097,7 +11620,6 @@ func (x *writing) writeNRecordChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋint
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RecordChange(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17135,7 +11657,6 @@ func (x *writing) writeNRecordEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RecordEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17171,7 +11692,6 @@ func (x *writing) writeNRecordLine2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RecordLine(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17211,7 +11731,6 @@ func (x *writing) writeNRecordRequirement2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RecordRequirement(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17235,7 +11754,6 @@ func (x *writing) writeNRecordSection2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RecordSection(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17267,7 +11785,6 @@ func (x *writing) writeNRecordType2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RecordType(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17295,7 +11812,6 @@ func (x *writing) writeNRequirementProgress2ᚕgithubᚗcomᚋtestamurᚋtestamu
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RequirementProgress(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17315,7 +11831,6 @@ func (x *writing) writeNResult2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋm
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Result(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17338,7 +11853,6 @@ func (x *writing) writeNRole2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.writeNRole2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐRole(f, v[i]) && whole
 		x.Out()
 	}
@@ -17362,7 +11876,6 @@ func (x *writing) writeNRowOutcome2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RowOutcome(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17389,7 +11902,6 @@ func (x *writing) writeNRowOutcomeEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋi
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RowOutcomeEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17409,7 +11921,6 @@ func (x *writing) writeNRubric2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Rubric(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17429,7 +11940,6 @@ func (x *writing) writeNRubricCriterion2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RubricCriterion(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17453,7 +11963,6 @@ func (x *writing) writeNRubricLevel2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinte
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RubricLevel(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17472,7 +11981,6 @@ func (x *writing) writeNScope2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.writeNScope2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐScope(f, v[i]) && whole
 		x.Out()
 	}
@@ -17492,7 +12000,6 @@ func (x *writing) writeNShare2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Share(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17512,7 +12019,6 @@ func (x *writing) writeNShareEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_ShareEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17532,7 +12038,6 @@ func (x *writing) writeNShareItem2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_ShareItem(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17560,7 +12065,6 @@ func (x *writing) writeNSigningKey2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_SigningKey(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17584,7 +12088,6 @@ func (x *writing) writeNStaff2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Staff(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17604,7 +12107,6 @@ func (x *writing) writeNStaffEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋintern
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_StaffEdge(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17623,7 +12125,6 @@ func (x *writing) writeNStage2ᚕstringᚄ(f *plan.Field, v []string) bool {
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.writeNStage2string(f, v[i]) && whole
 		x.Out()
 	}
@@ -17642,7 +12143,6 @@ func (x *writing) writeNString2ᚕstringᚄ(f *plan.Field, v []string) bool {
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.writeNString2string(f, v[i]) && whole
 		x.Out()
 	}
@@ -17662,7 +12162,6 @@ func (x *writing) writeNVerificationCheck2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_VerificationCheck(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17686,7 +12185,6 @@ func (x *writing) writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamur
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_VerificationReport(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17809,7 +12307,6 @@ func (x *writing) writeOCredentialPart2ᚕstringᚄ(f *plan.Field, v []string) b
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.writeNCredentialPart2string(f, v[i]) && whole
 		x.Out()
 	}
@@ -17849,7 +12346,6 @@ func (x *writing) writeODefinitionAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamu
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_DefinitionAlignment(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -17950,6 +12446,13 @@ func (x *writing) writeOGradingPolicyAverage2ᚖgithubᚗcomᚋtestamurᚋtestam
 	return x.write_GradingPolicyAverage(f.Sub.Of("GradingPolicyAverage"), v)
 }
 
+func (x *writing) writeOHold2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐHold(f *plan.Field, v *release.Hold) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_Hold(f.Sub.Of("Hold"), v)
+}
+
 func (x *writing) writeOHoldConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[release.Hold]) bool {
 	if v == nil {
 		return false
@@ -17965,7 +12468,6 @@ func (x *writing) writeOID2ᚕstringᚄ(f *plan.Field, v []string) bool {
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.writeNID2string(f, v[i]) && whole
 		x.Out()
 	}
@@ -17991,7 +12493,6 @@ func (x *writing) writeOIdentifierEntry2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_IdentifierEntry(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -18136,7 +12637,6 @@ func (x *writing) writeORecordAlignment2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RecordAlignment(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -18155,7 +12655,6 @@ func (x *writing) writeORecordEquivalency2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RecordEquivalency(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -18174,7 +12673,6 @@ func (x *writing) writeORecordEvidence2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋi
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RecordEvidence(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -18193,7 +12691,6 @@ func (x *writing) writeORecordIdentifier2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RecordIdentifier(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -18212,7 +12709,6 @@ func (x *writing) writeORecordProgram2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋin
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RecordProgram(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -18238,7 +12734,6 @@ func (x *writing) writeORecordResult2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋint
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RecordResult(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -18264,7 +12759,6 @@ func (x *writing) writeORecordTerm2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinter
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RecordTerm(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -18283,7 +12777,6 @@ func (x *writing) writeORelated2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋ
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_Related(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -18309,7 +12802,6 @@ func (x *writing) writeOResultDescription2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_ResultDescription(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -18342,7 +12834,6 @@ func (x *writing) writeORubricCriterionLevel2ᚕgithubᚗcomᚋtestamurᚋtestam
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.write_RubricCriterionLevel(fields, &v[i]) && whole
 		x.Out()
 	}
@@ -18357,6 +12848,13 @@ func (x *writing) writeORubricCriterionLevel2ᚖgithubᚗcomᚋtestamurᚋtestam
 		return false
 	}
 	return x.write_RubricCriterionLevel(f.Sub.Of("RubricCriterionLevel"), v)
+}
+
+func (x *writing) writeOShare2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f *plan.Field, v *sharing.Share) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_Share(f.Sub.Of("Share"), v)
 }
 
 func (x *writing) writeOShareConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[sharing.Share]) bool {
@@ -18381,7 +12879,6 @@ func (x *writing) writeOString2ᚕstringᚄ(f *plan.Field, v []string) bool {
 	x.Begin()
 	for i := range v {
 		x.Item(i)
-		x.At(i)
 		whole = x.writeNString2string(f, v[i]) && whole
 		x.Out()
 	}
