@@ -51,7 +51,7 @@ type asking struct {
 	who   need
 	build func(v *visit) (form, error)
 	// do acts on what was sent and gives the page to go to and the mark of what
-	// was done.
+	// was done; no page when it has shown one itself.
 	do func(v *visit, in url.Values) (to, mark string, err error)
 }
 
@@ -70,6 +70,9 @@ func (s *site) ask(mux *http.ServeMux, path string, a asking) {
 			return err
 		}
 		to, mark, err := a.do(v, v.r.PostForm)
+		if err == nil && to == "" {
+			return nil
+		}
 		if err == nil {
 			return v.done(to, mark)
 		}

@@ -34,6 +34,17 @@ func (s *site) shares(mux *http.ServeMux) {
 		sh, err := s.Shares.End(v.ctx(), v.who, v.r.PathValue("id"))
 		return "/me/shares/" + string(sh.ID), "share-ended", err
 	}})
+	s.ask(mux, "/me/shares/{id}/renew", asking{student, func(v *visit) (form, error) {
+		sh, err := s.ownShare(v)
+		return form{Title: "Make a link anew", About: sh.Recipient, Submit: "Make it anew", Back: "/me/shares/" + string(sh.ID),
+			Intro: "When the link was lost, or somebody else has it: the old one leads nowhere from then on. What is shown, to whom and until when stays."}, err
+	}, func(v *visit, _ url.Values) (string, string, error) {
+		made, err := s.Shares.Renew(v.ctx(), v.who, v.r.PathValue("id"))
+		if err != nil {
+			return "", "", err
+		}
+		return "", "", s.handOver(v, made)
+	}})
 }
 
 // WantsPage reports whether a request for a link comes from a browser: one that
@@ -300,7 +311,12 @@ func (s *site) share(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.show(http.StatusOK, "share-made", "Your link", made)
+	return s.handOver(v, made)
+}
+
+// handOver shows the link of a share, once.
+func (s *site) handOver(v *visit, made sharing.Made) error {
+	return v.show(http.StatusOK, "share-made", "Your link", linkMade{Link: made.Link, To: "/me/shares/" + string(made.Share.ID)})
 }
 
 func (s *site) offer(v *visit, in url.Values) (sharing.Made, error) {

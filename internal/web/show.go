@@ -205,6 +205,7 @@ func (s *site) funcs(one *set) template.FuncMap {
 		"num":   func(n int) string { return number(one.lang, n) },
 		"asset": s.assets.address,
 		"text":  deref,
+		"mail":  mail,
 		"body": func(name string, p sheet) (template.HTML, error) {
 			var b bytes.Buffer
 			err := one.all.ExecuteTemplate(&b, name, p)
@@ -226,6 +227,11 @@ func dict(pairs ...any) (map[string]any, error) {
 		all[fmt.Sprint(pairs[i])] = pairs[i+1]
 	}
 	return all, nil
+}
+
+// mail is an address that a narrow page breaks before the @.
+func mail(p *string) template.HTML {
+	return template.HTML(strings.Replace(template.HTMLEscapeString(deref(p)), "@", "<wbr>@", 1))
 }
 
 // deref is the text behind a pointer; empty for nil.
@@ -332,6 +338,9 @@ func (v *visit) nav() []link {
 		if access.Allowed(v.who, access.Assemble) {
 			add("/desk/corrections", "Corrections")
 		}
+		if access.Allowed(v.who, access.OrderRecord) {
+			add("/desk/orders", "Orders")
+		}
 		if access.Allowed(v.who, access.ReadProposal) {
 			add("/desk/proposals", "Proposals")
 		}
@@ -346,6 +355,7 @@ func (v *visit) nav() []link {
 	default:
 		add("/me", "My record")
 		add("/me/competencies", "My competencies")
+		add("/me/orders", "My orders")
 		add("/me/shares", "My shares")
 		add("/me/privacy", "My privacy")
 	}
@@ -377,6 +387,8 @@ var done = map[string]string{
 	"import-started":        "The file has arrived and is being read.",
 	"import-cancelled":      "The job is cancelled. What was done before stays.",
 	"graduation-started":    "The records are being made.",
+	"ordered":               "The order is taken. It goes out by itself when nothing keeps it back.",
+	"order-cancelled":       "The order is taken back.",
 	"printed":               "The print is made.",
 	"print-withdrawn":       "The print is withdrawn. Whoever checks it is told so.",
 	"accepted":              "What was proposed is done.",

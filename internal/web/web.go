@@ -132,6 +132,7 @@ func NewHandler(s Services) (http.Handler, error) {
 	all.desk(mux)
 	all.learners(mux)
 	all.documents(mux)
+	all.orders(mux)
 	all.imports(mux)
 	all.graduations(mux)
 	all.proposals(mux)

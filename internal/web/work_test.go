@@ -164,3 +164,47 @@ func TestAVersionTellsWhatChanged(t *testing.T) {
 		t.Errorf("the cohort: %d learners", strings.Count(page, "<progress"))
 	}
 }
+
+// TestAnOrderWaitsForAHold is scenario 6 on the pages: what a learner orders waits
+// among the exceptions with its reason, and goes out when the hold is lifted.
+func TestAnOrderWaitsForAHold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	me := w.staff[access.Registrar]
+	a := w.post(t, w.student, "/me/orders/new", url.Values{"type": {"full"}, "recipient": {"<b>Harbour</b> College"}, "purpose": {"Transfer"}, "wait": {"now"}})
+	if a.StatusCode != http.StatusSeeOther {
+		t.Fatalf("order: %d\n%s", a.StatusCode, a.body)
+	}
+	page := w.get(t, me, "/desk/orders").body
+	if !strings.Contains(page, "&lt;b&gt;Harbour") || !strings.Contains(page, "Kept back") || !strings.Contains(page, "The learner has to do something first") || !strings.Contains(page, "/desk/holds/"+string(w.hold.ID)+"/lift") {
+		t.Errorf("the exceptions\n%s", page)
+	}
+	if a := w.post(t, w.student, "/me/orders/"+w.order+"/cancel", nil); a.StatusCode != http.StatusSeeOther {
+		t.Errorf("take back: %d", a.StatusCode)
+	}
+	w.post(t, me, "/desk/holds/"+string(w.hold.ID)+"/lift", url.Values{"reason": {"Returned"}})
+	if n, err := w.Shares.SettleFor(t.Context(), w.As(access.System), w.learner.ID); n != 1 || err != nil {
+		t.Errorf("%d went out: %v", n, err)
+	}
+	if page := w.get(t, me, "/desk/orders").body; !strings.Contains(page, "Nothing is kept back") {
+		t.Error("an exception is left")
+	}
+	page = w.get(t, w.student, "/me/orders").body
+	share := regexp.MustCompile(`/me/shares/shr_[a-z0-9]+`).FindString(page)
+	if !strings.Contains(page, "Gone out") || share == "" || strings.Count(page, "Taken back") != 1 {
+		t.Errorf("the learner's orders\n%s", page)
+	}
+	if a := w.post(t, w.student, share+"/renew", nil); a.StatusCode != http.StatusOK || !strings.Contains(a.body, `id="link"`) {
+		t.Errorf("its link: %d", a.StatusCode)
+	}
+	a = w.post(t, me, "/desk/learners/"+string(w.learner.ID)+"/order", url.Values{"type": {"full"}, "recipient": {"Harbour"}, "purpose": {"Transfer"}, "wait": {"now"}, "method": {"signature"}, "signedOn": {"2026-11-20"}})
+	if a.StatusCode != http.StatusOK || !strings.Contains(a.body, "/s/") {
+		t.Errorf("ordered at the desk: %d\n%s", a.StatusCode, a.body)
+	}
+	if a := w.post(t, w.student, "/me/orders/new", url.Values{"wait": {"date"}, "recipient": {"x"}, "purpose": {"x"}}); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, `href="#f-waitOn"`) {
+		t.Errorf("a wait without a day: %d", a.StatusCode)
+	}
+	if a := w.get(t, w.staff[access.Assessor], "/desk/orders"); a.StatusCode != http.StatusForbidden {
+		t.Errorf("an assessor looks at orders: %d", a.StatusCode)
+	}
+}

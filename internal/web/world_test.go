@@ -53,6 +53,7 @@ type world struct {
 	share   sharing.Made      // of two credentials, with a PIN
 	open    sharing.Made      // of the record, for whoever has the link
 
+	order    string              // of the learner, kept back by the hold
 	proposal string              // that waits for a decision
 	cohort   string              // the job of a graduation that has not begun
 	print    transcript.Document // of the record
@@ -122,6 +123,9 @@ func (w *world) fill(t testing.TB) {
 	}
 	bad := "learner_id,given_name,family_name,email\nS900001,Ana,Ruiz,ana.ruiz@students.aldersound.example\nS900002,Bo,Lind,not an address\nS900003,,,\n"
 	w.job = w.Import(t, exchange.Learners, []byte(bad), exchange.Options{System: demo.System}).ID
+	me := access.Actor{ID: string(l.ID), InstitutionID: string(w.Home.ID), Roles: []access.Role{access.Learner}, LearnerID: string(l.ID)}
+	o, err := w.Shares.Order(ctx, me, sharing.Wanted{LearnerID: string(l.ID), Recipient: "Graduate School", Purpose: "Admission"})
+	w.order = testbed.Must(t, o, err).Order.ID
 	w.enrolled(t)
 }
 
@@ -277,6 +281,20 @@ type place struct {
 	path   string
 }
 
+// plain are the pages beside those of this package, in English alone: pictures,
+// and what stands behind the code on a print.
+func (w *world) plain() []place {
+	registrar, designer := w.staff[access.Registrar], w.staff[access.Designer]
+	return []place{
+		{"paper", "", w.checked}, {"paper-unknown", "", "/v/nothing"},
+		{"record-alone", registrar, "/records/" + string(w.record.ID) + "/transcript.html"},
+		{"picture-competencies", w.student, "/pictures/learners/" + string(w.learner.ID) + "/competencies"},
+		{"picture-progress", w.student, "/pictures/learners/" + string(w.learner.ID) + "/programs/" + degree.Code + "/progress"},
+		{"picture-cohort", designer, "/pictures/programs/" + degree.Code + "/cohort"},
+		{"picture-coverage", designer, "/pictures/frameworks/" + demo.Framework() + "/coverage"},
+	}
+}
+
 // places are every page there is, each with something on it.
 func (w *world) places(t testing.TB) []place {
 	t.Helper()
@@ -317,6 +335,8 @@ func (w *world) places(t testing.TB) []place {
 		{"my-record", w.student, "/me/records/" + string(w.record.ID)}, {"my-print-new", w.student, "/me/records/" + string(w.record.ID) + "/print"},
 		{"proposals", registrar, "/desk/proposals"}, {"proposal-accept", registrar, "/desk/proposals/" + w.proposal + "/accept"}, {"proposal-decline", registrar, "/desk/proposals/" + w.proposal + "/decline"},
 		{"graduation-new", registrar, "/desk/graduation"}, {"graduation", registrar, "/desk/imports/" + w.cohort},
+		{"orders", registrar, "/desk/orders"}, {"order-new", registrar, of + "/order"}, {"order-cancel", registrar, "/desk/orders/" + w.order + "/cancel"}, {"order-met", registrar, "/desk/orders/" + w.order + "/met"},
+		{"my-orders", w.student, "/me/orders"}, {"my-order-new", w.student, "/me/orders/new"}, {"my-share-renew", w.student, "/me/shares/" + string(w.share.Share.ID) + "/renew"},
 		{"program", designer, mine}, {"cohort", designer, mine + "/cohort"},
 	}...)
 }
