@@ -45,13 +45,27 @@ var needed = []string{"proof", "issuer", "status"}
 // it is in form, a proof held, and nothing that was looked at failed. Invalid
 // when it is nothing that can be verified.
 func (s *Service) Verify(ctx context.Context, who access.Actor, credential []byte, a Asked) (Answer, error) {
+	return s.verify(ctx, who, credential, a, "")
+}
+
+// verify is Verify of a credential in a presentation that its holder, by, signed;
+// "": nobody did.
+func (s *Service) verify(ctx context.Context, who access.Actor, credential []byte, a Asked, by string) (Answer, error) {
 	report, err := s.Verifier.Report(ctx, who, credential)
 	if err != nil {
 		return Answer{}, err
 	}
 	out := Answer{Problems: form(credential), Checks: []Check{}}
-	out.judge(report, a)
+	out.judge(report, a, selfAsserted(credential, by))
 	return out, nil
+}
+
+// selfAsserted reports whether a credential without a proof of its own is what
+// the holder of a presentation says themself, VCDM 2.0 §4.13.4: then the proof of
+// the presentation covers it.
+func selfAsserted(credential []byte, by string) bool {
+	v, err := jsonld.Read(credential)
+	return err == nil && by != "" && v.IsObject() && v.Member("proof").IsZero() && issuerOf(v) == by
 }
 
 // form is what is wrong with the form of a credential, whatever it is wrapped in.
@@ -85,9 +99,14 @@ func asProblems(err error) []Problem {
 	return []Problem{{Type: Parsing, Title: "Cannot be read", Detail: err.Error()}}
 }
 
-// judge takes the checks into account that were asked for.
-func (a *Answer) judge(r verify.Report, asked Asked) {
-	held := false
+// judge takes the checks into account that were asked for. Of what is covered by
+// the proof of a presentation, no proof of its own is asked.
+func (a *Answer) judge(r verify.Report, asked Asked, covered bool) {
+	held := covered
+	if covered {
+		r.Checks = slices.DeleteFunc(r.Checks, func(c verify.Check) bool { return c.Name == "proof" })
+		a.Checks = append(a.Checks, Check{"proof", verify.Passed, "The holder says this themself: the proof of the presentation covers it.", "VCDM 2.0 §4.13.4"})
+	}
 	only := len(asked.Checks) > 0 && !slices.ContainsFunc(asked.Checks, func(c string) bool { return c != "proof" })
 	for _, c := range r.Checks {
 		a.Checks = append(a.Checks, Check(c))
@@ -146,7 +165,7 @@ func (s *Service) VerifyPresentation(ctx context.Context, who access.Actor, pres
 	}
 	v.Purpose, v.Domain, v.Challenge = vc.Authentication, a.Domain, a.Challenge
 	out := PresentationAnswer{Answer: Answer{Problems: []Problem{}, Checks: []Check{}}, Credentials: []Answer{}}
-	document := out.proofs(v, presentation)
+	document, by := out.proofs(v, presentation)
 	if err := failed(); err != nil {
 		return out, err
 	}
@@ -168,7 +187,7 @@ func (s *Service) VerifyPresentation(ctx context.Context, who access.Actor, pres
 		if token, ok := c.Text(); ok {
 			raw = []byte(token)
 		}
-		one, err := s.Verify(ctx, who, raw, a)
+		one, err := s.verify(ctx, who, raw, a, by)
 		if f, ok := fault.Of(err); ok && f.Kind == fault.Invalid {
 			one = Answer{Problems: []Problem{{Type: Parsing, Title: "Not a credential", Detail: f.Message}}, Checks: []Check{}}
 		} else if err != nil {
@@ -180,15 +199,16 @@ func (s *Service) VerifyPresentation(ctx context.Context, who access.Actor, pres
 	return out, nil
 }
 
-// proofs checks those of the presentation, and gives the presentation itself.
-func (a *PresentationAnswer) proofs(v vc.Verifier, presentation []byte) []byte {
+// proofs checks those of the presentation, and gives the presentation itself and
+// the holder who signed all of it; "" when nobody is known to.
+func (a *PresentationAnswer) proofs(v vc.Verifier, presentation []byte) (document []byte, by string) {
 	compact, enveloped, err := vc.Enveloped(presentation)
 	if trimmed := strings.TrimSpace(string(presentation)); err == nil && !enveloped && !strings.HasPrefix(trimmed, "{") {
 		compact, enveloped = trimmed, true
 	}
 	if err != nil {
 		a.Problems = append(a.Problems, asProblems(err)...)
-		return nil
+		return nil, ""
 	}
 	if enveloped {
 		t, c, err := v.VerifyJWT(compact)
@@ -197,15 +217,17 @@ func (a *PresentationAnswer) proofs(v vc.Verifier, presentation []byte) []byte {
 		}
 		if err != nil {
 			a.Problems = append(a.Problems, asProblems(err)...)
-			return nil
+			return nil, ""
 		}
-		a.proof(c, t.Issuer)
-		return t.Document
+		if a.proof(c, t.Issuer) {
+			by = t.Issuer
+		}
+		return t.Document, by
 	}
 	checked, err := v.Verify(presentation)
 	if err != nil {
 		a.Problems = append(a.Problems, asProblems(err)...)
-		return nil
+		return nil, ""
 	}
 	if len(checked) == 0 && (v.Challenge != "" || v.Domain != nil) {
 		a.Problems = append(a.Problems, Problem{Type: Cryptographic, Title: "Not signed", Detail: "A challenge or domain is asked for, and the presentation is not signed: nobody answered it.", Rule: "proof"})
@@ -213,7 +235,7 @@ func (a *PresentationAnswer) proofs(v vc.Verifier, presentation []byte) []byte {
 	p, err := jsonld.Read(presentation)
 	if err != nil {
 		a.Problems = append(a.Problems, asProblems(err)...)
-		return nil
+		return nil, ""
 	}
 	holder := p.Member("holder")
 	if holder.IsObject() {
@@ -221,13 +243,16 @@ func (a *PresentationAnswer) proofs(v vc.Verifier, presentation []byte) []byte {
 	}
 	id, _ := holder.Text()
 	for _, c := range checked {
-		a.proof(c, id)
+		if a.proof(c, id) {
+			by = id
+		}
 	}
-	return presentation
+	return presentation, by
 }
 
-// proof takes one proof into account, and that it is the holder's.
-func (a *PresentationAnswer) proof(c vc.Checked, holder string) {
+// proof takes one proof into account, and that it is the holder's. It reports
+// whether it holds.
+func (a *PresentationAnswer) proof(c vc.Checked, holder string) bool {
 	suite := c.Proof.Cryptosuite
 	if c.Err == nil && holder != "" && c.Key.Controller != holder {
 		c.Err = &vc.Failure{Code: vc.WrongKey, Reason: "The key belongs to " + c.Key.Controller + ", and the presentation says that " + holder + " holds it."}
@@ -235,7 +260,8 @@ func (a *PresentationAnswer) proof(c vc.Checked, holder string) {
 	if c.Err != nil {
 		a.Checks = append(a.Checks, Check{Name: "proof", Outcome: verify.Failed, Reason: c.Err.Error(), Clause: "VC-DI 1.0 §4.3"})
 		a.Problems = append(a.Problems, asProblems(c.Err)...)
-		return
+		return false
 	}
 	a.Checks = append(a.Checks, Check{Name: "proof", Outcome: verify.Passed, Reason: "The " + suite + " signature of " + c.Key.Controller + " fits.", Clause: "VC-DI 1.0 §4.3"})
+	return true
 }

@@ -634,7 +634,8 @@ func Enveloped(document []byte) (compact string, ok bool, err error) {
 	if !comma || !isData {
 		return malformed("The id of an envelope is a data: URL with what it envelops.")
 	}
-	if got := strings.TrimSpace(strings.Split(head, ";")[0]); got != media {
+	// A JWT of before VC-JOSE-COSE has no media type of its own; its typ says what it is.
+	if got := strings.TrimSpace(strings.Split(head, ";")[0]); got != media && got != "application/jwt" {
 		return malformed(fmt.Sprintf("An envelope of %q is not one that this can check: %s is.", got, media))
 	}
 	if strings.HasSuffix(head, ";base64") {

@@ -8,7 +8,6 @@
 package vcdm
 
 import (
-	"encoding/base64"
 	"regexp"
 	"slices"
 	"strconv"
@@ -324,9 +323,6 @@ func (m model) typed(p shape.Problems, v jsonld.Value, name, clause string, id b
 	}
 }
 
-// digestSRI is one hash or more, each of an algorithm of Subresource Integrity.
-var digestSRI = regexp.MustCompile(`^sha(256|384|512)-[A-Za-z0-9+/_-]+={0,2}$`)
-
 // resources: VCDM 2.0 §5.3.
 func resources(p shape.Problems, v jsonld.Value) {
 	const clause = "VCDM 2.0 §5.3"
@@ -351,48 +347,4 @@ func resources(p shape.Problems, v jsonld.Value) {
 		}
 		digests(q, r, clause)
 	}
-}
-
-func digests(p shape.Problems, r jsonld.Value, clause string) {
-	sri, multibase := r.Member("digestSRI"), r.Member("digestMultibase")
-	if sri.IsZero() && multibase.IsZero() {
-		p.Add("", "digest", clause, "A related resource has a digestSRI or a digestMultibase.")
-	}
-	if !sri.IsZero() {
-		text, _ := sri.Text()
-		hashes := strings.Fields(text)
-		if len(hashes) == 0 || slices.ContainsFunc(hashes, func(h string) bool { return !validSRI(h) }) {
-			p.Add("digestSRI", "digest", clause, "This is not a digest such as sha384- and the hash in base64.")
-		}
-	}
-	if !multibase.IsZero() {
-		if text, _ := multibase.Text(); !validMultibase(text) {
-			p.Add("digestMultibase", "digest", clause, "This is not a hash in base64url, which begins with u, or in base58, which begins with z.")
-		}
-	}
-}
-
-// validSRI reports whether a digest has as many bytes as its algorithm makes.
-func validSRI(h string) bool {
-	if !digestSRI.MatchString(h) {
-		return false
-	}
-	size := map[string]int{"sha256": 32, "sha384": 48, "sha512": 64}[h[:6]]
-	text := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(h[7:], "="))
-	raw, err := base64.RawStdEncoding.DecodeString(text)
-	return err == nil && len(raw) == size
-}
-
-func validMultibase(text string) bool {
-	if len(text) < 2 || len(text) > 200 {
-		return false
-	}
-	switch text[0] {
-	case 'u':
-		_, err := base64.RawURLEncoding.DecodeString(text[1:])
-		return err == nil
-	case 'z':
-		return strings.Trim(text[1:], "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz") == ""
-	}
-	return false
 }

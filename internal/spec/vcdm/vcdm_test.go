@@ -1,11 +1,17 @@
 package vcdm
 
 import (
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mr-tron/base58"
 
 	"github.com/testamur/testamur/internal/spec/jsonld"
 	"github.com/testamur/testamur/internal/spec/shape"
@@ -114,9 +120,9 @@ func TestCredentials(t *testing.T) {
 		{good, "proof", `{"cryptosuite":"x"}`, "proof.type required"},
 		{good, "relatedResource", `[{"id":"https://x.example/a","digestSRI":"sha384-S57yQDg1MTzF56Oi9DbSQ14u7jBy0RDdx0YbeV7shwhCS88G8SCXeFq82PafhCrW"},{"id":"https://x.example/b","digestMultibase":"uEiBZlVztZpfWHgPyslv-VWHjCBq29l8-rk7pdc5gIUBSsg","mediaType":"image/png"}]`, ""},
 		{good, "relatedResource", `[{"id":"https://x.example/a"}]`, "relatedResource.0 digest"},
-		{good, "relatedResource", `[{"digestMultibase":"uEi"}]`, "relatedResource.0.id uri"},
+		{good, "relatedResource", `[{"digestMultibase":"uAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}]`, "relatedResource.0.id uri"},
 		{good, "relatedResource", `["https://x.example/a"]`, "relatedResource.0 object"},
-		{good, "relatedResource", `[{"id":"https://x.example/a","digestMultibase":"uEi"},{"id":"https://x.example/a","digestMultibase":"uEi"}]`, "relatedResource.1.id resource-once"},
+		{good, "relatedResource", `[{"id":"https://x.example/a","digestMultibase":"uAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"},{"id":"https://x.example/a","digestMultibase":"uAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}]`, "relatedResource.1.id resource-once"},
 		{good, "relatedResource", `[{"id":"https://x.example/a","digestSRI":"sha384-AAAA"}]`, "relatedResource.0.digestSRI digest"},
 		{good, "relatedResource", `[{"id":"https://x.example/a","digestSRI":"md5-AAAA"}]`, "relatedResource.0.digestSRI digest"},
 		{good, "relatedResource", `[{"id":"https://x.example/a","digestMultibase":"zl0"}]`, "relatedResource.0.digestMultibase digest"},
@@ -193,4 +199,46 @@ func FuzzCredential(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestDigestsOfPublishedResources: the hash of a resource that never changes is
+// known here, by any of its algorithms and in any form.
+func TestDigestsOfPublishedResources(t *testing.T) {
+	files := map[string]string{"https://www.w3.org/ns/credentials/v2": "w3c-credentials-v2.jsonld", "https://w3id.org/security/data-integrity/v2": "w3c-data-integrity-v2.jsonld",
+		"https://w3id.org/security/multikey/v1": "w3c-multikey-v1.jsonld"}
+	if len(files) != len(published) {
+		t.Errorf("%d resources are held against their files, %d are known", len(files), len(published))
+	}
+	for url, file := range files {
+		raw := standards.Read(t, "contexts/"+file)
+		a, b, c := sha256.Sum256(raw), sha512.Sum384(raw), sha512.Sum512(raw)
+		wrong := sha256.Sum256(raw[1:])
+		for _, x := range []struct{ member, value, want string }{
+			{"digestSRI", "sha256-" + base64.StdEncoding.EncodeToString(a[:]), ""},
+			{"digestSRI", "sha384-" + base64.StdEncoding.EncodeToString(b[:]), ""},
+			{"digestSRI", "sha512-" + base64.URLEncoding.EncodeToString(c[:]), ""},
+			{"digestSRI", "sha256-" + base64.StdEncoding.EncodeToString(a[:]) + " sha384-" + base64.StdEncoding.EncodeToString(b[:]), ""},
+			{"digestMultibase", "u" + base64.RawURLEncoding.EncodeToString(a[:]), ""},
+			{"digestMultibase", "z" + base58.Encode(append([]byte{0x12, 0x20}, a[:]...)), ""},
+			{"digestMultibase", "u" + base64.RawURLEncoding.EncodeToString(append([]byte{0x20, 0x30}, b[:]...)), ""},
+			{"digestSRI", "sha256-" + base64.StdEncoding.EncodeToString(wrong[:]), "digest-match"},
+			{"digestSRI", "sha384-" + base64.StdEncoding.EncodeToString(a[:]), "digest"},
+			{"digestSRI", "sha256-" + hex.EncodeToString(a[:]), "digest"},
+			{"digestSRI", " ", "digest"},
+			{"digestSRI", "md5-aaaa", "digest"},
+			{"digestMultibase", "u" + base64.RawURLEncoding.EncodeToString(wrong[:]), "digest-match"},
+			{"digestMultibase", "z" + base58.Encode(append([]byte{0x12, 0x20}, wrong[:]...)), "digest-match"},
+			{"digestMultibase", "u" + base64.RawURLEncoding.EncodeToString(raw[:36]), "digest"},
+			{"digestMultibase", "f00", "digest"},
+		} {
+			doc := with(t, good, "relatedResource", fmt.Sprintf(`[{"id":%q,%q:%q}]`, url, x.member, x.value))
+			want := []string{}
+			if x.want != "" {
+				want = append(want, "relatedResource.0."+x.member+" "+x.want)
+			}
+			if got := rules(Credential(read(t, doc))); !slices.Equal(got, want) {
+				t.Errorf("%s %s %s: %v", url, x.member, x.value, got)
+			}
+		}
+	}
 }
