@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -48,9 +49,50 @@ func TestPagesInUse(t *testing.T) {
 	fits(t, ctx, "a verdict")
 	picture(t, ctx, "verify-result", 390)
 	w.linkInUse(t, ctx, source, do)
+	w.byKeyboard(t, ctx, do)
+	w.progressMoves(t, ctx, source, do)
+	w.attacked(t, ctx, do)
 	for _, s := range said() {
 		t.Errorf("the browser says: %s", s)
 	}
+	w.framed(t, ctx, said, do)
+}
+
+// byKeyboard goes from the top of a learner's page into a form and back, and opens
+// a menu, without a mouse.
+func (w *world) byKeyboard(t *testing.T, ctx context.Context, do func(string, ...chromedp.Action)) {
+	t.Helper()
+	var skip, outline, menu string
+	do("by keyboard", emulation.SetDeviceMetricsOverride(1280, 900, 1, false), as(w.server.URL, w.staff[access.Registrar], "en"), chromedp.Navigate(w.server.URL+"/desk/learners/"+string(w.learner.ID)),
+		chromedp.KeyEvent(kb.Tab), chromedp.Evaluate(`document.activeElement.textContent`, &skip), chromedp.Evaluate(`getComputedStyle(document.activeElement).outlineStyle`, &outline),
+		chromedp.KeyEvent(kb.Enter), chromedp.Evaluate(`document.querySelector('#awards .menu summary').focus()`, nil), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("#awards .menu[open] ul"),
+		chromedp.KeyEvent(kb.Tab), chromedp.Evaluate(`document.activeElement.textContent.trim()`, &menu), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("#f-achievedOn"))
+	if skip != "Skip to the content" || outline != "solid" || !strings.HasPrefix(menu, "Correct") {
+		t.Errorf("the first stop is %q, with an outline that is %q; in the menu %q comes first", skip, outline, menu)
+	}
+	var focused string
+	do("what is wrong", chromedp.SetValue("#f-achievedOn", "2031-01-01", chromedp.ByID), chromedp.SetValue("#f-reason", "Wrong day", chromedp.ByID), chromedp.Submit("#f-reason"),
+		chromedp.WaitVisible("#wrong"), chromedp.Evaluate(`document.activeElement.id`, &focused))
+	if focused != "wrong" {
+		t.Errorf("after a refusal the focus is at %q", focused)
+	}
+}
+
+// progressMoves watches a graduation from its start to its end without loading the
+// page again.
+func (w *world) progressMoves(t *testing.T, ctx context.Context, source string, do func(string, ...chromedp.Action)) {
+	t.Helper()
+	do("watch a job", chromedp.Navigate(w.server.URL+"/desk/imports/"+w.cohort), chromedp.WaitVisible("#job[data-again]"), chromedp.Evaluate(`window.stayed = true`, nil))
+	if err := w.Exchange.Run(ctx, w.As(access.System), w.cohort); err != nil {
+		t.Fatal(err)
+	}
+	var stayed bool
+	do("until it is done", chromedp.WaitVisible("#job:not([data-again])"), chromedp.Evaluate(`window.stayed === true`, &stayed))
+	if !stayed {
+		t.Error("the page was loaded again")
+	}
+	report(t, ctx, source, "a job that is done")
+	picture(t, ctx, "graduation-done", 1280)
 }
 
 // linkInUse opens a link with its PIN on a phone, without script.

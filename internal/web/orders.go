@@ -74,7 +74,11 @@ func (s *site) orderForm(v *visit, about, back string, more []field) (form, erro
 			offered = append(offered, option{Value: t.Key, Label: t.Content.Title, Other: true})
 		}
 	}
-	return form{Title: "Order a record", About: about, Submit: "Consent and order", Back: back,
+	submit := "Consent and order"
+	if v.in.Staff() {
+		submit = "Order it"
+	}
+	return form{Title: "Order a record", About: about, Submit: submit, Back: back,
 		Intro: "The record is assembled and goes out as a link for the recipient alone, for 90 days. While something keeps it back the order waits, and it is not to be ordered again.",
 		Fields: append([]field{
 			{Name: "type", Label: "Kind of record", Type: "select", Required: true, Options: offered, Value: record.Full},
