@@ -1,10 +1,14 @@
 package web_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/png"
 	"io/fs"
 	"mime/multipart"
 	"net/http"
@@ -20,6 +24,7 @@ import (
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/session"
+	"github.com/testamur/testamur/internal/spec/baking"
 	"github.com/testamur/testamur/internal/testbed"
 	"github.com/testamur/testamur/internal/web"
 )
@@ -377,6 +382,64 @@ func TestAnyoneVerifies(t *testing.T) {
 	if a := w.bring(t, map[string][]byte{"badge.json": good}); !strings.Contains(a.body, "Do not rely on this") {
 		t.Error("a revoked badge holds")
 	}
+}
+
+// TestEveryFormOfACredential brings the same badge and record in each form that
+// people are given: all hold, in the same five steps.
+func TestEveryFormOfACredential(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	good := w.document(t, w.badge)
+	var picture bytes.Buffer
+	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 8, 8))); err != nil {
+		t.Fatal(err)
+	}
+	inPNG, err := baking.Bake(picture.Bytes(), baking.OpenBadges3, good)
+	testbed.Must(t, inPNG, err)
+	inSVG, err := baking.Bake([]byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"></svg>`), baking.OpenBadges3, good)
+	testbed.Must(t, inSVG, err)
+	print, err := w.Documents.PDF(context.Background(), w.Registrar(), string(w.print.ID))
+	testbed.Must(t, print, err)
+	forms := map[string][]byte{"badge.json": good, "badge.jwt": w.token(t, good), "badge.png": inPNG, "badge.svg": inSVG, "record.json": w.document(t, string(w.record.CredentialID)), "record.pdf": print}
+	var all bytes.Buffer
+	z := zip.NewWriter(&all)
+	for name, raw := range forms {
+		part, err := z.Create(name)
+		testbed.Must(t, part, err)
+		_, _ = part.Write(raw)
+	}
+	testbed.Must(t, 0, z.Close())
+	forms["all.zip"] = all.Bytes()
+	for name, raw := range forms {
+		a := w.bring(t, map[string][]byte{name: raw})
+		top, _, _ := strings.Cut(a.body, `<ul class="verdicts">`)
+		if a.StatusCode != http.StatusOK || strings.Count(top, `<div class="question">`) != 5 || !strings.Contains(a.body, "<h1>This holds</h1>") {
+			t.Errorf("%s: %d\n%s", name, a.StatusCode, top)
+		}
+	}
+}
+
+// token is a document as a signed token instead, VC-JOSE-COSE §3.1.1, by the key
+// that signed it.
+func (w *world) token(t *testing.T, document []byte) []byte {
+	t.Helper()
+	var doc map[string]any
+	if err := json.Unmarshal(document, &doc); err != nil {
+		t.Fatal(err)
+	}
+	proof := doc["proof"]
+	if list, ok := proof.([]any); ok {
+		proof = list[0]
+	}
+	method := proof.(map[string]any)["verificationMethod"].(string)
+	delete(doc, "proof")
+	payload, err := json.Marshal(doc)
+	testbed.Must(t, payload, err)
+	_, key, _ := strings.Cut(method, "#")
+	head := fmt.Sprintf(`{"alg":"EdDSA","typ":"vc+jwt","kid":%q}`, method)
+	text := base64.RawURLEncoding.EncodeToString([]byte(head)) + "." + base64.RawURLEncoding.EncodeToString(payload)
+	signed, err := w.Keys.Sign(context.Background(), w.As(access.System), key, []byte(text))
+	return []byte(text + "." + base64.RawURLEncoding.EncodeToString(testbed.Must(t, signed, err)[0]))
 }
 
 // TestFiveHundredFiles is scenario 22: one bad file does not stop the rest, and
