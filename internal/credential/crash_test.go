@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,8 +20,10 @@ import (
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/institution"
+	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/pgtest"
+	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/testbed"
 	"github.com/testamur/testamur/internal/verify"
 )
@@ -28,6 +33,7 @@ const (
 	issuing    = "issue"
 	reissuing  = "reissue"
 	assembling = "assemble"
+	graduating = "graduate" // the target is learners, with commas between
 )
 
 // TestDies is the process that is killed: it does one thing and takes its own
@@ -44,8 +50,15 @@ func TestDies(t *testing.T) {
 	}
 	copy(b.Keys.Master[:], raw)
 	b.Home.ID = institution.ID(os.Getenv("TESTAMUR_TEST_INSTITUTION"))
+	left, err := strconv.Atoi(os.Getenv("TESTAMUR_TEST_DIES_THE"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	b.Credentials.Step = func(now string) error {
 		if now == step {
+			left--
+		}
+		if left == 0 {
 			return syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		}
 		return nil
@@ -63,6 +76,17 @@ func do(b *testbed.Bed, what, target string) error {
 		_, err = b.Credentials.Reissue(ctx, who, nil, credential.Reissue{ID: target, Reason: "again"})
 	case assembling:
 		_, err = b.Records.Assemble(ctx, who, nil, target)
+	case graduating:
+		var all []learner.ID
+		for _, l := range strings.Split(target, ",") {
+			all = append(all, learner.ID(l))
+		}
+		err = b.Records.Graduate(ctx, who, all, 1, func(a record.Assembled) error {
+			if a.Err != nil {
+				return a.Err
+			}
+			return nil
+		})
 	}
 	return err
 }
@@ -97,7 +121,7 @@ func TestAKillAtAnyStepLosesNothing(t *testing.T) {
 				s.issue(a) // so that the step is one of the record
 				target = string(s.ada.ID)
 			}
-			die(t, s, url, what, target, step)
+			die(t, s, url, what, target, step, 1)
 			clock = clock.Add(2 * time.Minute)
 			if _, err := s.Credentials.Reconcile(t.Context(), system); err != nil {
 				t.Fatal(what, step, err)
@@ -137,10 +161,75 @@ func TestAKillAtAnyStepLosesNothing(t *testing.T) {
 	}
 }
 
-func die(t *testing.T, s *school, url, what, target, step string) {
+// TestAKillLosesNothingOfAGraduation is the same for a graduation run: it dies at
+// a step of the badges of its first batch, or of the records that embed them.
+// The run that follows gives each learner one record, and the second finds it.
+func TestAKillLosesNothingOfAGraduation(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	s := at(t, testbed.On(t, pgtest.Open(t, url, pg.Options{})))
+	clock := s.Now()
+	now := func() time.Time { return clock }
+	s.Credentials.Now, s.Records.Now, s.Verifier.Now = now, now, now
+	system := s.As(access.System)
+	for n, step := range credential.Steps() {
+		for _, the := range []int{1, 2} { // of the badges, and of the records
+			what := fmt.Sprintf("graduation killed at %s, the %d. time", step, the)
+			var names []string
+			for i := range 2 {
+				l, err := s.Learners.Define(t.Context(), s.Registrar(), learner.Definition{DisplayName: fmt.Sprintf("Learner %d-%d-%d", n, the, i)})
+				s.ada = testbed.Must(t, l, err)
+				s.award()
+				names = append(names, string(s.ada.ID))
+			}
+			target := strings.Join(names, ",")
+			die(t, s, url, graduating, target, step, the)
+			clock = clock.Add(2 * time.Minute)
+			if _, err := s.Credentials.Reconcile(t.Context(), system); err != nil {
+				t.Fatal(what, err)
+			}
+			if _, err := s.Records.Reconcile(t.Context(), system); err != nil {
+				t.Fatal(what, err)
+			}
+			for range 2 {
+				if err := do(s.Bed, graduating, target); err != nil {
+					t.Fatal(what, err)
+				}
+			}
+			whole(t, s, what)
+			records := map[string]credential.Credential{}
+			for _, c := range everything(t, s) {
+				if c.Kind != credential.OfRecord || c.State != credential.Issued || !slices.Contains(names, string(c.LearnerID)) {
+					continue
+				}
+				if other, twice := records[string(c.LearnerID)]; twice {
+					t.Errorf("%s: %s and %s are both records of %s", what, c.ID, other.ID, c.LearnerID)
+				}
+				records[string(c.LearnerID)] = c
+			}
+			for _, l := range names {
+				if c, ok := records[l]; !ok || !s.holds(c) {
+					t.Errorf("%s: %s has no record that holds", what, l)
+				}
+			}
+		}
+	}
+	places := map[[2]int]credential.ID{}
+	for _, c := range everything(t, s) {
+		p := [2]int{*c.StatusList, *c.StatusIndex}
+		if other, ok := places[p]; ok {
+			t.Errorf("%s and %s have the place %v", c.ID, other, p)
+		}
+		places[p] = c.ID
+	}
+}
+
+// die starts a process that does something and ends at a step, the n-th time it
+// comes to it.
+func die(t *testing.T, s *school, url, what, target, step string, the int) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestDies$", "-test.count=1")
-	cmd.Env = append(os.Environ(), "TESTAMUR_TEST_DIES_AT="+step, "TESTAMUR_TEST_URL="+url, "TESTAMUR_TEST_MASTER="+hex.EncodeToString(s.Keys.Master[:]),
+	cmd.Env = append(os.Environ(), "TESTAMUR_TEST_DIES_AT="+step, "TESTAMUR_TEST_DIES_THE="+strconv.Itoa(the), "TESTAMUR_TEST_URL="+url, "TESTAMUR_TEST_MASTER="+hex.EncodeToString(s.Keys.Master[:]),
 		"TESTAMUR_TEST_INSTITUTION="+string(s.Home.ID), "TESTAMUR_TEST_DOES="+what, "TESTAMUR_TEST_TARGET="+target)
 	out, err := cmd.CombinedOutput()
 	var ended *exec.ExitError
