@@ -61,7 +61,10 @@ func (x Examiner) material(file []byte) Report {
 		if err != nil {
 			return refused("json", "VCDM 2.0 §4", "This cannot be read as JSON: %s.", strings.TrimPrefix(err.Error(), "JSON-LD: "))
 		}
-		return x.read(v, text)
+		if x.read != nil {
+			x.read(v)
+		}
+		return x.object(v)
 	case baking.JWS:
 		return x.token(text)
 	case baking.URL:
@@ -78,17 +81,17 @@ func (x Examiner) value(v jsonld.Value) Report {
 	if !v.IsObject() {
 		return refused("json", "VCDM 2.0 §4", "This is not a credential.")
 	}
-	return x.read(v, v.Raw())
+	return x.object(v)
 }
 
-// read examines a JSON object.
-func (x Examiner) read(v jsonld.Value, raw []byte) Report {
+// object examines a JSON object.
+func (x Examiner) object(v jsonld.Value) Report {
 	types := v.Member("type").Texts()
 	if token, ok := clr.Enveloped(v); ok {
 		return x.token([]byte(token))
 	}
 	if slices.Contains(types, "EnvelopedVerifiablePresentation") {
-		token, _, err := vc.Enveloped(raw)
+		token, _, err := vc.Enveloped(v.Raw())
 		if err != nil {
 			return unread(err)
 		}
@@ -96,15 +99,15 @@ func (x Examiner) read(v jsonld.Value, raw []byte) Report {
 	}
 	switch {
 	case slices.Contains(types, "VerifiablePresentation"):
-		r := x.presentation(v, func(r *Report) { r.presentedBy(x, v, raw) })
+		r := x.presentation(v, func(r *Report) { r.presentedBy(x, v) })
 		return r.close()
 	case slices.Contains(types, "VerifiableCredential"):
 	case openbadges2.Kind(v) == "Assertion" && !clr.IsV1(v), openbadges2.Kind(v) == "Endorsement":
-		return x.badge2(raw)
+		return x.badge2(v.Raw())
 	case clr.IsV1(v):
 		return recordV1(v)
 	}
-	return x.credential(v, raw, nil)
+	return x.credential(v, nil)
 }
 
 // picture examines what is baked into a picture.
@@ -258,12 +261,12 @@ func (x Examiner) presentation(v jsonld.Value, signed func(*Report)) Report {
 
 // presentedBy checks the proofs within a presentation, which are for
 // authentication.
-func (r *Report) presentedBy(x Examiner, v jsonld.Value, raw []byte) {
+func (r *Report) presentedBy(x Examiner, v jsonld.Value) {
 	if v.Member("proof").IsZero() {
 		r.add(Check{"proof", NotChecked, "The presentation is not signed: nothing tells who presents these credentials.", "VCDM 2.0 §4.13"})
 		return
 	}
-	checked, err := vc.Verifier{Keys: x.Keys, Now: x.Now, Purpose: vc.Authentication}.Verify(raw)
+	checked, err := vc.Verifier{Keys: x.Keys, Now: x.Now, Purpose: vc.Authentication}.VerifyValue(v)
 	if err != nil {
 		r.add(proofFailed(signature{suite: "The proof", err: err}))
 		return

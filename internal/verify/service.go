@@ -137,8 +137,8 @@ func acceptable(field string, material []byte) error {
 }
 
 func (s *Service) examine(ctx context.Context, who access.Actor, material []byte, about *Recipient, audience string) (Report, error) {
-	k := s.keysFor(ctx, idsOf(material, 0))
-	x := Examiner{Keys: k.resolve, Status: k.status, Recipient: about, Audience: audience, Now: s.Now()}
+	k := s.keysFor(ctx)
+	x := Examiner{read: func(v jsonld.Value) { k.ids = append(k.ids, idsIn(v, 0)...) }, Keys: k.resolve, Status: k.status, Recipient: about, Audience: audience, Now: s.Now()}
 	if s.Getter != nil || s.Fetch != nil {
 		x.Get = k.get
 	}
@@ -157,13 +157,13 @@ func (s *Service) Verifier(ctx context.Context, who access.Actor) (v vc.Verifier
 	if err := access.Check(who, access.Verify); err != nil {
 		return v, nil, err
 	}
-	k := s.keysFor(ctx, nil)
+	k := s.keysFor(ctx)
 	return vc.Verifier{Keys: k.resolve, Now: s.Now()}, func() error { return k.err }, nil
 }
 
 // keysFor looks for the keys of one report.
-func (s *Service) keysFor(ctx context.Context, ids []string) *keys {
-	return &keys{s: s, ctx: ctx, ids: ids, documents: map[string]answer{}, resolved: map[string]resolved{}, owners: map[string]institution.ID{},
+func (s *Service) keysFor(ctx context.Context) *keys {
+	return &keys{s: s, ctx: ctx, documents: map[string]answer{}, resolved: map[string]resolved{}, owners: map[string]institution.ID{},
 		standings: map[institution.ID]map[string]standing{}, asked: map[institution.ID]map[string]bool{}}
 }
 
@@ -186,7 +186,7 @@ type answer struct {
 type keys struct {
 	s         *Service
 	ctx       context.Context
-	ids       []string // of the credentials in the document, as far as they are seen at once
+	ids       []string // of the credentials in the documents that were read
 	documents map[string]answer
 	resolved  map[string]resolved       // by method and purpose
 	owners    map[string]institution.ID // by slug
@@ -407,21 +407,8 @@ func (k *keys) onFile(in institution.ID, ids []string) (map[string]standing, err
 	return all, err
 }
 
-// idsOf are the last parts of the ids of a credential and of those in it, which
-// for a credential of ours is what it is kept under. What is not JSON shows its
-// ids later, one at a time.
-func idsOf(material []byte, depth int) []string {
-	text := trimmed(material)
-	if len(text) == 0 || text[0] != '{' {
-		return nil
-	}
-	v, err := jsonld.Read(text)
-	if err != nil {
-		return nil
-	}
-	return idsIn(v, depth)
-}
-
+// idsIn are the last parts of the ids of a credential and of those in it, which
+// for a credential of ours is what it is kept under.
 func idsIn(v jsonld.Value, depth int) []string {
 	id, _ := v.Member("id").Text()
 	ids := []string{lastPart(id)}

@@ -188,18 +188,20 @@ func (x Examiner) list(address string) ([]byte, error) {
 		return nil, fmt.Errorf("the list's server answered %d", got.Status)
 	}
 	document, signatures := trimmed(got.Body), []signature(nil)
-	if !bytes.HasPrefix(document, []byte("{")) {
+	isToken := !bytes.HasPrefix(document, []byte("{"))
+	if isToken {
 		t, err := vc.ParseJWT(string(document))
 		if err != nil || t.Presentation {
 			return nil, errors.New("what lies at the address of the list is no list")
 		}
 		signatures, document = []signature{x.signed(t)}, t.Document
-	} else {
-		signatures = x.proofs(document)
 	}
 	v, err := jsonld.Read(document)
 	if err != nil {
 		return nil, errors.New("the list cannot be read as JSON")
+	}
+	if !isToken {
+		signatures = x.proofs(v)
 	}
 	issuer := identity(v.Member("issuer"))
 	if !slices.ContainsFunc(signatures, func(s signature) bool { return s.err == nil && s.controller == issuer && issuer != "" }) {

@@ -36,7 +36,7 @@ func (x Examiner) token(raw []byte) Report {
 	if t.Presentation {
 		r = x.presentation(v, func(r *Report) { r.presented(x, s, t.Audience, t.Nonce) })
 	} else {
-		r = x.credential(v, t.Document, []signature{s})
+		r = x.credential(v, []signature{s})
 	}
 	r.Format = "jwt"
 	if t.Contradicts != nil {

@@ -78,6 +78,7 @@ type Examiner struct {
 	Recipient *Recipient                       // nil: whose it is is not looked at
 	Audience  string                           // who looks at a presentation; empty: that is not known
 	Now       time.Time
+	read      func(jsonld.Value) // hears of each document that was read, before it is examined; may be nil
 	depth     int
 	settled   bool // no newer copy is asked for
 	budget    *budget
@@ -187,7 +188,7 @@ type signature struct {
 
 // credential checks one credential and all it embeds. The signatures are those
 // of the token around it, or nil: then its own proofs are checked.
-func (x Examiner) credential(v jsonld.Value, raw []byte, token []signature) Report {
+func (x Examiner) credential(v jsonld.Value, token []signature) Report {
 	x.budget.credentials--
 	from, until := openbadges.Dates(v)
 	r := Report{Kind: kind(v.Member("type").Texts()), Format: "json", ID: text(v, "id"), Name: text(v, "name"), IssuerID: identity(v.Member("issuer")),
@@ -199,7 +200,7 @@ func (x Examiner) credential(v jsonld.Value, raw []byte, token []signature) Repo
 	r.add(shapeOf(v))
 	signatures := token
 	if token == nil {
-		signatures = x.proofs(raw)
+		signatures = x.proofs(v)
 	}
 	r.context(v, signatures)
 	held := r.proofs(signatures)
@@ -239,9 +240,10 @@ func shapeOf(v jsonld.Value) Check {
 	return Check{"shape", Failed, shape.Told(problems), problems[0].Clause}
 }
 
-// proofs checks every proof within a document.
-func (x Examiner) proofs(raw []byte) []signature {
-	checked, err := vc.Verifier{Keys: x.Keys, Now: x.Now}.Verify(raw)
+// proofs checks every proof within a credential, and takes them off it: what it
+// embeds is looked at after it.
+func (x Examiner) proofs(v jsonld.Value) []signature {
+	checked, err := vc.Verifier{Keys: x.Keys, Now: x.Now}.VerifyValue(v)
 	if err != nil {
 		return []signature{{suite: "The proof", err: err}}
 	}

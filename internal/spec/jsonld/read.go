@@ -21,6 +21,10 @@ func Read(doc []byte) (Value, error) {
 	return Value{t, 0}, err
 }
 
+// Document is the value by itself, as a document: an embedded credential, or all
+// that was read.
+func (v Value) Document(opts Options) *Document { return &Document{tree: v.tree, at: v.at, opts: opts} }
+
 func (v Value) node() *node { return &v.tree.nodes[v.at] }
 
 // IsZero reports whether there is no value at all, as of a member that is not

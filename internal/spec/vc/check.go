@@ -107,6 +107,12 @@ func (v Verifier) VerifyOpen(doc *jsonld.Document) ([]Checked, error) {
 	return all, nil
 }
 
+// VerifyValue is VerifyOpen for a value that was read already, alone or within
+// another document.
+func (v Verifier) VerifyValue(value jsonld.Value) ([]Checked, error) {
+	return v.VerifyOpen(value.Document(readAs(v.Contexts)))
+}
+
 // Domains are those that a proof was made for.
 func (p Proof) Domains() []string {
 	all, _ := texts(p.Domain)
