@@ -61,20 +61,26 @@ func (t overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphE
 		refuseForm(w, r, http.StatusMethodNotAllowed, "method", "Send what changes something with POST.")
 		return
 	}
-	limited, cancel := context.WithTimeout(r.Context(), within)
+	respond(w, r, t.run(r.Context(), exec, op))
+}
+
+// run answers an operation. What it read from is given back before the answer is
+// sent, which may take a client long to take.
+func (t overHTTP) run(ctx context.Context, exec graphql.GraphExecutor, op *graphql.OperationContext) *graphql.Response {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	if oneMoment(op) {
 		var end func()
-		limited, end = t.resolver.Audit.View(limited, actor(limited))
+		ctx, end = t.resolver.Audit.View(ctx, actor(ctx))
 		defer end()
-		limited = t.resolver.fragments.with(limited, actor(limited))
+		ctx = t.resolver.fragments.with(ctx, actor(ctx))
 	}
-	responses, ctx := exec.DispatchOperation(limited, op)
-	a := responses(ctx)
-	if a == nil { // given up before anything was resolved
-		a = exec.DispatchError(ctx, gqlerror.List{gqlerror.WrapPath(nil, context.Canceled)})
+	responses, ctx := exec.DispatchOperation(ctx, op)
+	if a := responses(ctx); a != nil {
+		return a
 	}
-	respond(w, r, a)
+	// given up before anything was resolved
+	return exec.DispatchError(ctx, gqlerror.List{gqlerror.WrapPath(nil, context.Canceled)})
 }
 
 // oneMoment reports whether the operation is answered from one moment of the

@@ -13,7 +13,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -94,21 +93,11 @@ func (s *Service) View(ctx context.Context, who access.Actor) (context.Context, 
 // Generation is how often the institution's catalogue was changed up to the
 // moment that the transaction sees; false outside of View, and for a caller who
 // may not know, such as a visitor.
-func Generation(ctx context.Context, tx pgx.Tx) (int64, bool) {
-	return counted(pg.Also(ctx, tx))
-}
+func Generation(ctx context.Context, tx pgx.Tx) (int64, bool) { return pg.Also(ctx, tx) }
 
 // Seen is the Generation of the moment that the context's view has begun; false
 // before its first read.
-func Seen(ctx context.Context) (int64, bool) { return counted(pg.Asked(ctx)) }
-
-func counted(asked string, ok bool) (int64, bool) {
-	if !ok || asked == "" {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(asked, 10, 64)
-	return n, err == nil
-}
+func Seen(ctx context.Context) (int64, bool) { return pg.Asked(ctx) }
 
 // head locks the end of the chain and takes the next place in it.
 func head(ctx context.Context, tx pgx.Tx, institution string, l *Line) error {

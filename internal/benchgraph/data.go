@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/url"
 	"os"
@@ -12,8 +14,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/testamur/testamur/migrations"
 )
 
 // The size of the data at scale 1.
@@ -38,9 +38,10 @@ type data struct {
 	competencies []string // that somebody showed
 }
 
-// prepare makes the database, unless it is there from an earlier run.
+// prepare makes the database, unless it is there from an earlier run; one that
+// was made by an earlier version of the service is migrated.
 func prepare(ctx context.Context, o options, server string) (data, error) {
-	name := fmt.Sprintf("bench_%d_%s", o.scale, migrations.Hash()[:12])
+	name := fmt.Sprintf("bench_%d_%s", o.scale, version(o.scale))
 	u, err := url.Parse(server)
 	if err != nil {
 		return data{}, err
@@ -62,6 +63,15 @@ func prepare(ctx context.Context, o options, server string) (data, error) {
 		}
 	}
 	return d.find(ctx, o)
+}
+
+// version tells data apart that other statements made.
+func version(scale int) string {
+	sum := sha256.New()
+	for _, s := range statements(scale) {
+		fmt.Fprintln(sum, s.sql)
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:12]
 }
 
 // build makes the database under another name first, so that one whose making
@@ -128,6 +138,8 @@ func statements(scale int) []statement {
 		{"a framework of competencies", fmt.Sprintf(`
 			insert into framework (institution_id, id, identifier, uri, case_version, title, creator, changed_at, source, content_hash, created_at, updated_at)
 			values (%s, %s, %s, 'https://bench.example/framework', '1.1', 'Bench framework', 'Bench College', %s, '{}', '\x00', %s, %s);
+			insert into framework_version (institution_id, framework_id, version, id, reason, added, changed, retired, recorded_at, recorded_by)
+			select institution_id, id, version, 'fwv_' || substr(id, 5), 'imported', 0, 0, 0, created_at, 'bench' from framework;
 			insert into framework_item (institution_id, framework_id, id, identifier, uri, full_statement, abbreviated_statement, human_coding_scheme, item_type, changed_at, position, source)
 			select %s, %s, %s, %s, 'https://bench.example/item/' || n,
 				'The learner explains, applies and judges topic number ' || n || ' in a situation that is new to them.', 'Topic ' || n, 'B.' || n, 'Competency', %s, n, '{}'

@@ -314,10 +314,10 @@ func (s *Service) Authenticate(ctx context.Context, bearer string) (access.Actor
 	}
 	var c Client
 	var hash []byte
-	err = s.DB.Tenant(ctx, access.SystemOf(institution, "auth"), func(tx pgx.Tx) (err error) {
-		c, hash, err = findClient(ctx, tx, institution, client)
+	err = s.DB.One(ctx, access.SystemOf(institution, "auth"), func(rows pgx.Rows) (err error) {
+		c, hash, err = oneClient(rows)
 		return err
-	})
+	}, clientByID, institution, client)
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return access.Actor{}, err
 	}

@@ -132,11 +132,18 @@ type clientRow struct {
 	SecretHash []byte
 }
 
+const clientByID = `
+	select id, name, roles, scopes, learner_id, created_at, expires_at, revoked_at, secret_hash
+	from api_client
+	where institution_id = $1 and id = $2`
+
 func findClient(ctx context.Context, tx pgx.Tx, institution, clientID string) (Client, []byte, error) {
-	rows, _ := tx.Query(ctx, `
-		select id, name, roles, scopes, learner_id, created_at, expires_at, revoked_at, secret_hash
-		from api_client
-		where institution_id = @institution and id = @id`, pgx.NamedArgs{"institution": institution, "id": clientID})
+	rows, _ := tx.Query(ctx, clientByID, institution, clientID)
+	return oneClient(rows)
+}
+
+// oneClient is the client of clientByID, and the hash of its secret.
+func oneClient(rows pgx.Rows) (Client, []byte, error) {
 	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[clientRow])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Client{}, nil, fault.Missing("client")

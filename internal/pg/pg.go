@@ -150,10 +150,17 @@ func begin(o pgx.TxOptions) string {
 	return b.String()
 }
 
-// settings are the SET LOCALs that the policies read. SET takes no parameters
-// and set_config does not reach the shards of a distributed database, so every
-// value is checked to be an id or a role before it is quoted.
+// settings are the SET LOCALs that the policies read. SET takes no parameters,
+// so every value is checked to be an id or a role before it is quoted.
 func settings(who access.Actor) (string, error) {
+	roles, err := rolesOf(who)
+	return "set local app.institution = '" + who.InstitutionID +
+		"'; set local app.learner = '" + who.LearnerID +
+		"'; set local app.roles = '" + roles + "'", err
+}
+
+// rolesOf are the roles of an actor of whom everything is an id or a role.
+func rolesOf(who access.Actor) (string, error) {
 	if who.InstitutionID != "" && !id.Valid("ins", who.InstitutionID) {
 		return "", fmt.Errorf("actor of %q: not an institution", who.InstitutionID)
 	}
@@ -167,9 +174,49 @@ func settings(who access.Actor) (string, error) {
 		}
 		roles[i] = string(r)
 	}
-	return "set local app.institution = '" + who.InstitutionID +
-		"'; set local app.learner = '" + who.LearnerID +
-		"'; set local app.roles = '" + strings.Join(roles, ",") + "'", nil
+	return strings.Join(roles, ","), nil
+}
+
+// prepared is settings as a statement that each connection prepares once. It is
+// queued before others and sent with them.
+const prepared = `select set_config('app.institution', $1, true), set_config('app.learner', $2, true), set_config('app.roles', $3, true)` + besides
+
+// besides marks a statement that is not a request's own, and is not counted.
+const besides = ` -- besides`
+
+// queued is a batch that begins with the statements given and then puts the
+// actor in force.
+func (db *DB) queued(who access.Actor, first ...string) (*pgx.Batch, error) {
+	if db.As != nil {
+		who = db.As(who)
+	}
+	roles, err := rolesOf(who)
+	b := &pgx.Batch{}
+	for _, sql := range first {
+		b.Queue(sql)
+	}
+	b.Queue(prepared, who.InstitutionID, who.LearnerID, roles)
+	return b, err
+}
+
+// One reads with one statement, with the actor in force, in one round trip. What
+// the rows are, fn says; its error is One's.
+func (db *DB) One(ctx context.Context, who access.Actor, fn func(pgx.Rows) error, sql string, args ...any) error {
+	b, err := db.queued(who)
+	if err != nil {
+		return err
+	}
+	b.Queue(sql, args...)
+	all := db.Pool.SendBatch(ctx, b) // what is sent together is one transaction
+	defer all.Close()
+	if _, err := all.Exec(); err != nil {
+		return Fault(err)
+	}
+	rows, err := all.Query()
+	if err != nil {
+		return Fault(err)
+	}
+	return Fault(fn(rows))
 }
 
 // Fault turns what the database says into a fault where a caller can act on

@@ -13,7 +13,7 @@ type Statements struct {
 }
 
 func (s *Statements) add(sql string) {
-	if strings.HasPrefix(sql, "begin") || sql == "commit" || sql == "rollback" {
+	if strings.HasPrefix(sql, "begin") || sql == "commit" || sql == "rollback" || strings.HasSuffix(sql, besides) {
 		return
 	}
 	s.mu.Lock()

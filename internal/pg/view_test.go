@@ -3,9 +3,11 @@ package pg_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/pg"
@@ -97,11 +99,11 @@ func TestAReadInsideAReadTakesItsOwnMoment(t *testing.T) {
 func TestAViewIsAskedSomethingBesides(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	for also, want := range map[string]string{"select 7 where app_institution() = '" + who.InstitutionID + "'": "7", "select 7 where app_learner() = 'lrn_x'": ""} {
+	for also, want := range map[string]int64{"select 7 where app_institution() = '" + who.InstitutionID + "'": 7, "select 7 where app_learner() = 'lrn_x'": 0} {
 		ctx, end := db.View(t.Context(), who, also)
 		err := db.Snapshot(ctx, who, func(tx pgx.Tx) error {
-			if got, ok := pg.Also(ctx, tx); got != want || !ok {
-				t.Errorf("%s: %q, %v", also, got, ok)
+			if got, ok := pg.Also(ctx, tx); got != want || ok != (want != 0) {
+				t.Errorf("%s: %d, %v", also, got, ok)
 			}
 			return nil
 		})
@@ -118,5 +120,151 @@ func TestAViewIsAskedSomethingBesides(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// However a view's first statement is sent, it sees the moment that the next
+// ones see, with the actor in force, and leaves the connection ready.
+func TestAViewBeginsWithItsFirstStatement(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	const sql = "select app_institution() || $1::text where current_setting('transaction_isolation') = 'repeatable read' and current_setting('transaction_read_only') = 'on'"
+	want := who.InstitutionID + "x"
+	first := map[string]func(context.Context, pgx.Tx) (string, error){
+		"query": func(ctx context.Context, tx pgx.Tx) (string, error) {
+			rows, _ := tx.Query(ctx, sql, "x")
+			return pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
+		},
+		"row": func(ctx context.Context, tx pgx.Tx) (got string, err error) {
+			err = tx.QueryRow(ctx, sql, "x").Scan(&got)
+			return got, err
+		},
+		"named": func(ctx context.Context, tx pgx.Tx) (got string, err error) {
+			err = tx.QueryRow(ctx, strings.ReplaceAll(sql, "$1", "@x"), pgx.NamedArgs{"x": "x"}).Scan(&got)
+			return got, err
+		},
+		"rows that are left": func(ctx context.Context, tx pgx.Tx) (got string, err error) {
+			rows, err := tx.Query(ctx, sql+" or true", "x")
+			if err != nil {
+				return "", err
+			}
+			defer rows.Close()
+			rows.Next()
+			return got, rows.Scan(&got)
+		},
+		"batch": func(ctx context.Context, tx pgx.Tx) (got string, err error) {
+			b := &pgx.Batch{}
+			b.Queue(sql, "x").QueryRow(func(r pgx.Row) error { return r.Scan(&got) })
+			b.Queue("select 1")
+			return got, tx.SendBatch(ctx, b).Close()
+		},
+		"exec": func(ctx context.Context, tx pgx.Tx) (got string, err error) {
+			if _, err := tx.Exec(ctx, "select 1"); err != nil {
+				return "", err
+			}
+			err = tx.QueryRow(ctx, sql, "x").Scan(&got)
+			return got, err
+		},
+	}
+	for name, read := range first {
+		ctx, end := db.View(t.Context(), who, "select 7")
+		err := db.Snapshot(ctx, who, func(tx pgx.Tx) error {
+			got, err := read(ctx, tx)
+			if got != want {
+				t.Errorf("%s: %q, %v", name, got, err)
+			}
+			return err
+		})
+		if n, ok := pg.Asked(ctx); n != 7 || !ok || err != nil {
+			t.Errorf("%s: asked %d, %v, %v", name, n, ok, err)
+		}
+		again, _, err := moment(ctx, db, who)
+		if third, _, _ := moment(ctx, db, who); err != nil || again != third {
+			t.Errorf("%s: then %v", name, err)
+		}
+		end()
+	}
+	if n := db.Pool.Stat().AcquiredConns(); n != 0 {
+		t.Errorf("%d connections are still taken", n)
+	}
+}
+
+// A first statement that fails is an error of the statement however it is sent,
+// and the next read has another moment.
+func TestAViewWhoseFirstStatementFails(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	for _, sql := range []string{"select 1/0", "select nothing_of_the_kind()", "selekt"} {
+		for name, read := range map[string]func(context.Context, pgx.Tx) error{
+			"query": func(ctx context.Context, tx pgx.Tx) error {
+				rows, _ := tx.Query(ctx, sql)
+				_, err := pgx.CollectRows(rows, pgx.RowTo[int])
+				return err
+			},
+			"returned": func(ctx context.Context, tx pgx.Tx) error {
+				rows, err := tx.Query(ctx, sql)
+				if err == nil {
+					for rows.Next() {
+					}
+					err = rows.Err()
+				}
+				return err
+			},
+			"row": func(ctx context.Context, tx pgx.Tx) error { return tx.QueryRow(ctx, sql).Scan(new(int)) },
+			"batch": func(ctx context.Context, tx pgx.Tx) error {
+				b := &pgx.Batch{}
+				b.Queue(sql)
+				return tx.SendBatch(ctx, b).Close()
+			},
+		} {
+			ctx, end := db.View(t.Context(), who, "select 7")
+			if err := db.Snapshot(ctx, who, func(tx pgx.Tx) error { return read(ctx, tx) }); err == nil {
+				t.Errorf("%s, %s: no error", sql, name)
+			}
+			if _, _, err := moment(ctx, db, who); err != nil {
+				t.Errorf("%s, %s: the next read fails: %v", sql, name, err)
+			}
+			end()
+		}
+	}
+	ctx, end := db.View(t.Context(), access.Actor{InstitutionID: "x'; drop table learner"}, "select 7")
+	defer end()
+	if _, _, err := moment(ctx, db, access.Actor{InstitutionID: "x'; drop table learner"}); err == nil {
+		t.Error("an actor of no institution read")
+	}
+	if n := db.Pool.Stat().AcquiredConns(); n != 0 {
+		t.Errorf("%d connections are still taken", n)
+	}
+}
+
+func TestOneReadsWithTheActorInForceAndLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	read := func(rows pgx.Rows) error {
+		got, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[*string])
+		if err == nil && (got == nil || *got != who.InstitutionID) {
+			t.Errorf("the institution in force is %v", got)
+		}
+		return err
+	}
+	if err := db.One(t.Context(), who, read, "select app_institution() where $1::int = 1", 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.One(t.Context(), who, func(rows pgx.Rows) error { rows.Close(); return rows.Err() }, "select 1/0"); err == nil {
+		t.Error("one by zero is no error")
+	}
+	if err := db.One(t.Context(), access.Actor{LearnerID: "'"}, read, "select app_institution()"); err == nil {
+		t.Error("an actor who is no learner read")
+	}
+	err := db.Pool.AcquireFunc(t.Context(), func(c *pgxpool.Conn) error {
+		var left *string
+		err := c.QueryRow(t.Context(), "select app_institution()").Scan(&left)
+		if left != nil {
+			t.Errorf("%s is still in force", *left)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
