@@ -77,6 +77,12 @@ func Open(name string) (fs.FS, io.Closer, error) {
 	return opened(&z.Reader, z.File, z)
 }
 
+// Within is the archive in a ZIP that is at hand, as Open opens one of a file.
+func Within(z *zip.Reader) (fs.FS, error) {
+	in, _, err := opened(z, z.File, io.NopCloser(nil))
+	return in, err
+}
+
 func opened(in fs.FS, entries []*zip.File, closer io.Closer) (fs.FS, io.Closer, error) {
 	in, err := inside(in)
 	if err == nil {

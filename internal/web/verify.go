@@ -1,11 +1,13 @@
 package web
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/testamur/testamur/internal/fault"
@@ -18,8 +20,8 @@ const (
 	maxFiles     = 1000     // files at once
 	maxTogether  = 100      // files in one go of the verifier
 	maxTogetherB = 12 << 20 // bytes in one go
-	maxSmall     = 2 << 20  // bytes up to which nobody waits for others
-	maxChecks    = 4        // visitors who bring more than that at one moment
+	maxSmall     = 2 << 20  // bytes up to which nobody waits for others, but for ZIPs
+	maxChecks    = 4        // visitors who bring more than that, or ZIPs, at one moment
 )
 
 func (s *site) verifying(mux *http.ServeMux) {
@@ -50,6 +52,7 @@ func (d verdicts) Count(outcome string) (n int) {
 type verdict struct {
 	verify.Report
 	File  string
+	Whole bool      // an archive: it has checks and no steps
 	Parts []verdict // the credentials in it
 	Ends  []verdict // the endorsements
 }
@@ -75,17 +78,24 @@ func told(r verify.Report, room *int) verdict {
 
 // verify checks what was sent, keeps none of it, and shows what was found.
 func (s *site) verify(v *visit) error {
-	if n := v.r.ContentLength; n < 0 || n > maxSmall {
-		select {
-		case s.checks <- struct{}{}:
-			defer func() { <-s.checks }()
-		default:
-			return fault.New(fault.Unavailable, "Many people are having large files verified at this moment. Try again in a minute.")
+	large := v.r.ContentLength < 0 || v.r.ContentLength > maxSmall
+	if large {
+		leave, err := s.room()
+		if err != nil {
+			return err
 		}
+		defer leave()
 	}
 	sent, err := v.material()
 	if err == nil && len(sent) == 0 {
 		err = fault.New(fault.Invalid, "Choose a file, or paste what you were given.")
+	}
+	if !large && slices.ContainsFunc(sent, zipped) {
+		leave, err := s.room()
+		if err != nil {
+			return err
+		}
+		defer leave()
 	}
 	var d verdicts
 	if err == nil {
@@ -98,9 +108,30 @@ func (s *site) verify(v *visit) error {
 	return v.show(http.StatusOK, "verify", "What was found", d)
 }
 
+// zipped reports whether a file may come to much more than its size.
+func zipped(f verify.File) bool { return bytes.HasPrefix(f.Raw, []byte("PK")) }
+
+// room is a place among those who have much verified at one moment, until it is
+// left.
+func (s *site) room() (leave func(), err error) {
+	select {
+	case s.checks <- struct{}{}:
+		return func() { <-s.checks }, nil
+	default:
+		return nil, fault.New(fault.Unavailable, "Many people are having large files verified at this moment. Try again in a minute.")
+	}
+}
+
 func (s *site) verdicts(v *visit, sent []verify.File) (verdicts, error) {
 	var d verdicts
 	room := maxShown
+	sent = slices.DeleteFunc(sent, func(f verify.File) bool {
+		one, is := s.archived(v, f)
+		if is {
+			d.All = append(d.All, one)
+		}
+		return is
+	})
 	for len(sent) > 0 {
 		n, size := 0, 0
 		for n < len(sent) && n < maxTogether && (n == 0 || size+len(sent[n].Raw) <= maxTogetherB) {

@@ -9,17 +9,20 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"io"
 	"io/fs"
 	"mime/multipart"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/archive"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/record"
@@ -417,6 +420,52 @@ func TestEveryFormOfACredential(t *testing.T) {
 			t.Errorf("%s: %d\n%s", name, a.StatusCode, top)
 		}
 	}
+}
+
+// TestAnArchiveIsVerified brings the archive of a learner, whole, and with a byte
+// changed.
+func TestAnArchiveIsVerified(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	name := filepath.Join(t.TempDir(), "umar.zip")
+	made, err := w.Archives.Write(t.Context(), w.As(access.System), archive.Order{To: name, Learners: []string{string(w.learner.ID)}}, nil)
+	testbed.Must(t, made, err)
+	raw, err := os.ReadFile(name)
+	testbed.Must(t, raw, err)
+	w.serve(t, func(s *web.Services) { s.Origin = testbed.Origin })
+	if a := w.bring(t, map[string][]byte{"umar.zip": raw}); !strings.Contains(a.body, "<h1>This holds</h1>") || !strings.Contains(a.body, "Archive of an institution") || !strings.Contains(a.body, "The keys of the archive are those") {
+		t.Errorf("the archive: %d\n%s", a.StatusCode, a.body)
+	}
+	if a := w.bring(t, map[string][]byte{"umar.zip": rezipped(t, raw, ".json", func(b []byte) []byte { return append(b, ' ') })}); !strings.Contains(a.body, "Do not rely on this") {
+		t.Errorf("with changed files: %d\n%s", a.StatusCode, a.body)
+	}
+	if a := w.bring(t, map[string][]byte{"umar.zip": rezipped(t, raw, ".txt", func([]byte) []byte { return make([]byte, 17<<20) })}); !strings.Contains(a.body, "too large to be checked on a page") {
+		t.Errorf("one that unpacks to more than is looked at: %d\n%s", a.StatusCode, a.body)
+	}
+}
+
+// rezipped is a ZIP with the files of one kind changed.
+func rezipped(t *testing.T, raw []byte, suffix string, change func([]byte) []byte) []byte {
+	t.Helper()
+	old, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	testbed.Must(t, old, err)
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	for _, f := range old.File {
+		if !strings.HasSuffix(f.Name, suffix) || strings.HasSuffix(f.Name, "manifest.json") {
+			testbed.Must(t, 0, z.Copy(f))
+			continue
+		}
+		from, err := f.Open()
+		testbed.Must(t, from, err)
+		all, err := io.ReadAll(from)
+		testbed.Must(t, all, err)
+		to, err := z.Create(f.Name)
+		testbed.Must(t, to, err)
+		_, _ = to.Write(change(all))
+	}
+	testbed.Must(t, 0, z.Close())
+	return out.Bytes()
 }
 
 // token is a document as a signed token instead, VC-JOSE-COSE §3.1.1, by the key
