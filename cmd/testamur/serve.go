@@ -52,10 +52,11 @@ type serveCmd struct {
 	network
 	quota
 	VCAPI       string `name:"vc-api" help:"Serve the W3C VC API under /vc-api, signing with the keys of this institution. It signs whatever a permitted caller sends: name one that was made for it." env:"TESTAMUR_VC_API" placeholder:"SLUG"`
+	VCAPIOpen   bool   `name:"vc-api-open" help:"Let anyone who reaches the address issue by the VC API, without a token: for interoperability suites that send none, on one machine." env:"TESTAMUR_VC_API_OPEN"`
 	Trusted     string `name:"trusted-documents" help:"GraphQL documents that requests may name by hash: a folder of .graphql files, or a JSON object from SHA-256 to document." env:"TESTAMUR_TRUSTED_DOCUMENTS" placeholder:"PATH"`
 	SignIn      string `name:"sign-in" help:"OpenID Connect providers that people sign in with to the pages: a JSON file, see README." env:"TESTAMUR_SIGN_IN" placeholder:"PATH"`
 	OnlyTrusted bool   `name:"only-trusted-documents" help:"Answer no other GraphQL documents than those." env:"TESTAMUR_ONLY_TRUSTED_DOCUMENTS"`
-	Development bool   `help:"For tests on one machine: fetch over plain http and from this machine too, and let anyone issue by the VC API." env:"TESTAMUR_DEVELOPMENT"`
+	Development bool   `help:"For tests on one machine: what others publish is fetched over plain http and from this machine too." env:"TESTAMUR_DEVELOPMENT"`
 }
 
 // Run serves until it is told to stop.
@@ -126,6 +127,9 @@ func (c *serveCmd) optional(ctx context.Context, s *services) error {
 	if err := c.signIn(s); err != nil {
 		return err
 	}
+	if c.VCAPI == "" && c.VCAPIOpen {
+		return errors.New("--vc-api-open says who may use the VC API, which is not served: name an institution with --vc-api")
+	}
 	if c.VCAPI == "" {
 		return nil
 	}
@@ -134,9 +138,9 @@ func (c *serveCmd) optional(ctx context.Context, s *services) error {
 		return fmt.Errorf("--vc-api %s: %w", c.VCAPI, err)
 	}
 	s.verifier.Unfiled = in
-	s.vcapi = &vcapi.Service{Now: s.now, Keys: s.keys, Credentials: s.credentials, Verifier: s.verifier, Institution: in, Open: c.Development}
-	if c.Development {
-		s.log.Warn("DEVELOPMENT: anyone who reaches this address may have credentials signed by the VC API", "institution", c.VCAPI)
+	s.vcapi = &vcapi.Service{Now: s.now, Keys: s.keys, Credentials: s.credentials, Verifier: s.verifier, Institution: in, Open: c.VCAPIOpen}
+	if c.VCAPIOpen {
+		s.log.Warn("OPEN: anyone who reaches this address may have credentials signed by the VC API", "institution", c.VCAPI)
 	}
 	return nil
 }

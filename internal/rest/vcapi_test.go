@@ -205,7 +205,7 @@ func TestVCAPIIssuesForNobodyElse(t *testing.T) {
 			t.Errorf("%+v: %d, %d", who, code, status)
 		}
 	}
-	a.service.Open = true // as the development switch has it
+	a.service.Open = true // as --vc-api-open has it
 	a.actor = access.Anonymous()
 	a.issue(t, "eddsa-rdfc-2022", minimal(nil), nil)
 }

@@ -71,7 +71,7 @@ type Fetcher struct {
 // Options of a Fetcher. The zero value is right for the service.
 type Options struct {
 	Now func() time.Time // nil: the clock
-	// Development permits plain http, the loopback and any port. It is for
+	// Development permits plain http, and the loopback with any port. It is for
 	// tests on one machine: whoever may verify can then reach what listens there.
 	Development bool
 	Roots       *x509.CertPool // nil: those of the system
@@ -244,7 +244,8 @@ func checkAddress(address string) error {
 	return checkPublic(ap.Addr())
 }
 
-// checkDevelopment lets the loopback through besides.
+// checkDevelopment lets the loopback through besides, and port 80, where plain
+// http is spoken.
 func checkDevelopment(address string) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -253,7 +254,10 @@ func checkDevelopment(address string) error {
 	if ap.Addr().Unmap().IsLoopback() {
 		return nil
 	}
-	return checkPublic(ap.Addr())
+	if ap.Port() == 80 {
+		return checkPublic(ap.Addr())
+	}
+	return checkAddress(address)
 }
 
 func checkPublic(a netip.Addr) error {

@@ -51,7 +51,12 @@ func TestOnlyPublicAddressesAreAsked(t *testing.T) {
 			t.Errorf("%q would be asked", address)
 		}
 	}
-	for _, address := range []string{"10.0.0.1:80", "169.254.169.254:80", "[fd00::1]:80"} {
+	for _, address := range []string{"127.0.0.1:1", "[::1]:8080", "93.184.216.34:80", "93.184.216.34:443"} {
+		if err := checkDevelopment(address); err != nil {
+			t.Errorf("the development switch does not open %s: %v", address, err)
+		}
+	}
+	for _, address := range []string{"10.0.0.1:80", "169.254.169.254:80", "[fd00::1]:80", "93.184.216.34:22", "10.0.0.1:443"} {
 		if checkDevelopment(address) == nil {
 			t.Errorf("the development switch opens %s", address)
 		}
