@@ -188,6 +188,7 @@ func BenchmarkKept(b *testing.B) {
 					b.Fatal(err)
 				}
 				sha256.Sum256(out)
+				d.Close()
 			}
 		})
 	}

@@ -43,10 +43,12 @@ func OpenText(doc string, opts Options, parts ...Part) (*Document, error) {
 	if opts.Direction != "" && opts.Direction != I18NDatatype {
 		return nil, refuse(Unsupported, "the direction form %q is not supported", opts.Direction)
 	}
-	t, err := parseJSON(doc, openParts(parts, opts))
+	open, unpacked := openParts(parts, opts)
+	t, err := parseJSON(doc, open)
 	if err != nil {
 		return nil, err
 	}
+	t.unpacked = unpacked
 	return &Document{tree: t, opts: opts}, nil
 }
 
@@ -119,7 +121,11 @@ func (d *Document) Close() {
 		nodes := d.tree.nodes[:0]
 		pooledNodes.Put(&nodes)
 	}
-	d.tree.nodes = nil
+	d.tree.nodes, d.tree.parts = nil, nil
+	if u := d.tree.unpacked; u != nil && cap(*u) <= maxPooledText {
+		pooledText.Put(u)
+	}
+	d.tree.unpacked = nil
 }
 
 // Canonize is the canonical form of the document: see CanonizeWith.

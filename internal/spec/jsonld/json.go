@@ -38,6 +38,8 @@ type tree struct {
 	src   string
 	nodes []node
 	parts []part // those found in the document
+	// What their forms are unpacked into; nil where there are none.
+	unpacked *[]byte
 }
 
 // unfold reads the whole document anew, with no part standing for itself.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -25,9 +26,10 @@ var ErrNotKept = errors.New("no canonical form can be kept of this credential")
 
 // The kept form of a credential is stored as
 //
-//	"TKF" 2             what this is, and its version
+//	"TKF" 3             what this is, and its version
 //	SHA-256             of the credential's bytes, 32 bytes
 //	CRC-32C             of all that follows, 4 bytes, the highest first
+//	uvarint             the size of the rest, which is packed; see pack
 //	uvarint, order      its form by RFC 8785, as pieces of its bytes; see order
 //	uvarint, text       the credential's id, as an N-Quads term
 //	form                of its statements in a record: see rdfc.Form
@@ -36,14 +38,14 @@ var ErrNotKept = errors.New("no canonical form can be kept of this credential")
 // rests on the hash: a form is used for those bytes and no others. The version
 // goes up whenever the same bytes would come to another form.
 const (
-	keptMagic = "TKF\x02"
+	keptMagic = "TKF\x03"
 	keptHead  = len(keptMagic) + sha256.Size + 4
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Keep is the kept form of a secured credential, to be stored beside it: some
-// two to four times its size, and well compressible. The error is that of ToRDF
+// Keep is the kept form of a secured credential, to be stored beside it: about
+// its size again, or less. The error is that of ToRDF
 // for a document that cannot be canonicalized, else ErrNotKept.
 func Keep(document []byte) ([]byte, error) {
 	doc, err := Open(document, Options{})
@@ -66,17 +68,19 @@ func Keep(document []byte) ([]byte, error) {
 		return nil, complexity(err)
 	}
 	order := doc.orderOf()
-	body := make([]byte, keptHead, keptHead+len(order)+len(w.kept.root)+len(form.Bytes())+16)
-	copy(body, keptMagic)
-	sum := sha256.Sum256(document)
-	copy(body[len(keptMagic):], sum[:])
+	body := make([]byte, 0, len(order)+len(w.kept.root)+len(form.Bytes())+16)
 	body = binary.AppendUvarint(body, uint64(len(order)))
 	body = append(body, order...)
 	body = binary.AppendUvarint(body, uint64(len(w.kept.root)))
 	body = append(body, w.kept.root...)
 	body = append(body, form.Bytes()...)
-	binary.BigEndian.PutUint32(body[keptHead-4:], crc32.Checksum(body[keptHead:], castagnoli))
-	return body, nil
+	kept := make([]byte, keptHead, keptHead+len(document))
+	copy(kept, keptMagic)
+	sum := sha256.Sum256(document)
+	copy(kept[len(keptMagic):], sum[:])
+	kept = pack(binary.AppendUvarint(kept, uint64(len(body))), body, document)
+	binary.BigEndian.PutUint32(kept[keptHead-4:], crc32.Checksum(kept[keptHead:], castagnoli))
+	return slices.Clip(kept), nil
 }
 
 // keptQuads is what a credential says in its place.
@@ -87,48 +91,81 @@ type keptQuads struct {
 
 // part is an opened Part.
 type part struct {
-	text  string
-	form  rdfc.Form
-	root  rdfc.Term
-	order order // the text's canonical JSON; nil where it is not known
-	used  bool  // the kept form can be used
+	text   string
+	packed []byte // the kept form, and the size it has unpacked
+	size   int
+	form   rdfc.Form
+	root   rdfc.Term
+	order  order // the text's canonical JSON; nil where it is not known
+	used   bool  // the kept form can be used
 }
 
-// openParts readies parts for the parser.
-func openParts(parts []Part, opts Options) []part {
+// openParts readies parts for the parser. What their kept forms are unpacked
+// into goes back to pooledText.
+func openParts(parts []Part, opts Options) (open []part, unpacked *[]byte) {
 	if len(parts) == 0 || !opts.mergeable() {
-		return nil
+		return nil, nil
 	}
-	open := make([]part, len(parts))
+	open, unpacked = make([]part, len(parts)), pooledText.Get().(*[]byte)
+	size := 0
 	for i, p := range parts {
-		open[i] = openPart(p)
+		open[i].text = p.Document
+		if open[i].packed, open[i].size = p.packed(); open[i].packed != nil {
+			size += open[i].size
+		}
 	}
-	return open
+	room := slices.Grow((*unpacked)[:0], size)
+	for i := range open {
+		room = open[i].unpack(room)
+	}
+	*unpacked = room
+	return open, unpacked
 }
 
-// openPart checks that a kept form is whole and of these very bytes.
-func openPart(p Part) part {
-	o := part{text: p.Document}
+// packed is a kept form after its head, if it is whole and of these very bytes,
+// and the size of what was packed.
+func (p Part) packed() (packed []byte, size int) {
 	k := p.Kept
 	if len(k) <= keptHead || string(k[:len(keptMagic)]) != keptMagic ||
 		binary.BigEndian.Uint32(k[keptHead-4:]) != crc32.Checksum(k[keptHead:], castagnoli) {
-		return o
+		return nil, 0
 	}
 	document := unsafe.Slice(unsafe.StringData(p.Document), len(p.Document)) // which is only read
 	if sha256.Sum256(document) != [sha256.Size]byte(k[len(keptMagic):]) {
-		return o
+		return nil, 0
 	}
-	known, rest, ok := cutText(k[keptHead:])
+	n, used := binary.Uvarint(k[keptHead:])
+	if used <= 0 || n > uint64(maxSpread*(len(document)+len(k))) {
+		return nil, 0
+	}
+	return k[keptHead+used:], int(n)
+}
+
+// maxSpread is up to how many times the size of a document and its kept form
+// the form unpacked may have.
+const maxSpread = 64
+
+// unpack unpacks the kept form behind what is in room.
+func (o *part) unpack(room []byte) []byte {
+	if o.packed == nil {
+		return room
+	}
+	from := len(room)
+	room, whole := unpack(room, o.packed, o.text, o.size)
+	if !whole {
+		return room[:from]
+	}
+	known, rest, ok := cutText(room[from:])
 	root, rest, also := cutText(rest)
 	form, err := rdfc.ParseForm(rest)
 	if !ok || !also || err != nil || !rdfc.Term(root).IsIRI() {
-		return o
+		return room
 	}
 	o.form, o.root, o.used = form, rdfc.Term(root), true
 	if order(known).within(len(o.text)) {
 		o.order = known
 	}
-	return o
+	return room
 }
 
 // cutText reads the text, after its length, that b begins with.

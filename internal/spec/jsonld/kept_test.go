@@ -272,8 +272,8 @@ func TestKeptFormOfThisVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(kept)
-	const want = "b634372dad482eda21e0dce78bbe15e96488936e1c906ce7a7ef9d5badcd032b"
-	if got := hex.EncodeToString(sum[:]); got != want || !bytes.HasPrefix(kept, []byte("TKF\x02")) {
+	const want = "0c9c44f4ddc3b67e62ced1eb56282b7b9d51fd067b60873527a19c56eef114b7"
+	if got := hex.EncodeToString(sum[:]); got != want || !bytes.HasPrefix(kept, []byte("TKF\x03")) {
 		t.Errorf("the kept form hashes to %s, want %s", got, want)
 	}
 }
