@@ -213,6 +213,11 @@ type cutter struct {
 }
 
 func (r *cutter) number() uint64 {
+	if len(r.rest) > 0 && r.rest[0] < 0x80 {
+		n := uint64(r.rest[0])
+		r.rest = r.rest[1:]
+		return n
+	}
 	n, size := binary.Uvarint(r.rest)
 	if size <= 0 {
 		r.ok, r.rest = false, nil
@@ -264,11 +269,12 @@ func blankIn(b []byte) int32 {
 type merger struct {
 	labeler
 	forms  []Form
-	size   int     // of the forms in bytes
-	base   []int32 // number of the first blank node of each form, in all
-	alone  []bool  // as the forms have it, by blank node
-	iris   []placed
-	blank  []placed // by canonical number
+	size   int      // of the forms in bytes
+	base   []int32  // number of the first blank node of each form, in all
+	alone  []bool   // as the forms have it, by blank node
+	groups []placed // of all forms
+	iris   []int32  // those about IRIs
+	blank  []int32  // those about blank nodes by canonical number, or none
 	lines  []span
 	tail   []byte // the lines of the subject being written, less the subject
 	name   []byte // of the subject being written, where it is blank
@@ -276,11 +282,10 @@ type merger struct {
 	broken bool   // a line is not one
 }
 
-// placed is where a group lies.
+// placed is a group and the form that it is of.
 type placed struct {
-	subject []byte // where it is an IRI
-	form    int32
-	at      int32 // in the form, 0 for no group
+	formGroup
+	form int32
 }
 
 // Merge is the canonical form (SHA-256) of the union of datasets, given as
@@ -337,13 +342,12 @@ func newMerger(forms []Form, workLimit int) *merger {
 
 // release gives the memory back for the next forms, unless it is very much.
 func (m *merger) release() {
-	if cap(m.out) > maxOut || cap(m.tail) > maxOut || cap(m.links) > 1<<15 || cap(m.first) > 1<<15 || cap(m.iris) > 1<<15 {
+	if cap(m.out) > maxOut || cap(m.tail) > maxOut || cap(m.links) > 1<<15 || cap(m.first) > 1<<15 || cap(m.groups) > 1<<15 {
 		return
 	}
 	m.forms = nil
 	clear(m.links)
-	clear(m.iris)
-	clear(m.blank)
+	clear(m.groups)
 	mergers.Put(m)
 }
 
@@ -404,69 +408,71 @@ func (m *merger) linked() error {
 
 // write writes all statements with their canonical labels, sorted.
 func (m *merger) write(to *sink) {
-	iris, blank := m.iris[:0], resize(m.blank, len(m.ids))
-	clear(blank)
+	m.groups, m.iris, m.blank = m.groups[:0], m.iris[:0], resize(m.blank, len(m.ids))
+	for i := range m.blank {
+		m.blank[i] = none
+	}
 	for i, f := range m.forms {
-		for at := f.groups; at < len(f.data); {
-			g, rest, _ := cutGroup(f.data[at:])
-			p := placed{g.subject, int32(i), int32(at)}
-			at = len(f.data) - len(rest)
+		for rest := f.data[f.groups:]; len(rest) > 0; {
+			g, more, _ := cutGroup(rest)
+			at := int32(len(m.groups))
+			m.groups, rest = append(m.groups, placed{g, int32(i)}), more
 			if g.subject != nil {
-				iris = append(iris, p)
-			} else if id := m.ids[m.base[i]+g.blank]; uint(id) < uint(len(blank)) {
-				blank[id] = p
+				m.iris = append(m.iris, at)
+			} else if id := m.ids[m.base[i]+g.blank]; uint(id) < uint(len(m.blank)) {
+				m.blank[id] = at
 			} else {
 				m.broken = true // a node was called alone that is not
 			}
 		}
 	}
-	m.iris, m.blank = iris, blank
-	slices.SortFunc(iris, func(a, b placed) int {
-		if n := bytes.Compare(a.subject, b.subject); n != 0 {
+	iris := m.iris
+	slices.SortFunc(iris, func(a, b int32) int {
+		if n := bytes.Compare(m.groups[a].subject, m.groups[b].subject); n != 0 {
 			return n
 		}
-		return cmp.Compare(a.form, b.form)
+		return cmp.Compare(a, b)
 	})
 	for len(iris) > 0 {
-		n := 1
-		for n < len(iris) && bytes.Equal(iris[n].subject, iris[0].subject) {
+		subject, n := m.groups[iris[0]].subject, 1
+		for n < len(iris) && bytes.Equal(m.groups[iris[n]].subject, subject) {
 			n++
 		}
-		to.out = m.about(to.out, iris[0].subject, iris[:n])
+		to.out = m.about(to.out, subject, iris[:n])
 		to.flush()
 		iris = iris[n:]
 	}
-	for n := range inTextOrder(len(blank)) {
-		if blank[n].at > 0 { // a node may be no subject
+	for n := range inTextOrder(len(m.blank)) {
+		if m.blank[n] != none { // a node may be no subject
 			m.name = appendLabel(m.name[:0], int32(n))
-			to.out = m.about(to.out, m.name, blank[n:n+1])
+			to.out = m.about(to.out, m.name, m.blank[n:n+1])
 			to.flush()
 		}
 	}
 }
 
 // about writes the groups of one subject.
-func (m *merger) about(dst, subject []byte, places []placed) []byte {
+func (m *merger) about(dst, subject []byte, places []int32) []byte {
 	if len(places) == 1 {
-		g, _, _ := cutGroup(m.forms[places[0].form].data[places[0].at:])
+		g := &m.groups[places[0]]
 		if g.whole() {
 			return append(dst, g.lines...)
 		}
 		if g.count == 1 || !g.names {
-			return m.lined(dst, subject, &g, places[0].form)
+			return m.lined(dst, subject, &g.formGroup, g.form)
 		}
 	}
 	m.tail, m.lines = m.tail[:0], m.lines[:0]
 	var alike []byte
-	for _, p := range places {
-		g, _, _ := cutGroup(m.forms[p.form].data[p.at:])
+	for _, at := range places {
+		g := &m.groups[at]
 		if g.whole() {
 			if bytes.Equal(g.lines, alike) {
 				continue // what many credentials say alike of their issuer
 			}
 			alike = g.lines
 		}
-		m.tail = m.lined(m.tail, nil, &g, p.form)
+		m.tail = m.lined(m.tail, nil, &g.formGroup, g.form)
 	}
 	slices.SortFunc(m.lines, func(a, b span) int { return bytes.Compare(m.tail[a.from:a.to], m.tail[b.from:b.to]) })
 	var last []byte
