@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/testamur/testamur/internal/access"
@@ -298,7 +299,10 @@ func (s *site) correct(v *visit, in url.Values) (string, string, error) {
 	if err != nil {
 		return "", "", err
 	}
-	f.Role, f.LicenseNumber, f.ActivityStartOn, f.ActivityEndOn, f.Results = a.Role, a.LicenseNumber, a.ActivityStartOn, a.ActivityEndOn, a.Results
+	f.Role, f.LicenseNumber, f.ActivityStartOn, f.ActivityEndOn = a.Role, a.LicenseNumber, a.ActivityStartOn, a.ActivityEndOn
+	f.Results = slices.DeleteFunc(slices.Clone(a.Results), func(r assertion.Result) bool {
+		return r.Description == achievement.GradeResult && r.Value == deref(a.Grade)
+	}) // it follows the grade
 	f.Evidence = evidence(a.Evidence, sent(in, "evidence"))
 	if sent(in, "reason") == "" {
 		return "", "", fault.At("reason", "required", "Say why it is corrected: it is kept in the history.")
