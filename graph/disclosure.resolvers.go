@@ -11,10 +11,15 @@ import (
 	"github.com/testamur/testamur/graph/gen"
 	"github.com/testamur/testamur/graph/model"
 	"github.com/testamur/testamur/internal/consent"
+	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
 )
+
+func (r *credentialResolver) Disclosures(ctx context.Context, obj *credential.Credential, first *int, after *string) (*page.Connection[disclosure.Line], error) {
+	return visible(load(ctx).shownTo.Load(ctx, of(string(obj.ID), struct{}{}, first, after)))
+}
 
 func (r *disclosureResolver) Learner(ctx context.Context, obj *disclosure.Line) (*learner.Learner, error) {
 	return load(ctx).learner.Load(ctx, obj.LearnerID)

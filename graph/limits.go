@@ -224,7 +224,8 @@ func cost(c *gen.ComplexityRoot) {
 	c.Record.Contents = func(child int) int { return 50 + 10*child }           // one document, made whole
 	c.Learner.Names, c.Learner.Identifiers = few, few
 	c.Learner.Holds, c.Learner.DepositedCredentials, c.Learner.Disclosures, c.Query.Disclosures = plain, plain, plain, filtered[*disclosure.Filter]
-	c.Query.Orders = filtered[*sharing.OrderFilter]
+	c.Query.Orders, c.Query.Messages = filtered[*sharing.OrderFilter], filtered[*sharing.MessageFilter]
+	c.Credential.Disclosures, c.Share.Watches, c.ShareWatch.Messages = plain, few, long
 	c.Learner.Shares, c.Share.Disclosures, c.Share.Items = plain, plain, few
 	c.Learner.Consents, c.ReleaseStanding.DirectoryChoices = plain, few
 	c.Framework.Items, c.Framework.Rubrics = filtered[*model.CompetencyFilter], long

@@ -102,6 +102,10 @@ type loaders struct {
 	share             *loader[sharing.ID, *sharing.Share]
 	sharesOf          *loader[paged[learner.ID], *page.Connection[sharing.Share]]
 	chosen            *loader[sharing.ID, []sharing.Chosen]
+	watch             *loader[string, *sharing.Watch]
+	watchesOf         *loader[sharing.ID, []sharing.Watch]
+	messagesOf        *loader[string, []sharing.Message]
+	shownTo           *loader[paged[string], *page.Connection[disclosure.Line]]
 	openings          *loader[paged[string], *page.Connection[disclosure.Line]]
 	disclosure        *loader[disclosure.ID, *disclosure.Line]
 	disclosuresOf     *loader[paged[learner.ID], *page.Connection[disclosure.Line]]
@@ -130,6 +134,8 @@ type kinds struct {
 	deposit     seen[deposit.ID]
 	disclosure  seen[disclosure.ID]
 	share       seen[sharing.ID]
+	watch       seen[string]
+	shown       seen[string] // credentials, whose disclosures are asked for
 	part        seen[string]
 }
 
@@ -156,6 +162,10 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.share = one(l, &k.share, r.Shares.ByIDs)
 	l.sharesOf = pages(l, &k.learner, unfiltered(r.Shares.OfLearners))
 	l.chosen = many(l, &k.share, r.Shares.ItemsOf)
+	l.watch = one(l, &k.watch, r.Shares.WatchesByIDs)
+	l.watchesOf = many(l, &k.share, r.Shares.WatchesOf)
+	l.messagesOf = many(l, &k.watch, r.Shares.MessagesOf)
+	l.shownTo = pages(l, &k.shown, unfiltered(r.Disclosures.OfCredentials))
 	l.openings = pages(l, &k.part, unfiltered(r.Disclosures.OfSources))
 	l.disclosure = one(l, &k.disclosure, r.Disclosures.ByIDs)
 	l.disclosuresOf = pages(l, &k.learner, unfiltered(r.Disclosures.OfLearners))

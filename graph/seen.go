@@ -124,6 +124,7 @@ func (k *kinds) noteEarned(list any) {
 		k.learner.add(each(all, func(x credential.Credential) learner.ID { return x.LearnerID }))
 		k.assertion.add(given(all, func(x credential.Credential) *assertion.ID { return x.AssertionID }))
 		k.credential.add(each(all, func(x credential.Credential) credential.ID { return x.ID }))
+		k.shown.add(each(all, func(x credential.Credential) string { return string(x.ID) }))
 		k.credential.add(given(all, func(x credential.Credential) *credential.ID { return x.Supersedes }))
 		k.credential.add(given(all, func(x credential.Credential) *credential.ID { return x.SupersededBy }))
 	case []credential.ID:
@@ -142,6 +143,12 @@ func (k *kinds) noteEarned(list any) {
 		k.consent.add(each(all, func(x sharing.Order) consent.ID { return x.ConsentID }))
 		k.hold.add(given(all, func(x sharing.Order) *release.ID { return x.HoldID }))
 		k.share.add(given(all, func(x sharing.Order) *sharing.ID { return x.ShareID }))
+	case []sharing.Watch:
+		k.watch.add(each(all, func(x sharing.Watch) string { return x.ID }))
+	case []sharing.Message:
+		k.share.add(each(all, func(x sharing.Message) sharing.ID { return x.ShareID }))
+		k.watch.add(given(all, func(x sharing.Message) *string { return x.WatchID }))
+		k.credential.add(given(all, func(x sharing.Message) *credential.ID { return x.CredentialID }))
 	case []sharing.Chosen:
 		k.credential.add(each(all, func(x sharing.Chosen) credential.ID { return x.CredentialID }))
 	case []release.Hold:

@@ -62,6 +62,10 @@ func (r *shareResolver) Consent(ctx context.Context, obj *sharing.Share) (*conse
 	return load(ctx).consent.Load(ctx, obj.ConsentID)
 }
 
+func (r *shareResolver) Watches(ctx context.Context, obj *sharing.Share) ([]sharing.Watch, error) {
+	return visibleAll(load(ctx).watchesOf.Load(ctx, obj.ID))
+}
+
 func (r *shareResolver) State(ctx context.Context, obj *sharing.Share) (string, error) {
 	return obj.State(r.Resolver.Shares.Now()), nil
 }

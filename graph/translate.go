@@ -276,12 +276,28 @@ func made(m *sharing.Made) (*sharing.Share, *string) {
 	return &m.Share, &m.Link
 }
 
+// begun is a watch with its secret, or neither.
+func begun(w *sharing.Watched) (*sharing.Watch, *string) {
+	if w == nil {
+		return nil, nil
+	}
+	return &w.Watch, w.Secret
+}
+
 // ordered is an order with its link, or neither.
 func ordered(o *sharing.Ordered) (*sharing.Order, *string) {
 	if o == nil {
 		return nil, nil
 	}
 	return &o.Order, o.Link
+}
+
+// visibleAll is visible for a list.
+func visibleAll[T any](all []T, err error) ([]T, error) {
+	if fault.KindOf(err) == fault.Forbidden {
+		return nil, nil
+	}
+	return all, err
 }
 
 // visible is what an edge that needs a right leads to, or null without it.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
@@ -73,7 +75,7 @@ func newWorld(t testing.TB, db *pg.DB) *world {
 	jobs, err := b.Exchange.List(ctx, registrar, page.Args{})
 	w.ids["job"] = testbed.Must(t, jobs, err).Nodes[0].ID
 	w.person(a)
-	w.ids["share"], w.ids["endedShare"] = w.newShare(), w.newShare()
+	w.ids["share"], w.ids["endedShare"], w.ids["watched"] = w.newShare(), w.newShare(), w.watched()
 	other, err := b.Learners.Define(ctx, registrar, learner.Definition{DisplayName: "Somebody Else"})
 	w.ids["other"] = string(testbed.Must(t, other, err).ID)
 	w.newStaff()
@@ -139,10 +141,48 @@ func (w *world) tenFindable() map[string]any {
 
 // newShare is a link to the walked learner's credential.
 func (w *world) newShare() string {
+	m, err := w.Shares.Create(context.Background(), w.own(), sharing.Offer{LearnerID: w.ids["learner"], Items: []sharing.Item{{CredentialID: w.ids["credential"]}}, Recipient: "Acme", Purpose: "A job"})
+	return string(testbed.Must(w.t, m, err).Share.ID)
+}
+
+// own is the walked learner.
+func (w *world) own() access.Actor {
 	own := w.As(access.Learner)
 	own.LearnerID = w.ids["learner"]
-	m, err := w.Shares.Create(context.Background(), own, sharing.Offer{LearnerID: own.LearnerID, Items: []sharing.Item{{CredentialID: w.ids["credential"]}}, Recipient: "Acme", Purpose: "A job"})
+	return own
+}
+
+// watched is a link of the walked learner's that may be watched.
+func (w *world) watched() string {
+	m, err := w.Shares.Create(context.Background(), w.own(), sharing.Offer{LearnerID: w.ids["learner"], Items: []sharing.Item{{CredentialID: w.ids["credential"]}},
+		Recipient: "Acme", Address: "hr@acme.example", Purpose: "A job", Notify: true})
 	return string(testbed.Must(w.t, m, err).Share.ID)
+}
+
+// unwatched is that link, with the watches of it ended.
+func (w *world) unwatched() map[string]any {
+	err := w.DB.Tenant(context.Background(), w.As(access.System), func(tx pgx.Tx) error {
+		_, err := tx.Exec(context.Background(), `update share_watch set ended_at = created_at, ended_by = 'test' where institution_id = $1 and ended_at is null`, w.Home.ID)
+		return err
+	})
+	return map[string]any{"id": testbed.Must(w.t, w.ids["watched"], err)}
+}
+
+// newWatch is a watch of such a link.
+func (w *world) newWatch() map[string]any {
+	made, err := w.Shares.WatchFor(context.Background(), w.own(), w.ids["watched"], "")
+	return map[string]any{"id": testbed.Must(w.t, made, err).Watch.ID}
+}
+
+// newFailure is a message that was tried as often as it is.
+func (w *world) newFailure() map[string]any {
+	watch := w.newWatch()["id"].(string)
+	var id string
+	err := w.DB.Tenant(context.Background(), w.As(access.System), func(tx pgx.Tx) error {
+		return tx.QueryRow(context.Background(), `update message set state = 'failed', attempts = 9, settled_at = created_at where institution_id = $1 and watch_id = $2 returning id`,
+			w.Home.ID, watch).Scan(&id)
+	})
+	return map[string]any{"id": testbed.Must(w.t, id, err)}
 }
 
 // newOrder is an order of the walked learner's record that waits.

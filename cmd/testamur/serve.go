@@ -19,6 +19,7 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/jobs"
+	"github.com/testamur/testamur/internal/mail"
 	"github.com/testamur/testamur/internal/rest"
 	"github.com/testamur/testamur/internal/session"
 	"github.com/testamur/testamur/internal/vcapi"
@@ -51,6 +52,7 @@ type serveCmd struct {
 	store
 	network
 	quota
+	letters
 	VCAPI       string `name:"vc-api" help:"Serve the W3C VC API under /vc-api, signing with the keys of this institution. It signs whatever a permitted caller sends: name one that was made for it." env:"TESTAMUR_VC_API" placeholder:"SLUG"`
 	VCAPIOpen   bool   `name:"vc-api-open" help:"Let anyone who reaches the address issue by the VC API, without a token: for interoperability suites that send none, on one machine." env:"TESTAMUR_VC_API_OPEN"`
 	Trusted     string `name:"trusted-documents" help:"GraphQL documents that requests may name by hash: a folder of .graphql files, or a JSON object from SHA-256 to document." env:"TESTAMUR_TRUSTED_DOCUMENTS" placeholder:"PATH"`
@@ -122,7 +124,10 @@ func documentsIn(folder string) (map[string]string, error) {
 func (c *serveCmd) optional(ctx context.Context, s *services) error {
 	if c.Development {
 		f := verify.NewFetcher(verify.Options{Log: s.log, Development: true})
-		s.verifier.Fetch, s.verifier.Getter = f.Fetch, f
+		s.verifier.Fetch, s.verifier.Getter, s.shares.Webhooks = f.Fetch, f, f
+	}
+	if err := c.letters.over(s); err != nil {
+		return err
 	}
 	if err := c.signIn(s); err != nil {
 		return err
@@ -142,6 +147,31 @@ func (c *serveCmd) optional(ctx context.Context, s *services) error {
 	if c.VCAPIOpen {
 		s.log.Warn("OPEN: anyone who reaches this address may have credentials signed by the VC API", "institution", c.VCAPI)
 	}
+	return nil
+}
+
+// letters are the mail server and the sender of mails.
+type letters struct {
+	SMTP         string `name:"smtp" help:"Mail server, HOST:PORT: by TLS on port 465, else by STARTTLS. Without one, mails wait." env:"TESTAMUR_SMTP" placeholder:"HOST:PORT"`
+	MailFrom     string `name:"mail-from" help:"The sender of mails, as records@example.edu." env:"TESTAMUR_MAIL_FROM" placeholder:"ADDRESS"`
+	SMTPUser     string `name:"smtp-user" help:"Who signs in at the mail server; the password is TESTAMUR_SMTP_PASSWORD." env:"TESTAMUR_SMTP_USER" placeholder:"NAME"`
+	SMTPPassword string `name:"smtp-password" hidden:"" env:"TESTAMUR_SMTP_PASSWORD"`
+}
+
+// over has the services send their mails there.
+func (l letters) over(s *services) error {
+	if l.SMTP == "" {
+		s.log.Info("no mail server is named (--smtp): mails wait until there is one")
+		return nil
+	}
+	if l.MailFrom == "" {
+		return errors.New("--smtp needs --mail-from: who mails come from")
+	}
+	sender, err := mail.New(mail.Settings{Server: l.SMTP, From: l.MailFrom, User: l.SMTPUser, Password: l.SMTPPassword})
+	if err != nil {
+		return fmt.Errorf("--smtp: %w", err)
+	}
+	s.shares.Mail = sender
 	return nil
 }
 

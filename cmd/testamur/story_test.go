@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime"
+	"mime/quotedprintable"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,6 +26,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"golang.org/x/tools/txtar"
 
 	"github.com/testamur/testamur/internal/access"
@@ -32,8 +35,11 @@ import (
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
+	"github.com/testamur/testamur/internal/mail"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/pgtest"
+	"github.com/testamur/testamur/internal/testbed"
+	"github.com/testamur/testamur/internal/verify"
 )
 
 var update = flag.Bool("update", false, "write the answers of stories and sessions anew")
@@ -50,10 +56,11 @@ var now = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 //	-- as registrar --        a GraphQL operation, or METHOD PATH, headers, an empty line, a body
 //	-- answer 200 ETag --     its status and body, and the headers that are named
 //	-- work --                the background jobs that were asked for are done
+//	-- delivered --           what was sent to webhooks and by mail since it was looked at last
 //	-- later 48h --           that much time passes; on other days nobody has to wait
 //	-- keep --                the last answer is kept: in a JSON body "@kept" is its text,
 //	                          and "@kept Ada=>Bob" its text with one thing changed;
-//	                          @token@ is the token in it
+//	                          @token@ is the token in it, @secret@ the secret of a webhook
 //
 // Ids are written by their number: job_#2 is the second job. @times 12 {ab}@ is
 // {ab} twelve times.
@@ -94,6 +101,13 @@ func tell(t *testing.T, name string) {
 			d, err := time.ParseDuration(words[1])
 			s.must(err)
 			s.passed.Add(int64(d))
+		case "delivered":
+			data := s.out.told()
+			if *update {
+				told.Files[i].Data = []byte(data)
+			} else if diff := cmp.Diff(string(f.Data), data); diff != "" {
+				t.Errorf("delivered:\n%s", diff)
+			}
 		case "keep":
 			s.kept = before.Body.String()
 		case "as":
@@ -156,7 +170,8 @@ type stage struct {
 	places  map[string]institution.ID
 	tokens  map[string]string
 	kept    string
-	links   []string     // tokens that were given out, in their order
+	links   []string // tokens that were given out, in their order
+	out     *outside
 	passed  atomic.Int64 // nanoseconds since the story began
 }
 
@@ -171,6 +186,10 @@ func newStage(t testing.TB) *stage {
 	s.must(err)
 	s.all, err = wire(parts{db: pgtest.New(t), now: func() time.Time { return now.Add(time.Duration(s.passed.Load())) }, master: master, origin: "https://records.example",
 		newID: func(prefix string) string { mu.Lock(); defer mu.Unlock(); return next(prefix) }, log: slog.New(slog.NewJSONHandler(&s.log, nil))})
+	s.must(err)
+	s.out = &outside{t: t, guard: verify.NewFetcher(verify.Options{}), box: testbed.NewMailbox(t, nil)}
+	s.all.shares.Webhooks = s.out
+	s.all.shares.Mail, err = mail.New(mail.Settings{Server: s.out.box.Address, From: "records@records.example"})
 	s.must(err)
 	s.handler, err = s.all.handler(queryPage{})
 	s.must(err)
@@ -226,6 +245,10 @@ func (s *stage) work() {
 		s.must(err)
 		_, err = s.all.shares.SettleDue(ctx, access.SystemOf(string(in), "jobs"))
 		s.must(err)
+		_, err = s.all.shares.Tell(ctx, access.SystemOf(string(in), "jobs"), nil)
+		s.must(err)
+		_, err = s.all.shares.Deliver(ctx, access.SystemOf(string(in), "jobs"))
+		s.must(err)
 	}
 }
 
@@ -279,6 +302,7 @@ func (s *stage) ask(who, text string) *httptest.ResponseRecorder {
 		return string(raw)
 	})
 	text = strings.ReplaceAll(text, "@token@", token.FindString(s.kept))
+	text = strings.ReplaceAll(text, "@secret@", secret.FindString(s.kept))
 	text = repeated.ReplaceAllStringFunc(text, func(r string) string {
 		m := repeated.FindStringSubmatch(r)
 		n, err := strconv.Atoi(m[1])
@@ -323,6 +347,7 @@ func (s *stage) ask(who, text string) *httptest.ResponseRecorder {
 			s.links = append(s.links, m[1])
 		}
 	}
+	s.out.secrets = append(s.out.secrets, secret.FindAllString(w.Body.String(), -1)...)
 	return w
 }
 
@@ -333,8 +358,60 @@ var (
 	address  = regexp.MustCompile(`/s/([\w-]{48})`)
 	givenOut = regexp.MustCompile(`/s/@\d+`)
 	token    = regexp.MustCompile(`tmr1\.[\w.-]+`)
+	secret   = regexp.MustCompile(`whsec_[\w+/]{64}`)
 	repeated = regexp.MustCompile(`@times (\d+) ([^@]+)@`)
 )
+
+// outside are the webhooks and mailboxes of a story.
+type outside struct {
+	t       testing.TB
+	guard   *verify.Fetcher
+	box     *testbed.Mailbox
+	read    int
+	posts   []string
+	secrets []string // that were told
+}
+
+// CheckAddress is the service's own.
+func (o *outside) CheckAddress(address string) error { return o.guard.CheckAddress(address) }
+
+// Post takes a message whose signature holds with a secret that was told.
+func (o *outside) Post(_ context.Context, address string, header http.Header, body []byte) (int, error) {
+	held := slices.ContainsFunc(o.secrets, func(secret string) bool {
+		h, err := standardwebhooks.NewWebhook(secret)
+		return err == nil && h.VerifyIgnoringTimestamp(body, header) == nil
+	})
+	if !held {
+		o.t.Errorf("%s: nobody can verify %s", address, body)
+	}
+	o.posts = append(o.posts, fmt.Sprintf("POST %s\nwebhook-id: %s\n\n%s\n", address, header.Get("Webhook-Id"), body))
+	return http.StatusNoContent, nil
+}
+
+// told is what came since it was asked last, with what differs masked.
+func (o *outside) told() string {
+	all := o.posts
+	o.posts = nil
+	letters := o.box.Letters()
+	for _, l := range letters[o.read:] {
+		_, body, _ := strings.Cut(l.Raw, "\r\n\r\n")
+		text, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(body)))
+		if err != nil {
+			o.t.Error(err)
+		}
+		subject, err := new(mime.WordDecoder).DecodeHeader(l.Header.Get("Subject"))
+		if err != nil {
+			o.t.Error(err)
+		}
+		all = append(all, fmt.Sprintf("MAIL to %s\nSubject: %s\n\n%s\n", l.To, subject, strings.TrimSpace(strings.ReplaceAll(string(text), "\r\n", "\n"))))
+	}
+	o.read = len(letters)
+	told := strings.Join(all, "\n")
+	for _, m := range masks {
+		told = m.what.ReplaceAllString(told, m.with)
+	}
+	return counted.ReplaceAllStringFunc(told, short)
+}
 
 // short is an id by its number.
 func short(name string) string {
@@ -358,6 +435,8 @@ var masks = []struct {
 	{regexp.MustCompile(`(/status/\d+#|"statusListIndex": ")\d+`), "${1}…"},
 	{token, "tmr1.…"},
 	{regexp.MustCompile(`/s/[\w-]{48}`), "/s/…"},
+	{regexp.MustCompile(`/w/[\w-]{64}`), "/w/…"},
+	{secret, "whsec_…"},
 	{regexp.MustCompile(`("proofValue": ?"|\\"proofValue\\":\\")u[\w-]+`), "${1}u…"},
 	{regexp.MustCompile(`("requestId": ?")[a-z2-7]{16}|(this request id: )[a-z2-7]{16}`), "${1}${2}…"},
 }

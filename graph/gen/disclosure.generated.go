@@ -627,7 +627,7 @@ func (ec *executionContext) unmarshalInputDisclosureFilter(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"from", "until", "learnerId", "outcome", "basis"}
+	fieldsInOrder := [...]string{"from", "until", "learnerId", "outcome", "basis", "credentialId"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -669,6 +669,13 @@ func (ec *executionContext) unmarshalInputDisclosureFilter(ctx context.Context, 
 				return it, err
 			}
 			it.Basis = data
+		case "credentialId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("credentialId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CredentialID = data
 		}
 	}
 	return it, nil

@@ -70,6 +70,7 @@ type ResolverRoot interface {
 	LearnerMatch() LearnerMatchResolver
 	MasteryReason() MasteryReasonResolver
 	MasteryRule() MasteryRuleResolver
+	Message() MessageResolver
 	Mutation() MutationResolver
 	Order() OrderResolver
 	Program() ProgramResolver
@@ -85,6 +86,7 @@ type ResolverRoot interface {
 	RubricCriterion() RubricCriterionResolver
 	Share() ShareResolver
 	ShareItem() ShareItemResolver
+	ShareWatch() ShareWatchResolver
 	Subscription() SubscriptionResolver
 }
 
@@ -662,6 +664,7 @@ type ComplexityRoot struct {
 
 	Credential struct {
 		Assertion     func(childComplexity int) int
+		Disclosures   func(childComplexity int, first *int, after *string) int
 		Document      func(childComplexity int) int
 		DraftedAt     func(childComplexity int) int
 		History       func(childComplexity int) int
@@ -886,6 +889,11 @@ type ComplexityRoot struct {
 	EndSharePayload struct {
 		Share      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	EndWatchPayload struct {
+		UserErrors func(childComplexity int) int
+		Watch      func(childComplexity int) int
 	}
 
 	EnrollLearnerPayload struct {
@@ -1425,6 +1433,34 @@ type ComplexityRoot struct {
 		Name   func(childComplexity int) int
 	}
 
+	Message struct {
+		AboutAt      func(childComplexity int) int
+		Attempts     func(childComplexity int) int
+		Channel      func(childComplexity int) int
+		CreatedAt    func(childComplexity int) int
+		Credential   func(childComplexity int) int
+		ID           func(childComplexity int) int
+		Kind         func(childComplexity int) int
+		NextAt       func(childComplexity int) int
+		SettledAt    func(childComplexity int) int
+		Share        func(childComplexity int) int
+		State        func(childComplexity int) int
+		Trouble      func(childComplexity int) int
+		WaitsForMail func(childComplexity int) int
+		Watch        func(childComplexity int) int
+	}
+
+	MessageConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	MessageEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	MoveCompetencyPayload struct {
 		Competency func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -1465,6 +1501,7 @@ type ComplexityRoot struct {
 		DesignateDirectoryInformation func(childComplexity int, input consent.Designation) int
 		DissociateCompetencies        func(childComplexity int, input model.DissociateCompetenciesInput) int
 		EndShare                      func(childComplexity int, input model.EndShareInput) int
+		EndWatch                      func(childComplexity int, input model.EndWatchInput) int
 		EnrollLearner                 func(childComplexity int, input model.EnrollLearnerInput) int
 		GiveConsent                   func(childComplexity int, input model.GiveConsentInput) int
 		IssueCredential               func(childComplexity int, input model.IssueCredentialInput) int
@@ -1487,6 +1524,7 @@ type ComplexityRoot struct {
 		RenameLearner                 func(childComplexity int, input model.RenameLearnerInput) int
 		RenewShare                    func(childComplexity int, input model.RenewShareInput) int
 		ReplaceCompetency             func(childComplexity int, input model.ReplaceCompetencyInput) int
+		ResendMessage                 func(childComplexity int, input model.ResendMessageInput) int
 		RetireAchievement             func(childComplexity int, input model.RetireAchievementInput) int
 		RetireCompetency              func(childComplexity int, input model.RetireCompetencyInput) int
 		RetireCourse                  func(childComplexity int, input model.RetireCourseInput) int
@@ -1515,6 +1553,7 @@ type ComplexityRoot struct {
 		SuspendCredential             func(childComplexity int, input model.SuspendCredentialInput) int
 		UnalignAchievement            func(childComplexity int, input model.UnalignAchievementInput) int
 		UnmapCompetency               func(childComplexity int, input model.UnmapCompetencyInput) int
+		WatchShare                    func(childComplexity int, input model.WatchShareInput) int
 		WithdrawAssertion             func(childComplexity int, input model.WithdrawAssertionInput) int
 		WithdrawConsent               func(childComplexity int, input model.WithdrawConsentInput) int
 		WithdrawCrosswalk             func(childComplexity int, input model.WithdrawCrosswalkInput) int
@@ -1723,6 +1762,7 @@ type ComplexityRoot struct {
 		Learners          func(childComplexity int, filter *learner.Filter, first *int, after *string) int
 		MasteryRule       func(childComplexity int, id string) int
 		MasteryRules      func(childComplexity int, filter *model.MasteryRuleFilter, first *int, after *string) int
+		Messages          func(childComplexity int, filter *sharing.MessageFilter, first *int, after *string) int
 		Node              func(childComplexity int, id string) int
 		Nodes             func(childComplexity int, ids []string) int
 		Orders            func(childComplexity int, filter *sharing.OrderFilter, first *int, after *string) int
@@ -1999,6 +2039,11 @@ type ComplexityRoot struct {
 		Status      func(childComplexity int) int
 	}
 
+	ResendMessagePayload struct {
+		Message    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Result struct {
 		AchievedLevel     func(childComplexity int) int
 		ResultDescription func(childComplexity int) int
@@ -2209,6 +2254,7 @@ type ComplexityRoot struct {
 		Learner        func(childComplexity int) int
 		MaxOpenings    func(childComplexity int) int
 		Notify         func(childComplexity int) int
+		NotifyOpenings func(childComplexity int) int
 		Open           func(childComplexity int) int
 		Openings       func(childComplexity int) int
 		PINLockedUntil func(childComplexity int) int
@@ -2216,6 +2262,7 @@ type ComplexityRoot struct {
 		Recipient      func(childComplexity int) int
 		Record         func(childComplexity int) int
 		State          func(childComplexity int) int
+		Watches        func(childComplexity int) int
 	}
 
 	ShareConnection struct {
@@ -2232,6 +2279,16 @@ type ComplexityRoot struct {
 	ShareItem struct {
 		Credential func(childComplexity int) int
 		Parts      func(childComplexity int) int
+	}
+
+	ShareWatch struct {
+		Channel   func(childComplexity int) int
+		CreatedAt func(childComplexity int) int
+		EndedAt   func(childComplexity int) int
+		EndedBy   func(childComplexity int) int
+		ID        func(childComplexity int) int
+		Messages  func(childComplexity int) int
+		Place     func(childComplexity int) int
 	}
 
 	SigningKey struct {
@@ -2331,6 +2388,12 @@ type ComplexityRoot struct {
 		Learner     func(childComplexity int) int
 		Roles       func(childComplexity int) int
 		Scopes      func(childComplexity int) int
+	}
+
+	WatchSharePayload struct {
+		Secret     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+		Watch      func(childComplexity int) int
 	}
 
 	WithdrawAssertionPayload struct {
@@ -4583,6 +4646,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Credential.Assertion(childComplexity), true
+	case "Credential.disclosures":
+		if e.ComplexityRoot.Credential.Disclosures == nil {
+			break
+		}
+
+		args, err := ec.field_Credential_disclosures_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Credential.Disclosures(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Credential.document":
 		if e.ComplexityRoot.Credential.Document == nil {
 			break
@@ -5451,6 +5525,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.EndSharePayload.UserErrors(childComplexity), true
+
+	case "EndWatchPayload.userErrors":
+		if e.ComplexityRoot.EndWatchPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndWatchPayload.UserErrors(childComplexity), true
+	case "EndWatchPayload.watch":
+		if e.ComplexityRoot.EndWatchPayload.Watch == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndWatchPayload.Watch(childComplexity), true
 
 	case "EnrollLearnerPayload.learner":
 		if e.ComplexityRoot.EnrollLearnerPayload.Learner == nil {
@@ -7674,6 +7761,123 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MemberChange.Name(childComplexity), true
 
+	case "Message.aboutAt":
+		if e.ComplexityRoot.Message.AboutAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Message.AboutAt(childComplexity), true
+	case "Message.attempts":
+		if e.ComplexityRoot.Message.Attempts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Message.Attempts(childComplexity), true
+	case "Message.channel":
+		if e.ComplexityRoot.Message.Channel == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Message.Channel(childComplexity), true
+	case "Message.createdAt":
+		if e.ComplexityRoot.Message.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Message.CreatedAt(childComplexity), true
+	case "Message.credential":
+		if e.ComplexityRoot.Message.Credential == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Message.Credential(childComplexity), true
+	case "Message.id":
+		if e.ComplexityRoot.Message.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Message.ID(childComplexity), true
+	case "Message.kind":
+		if e.ComplexityRoot.Message.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Message.Kind(childComplexity), true
+	case "Message.nextAt":
+		if e.ComplexityRoot.Message.NextAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Message.NextAt(childComplexity), true
+	case "Message.settledAt":
+		if e.ComplexityRoot.Message.SettledAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Message.SettledAt(childComplexity), true
+	case "Message.share":
+		if e.ComplexityRoot.Message.Share == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Message.Share(childComplexity), true
+	case "Message.state":
+		if e.ComplexityRoot.Message.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Message.State(childComplexity), true
+	case "Message.trouble":
+		if e.ComplexityRoot.Message.Trouble == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Message.Trouble(childComplexity), true
+	case "Message.waitsForMail":
+		if e.ComplexityRoot.Message.WaitsForMail == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Message.WaitsForMail(childComplexity), true
+	case "Message.watch":
+		if e.ComplexityRoot.Message.Watch == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Message.Watch(childComplexity), true
+
+	case "MessageConnection.edges":
+		if e.ComplexityRoot.MessageConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageConnection.Edges(childComplexity), true
+	case "MessageConnection.nodes":
+		if e.ComplexityRoot.MessageConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageConnection.Nodes(childComplexity), true
+	case "MessageConnection.pageInfo":
+		if e.ComplexityRoot.MessageConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageConnection.PageInfo(childComplexity), true
+
+	case "MessageEdge.cursor":
+		if e.ComplexityRoot.MessageEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageEdge.Cursor(childComplexity), true
+	case "MessageEdge.node":
+		if e.ComplexityRoot.MessageEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageEdge.Node(childComplexity), true
+
 	case "MoveCompetencyPayload.competency":
 		if e.ComplexityRoot.MoveCompetencyPayload.Competency == nil {
 			break
@@ -8061,6 +8265,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.EndShare(childComplexity, args["input"].(model.EndShareInput)), true
+	case "Mutation.endWatch":
+		if e.ComplexityRoot.Mutation.EndWatch == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_endWatch_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.EndWatch(childComplexity, args["input"].(model.EndWatchInput)), true
 	case "Mutation.enrollLearner":
 		if e.ComplexityRoot.Mutation.EnrollLearner == nil {
 			break
@@ -8303,6 +8518,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReplaceCompetency(childComplexity, args["input"].(model.ReplaceCompetencyInput)), true
+	case "Mutation.resendMessage":
+		if e.ComplexityRoot.Mutation.ResendMessage == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resendMessage_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResendMessage(childComplexity, args["input"].(model.ResendMessageInput)), true
 	case "Mutation.retireAchievement":
 		if e.ComplexityRoot.Mutation.RetireAchievement == nil {
 			break
@@ -8611,6 +8837,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UnmapCompetency(childComplexity, args["input"].(model.UnmapCompetencyInput)), true
+	case "Mutation.watchShare":
+		if e.ComplexityRoot.Mutation.WatchShare == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_watchShare_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WatchShare(childComplexity, args["input"].(model.WatchShareInput)), true
 	case "Mutation.withdrawAssertion":
 		if e.ComplexityRoot.Mutation.WithdrawAssertion == nil {
 			break
@@ -9646,6 +9883,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.MasteryRules(childComplexity, args["filter"].(*model.MasteryRuleFilter), args["first"].(*int), args["after"].(*string)), true
+	case "Query.messages":
+		if e.ComplexityRoot.Query.Messages == nil {
+			break
+		}
+
+		args, err := ec.field_Query_messages_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Messages(childComplexity, args["filter"].(*sharing.MessageFilter), args["first"].(*int), args["after"].(*string)), true
 	case "Query.node":
 		if e.ComplexityRoot.Query.Node == nil {
 			break
@@ -10819,6 +11067,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RequirementProgress.Status(childComplexity), true
 
+	case "ResendMessagePayload.message":
+		if e.ComplexityRoot.ResendMessagePayload.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResendMessagePayload.Message(childComplexity), true
+	case "ResendMessagePayload.userErrors":
+		if e.ComplexityRoot.ResendMessagePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResendMessagePayload.UserErrors(childComplexity), true
+
 	case "Result.achievedLevel":
 		if e.ComplexityRoot.Result.AchievedLevel == nil {
 			break
@@ -11534,6 +11795,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Share.Notify(childComplexity), true
+	case "Share.notifyOpenings":
+		if e.ComplexityRoot.Share.NotifyOpenings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.NotifyOpenings(childComplexity), true
 	case "Share.open":
 		if e.ComplexityRoot.Share.Open == nil {
 			break
@@ -11576,6 +11843,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Share.State(childComplexity), true
+	case "Share.watches":
+		if e.ComplexityRoot.Share.Watches == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Share.Watches(childComplexity), true
 
 	case "ShareConnection.edges":
 		if e.ComplexityRoot.ShareConnection.Edges == nil {
@@ -11621,6 +11894,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ShareItem.Parts(childComplexity), true
+
+	case "ShareWatch.channel":
+		if e.ComplexityRoot.ShareWatch.Channel == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShareWatch.Channel(childComplexity), true
+	case "ShareWatch.createdAt":
+		if e.ComplexityRoot.ShareWatch.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShareWatch.CreatedAt(childComplexity), true
+	case "ShareWatch.endedAt":
+		if e.ComplexityRoot.ShareWatch.EndedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShareWatch.EndedAt(childComplexity), true
+	case "ShareWatch.endedBy":
+		if e.ComplexityRoot.ShareWatch.EndedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShareWatch.EndedBy(childComplexity), true
+	case "ShareWatch.id":
+		if e.ComplexityRoot.ShareWatch.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShareWatch.ID(childComplexity), true
+	case "ShareWatch.messages":
+		if e.ComplexityRoot.ShareWatch.Messages == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShareWatch.Messages(childComplexity), true
+	case "ShareWatch.place":
+		if e.ComplexityRoot.ShareWatch.Place == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ShareWatch.Place(childComplexity), true
 
 	case "SigningKey.algorithm":
 		if e.ComplexityRoot.SigningKey.Algorithm == nil {
@@ -11983,6 +12299,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Viewer.Scopes(childComplexity), true
 
+	case "WatchSharePayload.secret":
+		if e.ComplexityRoot.WatchSharePayload.Secret == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WatchSharePayload.Secret(childComplexity), true
+	case "WatchSharePayload.userErrors":
+		if e.ComplexityRoot.WatchSharePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WatchSharePayload.UserErrors(childComplexity), true
+	case "WatchSharePayload.watch":
+		if e.ComplexityRoot.WatchSharePayload.Watch == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WatchSharePayload.Watch(childComplexity), true
+
 	case "WithdrawAssertionPayload.assertion":
 		if e.ComplexityRoot.WithdrawAssertionPayload.Assertion == nil {
 			break
@@ -12110,6 +12445,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DisclosureFilter", ec.unmarshalInputDisclosureFilter),
 			graphql.NewInputUnmarshaler("DissociateCompetenciesInput", ec.unmarshalInputDissociateCompetenciesInput),
 			graphql.NewInputUnmarshaler("EndShareInput", ec.unmarshalInputEndShareInput),
+			graphql.NewInputUnmarshaler("EndWatchInput", ec.unmarshalInputEndWatchInput),
 			graphql.NewInputUnmarshaler("EnrollLearnerInput", ec.unmarshalInputEnrollLearnerInput),
 			graphql.NewInputUnmarshaler("EquivalencyFilter", ec.unmarshalInputEquivalencyFilter),
 			graphql.NewInputUnmarshaler("EquivalencyGivenInput", ec.unmarshalInputEquivalencyGivenInput),
@@ -12143,6 +12479,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("MasteryScaleInput", ec.unmarshalInputMasteryScaleInput),
 			graphql.NewInputUnmarshaler("MasteryWeightInput", ec.unmarshalInputMasteryWeightInput),
 			graphql.NewInputUnmarshaler("MeetOrderWaitInput", ec.unmarshalInputMeetOrderWaitInput),
+			graphql.NewInputUnmarshaler("MessageFilter", ec.unmarshalInputMessageFilter),
 			graphql.NewInputUnmarshaler("MoveCompetencyInput", ec.unmarshalInputMoveCompetencyInput),
 			graphql.NewInputUnmarshaler("OrderCompetenciesInput", ec.unmarshalInputOrderCompetenciesInput),
 			graphql.NewInputUnmarshaler("OrderFilter", ec.unmarshalInputOrderFilter),
@@ -12166,6 +12503,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RenameLearnerInput", ec.unmarshalInputRenameLearnerInput),
 			graphql.NewInputUnmarshaler("RenewShareInput", ec.unmarshalInputRenewShareInput),
 			graphql.NewInputUnmarshaler("ReplaceCompetencyInput", ec.unmarshalInputReplaceCompetencyInput),
+			graphql.NewInputUnmarshaler("ResendMessageInput", ec.unmarshalInputResendMessageInput),
 			graphql.NewInputUnmarshaler("ResultDescriptionInput", ec.unmarshalInputResultDescriptionInput),
 			graphql.NewInputUnmarshaler("ResultInput", ec.unmarshalInputResultInput),
 			graphql.NewInputUnmarshaler("RetireAchievementInput", ec.unmarshalInputRetireAchievementInput),
@@ -12200,6 +12538,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UnmapCompetencyInput", ec.unmarshalInputUnmapCompetencyInput),
 			graphql.NewInputUnmarshaler("VerificationFileInput", ec.unmarshalInputVerificationFileInput),
 			graphql.NewInputUnmarshaler("VerificationRecipientInput", ec.unmarshalInputVerificationRecipientInput),
+			graphql.NewInputUnmarshaler("WatchShareInput", ec.unmarshalInputWatchShareInput),
 			graphql.NewInputUnmarshaler("WithdrawAssertionInput", ec.unmarshalInputWithdrawAssertionInput),
 			graphql.NewInputUnmarshaler("WithdrawConsentInput", ec.unmarshalInputWithdrawConsentInput),
 			graphql.NewInputUnmarshaler("WithdrawCrosswalkInput", ec.unmarshalInputWithdrawCrosswalkInput),
@@ -14542,6 +14881,16 @@ extend type Learner {
   ): DisclosureConnection
 }
 
+extend type Credential {
+  "The times that it was shown since it was issued, by itself or in a record that contains it, newest first: who has seen what a correction or a revocation changes. Null for whoever may not know."
+  disclosures(
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): DisclosureConnection
+}
+
 "What came of a request."
 enum DisclosureOutcome {
   "Something was told."
@@ -14648,6 +14997,8 @@ input DisclosureFilter {
   outcome: DisclosureOutcome
   "Resting on this."
   basis: DisclosureBasis
+  "That tell of this credential, by itself or in a record that contains it, by id."
+  credentialId: ID
 }
 
 "A page of disclosures, newest first."
@@ -19540,6 +19891,10 @@ type Share implements Node {
   openings: Int!
   "Whether the recipient may watch it."
   notify: Boolean!
+  "Whether the learner is told by mail when it is opened."
+  notifyOpenings: Boolean!
+  "Who is told when something behind it changes, oldest first, those that have ended too. Null for whoever may not know."
+  watches: [ShareWatch!]
   "What it is now."
   state: ShareState!
   "When it was made."
@@ -19635,6 +19990,8 @@ input CreateShareInput {
   maxOpenings: Int
   "Whether the recipient may be told when something in it is revoked or replaced; no unless said."
   notify: Boolean
+  "Whether you are told by mail when it is opened, once an hour at most; no unless said."
+  notifyOpenings: Boolean
 }
 
 "The link."
@@ -19907,6 +20264,200 @@ enum VerificationOutcome {
   FAILED
   "It could not be found out; that is not a pass."
   NOT_CHECKED
+}
+`, BuiltIn: false},
+	{Name: "../../schema/watch.graphqls", Input: `extend type Query {
+  "What was sent and is to be sent, newest first: administrators and registrars see all, learners what is about their own links."
+  messages(
+    "Which of them; all unless said."
+    filter: MessageFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): MessageConnection!
+}
+
+"A way in which something is told."
+enum MessageChannel {
+  "By mail."
+  MAIL
+  "At a webhook, signed as Standard Webhooks 1.0 has it."
+  WEBHOOK
+}
+
+"What is told."
+enum MessageKind {
+  "A watch has begun."
+  WATCHING
+  "Something was revoked."
+  REVOKED
+  "Something was replaced."
+  SUPERSEDED
+  "Something was suspended."
+  SUSPENDED
+  "A suspension was lifted."
+  LIFTED
+  "The watch has ended, with the link."
+  ENDED
+  "A link was opened: to the learner."
+  OPENED
+  "What was ordered: to its recipient."
+  RELEASED
+}
+
+"What became of a message."
+enum MessageState {
+  "It is to be sent, or to be tried again."
+  WAITING
+  "It was taken."
+  SENT
+  "It was tried as often as it is."
+  FAILED
+  "There was nobody to tell any more."
+  DROPPED
+}
+
+"""
+A recipient who is told when something behind a link is revoked, replaced or suspended. A watch ends with its link. A recipient who has the link asks for one at the link's address with /watch behind it.
+"""
+type ShareWatch {
+  "The opaque id."
+  id: ID!
+  "How it is told."
+  channel: MessageChannel!
+  "Where: the e-mail address, or the host of a webhook."
+  place: String!
+  "Since when."
+  createdAt: DateTime!
+  "When it was ended."
+  endedAt: DateTime
+  "The id of who ended it; recipient for whoever has its secret."
+  endedBy: String
+  "The newest fifty messages, newest first. Null for whoever may not know."
+  messages: [Message!]
+}
+
+"""
+Something that is told to the recipient of a link or to the learner, and what became of it. What fails is tried nine times within three days.
+"""
+type Message {
+  "The opaque id; a webhook has it as webhook-id."
+  id: ID!
+  "What is told."
+  kind: MessageKind!
+  "How."
+  channel: MessageChannel!
+  "About which link."
+  share: Share!
+  "To which watch, where it is to one."
+  watch: ShareWatch
+  "About which credential, where it is about one."
+  credential: Credential
+  "When that happened."
+  aboutAt: DateTime!
+  "When it was written down."
+  createdAt: DateTime!
+  "What became of it."
+  state: MessageState!
+  "How often it was tried."
+  attempts: Int!
+  "When it is tried next, while it waits."
+  nextAt: DateTime!
+  "Whether it waits because the operator has named no mail server."
+  waitsForMail: Boolean!
+  "What went wrong last, or why nobody is told."
+  trouble: String
+  "When it was settled."
+  settledAt: DateTime
+}
+
+"Which messages."
+input MessageFilter {
+  "With this state."
+  state: MessageState
+}
+
+"A page of messages, newest first."
+type MessageConnection {
+  "The entries of this page, each with its cursor."
+  edges: [MessageEdge!]!
+  "The entries of this page."
+  nodes: [Message!]!
+  "Where this page stands in the list."
+  pageInfo: PageInfo!
+}
+
+"One entry of a page of messages."
+type MessageEdge {
+  "Send it as after to go on behind this entry."
+  cursor: String!
+  "The entry."
+  node: Message!
+}
+
+extend type Mutation {
+  "Have the recipient of a link told when something behind it changes, until it ends. Learners, of their own."
+  watchShare(
+    "What the change is to be."
+    input: WatchShareInput!
+  ): WatchSharePayload!
+  "End a watch; nothing more is told. Learners their own, and registrars."
+  endWatch(
+    "What the change is to be."
+    input: EndWatchInput!
+  ): EndWatchPayload!
+  "Have a message that failed tried again. Registrars."
+  resendMessage(
+    "What the change is to be."
+    input: ResendMessageInput!
+  ): ResendMessagePayload!
+}
+
+"A watch to begin."
+input WatchShareInput {
+  "Of which link."
+  shareId: ID!
+  "The https address to be told at; by mail, at the recipient's address, unless said."
+  webhook: String
+}
+
+"The watch."
+type WatchSharePayload {
+  "The watch; null when nothing was done."
+  watch: ShareWatch
+  "What a webhook's messages are signed with, which also ends the watch; it is told this once, and null for mail."
+  secret: String
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A watch to end."
+input EndWatchInput {
+  "Which watch."
+  id: ID!
+}
+
+"The watch."
+type EndWatchPayload {
+  "The watch as it is now; null when nothing was done."
+  watch: ShareWatch
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A message to send again."
+input ResendMessageInput {
+  "Which message."
+  id: ID!
+}
+
+"The message."
+type ResendMessagePayload {
+  "The message as it is now; null when nothing was done."
+  message: Message
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
 }
 `, BuiltIn: false},
 }
@@ -21092,6 +21643,8 @@ func (ec *executionContext) childFields_Credential(ctx context.Context, field gr
 		return ec.fieldContext_Credential_records(ctx, field)
 	case "document":
 		return ec.fieldContext_Credential_document(ctx, field)
+	case "disclosures":
+		return ec.fieldContext_Credential_disclosures(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Credential", field.Name)
 }
@@ -21506,6 +22059,16 @@ func (ec *executionContext) childFields_EndSharePayload(ctx context.Context, fie
 		return ec.fieldContext_EndSharePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type EndSharePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_EndWatchPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "watch":
+		return ec.fieldContext_EndWatchPayload_watch(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_EndWatchPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EndWatchPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_EnrollLearnerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -22582,6 +23145,62 @@ func (ec *executionContext) childFields_MemberChange(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type MemberChange", field.Name)
 }
 
+func (ec *executionContext) childFields_Message(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Message_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_Message_kind(ctx, field)
+	case "channel":
+		return ec.fieldContext_Message_channel(ctx, field)
+	case "share":
+		return ec.fieldContext_Message_share(ctx, field)
+	case "watch":
+		return ec.fieldContext_Message_watch(ctx, field)
+	case "credential":
+		return ec.fieldContext_Message_credential(ctx, field)
+	case "aboutAt":
+		return ec.fieldContext_Message_aboutAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Message_createdAt(ctx, field)
+	case "state":
+		return ec.fieldContext_Message_state(ctx, field)
+	case "attempts":
+		return ec.fieldContext_Message_attempts(ctx, field)
+	case "nextAt":
+		return ec.fieldContext_Message_nextAt(ctx, field)
+	case "waitsForMail":
+		return ec.fieldContext_Message_waitsForMail(ctx, field)
+	case "trouble":
+		return ec.fieldContext_Message_trouble(ctx, field)
+	case "settledAt":
+		return ec.fieldContext_Message_settledAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Message", field.Name)
+}
+
+func (ec *executionContext) childFields_MessageConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_MessageConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_MessageConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_MessageConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MessageConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_MessageEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_MessageEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_MessageEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MessageEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_MoveCompetencyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "competency":
@@ -23460,6 +24079,16 @@ func (ec *executionContext) childFields_RequirementProgress(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type RequirementProgress", field.Name)
 }
 
+func (ec *executionContext) childFields_ResendMessagePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "message":
+		return ec.fieldContext_ResendMessagePayload_message(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ResendMessagePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResendMessagePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Result(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "resultDescription":
@@ -23882,6 +24511,10 @@ func (ec *executionContext) childFields_Share(ctx context.Context, field graphql
 		return ec.fieldContext_Share_openings(ctx, field)
 	case "notify":
 		return ec.fieldContext_Share_notify(ctx, field)
+	case "notifyOpenings":
+		return ec.fieldContext_Share_notifyOpenings(ctx, field)
+	case "watches":
+		return ec.fieldContext_Share_watches(ctx, field)
 	case "state":
 		return ec.fieldContext_Share_state(ctx, field)
 	case "createdAt":
@@ -23928,6 +24561,26 @@ func (ec *executionContext) childFields_ShareItem(ctx context.Context, field gra
 		return ec.fieldContext_ShareItem_parts(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ShareItem", field.Name)
+}
+
+func (ec *executionContext) childFields_ShareWatch(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ShareWatch_id(ctx, field)
+	case "channel":
+		return ec.fieldContext_ShareWatch_channel(ctx, field)
+	case "place":
+		return ec.fieldContext_ShareWatch_place(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ShareWatch_createdAt(ctx, field)
+	case "endedAt":
+		return ec.fieldContext_ShareWatch_endedAt(ctx, field)
+	case "endedBy":
+		return ec.fieldContext_ShareWatch_endedBy(ctx, field)
+	case "messages":
+		return ec.fieldContext_ShareWatch_messages(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ShareWatch", field.Name)
 }
 
 func (ec *executionContext) childFields_SigningKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -24118,6 +24771,18 @@ func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphq
 		return ec.fieldContext_Viewer_learner(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Viewer", field.Name)
+}
+
+func (ec *executionContext) childFields_WatchSharePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "watch":
+		return ec.fieldContext_WatchSharePayload_watch(ctx, field)
+	case "secret":
+		return ec.fieldContext_WatchSharePayload_secret(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_WatchSharePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WatchSharePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_WithdrawAssertionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -31,6 +31,7 @@ type ShareResolver interface {
 
 	Consent(ctx context.Context, obj *sharing.Share) (*consent.Consent, error)
 
+	Watches(ctx context.Context, obj *sharing.Share) ([]sharing.Watch, error)
 	State(ctx context.Context, obj *sharing.Share) (string, error)
 
 	Disclosures(ctx context.Context, obj *sharing.Share, first *int, after *string) (*page.Connection[disclosure.Line], error)
@@ -688,6 +689,61 @@ func (ec *executionContext) fieldContext_Share_notify(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Share", field, false, false, "Boolean")
 }
 
+func (ec *executionContext) _Share_notifyOpenings(ctx context.Context, field graphql.CollectedField, obj *sharing.Share) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Share_notifyOpenings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NotifyOpenings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Share_notifyOpenings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Share", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Share_watches(ctx context.Context, field graphql.CollectedField, obj *sharing.Share) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Share_watches(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Share().Watches(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []sharing.Watch) graphql.Marshaler {
+			return ec.marshalOShareWatch2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐWatchᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Share_watches(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Share",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ShareWatch(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Share_state(ctx context.Context, field graphql.CollectedField, obj *sharing.Share) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1068,7 +1124,7 @@ func (ec *executionContext) unmarshalInputCreateShareInput(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"learnerId", "recordId", "items", "recipient", "address", "purpose", "language", "pin", "expiresAt", "maxOpenings", "notify"}
+	fieldsInOrder := [...]string{"learnerId", "recordId", "items", "recipient", "address", "purpose", "language", "pin", "expiresAt", "maxOpenings", "notify", "notifyOpenings"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1152,6 +1208,13 @@ func (ec *executionContext) unmarshalInputCreateShareInput(ctx context.Context, 
 				return it, err
 			}
 			it.Notify = data
+		case "notifyOpenings":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("notifyOpenings"))
+			data, err := ec.unmarshalOBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NotifyOpenings = data
 		}
 	}
 	return it, nil
@@ -1524,6 +1587,17 @@ func (ec *executionContext) _Share(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "notifyOpenings":
+			out.Values[i] = ec._Share_notifyOpenings(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "watches":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Share_watches(ctx, field, obj)
+				})
 		case "state":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -1768,6 +1842,14 @@ func (ec *executionContext) marshalNShare2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalNShare2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(ctx context.Context, sel ast.SelectionSet, v *sharing.Share) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Share!")
+		return graphql.Null
+	}
+	return ec._Share(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNShareEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(ctx context.Context, sel ast.SelectionSet, v page.Edge[sharing.Share]) graphql.Marshaler {

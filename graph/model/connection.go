@@ -77,6 +77,8 @@ type (
 	DisclosureEdge                = page.Edge[disclosure.Line]
 	ShareConnection               = page.Connection[sharing.Share]
 	ShareEdge                     = page.Edge[sharing.Share]
+	MessageConnection             = page.Connection[sharing.Message]
+	MessageEdge                   = page.Edge[sharing.Message]
 	OrderConnection               = page.Connection[sharing.Order]
 	OrderEdge                     = page.Edge[sharing.Order]
 

@@ -888,6 +888,20 @@ type EndSharePayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// A watch to end.
+type EndWatchInput struct {
+	// Which watch.
+	ID string `json:"id"`
+}
+
+// The watch.
+type EndWatchPayload struct {
+	// The watch as it is now; null when nothing was done.
+	Watch *sharing.Watch `json:"watch,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // Who is enrolled, and in what.
 type EnrollLearnerInput struct {
 	// Id or reference of the learner.
@@ -1610,6 +1624,20 @@ type ReplaceCompetencyPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// A message to send again.
+type ResendMessageInput struct {
+	// Which message.
+	ID string `json:"id"`
+}
+
+// The message.
+type ResendMessagePayload struct {
+	// The message as it is now; null when nothing was done.
+	Message *sharing.Message `json:"message,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // A kind of result that an award can have.
 type ResultDescription struct {
 	// An address, or a word that is unique in the achievement.
@@ -2274,6 +2302,24 @@ type VerificationRecipientInput struct {
 	Type string `json:"type"`
 	// The identifier. It is compared with what the credential holds, plain or hashed, and kept nowhere.
 	Value string `json:"value"`
+}
+
+// A watch to begin.
+type WatchShareInput struct {
+	// Of which link.
+	ShareID string `json:"shareId"`
+	// The https address to be told at; by mail, at the recipient's address, unless said.
+	Webhook *string `json:"webhook,omitempty"`
+}
+
+// The watch.
+type WatchSharePayload struct {
+	// The watch; null when nothing was done.
+	Watch *sharing.Watch `json:"watch,omitempty"`
+	// What a webhook's messages are signed with, which also ends the watch; it is told this once, and null for mail.
+	Secret *string `json:"secret,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
 }
 
 // Which award to take back.

@@ -67,7 +67,9 @@ const (
 	DesignateDirectory Action = "directory.designate"
 	Share              Action = "share.make" // one's own records; end it as well
 	OpenShare          Action = "share.open"
-	OrderRecord        Action = "order.make" // cancel it as well
+	EndWatch           Action = "share.unwatch"
+	OrderRecord        Action = "order.make"   // cancel it as well
+	SendMessages       Action = "message.send" // to who watches a link, and again what failed
 	ManageHolds        Action = "hold.manage"
 	RecordDisclosure   Action = "disclosure.record"
 	ExportDisclosures  Action = "disclosure.export"
@@ -136,6 +138,8 @@ var table = map[Action]rule{
 	DesignateDirectory: {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
 	Share:              {roles: []Role{Learner, System}, scope: ScopeRecordWrite},
 	OpenShare:          {roles: []Role{Administrator, Registrar, Designer, Assessor, Learner, Reader, Visitor, System}},
+	EndWatch:           {roles: []Role{Registrar, Learner, System}, scope: ScopeRecordWrite},
+	SendMessages:       {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
 	OrderRecord:        {roles: []Role{Registrar, Learner, System}, scope: ScopeRecordWrite},
 	ManageHolds:        {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
 	RecordDisclosure:   {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},

@@ -75,7 +75,7 @@ func Write(ctx context.Context, tx pgx.Tx, now time.Time, who access.Actor, e En
 func changes(do access.Action) int64 {
 	switch do {
 	case access.ManageLearner, access.Award, access.Withdraw, access.Issue, access.Assemble, access.Verify,
-		access.GiveConsent, access.DesignateDirectory, access.ManageHolds, access.RecordDisclosure, access.ExportDisclosures, access.ExportLearner, access.Deposit, access.SignIn, access.MakeDocument, access.Share, access.OrderRecord, access.Archive:
+		access.GiveConsent, access.DesignateDirectory, access.ManageHolds, access.RecordDisclosure, access.ExportDisclosures, access.ExportLearner, access.Deposit, access.SignIn, access.MakeDocument, access.Share, access.OrderRecord, access.SendMessages, access.Archive:
 		return 0
 	}
 	return 1

@@ -15,6 +15,7 @@ import (
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/institution"
@@ -31,7 +32,8 @@ type Service struct {
 	Now    func() time.Time
 	NewID  id.Source
 	Keys   *keyring.Service
-	Origin string // the https origin that ids begin with, without a slash at the end
+	Outbox *event.Outbox // nil: nobody is told of changes
+	Origin string        // the https origin that ids begin with, without a slash at the end
 
 	// Step is told of every step of issuing and may stop it there. Tests set
 	// it, to show what a crash leaves; the service leaves it nil.

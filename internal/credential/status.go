@@ -9,6 +9,7 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/once"
@@ -164,6 +165,9 @@ func (s *Service) changeOne(ctx context.Context, tx pgx.Tx, who access.Actor, cr
 	if err := insertEvent(ctx, tx, who, c.ID, c.LearnerID, e); err != nil {
 		return c, err
 	}
+	if err := s.changed(ctx, tx, who, string(c.ID)); err != nil {
+		return c, err
+	}
 	detail := map[string]any{"credential": e.Kind}
 	if e.Cause != nil {
 		detail["cause"] = *e.Cause
@@ -173,10 +177,12 @@ func (s *Service) changeOne(ctx context.Context, tx pgx.Tx, who access.Actor, cr
 
 // supersede notes on what credentials replace that it was replaced.
 func (s *Service) supersede(ctx context.Context, tx pgx.Tx, who access.Actor, sealed []Credential) error {
+	var old event.IDs
 	for _, c := range sealed {
 		if c.Supersedes == nil {
 			continue
 		}
+		old = append(old, string(*c.Supersedes))
 		e := Event{Kind: WasSuperseded, At: *c.IssuedAt, ByID: who.ID}
 		if err := lock(ctx, tx, who, string(*c.Supersedes)); err != nil {
 			return err
@@ -185,7 +191,15 @@ func (s *Service) supersede(ctx context.Context, tx pgx.Tx, who access.Actor, se
 			return err
 		}
 	}
-	return nil
+	return s.changed(ctx, tx, who, old...)
+}
+
+// changed has those told who watch these credentials.
+func (s *Service) changed(ctx context.Context, tx pgx.Tx, who access.Actor, ids ...string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return s.Outbox.Emit(ctx, tx, event.CredentialsChanged{InstitutionID: who.InstitutionID, CredentialIDs: ids})
 }
 
 // Reissue asks for a credential to be replaced by a new one that tells what the

@@ -151,6 +151,9 @@ type Filter struct {
 	LearnerID *string
 	Outcome   *string
 	Basis     *string
+	// CredentialID is of what tells of one credential: by itself, or in a record
+	// that contains it.
+	CredentialID *string
 }
 
 type cursor struct {
@@ -206,6 +209,28 @@ func (s *Service) OfSources(ctx context.Context, who access.Actor, ids []string,
 	return pagesOf(ctx, s, who, ids, a, ofSources, func(l Line) string { return *l.SourceID })
 }
 
+// OfCredentials are the times that each credential was shown since it was issued,
+// by itself or in a record that contains it, newest first, one page of each.
+func (s *Service) OfCredentials(ctx context.Context, who access.Actor, ids []string, a page.Args) (map[string]page.Connection[Line], error) {
+	limit, after, _, err := page.Start[cursor](a)
+	if err != nil {
+		return nil, err
+	}
+	of := make(map[string][]Line, len(ids))
+	err = s.read(ctx, who, func(tx pgx.Tx) error {
+		rows, err := ofCredentials(ctx, tx, who, ids, after, limit+1)
+		for _, r := range rows {
+			of[r.Of] = append(of[r.Of], r.Line)
+		}
+		return err
+	})
+	out := make(map[string]page.Connection[Line], len(ids))
+	for _, id := range ids {
+		out[id] = page.Of(of[id], limit, a, keyOf)
+	}
+	return out, err
+}
+
 func pagesOf[K comparable](ctx context.Context, s *Service, who access.Actor, ids []K, a page.Args,
 	fetch func(context.Context, pgx.Tx, access.Actor, []K, cursor, int) ([]Line, error), of func(Line) K) (map[K]page.Connection[Line], error) {
 	limit, after, _, err := page.Start[cursor](a)
@@ -256,7 +281,7 @@ func (s *Service) Export(ctx context.Context, who access.Actor, f Filter, form s
 		return err
 	}
 	err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
-		return audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.ExportDisclosures, Target: who.InstitutionID, Detail: map[string]any{"from": f.From, "until": f.Until, "learner": f.LearnerID}})
+		return audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.ExportDisclosures, Target: who.InstitutionID, Detail: map[string]any{"from": f.From, "until": f.Until, "learner": f.LearnerID, "credential": f.CredentialID}})
 	})
 	if err != nil {
 		return err

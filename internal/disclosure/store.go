@@ -83,6 +83,42 @@ func ofSources(ctx context.Context, tx pgx.Tx, who access.Actor, ids []string, b
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Line])
 }
 
+// viewed is a line that tells of a credential.
+type viewed struct {
+	Line
+	Of string // its id
+}
+
+// ofCredentials are the lines that tell of each credential.
+func ofCredentials(ctx context.Context, tx pgx.Tx, who access.Actor, ids []string, before cursor, limit int) ([]viewed, error) {
+	rows, _ := tx.Query(ctx, `
+		select c.id as of, `+columns+`
+		from credential c
+		cross join lateral (
+			select array[c.id] || array(
+				select unnest(array[r.id, r.credential_id])
+				from record r
+				where r.institution_id = @institution and r.learner_id = c.learner_id and r.items @> array[c.id]) as ids) as t
+		cross join lateral (
+			select * from disclosure
+			where institution_id = @institution and learner_id = c.learner_id and (@only::text is null or learner_id = @only) and outcome = 'granted' and items && t.ids
+			  and (@before::timestamptz is null or (at, id) < (@before, @id))
+			order by at desc, id desc
+			limit @limit) as d
+		where c.institution_id = @institution and c.id = any(@ids)
+		order by c.id, d.at desc, d.id desc`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner(), "before": before.at(), "id": before.ID, "limit": limit})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[viewed])
+}
+
+// narrowed is the condition of a filter on one credential.
+const narrowed = `
+		  and (@credential::text is null or d.learner_id = (select c.learner_id from credential c where c.institution_id = @institution and c.id = @credential)
+			and d.items && (array[@credential::text] || array(
+				select unnest(array[r.id, r.credential_id])
+				from record r
+				where r.institution_id = @institution and r.learner_id = d.learner_id and r.items @> array[@credential::text])))`
+
 func list(ctx context.Context, tx pgx.Tx, who access.Actor, f Filter, before cursor, limit int) ([]Line, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
@@ -91,7 +127,7 @@ func list(ctx context.Context, tx pgx.Tx, who access.Actor, f Filter, before cur
 		  and (@before::timestamptz is null or (d.at, d.id) < (@before, @id))
 		  and (@from::timestamptz is null or d.at >= @from) and (@until::timestamptz is null or d.at < @until)
 		  and (@learner::text is null or d.learner_id = @learner)
-		  and (@outcome::text is null or d.outcome = @outcome) and (@basis::text is null or d.basis = @basis)
+		  and (@outcome::text is null or d.outcome = @outcome) and (@basis::text is null or d.basis = @basis)`+narrowed+`
 		order by d.at desc, d.id desc
 		limit @limit`, f.args(who, before, limit))
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Line])
@@ -99,7 +135,7 @@ func list(ctx context.Context, tx pgx.Tx, who access.Actor, f Filter, before cur
 
 func (f Filter) args(who access.Actor, from cursor, limit int) pgx.NamedArgs {
 	return pgx.NamedArgs{"institution": who.InstitutionID, "only": who.OnlyLearner(), "before": from.at(), "id": from.ID, "from": f.From, "until": f.Until,
-		"learner": f.LearnerID, "outcome": f.Outcome, "basis": f.Basis, "limit": limit}
+		"learner": f.LearnerID, "credential": f.CredentialID, "outcome": f.Outcome, "basis": f.Basis, "limit": limit}
 }
 
 // Exported is a line with what somebody who audits it asks for besides.
@@ -118,7 +154,7 @@ func forExport(ctx context.Context, tx pgx.Tx, who access.Actor, f Filter, behin
 		  and (@before::timestamptz is null or (d.at, d.id) > (@before, @id))
 		  and (@from::timestamptz is null or d.at >= @from) and (@until::timestamptz is null or d.at < @until)
 		  and (@learner::text is null or d.learner_id = @learner)
-		  and (@outcome::text is null or d.outcome = @outcome) and (@basis::text is null or d.basis = @basis) and (@only::text is null or d.learner_id = @only)
+		  and (@outcome::text is null or d.outcome = @outcome) and (@basis::text is null or d.basis = @basis) and (@only::text is null or d.learner_id = @only)`+narrowed+`
 		order by d.at, d.id
 		limit @limit`, f.args(who, behind, limit))
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Exported])

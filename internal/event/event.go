@@ -84,6 +84,31 @@ type HoldLifted struct {
 // Kind names the event in the queue.
 func (HoldLifted) Kind() string { return "release.hold_lifted" }
 
+// CredentialsChanged says that something happened to credentials after they were
+// issued: they were revoked, replaced, suspended, or a suspension was lifted.
+type CredentialsChanged struct {
+	InstitutionID string `json:"institution"`
+	CredentialIDs IDs    `json:"credentials"`
+}
+
+// Kind names the event in the queue.
+func (CredentialsChanged) Kind() string { return "credential.changed" }
+
+// MessagesWaiting says that something is to go out of the house.
+type MessagesWaiting struct {
+	InstitutionID string `json:"institution"`
+}
+
+// Kind names the event in the queue.
+func (MessagesWaiting) Kind() string { return "message.waiting" }
+
+// Outward is the queue of what goes out of the house: who answers slowly holds up
+// no other work.
+const Outward = "outward"
+
+// InsertOpts names the queue.
+func (MessagesWaiting) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: Outward} }
+
 // CorrectionApproved asks for what a correction lists to be issued anew. It may
 // be asked for twice: whoever does it goes on with what is not done.
 type CorrectionApproved struct {

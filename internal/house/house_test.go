@@ -26,7 +26,7 @@ var house = strings.Fields(`
 	internal/spec/imscase internal/spec/ctdlasn internal/spec/baking internal/spec/shape internal/spec/vcdm internal/spec/openbadges internal/spec/openbadges2 internal/spec/clr internal/spec/pdf internal/spec/pesc
 	internal/interop
 	internal/tabular internal/typeface
-	internal/fault internal/wording internal/picture internal/id internal/day internal/access internal/page
+	internal/fault internal/wording internal/mail internal/picture internal/id internal/day internal/access internal/page
 	migrations internal/pg internal/postgres internal/pgtest
 	internal/audit internal/shelves internal/once internal/event internal/bulk
 	internal/institution internal/learner internal/consent internal/disclosure internal/release internal/framework internal/course

@@ -113,6 +113,8 @@ func (r *reconciler) Work(ctx context.Context, _ *river.Job[reconcileDue]) error
 		failed = append(failed, err)
 		released, err := r.Shares.SettleDue(ctx, who)
 		failed = append(failed, err)
+		_, err = r.Shares.Tell(ctx, who, nil)
+		failed = append(failed, err)
 		if !mended.Zero() || records > 0 || !concluded.Zero() || released > 0 {
 			r.log.Info("finished what was cut off", "institution", in, "finished", mended.Finished, "discarded", mended.Discarded,
 				"issued", mended.Issued, "revoked", mended.Revoked, "records", records,

@@ -55,11 +55,17 @@ func New(db *pg.DB, s Services, log *slog.Logger) (*Workers, error) {
 	river.AddWorker(all, &revoker{credentials: s.Credentials, programs: s.Programs})
 	river.AddWorker(all, &concluder{programs: s.Programs})
 	river.AddWorker(all, &releaser{shares: s.Shares})
+	river.AddWorker(all, &teller{shares: s.Shares})
+	river.AddWorker(all, &sender{shares: s.Shares})
+	river.AddWorker(all, &resender{institutions: s.Institutions, shares: s.Shares})
 	river.AddWorker(all, &reconciler{Services: s, log: log})
 	client, err := river.NewClient(riverpgxv5.New(db.Pool), &river.Config{
-		Logger: log, Workers: all, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
-		JobTimeout: -1, MaxAttempts: attempts, PeriodicJobs: []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(reconcileEvery),
-			func() (river.JobArgs, *river.InsertOpts) { return reconcileDue{}, nil }, &river.PeriodicJobOpts{RunOnStart: true})}})
+		Logger: log, Workers: all, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}, event.Outward: {MaxWorkers: senders}},
+		JobTimeout: -1, MaxAttempts: attempts, PeriodicJobs: []*river.PeriodicJob{
+			river.NewPeriodicJob(river.PeriodicInterval(reconcileEvery),
+				func() (river.JobArgs, *river.InsertOpts) { return reconcileDue{}, nil }, &river.PeriodicJobOpts{RunOnStart: true}),
+			river.NewPeriodicJob(river.PeriodicInterval(deliverEvery),
+				func() (river.JobArgs, *river.InsertOpts) { return deliveryDue{}, nil }, &river.PeriodicJobOpts{RunOnStart: true})}})
 	if err != nil {
 		return nil, fmt.Errorf("open job queue: %w", err)
 	}

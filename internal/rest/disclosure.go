@@ -63,7 +63,7 @@ func period(r *http.Request) (disclosure.Filter, error) {
 		}
 		return nil
 	}
-	f.LearnerID, f.Outcome, f.Basis = text("learner"), text("outcome"), text("basis")
+	f.LearnerID, f.Outcome, f.Basis, f.CredentialID = text("learner"), text("outcome"), text("basis"), text("credential")
 	if f.From, err = moment("from", q.Get("from"), 0); err != nil {
 		return f, err
 	}

@@ -15,6 +15,8 @@ import (
 // shared registers the links that learners give out.
 func (s Services) shared(mux *http.ServeMux) {
 	s.handle(mux, "/s/{token}", s.shareRefused, methods{http.MethodGet: s.openShare, http.MethodPost: s.openShareWith})
+	s.handle(mux, "/s/{token}/watch", s.shareRefused, methods{http.MethodPost: s.watchShare})
+	s.handle(mux, "/watch/end", s.shareRefused, methods{http.MethodPost: s.endWatch})
 }
 
 // shareRefused is problem with the statuses of links: one that has come to its
@@ -55,19 +57,82 @@ const maxOpening = 8 << 10
 
 // openShareWith opens a link with what a visitor brings.
 func (s Services) openShareWith(w http.ResponseWriter, r *http.Request) error {
-	raw, err := body(w, r, maxOpening, "application/json")
-	if err != nil {
-		return err
-	}
 	var in struct {
 		PIN     string `json:"pin"`
 		Name    string `json:"name"`
 		Purpose string `json:"purpose"`
 	}
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return fault.At("body", "json", `Send a JSON object such as {"pin": "…", "name": "…", "purpose": "…"}; each may be left out.`)
+	if err := s.brought(w, r, &in, `{"pin": "…", "name": "…", "purpose": "…"}`); err != nil {
+		return err
 	}
 	return s.answerShare(w, r, sharing.Opening{PIN: in.PIN, Name: in.Name, Purpose: in.Purpose})
+}
+
+// watchShare has whoever brings a link told when something behind it changes: at
+// a webhook, or by mail at the address that the learner gave.
+func (s Services) watchShare(w http.ResponseWriter, r *http.Request) error {
+	who, err := s.Actor(r)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		PIN     string `json:"pin"`
+		Webhook string `json:"webhook"`
+	}
+	if err := s.brought(w, r, &in, `{"webhook": "https://…", "pin": "…"}`); err != nil {
+		return err
+	}
+	made, err := s.Shares.Watch(r.Context(), who, sharing.Watching{Token: r.PathValue("token"), PIN: in.PIN, Webhook: in.Webhook, From: s.caller(r)})
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	writeJSON(w, http.StatusCreated, "application/json", struct {
+		Watch   string    `json:"watch"`
+		Channel string    `json:"channel"`
+		Place   string    `json:"place"`
+		Until   time.Time `json:"until"`
+		Secret  *string   `json:"secret,omitempty"` // told this once
+	}{made.Watch.ID, made.Watch.Channel, made.Watch.Place(), made.Until, made.Secret})
+	return nil
+}
+
+// endWatch ends a watch for who has its secret.
+func (s Services) endWatch(w http.ResponseWriter, r *http.Request) error {
+	who, err := s.Actor(r)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Secret string `json:"secret"`
+	}
+	if err := s.brought(w, r, &in, `{"secret": "whsec_…"}`); err != nil {
+		return err
+	}
+	if in.Secret == "" {
+		return fault.At("secret", "required", "Send the secret that came with the watch.")
+	}
+	ended, err := s.Shares.EndWatch(r.Context(), who, sharing.Ending{Secret: in.Secret, From: s.caller(r)})
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, "application/json", struct {
+		Watch   string     `json:"watch"`
+		EndedAt *time.Time `json:"endedAt"`
+	}{ended.ID, ended.EndedAt})
+	return nil
+}
+
+// brought reads the small JSON object that a visitor sends.
+func (s Services) brought(w http.ResponseWriter, r *http.Request, into any, such string) error {
+	raw, err := body(w, r, maxOpening, "application/json")
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fault.At("body", "json", "Send a JSON object such as %s.", such)
+	}
+	return nil
 }
 
 func (s Services) peekShare(w http.ResponseWriter, r *http.Request) error {

@@ -169,7 +169,10 @@ func (s *Service) open(ctx context.Context, system, visitor access.Actor, in Ope
 		line := out.line(x, visitor, in, now, no)
 		line.ID = disclosure.ID(s.NewID("dsc"))
 		out.DisclosureID = line.ID
-		return disclosure.Write(ctx, tx, system, line)
+		if err := disclosure.Write(ctx, tx, system, line); err != nil || no != nil || !x.NotifyOpenings {
+			return err
+		}
+		return s.tellOpened(ctx, tx, system, x.Share, now)
 	})
 	if err != nil {
 		return Opened{}, err

@@ -113,7 +113,8 @@ type Ordered struct {
 }
 
 // Order orders a record for a recipient: a learner their own, or a registrar for
-// a learner who signed elsewhere. It goes out at once, or waits: for what it was
+// a learner who signed elsewhere. Where the recipient has an e-mail address, the
+// link goes there when it goes out. It goes out at once, or waits: for what it was
 // told to wait for, or in the queue of exceptions with the reason.
 func (s *Service) Order(ctx context.Context, who access.Actor, w Wanted) (Ordered, error) {
 	if err := access.Check(who, access.OrderRecord); err != nil {
@@ -297,7 +298,10 @@ func (s *Service) assembled(ctx context.Context, system access.Actor, o Order, h
 		}
 		at := pg.Instant(s.Now())
 		now.State, now.Reason, now.HoldID, now.ShareID, now.SettledAt, now.SettledBy, now.ChangedAt = Released, nil, nil, &sh.ID, &at, &system.ID, at
-		return setOrder(ctx, tx, system, now)
+		if err := setOrder(ctx, tx, system, now); err != nil || sh.Address == nil {
+			return err
+		}
+		return s.tell(ctx, tx, system, message{ID: s.NewID("msg"), LearnerID: sh.LearnerID, ShareID: sh.ID, Kind: TellReleased, Channel: ByMail, AboutAt: at, Once: string(sh.ID) + "/released"})
 	}}
 	return s.create(ctx, system, offer, under)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/mail"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/record"
@@ -35,7 +36,9 @@ type Service struct {
 	Records  *record.Service // that assembles what is ordered
 	Verifier *verify.Service
 	Outbox   *event.Outbox
-	Origin   string // that links begin with, without a slash at the end
+	Mail     *mail.Sender // nil: mails wait
+	Webhooks Poster       // nil: there are none
+	Origin   string       // that links begin with, without a slash at the end
 
 	hashing  sync.Mutex // a PIN takes 19 MB to hash: one at a time
 	failures failures   // of each address
@@ -92,7 +95,7 @@ func (s *Service) create(ctx context.Context, who access.Actor, o Offer, under u
 		return Made{}, err
 	}
 	sh := Share{ID: ID(s.NewID("shr")), LearnerID: f.who.ID, Kind: OfItems, Recipient: o.party(), Open: o.Recipient == "", Purpose: o.Purpose, Language: o.Language,
-		HasPIN: o.PIN != "", MaxOpenings: o.MaxOpenings, Notify: o.Notify, CreatedAt: now, CreatedBy: who.ID, ExpiresAt: pg.Instant(*o.ExpiresAt)}
+		HasPIN: o.PIN != "", MaxOpenings: o.MaxOpenings, Notify: o.Notify, NotifyOpenings: o.NotifyOpenings, CreatedAt: now, CreatedBy: who.ID, ExpiresAt: pg.Instant(*o.ExpiresAt)}
 	if sh.Language == "" {
 		sh.Language = consent.English
 	}
@@ -102,14 +105,14 @@ func (s *Service) create(ctx context.Context, who access.Actor, o Offer, under u
 	if f.record != nil {
 		sh.Kind, sh.RecordID, sh.CredentialID = OfRecord, &f.record.ID, &f.record.CredentialID
 	}
-	secrets, err := s.secrets(who, o)
+	sh.OrderID = under.order
+	secrets, err := s.secrets(who, sh, o)
 	if err != nil {
 		return Made{}, err
 	}
 	if secrets.presentation, err = s.present(ctx, who, sh, o, &f); err != nil {
 		return Made{}, err
 	}
-	sh.OrderID = under.order
 	err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
 		if sh.ConsentID = under.id; under.id == "" {
 			sh.ConsentID, err = s.agreed(ctx, tx, who, sh, f, now)
@@ -128,7 +131,7 @@ func (s *Service) create(ctx context.Context, who access.Actor, o Offer, under u
 		return audit.Write(ctx, tx, now, who, audit.Entry{Action: access.Share, Target: string(sh.ID),
 			Detail: map[string]any{"learner": sh.LearnerID, "kind": sh.Kind, "consent": sh.ConsentID, "items": len(f.shown)}})
 	})
-	return Made{sh, s.link(secrets.token)}, err
+	return Made{sh, s.link(tokenText(secrets.token))}, err
 }
 
 // agreed records the learner's consent to a share.
@@ -142,21 +145,36 @@ func (s *Service) agreed(ctx context.Context, tx pgx.Tx, who access.Actor, sh Sh
 
 // secrets are what only hashes are kept of, and what is signed for the share.
 type secrets struct {
-	token        string
-	tokenHash    []byte
+	token        []byte
 	pinHash      *string
 	presentation []byte
 }
 
-func (s *Service) secrets(who access.Actor, o Offer) (x secrets, err error) {
-	if x.token, x.tokenHash, err = newToken(who.InstitutionID); err != nil || o.PIN == "" {
+func (s *Service) secrets(who access.Actor, sh Share, o Offer) (x secrets, err error) {
+	if x.token, err = newSecret(who.InstitutionID); err != nil {
 		return x, err
+	}
+	if sh.OrderID != nil && sh.Address != nil { // it is told again in the mail
+		x.token = s.orderSecret(who.InstitutionID, sh.ID)
+	}
+	if o.PIN == "" {
+		return x, nil
 	}
 	s.hashing.Lock()
 	defer s.hashing.Unlock()
 	hash, err := hashPIN(o.PIN)
 	x.pinHash = &hash
 	return x, err
+}
+
+// orderSecret is the token of what was ordered and goes out by mail: it is made
+// of the master key when it is wanted, and on file nowhere.
+func (s *Service) orderSecret(institution string, sh ID) []byte {
+	place, err := id.UUID(institution)
+	if err != nil {
+		return nil // matches no hash
+	}
+	return append(place[:], s.Keys.Master.Derive("order/" + institution + "/" + string(sh))[:secretLen]...)
 }
 
 // consented is what the learner agrees to, and to what of.
@@ -184,6 +202,9 @@ func (s *Service) find(ctx context.Context, tx pgx.Tx, who access.Actor, o Offer
 	}
 	if standing[f.who.ID].Blocked && o.Recipient == "" {
 		return f, &fault.Error{Kind: fault.State, Field: "recipient", Rule: "directory", Message: "You have blocked directory information, so a link for whoever has it cannot be made. Name the recipient, or lift the block."}
+	}
+	if o.NotifyOpenings && f.who.Email == nil {
+		return f, &fault.Error{Kind: fault.State, Field: "notifyOpenings", Rule: "email", Message: "The institution has no e-mail address of yours to tell you at. Ask the registrar to enter one, or look here who opened the link."}
 	}
 	if o.RecordID != nil {
 		err = s.findRecord(ctx, tx, who, *o.RecordID, &f)
@@ -337,6 +358,9 @@ func (s *Service) End(ctx context.Context, who access.Actor, share string) (Shar
 		if err := s.withdraw(ctx, tx, who, sh, now); err != nil {
 			return err
 		}
+		if err := s.endWatches(ctx, tx, who, sh, now); err != nil {
+			return err
+		}
 		return audit.Write(ctx, tx, now, who, audit.Entry{Action: access.Share, Target: string(sh.ID), Detail: map[string]any{"learner": sh.LearnerID, "ended": true}})
 	})
 	return sh, err
@@ -361,7 +385,7 @@ func (s *Service) Renew(ctx context.Context, who access.Actor, share string) (Ma
 }
 
 func (s *Service) renew(ctx context.Context, who access.Actor, share string) (Made, error) {
-	token, hash, err := newToken(who.InstitutionID)
+	secret, err := newSecret(who.InstitutionID)
 	if err != nil {
 		return Made{}, err
 	}
@@ -373,13 +397,13 @@ func (s *Service) renew(ctx context.Context, who access.Actor, share string) (Ma
 		if sh.State(s.Now()) != Live {
 			return &fault.Error{Kind: fault.State, Field: "id", Rule: "live", Message: "This link has come to its end. Make another."}
 		}
-		if err := setToken(ctx, tx, who, sh, hash); err != nil {
+		if err := setToken(ctx, tx, who, sh, hashOf(secret)); err != nil {
 			return err
 		}
 		sh.PINTries, sh.PINLockedUntil = 0, nil
 		return audit.Write(ctx, tx, s.Now(), who, audit.Entry{Action: access.Share, Target: string(sh.ID), Detail: map[string]any{"learner": sh.LearnerID, "renewed": true}})
 	})
-	return Made{sh, s.link(token)}, err
+	return Made{sh, s.link(tokenText(secret))}, err
 }
 
 // ByIDs are shares by id.

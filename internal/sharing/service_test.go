@@ -57,7 +57,7 @@ func over(t testing.TB, bed *testbed.Bed) *bench {
 	b := &bench{Bed: bed, t: t, clock: bed.Now()}
 	ctx := context.Background()
 	b.Shares.Now = func() time.Time { return b.clock }
-	l, err := b.Learners.Define(ctx, b.Registrar(), learner.Definition{DisplayName: "Ada <b>Byron</b>"})
+	l, err := b.Learners.Define(ctx, b.Registrar(), learner.Definition{DisplayName: "Ada <b>Byron</b>", Email: new("ada@learners.example")})
 	b.ok(err)
 	b.ada = l.ID
 	b.own = b.As(access.Learner)

@@ -59,6 +59,7 @@ type Share struct {
 	MaxOpenings    *int // nil: any number
 	Openings       int  // counted where there is a number
 	Notify         bool // the recipient may watch it
+	NotifyOpenings bool // the learner is told by mail when it is opened
 	CreatedAt      time.Time
 	CreatedBy      string
 	ExpiresAt      time.Time
@@ -106,6 +107,9 @@ type Offer struct {
 	ExpiresAt   *time.Time // nil: in 30 days
 	MaxOpenings *int       // nil: any number
 	Notify      bool       // the recipient may watch it
+	// NotifyOpenings has the learner told by mail when it is opened, once an hour
+	// at most.
+	NotifyOpenings bool
 }
 
 // The limits of an offer.

@@ -16,7 +16,7 @@ import (
 )
 
 const columns = `s.id, s.learner_id, s.kind, s.record_id, s.credential_id, s.recipient, s.address, s.open, s.purpose, s.language, s.consent_id, s.order_id,
-	s.pin_hash is not null as has_pin, s.pin_tries, s.pin_locked_until, s.max_openings, s.openings, s.notify, s.created_at, s.created_by, s.expires_at,
+	s.pin_hash is not null as has_pin, s.pin_tries, s.pin_locked_until, s.max_openings, s.openings, s.notify, s.notify_openings, s.created_at, s.created_by, s.expires_at,
 	s.ended_at, s.ended_by`
 
 // shown is a credential that is shown, as it is now.
@@ -117,13 +117,13 @@ func insert(ctx context.Context, tx pgx.Tx, who access.Actor, s Share, x secrets
 	}
 	_, err := tx.Exec(ctx, `
 		insert into share (institution_id, id, learner_id, kind, record_id, credential_id, recipient, address, open, purpose, language, printed_name, presentation,
-			consent_id, order_id, token_hash, pin_hash, max_openings, notify, created_at, created_by, expires_at)
+			consent_id, order_id, token_hash, pin_hash, max_openings, notify, notify_openings, created_at, created_by, expires_at)
 		values (@institution, @id, @learner, @kind, @record, @credential, @recipient, @address, @open, @purpose, @language, @printed, @presentation,
-			@consent, @order, @token, @pin, @openings, @notify, @created, @by, @expires)`,
+			@consent, @order, @token, @pin, @openings, @notify, @tell, @created, @by, @expires)`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "id": s.ID, "learner": s.LearnerID, "kind": s.Kind, "record": s.RecordID, "credential": s.CredentialID,
 			"recipient": s.Recipient, "address": s.Address, "open": s.Open, "purpose": s.Purpose, "language": s.Language, "printed": f.printed,
-			"presentation": presentation, "consent": s.ConsentID, "order": s.OrderID, "token": x.tokenHash, "pin": x.pinHash, "openings": s.MaxOpenings,
-			"notify": s.Notify, "created": s.CreatedAt, "by": s.CreatedBy, "expires": s.ExpiresAt})
+			"presentation": presentation, "consent": s.ConsentID, "order": s.OrderID, "token": hashOf(x.token), "pin": x.pinHash, "openings": s.MaxOpenings,
+			"notify": s.Notify, "tell": s.NotifyOpenings, "created": s.CreatedAt, "by": s.CreatedBy, "expires": s.ExpiresAt})
 	if err != nil || s.Kind == OfRecord {
 		return err
 	}

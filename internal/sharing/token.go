@@ -21,18 +21,24 @@ const (
 	tokenLen  = (placeLen + secretLen) / 3 * 4
 )
 
-// newToken is a token and the hash that is kept of it.
-func newToken(institution string) (token string, hash []byte, err error) {
+// newSecret is the bytes of a new token.
+func newSecret(institution string) ([]byte, error) {
 	place, err := id.UUID(institution)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	raw := append(place[:], make([]byte, secretLen)...)
-	if _, err := rand.Read(raw[placeLen:]); err != nil {
-		return "", nil, err
-	}
-	sum := sha256.Sum256(raw)
-	return base64.RawURLEncoding.EncodeToString(raw), sum[:], nil
+	_, err = rand.Read(raw[placeLen:])
+	return raw, err
+}
+
+// tokenText is a token as it stands in a link.
+func tokenText(secret []byte) string { return base64.RawURLEncoding.EncodeToString(secret) }
+
+// hashOf is what is kept of a token.
+func hashOf(secret []byte) []byte {
+	sum := sha256.Sum256(secret)
+	return sum[:]
 }
 
 // parseToken is where a token leads, and its hash; ok is false for what cannot
@@ -47,8 +53,7 @@ func parseToken(token string) (institution string, hash []byte, ok bool) {
 	}
 	var place uuid.UUID
 	copy(place[:], raw)
-	sum := sha256.Sum256(raw)
-	return id.Of("ins", place), sum[:], true
+	return id.Of("ins", place), hashOf(raw), true
 }
 
 // address is an e-mail address alone, or nothing.

@@ -140,7 +140,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Extracts = &extract.Service{DB: db, Now: now, Learners: b.Learners, Frameworks: b.Frameworks, Courses: b.Courses, Achievements: b.Achievements, Mastery: b.Mastery, Programs: b.Programs}
 	b.Search = &search.Service{DB: db, Now: now, NewID: id.New, Mastery: b.Mastery}
 	b.Keys = &keyring.Service{DB: db, Now: now, NewID: id.New, Master: master}
-	b.Credentials = &credential.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Origin: Origin}
+	b.Credentials = &credential.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Outbox: outbox, Origin: Origin}
 	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials, Programs: b.Programs, Outbox: outbox}
 	b.Documents = &transcript.Service{DB: db, Now: now, NewID: id.New, Institutions: b.Institutions, Keys: b.Keys, Records: b.Records, Origin: Origin}
 	b.Archives = &archive.Service{DB: db, Now: now, Learners: b.Learners, Frameworks: b.Frameworks, Keys: b.Keys, Credentials: b.Credentials, Disclosures: b.Disclosures, Documents: b.Documents, Origin: Origin, Application: "Testamur"}

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -106,6 +107,9 @@ func newClient(guard func(address string) error, roots *x509.CertPool, dev bool)
 		Transport: &http.Transport{Proxy: nil, DialContext: dialer.DialContext, TLSHandshakeTimeout: fetchWithin, ResponseHeaderTimeout: fetchWithin,
 			MaxResponseHeaderBytes: maxHeader, DisableKeepAlives: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}},
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
+			if via[0].Context().Value(noRedirect{}) != nil {
+				return http.ErrUseLastResponse
+			}
 			if err := checkURL(r.URL, dev); err != nil {
 				return err
 			}
@@ -121,7 +125,10 @@ func newClient(guard func(address string) error, roots *x509.CertPool, dev bool)
 	}
 }
 
-type sameHost struct{}
+type (
+	sameHost   struct{}
+	noRedirect struct{}
+)
 
 // Fetch is the body of what an address answers with 200, for key documents: no
 // redirect to another host is followed.
@@ -194,6 +201,48 @@ func (f *Fetcher) ask(ctx context.Context, u *url.URL, w Want) (Fetched, http.He
 		err = fmt.Errorf("the document is larger than %d MB", maxFetched>>20)
 	}
 	return Fetched{URL: answer.Request.URL.String(), Status: answer.StatusCode, ContentType: answer.Header.Get("Content-Type"), Body: body}, answer.Header, err
+}
+
+// Post sends a body to an address that somebody named, and gives the status that
+// was answered. Nothing of the answer is read, and no redirect is followed: what
+// is sent is for that address. The same addresses are out of reach as for Get.
+func (f *Fetcher) Post(ctx context.Context, address string, header http.Header, body []byte) (int, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return 0, errors.New("the address cannot be read")
+	}
+	u.Fragment = ""
+	if err := checkURL(u, f.dev); err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, noRedirect{}, true), fetchWithin)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	r.Header = header.Clone()
+	r.Header.Set("User-Agent", "Testamur")
+	answer, err := f.client.Do(r)
+	if err != nil {
+		return 0, plainError(err)
+	}
+	return answer.StatusCode, answer.Body.Close()
+}
+
+// CheckAddress is whether an address could be asked, as far as it says itself.
+func (f *Fetcher) CheckAddress(address string) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return errors.New("the address cannot be read")
+	}
+	if err := checkURL(u, f.dev); err != nil {
+		return err
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && !(f.dev && ip.IsLoopback()) {
+		return checkPublic(ip)
+	}
+	return nil
 }
 
 // plainError takes the address, which the caller knows, off an error of http.

@@ -22,6 +22,9 @@ import (
 func (s *site) shares(mux *http.ServeMux) {
 	s.page(mux, "GET /s/{token}", anyone, s.peek)
 	s.page(mux, "POST /s/{token}", anyone, s.open)
+	s.page(mux, "POST /s/{token}/mail", anyone, s.watch)
+	s.page(mux, "GET /w/{secret}", anyone, s.watchPage)
+	s.page(mux, "POST /w/{secret}", anyone, s.endWatch)
 	s.page(mux, "GET /me/shares", student, s.shareList)
 	s.page(mux, "GET /me/shares/new", student, func(v *visit) error { return s.offerPage(v, nil) })
 	s.page(mux, "POST /me/shares/new", student, s.share)
@@ -44,6 +47,14 @@ func (s *site) shares(mux *http.ServeMux) {
 			return "", "", err
 		}
 		return "", "", s.handOver(v, made)
+	}})
+	s.ask(mux, "/me/shares/{id}/watches/{watch}/end", asking{student, func(v *visit) (form, error) {
+		sh, err := s.ownShare(v)
+		return form{Title: "Tell them no more", About: sh.Recipient, Submit: "Tell them no more", Danger: true, Back: "/me/shares/" + string(sh.ID),
+			Intro: "They are told of no more changes. The link itself goes on."}, err
+	}, func(v *visit, _ url.Values) (string, string, error) {
+		w, err := s.Shares.EndWatch(v.ctx(), v.who, sharing.Ending{ID: v.r.PathValue("watch")})
+		return "/me/shares/" + string(w.ShareID), "watch-ended", err
 	}})
 }
 
@@ -111,6 +122,7 @@ type opened struct {
 	Parts   []part
 	Outcome verify.Outcome
 	Steps   []verify.Step
+	Mail    string // where a recipient asks to be told of changes
 }
 
 // part is one credential of a link, as a reader reads it.
@@ -148,7 +160,7 @@ func (s *site) open(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d := opened{Opened: o, Outcome: report.Outcome, Steps: report.Steps()}
+	d := opened{Opened: o, Outcome: report.Outcome, Steps: report.Steps(), Mail: "/s/" + url.PathEscape(v.r.PathValue("token")) + "/mail"}
 	if o.Record != nil {
 		m, err := record.Read(o.Record, record.Frame{Title: v.say("Learner record"), Headings: record.ByTerm, Order: record.NewestFirst})
 		if err != nil {
@@ -160,6 +172,34 @@ func (s *site) open(v *visit) error {
 		d.Parts = append(d.Parts, partOf(it))
 	}
 	return v.show(http.StatusOK, "share-open", "A shared record", d)
+}
+
+// watch has the recipient told by mail when something behind the link changes.
+func (s *site) watch(v *visit) error {
+	made, err := s.Shares.Watch(v.ctx(), v.who, sharing.Watching{Token: v.r.PathValue("token"), From: s.caller(v.r)})
+	if err != nil {
+		return s.closed(v, err)
+	}
+	return v.show(http.StatusOK, "watch-begun", "You will be told", made)
+}
+
+// watchPage says what is told to whom, to who has the secret from a letter.
+func (s *site) watchPage(v *visit) error {
+	p, err := s.Shares.PeekWatch(v.ctx(), v.who, v.r.PathValue("secret"), s.caller(v.r))
+	if err != nil {
+		return s.closed(v, err)
+	}
+	return v.show(http.StatusOK, "watch", "You are told of changes", p)
+}
+
+// endWatch ends it: by the button of the page, or at once by a mail program that
+// has a button of its own (RFC 8058).
+func (s *site) endWatch(v *visit) error {
+	_, err := s.Shares.EndWatch(v.ctx(), v.who, sharing.Ending{Secret: v.r.PathValue("secret"), From: s.caller(v.r)})
+	if err != nil && fault.KindOf(err) != fault.State {
+		return s.closed(v, err)
+	}
+	return s.watchPage(v)
 }
 
 // partOf reads what a credential tells. It was verified by the service; what is
@@ -321,7 +361,7 @@ func (s *site) handOver(v *visit, made sharing.Made) error {
 
 func (s *site) offer(v *visit, in url.Values) (sharing.Made, error) {
 	o := sharing.Offer{LearnerID: v.who.LearnerID, RecordID: optional(in, "record"), Recipient: sent(in, "recipient"), Address: sent(in, "address"), Purpose: sent(in, "purpose"),
-		Language: v.lang, PIN: in.Get("pin"), Notify: in.Get("notify") != ""}
+		Language: v.lang, PIN: in.Get("pin"), Notify: in.Get("notify") != "", NotifyOpenings: in.Get("notifyOpenings") != ""}
 	for _, id := range in["item"] {
 		o.Items = append(o.Items, sharing.Item{CredentialID: id})
 	}
@@ -360,7 +400,8 @@ func (s *site) ownShare(v *visit) (sharing.Share, error) {
 // viewed is a link with everybody who opened it.
 type viewed struct {
 	shareLine
-	Lines []disclosure.Line
+	Lines   []disclosure.Line
+	Watches []sharing.Watch
 }
 
 func (s *site) sharePage(v *visit) error {
@@ -372,5 +413,9 @@ func (s *site) sharePage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.show(http.StatusOK, "share", "A link of mine", viewed{shareLine{sh, sh.State(s.Now())}, lines[string(sh.ID)].Nodes})
+	watches, err := s.Shares.WatchesOf(v.ctx(), v.who, []sharing.ID{sh.ID})
+	if err != nil {
+		return err
+	}
+	return v.show(http.StatusOK, "share", "A link of mine", viewed{shareLine{sh, sh.State(s.Now())}, lines[string(sh.ID)].Nodes, watches[sh.ID]})
 }

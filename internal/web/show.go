@@ -398,6 +398,7 @@ var done = map[string]string{
 	"approved":              "What is approved is issued anew now.",
 	"declined":              "Everything stays as it was issued.",
 	"share-ended":           "The link is ended. Whoever opens it is told so.",
+	"watch-ended":           "They are told of no more changes.",
 	"disclosure-recorded":   "The disclosure is on file.",
 }
 

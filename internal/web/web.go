@@ -84,7 +84,7 @@ type Services struct {
 // Roots are the addresses that belong to this package, as patterns of a mux.
 func Roots() []string {
 	return []string{"GET /{$}", "/verify", "/sign-in", "/sign-in/", "/sign-out", "/language", "/account", "/account/", "/desk", "/desk/",
-		"/me", "/me/", "/curriculum", "/curriculum/", "/assets/"}
+		"/me", "/me/", "/curriculum", "/curriculum/", "/assets/", "/w/", "/s/{token}/mail"}
 }
 
 // need is who may open a page.
