@@ -114,7 +114,8 @@ func TestWhatHoldsIsKeptByteForByte(t *testing.T) {
 		}
 	}
 	err = h.DB.Snapshot(t.Context(), h.Registrar(), func(tx pgx.Tx) error {
-		all, err := deposit.InTx(t.Context(), tx, h.Registrar(), h.ada.ID)
+		found, err := deposit.OfLearnersInTx(t.Context(), tx, h.Registrar(), []learner.ID{h.ada.ID})
+		all := found[h.ada.ID]
 		if len(all) != 6 || all[5].Kind != deposit.OfRecord {
 			t.Error(len(all))
 		}

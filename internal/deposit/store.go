@@ -100,14 +100,32 @@ func numbered(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) ([]De
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Deposit])
 }
 
-// InTx are a learner's deposits, the earliest valid first, in the transaction of
-// another noun: what a record may embed, each as it came.
-func InTx(ctx context.Context, tx pgx.Tx, who access.Actor, l learner.ID) ([]Deposit, error) {
+// OfLearnersInTx are the deposits of learners, of each the earliest valid first, in
+// the transaction of another noun: what a record may embed, each as it came.
+func OfLearnersInTx(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.ID) (map[learner.ID][]Deposit, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
 		from deposit d
-		where d.institution_id = @institution and d.learner_id = @learner and (@only::text is null or d.learner_id = @only)
-		order by d.valid_from, d.id`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "learner": l, "only": who.OnlyLearner()})
-	return pgx.CollectRows(rows, pgx.RowToStructByName[Deposit])
+		where d.institution_id = @institution and d.learner_id = any(@ids) and (@only::text is null or d.learner_id = @only)
+		order by d.learner_id, d.valid_from, d.id`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[Deposit])
+	all := map[learner.ID][]Deposit{}
+	for _, d := range found {
+		all[d.LearnerID] = append(all[d.LearnerID], d)
+	}
+	return all, err
+}
+
+// ByIDsInTx are deposits by id, in the transaction of another noun.
+func ByIDsInTx(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) (map[ID]Deposit, error) {
+	all := map[ID]Deposit{}
+	if len(ids) == 0 {
+		return all, nil
+	}
+	found, err := byIDs(ctx, tx, who, ids)
+	for _, d := range found {
+		all[d.ID] = d
+	}
+	return all, err
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/testamur/testamur/internal/spec/clr"
 	"github.com/testamur/testamur/internal/spec/jsonld"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 )
@@ -82,6 +83,9 @@ func lineOf(c jsonld.Value, issuer string, names map[string]Aligned) Line {
 		StartedOn: dayOf(text(s, "activityStartDate")), EndedOn: dayOf(text(s, "activityEndDate")), ValidUntil: dayOf(text(c, until)), Issuer: party(c.Member("issuer")),
 		Narrative: text(s, "narrative"), Role: text(s, "role"), License: text(s, "licenseNumber")}
 	l.Other = l.Issuer.ID != issuer
+	if clr.IsRecord(c) {
+		l.Type = "ext:Record"
+	}
 	met := map[string]bool{}
 	for _, x := range a.Member("alignment").Elements() {
 		n := Aligned{URI: text(x, "targetUrl"), Code: text(x, "targetCode"), Name: text(x, "targetName")}

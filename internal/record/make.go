@@ -303,9 +303,15 @@ func (s *Service) complete(ctx context.Context, who access.Actor, w order, all [
 		if err != nil {
 			return err
 		}
+		for _, o := range all {
+			o.Issuer = in.Issuer(did)
+		}
+		if err := s.bring(ctx, tx, who, w, all, ids); err != nil {
+			return err
+		}
 		around := map[string]*one{} // those who reached the same competencies have the same around them
 		for i, o := range all {
-			o.Issuer, o.Base, o.latest = in.Issuer(did), in.Base(s.Credentials.Origin), versions[o.Learner.ID]
+			o.Base, o.latest = in.Base(s.Credentials.Origin), versions[o.Learner.ID]
 			if n := gone[o.Learner.ID]; n > 0 {
 				o.left.all = append(o.left.all, Omission{Reason: withdrawnOmitted, Count: n})
 			}

@@ -257,7 +257,7 @@ func sections(lines []Line, f Frame) []Section {
 			i, all = len(all), append(all, Section{Kind: kind, Title: title})
 		}
 		all[i].Lines = append(all[i].Lines, l)
-		if l.Credits != nil && !l.Repeated && !l.Replaced && l.Status == Earned {
+		if l.Credits != nil && !l.Other && !l.Repeated && !l.Replaced && l.Status == Earned {
 			all[i].Credits += *l.Credits
 		}
 	}

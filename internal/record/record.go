@@ -59,6 +59,7 @@ type Facts struct {
 	Issuer      openbadges.Profile
 	Learner     learner.Learner
 	Credentials []credential.Credential // issued, in the order they are to have
+	Brought     []string                // what others issued, as it stands behind them: JSON
 	Pins        []achievement.Pin       // what each was earned for; may be left out
 	Items       []framework.Item        // that the awards are aligned to, and those above
 	Links       []framework.Link        // among the items
@@ -162,9 +163,12 @@ func (f Facts) structure(c *clr.Credential, known map[string]bool) (parts [][2]s
 
 // parts are the embedded credentials with their canonical forms.
 func (f Facts) parts() []vc.Part {
-	all := make([]vc.Part, len(f.Credentials))
+	all := make([]vc.Part, len(f.Credentials), len(f.Credentials)+len(f.Brought))
 	for i, c := range f.Credentials {
 		all[i] = vc.Part{Document: *c.Document, Kept: c.Kept}
+	}
+	for _, b := range f.Brought {
+		all = append(all, vc.Part{Document: b})
 	}
 	return all
 }
@@ -205,16 +209,21 @@ func (f Facts) filled(document []byte) ([]byte, error) {
 	}
 	at += len(member)
 	size := len(document)
+	texts := make([]string, 0, len(f.Credentials)+len(f.Brought))
 	for _, e := range f.Credentials {
-		size += len(*e.Document) + 1
+		texts = append(texts, *e.Document)
+	}
+	texts = append(texts, f.Brought...)
+	for _, t := range texts {
+		size += len(t) + 1
 	}
 	out := make([]byte, 0, size)
 	out = append(out, document[:at]...)
-	for i, e := range f.Credentials {
+	for i, t := range texts {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(out, *e.Document...)
+		out = append(out, t...)
 	}
 	return append(out, document[at+len(placeholder):]...), nil
 }

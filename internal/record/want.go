@@ -15,6 +15,7 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/program"
 )
@@ -23,10 +24,13 @@ import (
 type LeftOut struct {
 	Terms       []string        `json:"terms,omitempty"`       // all that was earned in these
 	Awards      []assertion.ID  `json:"awards,omitempty"`      // whichever credential tells of them
-	Credentials []credential.ID `json:"credentials,omitempty"` // the awards of these
+	Credentials []credential.ID `json:"credentials,omitempty"` // the awards of these; what others issued, by the ids of deposits
+	Deposits    []deposit.ID    `json:"deposits,omitempty"`
 }
 
-func (l LeftOut) empty() bool { return len(l.Terms)+len(l.Awards)+len(l.Credentials) == 0 }
+func (l LeftOut) empty() bool {
+	return len(l.Terms)+len(l.Awards)+len(l.Credentials)+len(l.Deposits) == 0
+}
 
 // Want says which record is wanted.
 type Want struct {
@@ -40,7 +44,7 @@ const maxLeftOut = 1000
 
 func (w Want) check() *fault.Error {
 	for _, l := range []LeftOut{w.Held, w.Chosen} {
-		if len(l.Terms)+len(l.Awards)+len(l.Credentials) > maxLeftOut {
+		if len(l.Terms)+len(l.Awards)+len(l.Credentials)+len(l.Deposits) > maxLeftOut {
 			return fault.At("without", "too-many", "Leave out at most %d things.", maxLeftOut)
 		}
 	}
@@ -52,7 +56,7 @@ func (w Want) whole() Want {
 	w.Type = cmp.Or(w.Type, Full)
 	for _, l := range []*LeftOut{&w.Held, &w.Chosen} {
 		l.Terms, l.Credentials = distinct(l.Terms), distinct(l.Credentials)
-		l.Awards = distinct(l.Awards)
+		l.Awards, l.Deposits = distinct(l.Awards), distinct(l.Deposits)
 	}
 	return w
 }
@@ -69,8 +73,16 @@ func (w Want) resolved(ctx context.Context, tx pgx.Tx, who access.Actor) (Want, 
 	if err != nil {
 		return w, err
 	}
+	brought, err := deposit.ByIDsInTx(ctx, tx, who, asDeposits(named))
+	if err != nil {
+		return w, err
+	}
 	for _, l := range []*LeftOut{&w.Held, &w.Chosen} {
 		for _, c := range l.Credentials {
+			if d, ok := brought[deposit.ID(c)]; ok {
+				l.Deposits = append(l.Deposits, d.ID)
+				continue
+			}
 			o, ok := from[string(c)]
 			if !ok || o.Assertion == "" {
 				return w, fault.At("credentialIds", "known", "There is no credential %q of an award here.", c)
@@ -80,6 +92,16 @@ func (w Want) resolved(ctx context.Context, tx pgx.Tx, who access.Actor) (Want, 
 		l.Credentials = nil
 	}
 	return w.whole(), nil
+}
+
+// asDeposits are those of the ids that are of deposits.
+func asDeposits(all []credential.ID) (out []deposit.ID) {
+	for _, c := range all {
+		if strings.HasPrefix(string(c), "dep_") {
+			out = append(out, deposit.ID(c))
+		}
+	}
+	return out
 }
 
 // series is what versions are counted in: a record that leaves something out

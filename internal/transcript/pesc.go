@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"cmp"
 	"encoding/json"
 	"encoding/xml"
 	"slices"
@@ -103,7 +104,7 @@ func addSection(r *pesc.Record, m record.Model, s record.Section) {
 		switch {
 		case l.Repeated:
 		case l.Other: // it brings no credit here
-			r.Notes = append(r.Notes, pesc.Note(pesc.Text("Brought by the student, issued by "+l.Issuer.Name+": "+l.Title, 80)))
+			r.Notes = append(r.Notes, pesc.Note(pesc.Text("Brought by the student, issued by "+cmp.Or(l.Issuer.Name, l.Issuer.ID)+": "+l.Title, 80)))
 		case award(l.Type):
 			session.Awards = append(session.Awards, awarded(l))
 		default:

@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -217,7 +218,7 @@ func sectionTable(m record.Model, s record.Section, decimals int) table {
 		t.Title = plural(words(s.Title))
 	}
 	if s.Kind == record.OtherIssuers {
-		t.Before = []string{"The institutions named here issued and signed these; " + m.Issuer.Name + " attests only that they were whole when this record was made."}
+		t.Before = []string{"Those named here issued and signed these. " + m.Issuer.Name + " did not: it checked the signature of each when the learner brought it, and grants no credit by it here."}
 	}
 	type made struct {
 		column
@@ -278,7 +279,7 @@ func under(m record.Model, s record.Section, l record.Line) []string {
 	var all []string
 	add := func(format string, values ...any) { all = append(all, fmt.Sprintf(format, values...)) }
 	if l.Other {
-		add("Issued by %s", l.Issuer.Name)
+		add("Issued by %s", cmp.Or(l.Issuer.Name, l.Issuer.ID))
 	}
 	if l.Status == record.InProgress && l.Grade != "" {
 		add("In progress")
