@@ -19210,7 +19210,7 @@ input AssembleRecordInput {
 input RecordWithoutInput {
   "All that was earned in these terms."
   terms: [String!]
-  "These credentials, by id."
+  "These credentials, by id, and deposited credentials of other issuers."
   credentialIds: [ID!]
 }
 

@@ -1486,7 +1486,7 @@ type RecordDisclosurePayload struct {
 type RecordWithoutInput struct {
 	// All that was earned in these terms.
 	Terms []string `json:"terms,omitempty"`
-	// These credentials, by id.
+	// These credentials, by id, and deposited credentials of other issuers.
 	CredentialIds []string `json:"credentialIds,omitempty"`
 }
 
