@@ -281,7 +281,7 @@ func cost(c *gen.ComplexityRoot) {
 	c.CompetencyState.Explanation = func(child int) int { return 20 + child }
 	c.MasteryExplanation.Lines, c.MasteryRule.Versions = few, few
 	c.Record.Items, c.Record.OutdatedItems, c.AwardAchievementsPayload.Results = long, long, long
-	c.Credential.History, c.Credential.Records = few, few
+	c.Record.Prints, c.Credential.History, c.Credential.Records = long, few, few
 	c.IssueCredentialsPayload.Results, c.RevokeCredentialsPayload.Results = long, long
 	c.Job.Outcomes = func(child int, _ *bool, first *int, after *string) int { return plain(child, first, after) }
 }

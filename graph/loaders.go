@@ -26,6 +26,7 @@ import (
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/sharing"
+	"github.com/testamur/testamur/internal/transcript"
 )
 
 // loaders fetch what many resolvers ask for with one statement each. They live
@@ -99,6 +100,9 @@ type loaders struct {
 	holdsOf           *loader[paged[learner.ID], *page.Connection[release.Hold]]
 	deposit           *loader[deposit.ID, *deposit.Deposit]
 	depositsOf        *loader[paged[learner.ID], *page.Connection[deposit.Deposit]]
+	print             *loader[transcript.ID, *transcript.Document]
+	printsOf          *loader[record.ID, []transcript.Document]
+	became            *loader[transcript.ID, *transcript.Standing]
 	share             *loader[sharing.ID, *sharing.Share]
 	sharesOf          *loader[paged[learner.ID], *page.Connection[sharing.Share]]
 	chosen            *loader[sharing.ID, []sharing.Chosen]
@@ -132,6 +136,7 @@ type kinds struct {
 	consent     seen[consent.ID]
 	hold        seen[release.ID]
 	deposit     seen[deposit.ID]
+	print       seen[transcript.ID]
 	disclosure  seen[disclosure.ID]
 	share       seen[sharing.ID]
 	watch       seen[string]
@@ -159,6 +164,9 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.holdsOf = pages(l, &k.learner, unfiltered(r.Holds.OfLearners))
 	l.deposit = one(l, &k.deposit, r.Deposits.ByIDs)
 	l.depositsOf = pages(l, &k.learner, unfiltered(r.Deposits.OfLearners))
+	l.print = one(l, &k.print, r.Documents.ByIDs)
+	l.printsOf = many(l, &k.record, r.Documents.OfRecords)
+	l.became = one(l, &k.print, r.Documents.StandingsOf)
 	l.share = one(l, &k.share, r.Shares.ByIDs)
 	l.sharesOf = pages(l, &k.learner, unfiltered(r.Shares.OfLearners))
 	l.chosen = many(l, &k.share, r.Shares.ItemsOf)

@@ -20,6 +20,7 @@ import (
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/sharing"
+	"github.com/testamur/testamur/internal/transcript"
 )
 
 // listed notes what a list holds, so that what hangs on its entries is loaded
@@ -153,6 +154,8 @@ func (k *kinds) noteEarned(list any) {
 		k.credential.add(each(all, func(x sharing.Chosen) credential.ID { return x.CredentialID }))
 	case []release.Hold:
 		k.learner.add(each(all, func(x release.Hold) learner.ID { return x.LearnerID }))
+	case []transcript.Document:
+		k.print.add(each(all, func(x transcript.Document) transcript.ID { return x.ID }))
 	case []deposit.Deposit:
 		k.learner.add(each(all, func(x deposit.Deposit) learner.ID { return x.LearnerID }))
 	case []disclosure.Line:

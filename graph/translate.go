@@ -30,6 +30,7 @@ import (
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/sharing"
+	"github.com/testamur/testamur/internal/transcript"
 	"github.com/testamur/testamur/internal/verify"
 )
 
@@ -225,6 +226,8 @@ func (r *Resolver) node(ctx context.Context, name string) (model.Node, error) {
 		return asNode(l.proposal.Load(ctx, program.ProposalID(name)))
 	case "hld":
 		return asNode(l.hold.Load(ctx, release.ID(name)))
+	case "doc":
+		return asNode(l.print.Load(ctx, transcript.ID(name)))
 	case "dep":
 		return asNode(l.deposit.Load(ctx, deposit.ID(name)))
 	case "dsc":

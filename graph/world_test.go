@@ -33,6 +33,7 @@ import (
 	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 	"github.com/testamur/testamur/internal/testbed"
+	"github.com/testamur/testamur/internal/transcript"
 	"github.com/testamur/testamur/internal/trust"
 )
 
@@ -189,6 +190,30 @@ func (w *world) newFailure() map[string]any {
 func (w *world) newOrder() map[string]any {
 	o, err := w.Shares.Order(context.Background(), w.Registrar(), sharing.Wanted{LearnerID: w.ids["learner"], Recipient: "Acme", Purpose: "A job", Wait: sharing.UntilSomething, Method: consent.BySignature})
 	return map[string]any{"id": testbed.Must(w.t, o, err).Order.ID}
+}
+
+// nothingHeld is the walked learner's record, of which nothing is held back, where
+// a key that signs prints is there already.
+func (w *world) nothingHeld() map[string]any {
+	if _, err := w.Keys.EnsureOf(context.Background(), w.As(access.System), keyring.P256); err != nil {
+		w.t.Fatal(err)
+	}
+	who, id := w.Registrar(), learner.ID(w.ids["learner"])
+	all, err := w.Holds.OfLearners(context.Background(), who, []learner.ID{id}, page.Args{})
+	for _, h := range testbed.Must(w.t, all, err)[id].Nodes {
+		if h.LiftedAt == nil {
+			if _, err := w.Holds.Lift(context.Background(), who, string(h.ID), "Paid."); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+	return map[string]any{"id": w.ids["record"]}
+}
+
+// newPrint is a print of the walked learner's record.
+func (w *world) newPrint() map[string]any {
+	d, err := w.Documents.Make(context.Background(), w.Registrar(), nil, transcript.Making{RecordID: w.ids["record"], Recipient: "Acme"})
+	return map[string]any{"id": string(testbed.Must(w.t, d, err).ID)}
 }
 
 // newHold is a hold of the walked learner's records.

@@ -25,6 +25,7 @@ import (
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/sharing"
+	"github.com/testamur/testamur/internal/transcript"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -1856,6 +1857,21 @@ func (ec *executionContext) unmarshalNID2githubᚗcomᚋtestamurᚋtestamurᚋin
 }
 
 func (ec *executionContext) marshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐID(ctx context.Context, sel ast.SelectionSet, v sharing.ID) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ID!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋtranscriptᚐID(ctx context.Context, v any) (transcript.ID, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := transcript.ID(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋtranscriptᚐID(ctx context.Context, sel ast.SelectionSet, v transcript.ID) graphql.Marshaler {
 	_ = sel
 	res := graphql.MarshalString(string(v))
 	if res == graphql.Null {

@@ -15,6 +15,7 @@ import (
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/transcript"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
@@ -30,6 +31,8 @@ type RecordResolver interface {
 	Credential(ctx context.Context, obj *record.Record) (*credential.Credential, error)
 	Items(ctx context.Context, obj *record.Record) ([]credential.Credential, error)
 	OutdatedItems(ctx context.Context, obj *record.Record) ([]credential.Credential, error)
+
+	Prints(ctx context.Context, obj *record.Record) ([]transcript.Document, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -646,6 +649,38 @@ func (ec *executionContext) _Record_assembledBy(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_Record_assembledBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Record", field, false, false, "String")
+}
+
+func (ec *executionContext) _Record_prints(ctx context.Context, field graphql.CollectedField, obj *record.Record) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Record_prints(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Record().Prints(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []transcript.Document) graphql.Marshaler {
+			return ec.marshalNRecordPrint2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋtranscriptᚐDocumentᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Record_prints(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Record",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RecordPrint(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _RecordChange_kind(ctx context.Context, field graphql.CollectedField, obj *record.Change) (ret graphql.Marshaler) {
@@ -1922,6 +1957,12 @@ func (ec *executionContext) _Record(ctx context.Context, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "prints":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Record_prints(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -2312,6 +2353,14 @@ func (ec *executionContext) marshalNRecord2ᚕgithubᚗcomᚋtestamurᚋtestamur
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalNRecord2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecord(ctx context.Context, sel ast.SelectionSet, v *record.Record) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Record!")
+		return graphql.Null
+	}
+	return ec._Record(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNRecordChange2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐChange(ctx context.Context, sel ast.SelectionSet, v record.Change) graphql.Marshaler {

@@ -80,6 +80,7 @@ type ResolverRoot interface {
 	ProgramStep() ProgramStepResolver
 	Query() QueryResolver
 	Record() RecordResolver
+	RecordPrint() RecordPrintResolver
 	ReleaseStanding() ReleaseStandingResolver
 	RequirementProgress() RequirementProgressResolver
 	Rubric() RubricResolver
@@ -1514,6 +1515,7 @@ type ComplexityRoot struct {
 		OrderCompetencies             func(childComplexity int, input model.OrderCompetenciesInput) int
 		OrderRecord                   func(childComplexity int, input sharing.Wanted) int
 		PlaceHold                     func(childComplexity int, input release.Placement) int
+		PrintRecord                   func(childComplexity int, input model.PrintRecordInput) int
 		ProposeCorrection             func(childComplexity int, input model.ProposeCorrectionInput) int
 		ProposeCrosswalk              func(childComplexity int, input framework.Proposal) int
 		PublishFramework              func(childComplexity int, input model.PublishFrameworkInput) int
@@ -1558,6 +1560,7 @@ type ComplexityRoot struct {
 		WithdrawConsent               func(childComplexity int, input model.WithdrawConsentInput) int
 		WithdrawCrosswalk             func(childComplexity int, input model.WithdrawCrosswalkInput) int
 		WithdrawEquivalency           func(childComplexity int, input model.WithdrawEquivalencyInput) int
+		WithdrawPrint                 func(childComplexity int, input model.WithdrawPrintInput) int
 		WithdrawSigningKey            func(childComplexity int, input model.WithdrawSigningKeyInput) int
 	}
 
@@ -1616,6 +1619,11 @@ type ComplexityRoot struct {
 
 	PlaceHoldPayload struct {
 		Hold       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	PrintRecordPayload struct {
+		Print      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -1789,6 +1797,7 @@ type ComplexityRoot struct {
 		Omissions     func(childComplexity int) int
 		OutdatedItems func(childComplexity int) int
 		Partial       func(childComplexity int) int
+		Prints        func(childComplexity int) int
 		Series        func(childComplexity int) int
 		SupersededBy  func(childComplexity int) int
 		Supersedes    func(childComplexity int) int
@@ -1906,6 +1915,24 @@ type ComplexityRoot struct {
 		Identifiers func(childComplexity int) int
 		Name        func(childComplexity int) int
 		Subject     func(childComplexity int) int
+	}
+
+	RecordPrint struct {
+		File       func(childComplexity int) int
+		ID         func(childComplexity int) int
+		Learner    func(childComplexity int) int
+		MadeAt     func(childComplexity int) int
+		MadeBy     func(childComplexity int) int
+		Paper      func(childComplexity int) int
+		Recipient  func(childComplexity int) int
+		Record     func(childComplexity int) int
+		RevokedAt  func(childComplexity int) int
+		RevokedBy  func(childComplexity int) int
+		RevokedFor func(childComplexity int) int
+		SignedAt   func(childComplexity int) int
+		State      func(childComplexity int) int
+		StateSince func(childComplexity int) int
+		VerifyPage func(childComplexity int) int
 	}
 
 	RecordProgram struct {
@@ -2414,6 +2441,11 @@ type ComplexityRoot struct {
 	WithdrawEquivalencyPayload struct {
 		Equivalency func(childComplexity int) int
 		UserErrors  func(childComplexity int) int
+	}
+
+	WithdrawPrintPayload struct {
+		Print      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	WithdrawSigningKeyPayload struct {
@@ -8408,6 +8440,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.PlaceHold(childComplexity, args["input"].(release.Placement)), true
+	case "Mutation.printRecord":
+		if e.ComplexityRoot.Mutation.PrintRecord == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_printRecord_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.PrintRecord(childComplexity, args["input"].(model.PrintRecordInput)), true
 	case "Mutation.proposeCorrection":
 		if e.ComplexityRoot.Mutation.ProposeCorrection == nil {
 			break
@@ -8892,6 +8935,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.WithdrawEquivalency(childComplexity, args["input"].(model.WithdrawEquivalencyInput)), true
+	case "Mutation.withdrawPrint":
+		if e.ComplexityRoot.Mutation.WithdrawPrint == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_withdrawPrint_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WithdrawPrint(childComplexity, args["input"].(model.WithdrawPrintInput)), true
 	case "Mutation.withdrawSigningKey":
 		if e.ComplexityRoot.Mutation.WithdrawSigningKey == nil {
 			break
@@ -9115,6 +9169,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PlaceHoldPayload.UserErrors(childComplexity), true
+
+	case "PrintRecordPayload.print":
+		if e.ComplexityRoot.PrintRecordPayload.Print == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PrintRecordPayload.Print(childComplexity), true
+	case "PrintRecordPayload.userErrors":
+		if e.ComplexityRoot.PrintRecordPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PrintRecordPayload.UserErrors(childComplexity), true
 
 	case "Profile.email":
 		if e.ComplexityRoot.Profile.Email == nil {
@@ -10088,6 +10155,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Record.Partial(childComplexity), true
+	case "Record.prints":
+		if e.ComplexityRoot.Record.Prints == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Record.Prints(childComplexity), true
 	case "Record.series":
 		if e.ComplexityRoot.Record.Series == nil {
 			break
@@ -10586,6 +10659,97 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RecordPerson.Subject(childComplexity), true
+
+	case "RecordPrint.file":
+		if e.ComplexityRoot.RecordPrint.File == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPrint.File(childComplexity), true
+	case "RecordPrint.id":
+		if e.ComplexityRoot.RecordPrint.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPrint.ID(childComplexity), true
+	case "RecordPrint.learner":
+		if e.ComplexityRoot.RecordPrint.Learner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPrint.Learner(childComplexity), true
+	case "RecordPrint.madeAt":
+		if e.ComplexityRoot.RecordPrint.MadeAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPrint.MadeAt(childComplexity), true
+	case "RecordPrint.madeBy":
+		if e.ComplexityRoot.RecordPrint.MadeBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPrint.MadeBy(childComplexity), true
+	case "RecordPrint.paper":
+		if e.ComplexityRoot.RecordPrint.Paper == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPrint.Paper(childComplexity), true
+	case "RecordPrint.recipient":
+		if e.ComplexityRoot.RecordPrint.Recipient == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPrint.Recipient(childComplexity), true
+	case "RecordPrint.record":
+		if e.ComplexityRoot.RecordPrint.Record == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPrint.Record(childComplexity), true
+	case "RecordPrint.revokedAt":
+		if e.ComplexityRoot.RecordPrint.RevokedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPrint.RevokedAt(childComplexity), true
+	case "RecordPrint.revokedBy":
+		if e.ComplexityRoot.RecordPrint.RevokedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPrint.RevokedBy(childComplexity), true
+	case "RecordPrint.revokedFor":
+		if e.ComplexityRoot.RecordPrint.RevokedFor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPrint.RevokedFor(childComplexity), true
+	case "RecordPrint.signedAt":
+		if e.ComplexityRoot.RecordPrint.SignedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPrint.SignedAt(childComplexity), true
+	case "RecordPrint.state":
+		if e.ComplexityRoot.RecordPrint.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPrint.State(childComplexity), true
+	case "RecordPrint.stateSince":
+		if e.ComplexityRoot.RecordPrint.StateSince == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPrint.StateSince(childComplexity), true
+	case "RecordPrint.verifyPage":
+		if e.ComplexityRoot.RecordPrint.VerifyPage == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordPrint.VerifyPage(childComplexity), true
 
 	case "RecordProgram.credits":
 		if e.ComplexityRoot.RecordProgram.Credits == nil {
@@ -12370,6 +12534,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.WithdrawEquivalencyPayload.UserErrors(childComplexity), true
 
+	case "WithdrawPrintPayload.print":
+		if e.ComplexityRoot.WithdrawPrintPayload.Print == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WithdrawPrintPayload.Print(childComplexity), true
+	case "WithdrawPrintPayload.userErrors":
+		if e.ComplexityRoot.WithdrawPrintPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WithdrawPrintPayload.UserErrors(childComplexity), true
+
 	case "WithdrawSigningKeyPayload.signingKey":
 		if e.ComplexityRoot.WithdrawSigningKeyPayload.SigningKey == nil {
 			break
@@ -12485,6 +12662,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("OrderFilter", ec.unmarshalInputOrderFilter),
 			graphql.NewInputUnmarshaler("OrderRecordInput", ec.unmarshalInputOrderRecordInput),
 			graphql.NewInputUnmarshaler("PlaceHoldInput", ec.unmarshalInputPlaceHoldInput),
+			graphql.NewInputUnmarshaler("PrintRecordInput", ec.unmarshalInputPrintRecordInput),
 			graphql.NewInputUnmarshaler("ProgramAwardRuleInput", ec.unmarshalInputProgramAwardRuleInput),
 			graphql.NewInputUnmarshaler("ProgramDefinitionInput", ec.unmarshalInputProgramDefinitionInput),
 			graphql.NewInputUnmarshaler("ProgramFilter", ec.unmarshalInputProgramFilter),
@@ -12543,6 +12721,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("WithdrawConsentInput", ec.unmarshalInputWithdrawConsentInput),
 			graphql.NewInputUnmarshaler("WithdrawCrosswalkInput", ec.unmarshalInputWithdrawCrosswalkInput),
 			graphql.NewInputUnmarshaler("WithdrawEquivalencyInput", ec.unmarshalInputWithdrawEquivalencyInput),
+			graphql.NewInputUnmarshaler("WithdrawPrintInput", ec.unmarshalInputWithdrawPrintInput),
 			graphql.NewInputUnmarshaler("WithdrawSigningKeyInput", ec.unmarshalInputWithdrawSigningKeyInput),
 		)
 	}
@@ -18329,6 +18508,116 @@ type MeetOrderWaitPayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../../schema/print.graphqls", Input: `extend type Record {
+  "The prints that were made of it, newest first, at most 50. Staff and the learner."
+  prints: [RecordPrint!]!
+}
+
+"""
+A print of a record: a signed PDF with the signed record in it, and a page of its own, where whoever holds the paper learns what became of it.
+"""
+type RecordPrint implements Node {
+  "The opaque id; it stands on the paper."
+  id: ID!
+  "Whose record it shows."
+  learner: Learner!
+  "The version that it shows."
+  record: Record!
+  "The paper that it is set for."
+  paper: PaperSize!
+  "Whom it was made for; empty: nobody in particular."
+  recipient: String!
+  "Whether it is to be relied on, as its verify page tells."
+  state: RecordPrintState!
+  "Since when it is not current; null while it is."
+  stateSince: DateTime
+  "The page that tells everyone who has its address whether the print is to be relied on, and whether what stands on paper was printed. It outlives every share."
+  verifyPage: String!
+  "Where the PDF is; send your token."
+  file: String!
+  "When it was made."
+  madeAt: DateTime!
+  "The id of who made it."
+  madeBy: String!
+  "When it was signed; later than it was made where its key was retired since."
+  signedAt: DateTime!
+  "When it was withdrawn."
+  revokedAt: DateTime
+  "The id of who withdrew it."
+  revokedBy: String
+  "Why it was withdrawn. It is not told on the verify page."
+  revokedFor: String
+}
+
+"The sizes of paper."
+enum PaperSize {
+  "8.5 by 11 inches."
+  LETTER
+  "210 by 297 millimetres."
+  A4
+}
+
+"What became of a print."
+enum RecordPrintState {
+  "The institution stands by the record that it shows."
+  CURRENT
+  "A newer version of the record was made."
+  SUPERSEDED
+  "The record is suspended."
+  SUSPENDED
+  "The print was withdrawn, or the record revoked."
+  REVOKED
+}
+
+extend type Mutation {
+  "Make a print of a record. One for nobody in particular is made once for each paper; asked again, that is the answer. Registrars, and learners of their own records while nothing in them is held back."
+  printRecord(
+    "What is to be printed."
+    input: PrintRecordInput!
+  ): PrintRecordPayload!
+  "Withdraw a print: its verify page says from now on that it is not to be relied on. The record stays as it is. Registrars."
+  withdrawPrint(
+    "Which, and why."
+    input: WithdrawPrintInput!
+  ): WithdrawPrintPayload!
+}
+
+"What is to be printed."
+input PrintRecordInput {
+  "A second request with the same key answers as the first; 1 to 255 bytes."
+  idempotencyKey: String
+  "The record, by id."
+  recordId: ID!
+  "The paper."
+  paper: PaperSize! = LETTER
+  "Whom it is for; it is printed. At most 120 characters; empty: nobody in particular."
+  recipient: String
+}
+
+"A print."
+type PrintRecordPayload {
+  "The print; null when nothing was done."
+  print: RecordPrint
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+
+"A print to withdraw."
+input WithdrawPrintInput {
+  "The print, by id."
+  id: ID!
+  "Why; it is kept and not shown to the public."
+  reason: String!
+}
+
+"The withdrawn print."
+type WithdrawPrintPayload {
+  "The print; null when nothing was done."
+  print: RecordPrint
+  "What was wrong with the input; empty when it was done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
 	{Name: "../../schema/program.graphqls", Input: `extend type Query {
   "One credential program by id or code, in its latest version."
   program(
@@ -23327,6 +23616,16 @@ func (ec *executionContext) childFields_PlaceHoldPayload(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type PlaceHoldPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_PrintRecordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "print":
+		return ec.fieldContext_PrintRecordPayload_print(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_PrintRecordPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PrintRecordPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Profile(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -23591,6 +23890,8 @@ func (ec *executionContext) childFields_Record(ctx context.Context, field graphq
 		return ec.fieldContext_Record_assembledAt(ctx, field)
 	case "assembledBy":
 		return ec.fieldContext_Record_assembledBy(ctx, field)
+	case "prints":
+		return ec.fieldContext_Record_prints(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Record", field.Name)
 }
@@ -23815,6 +24116,42 @@ func (ec *executionContext) childFields_RecordPerson(ctx context.Context, field 
 		return ec.fieldContext_RecordPerson_identifiers(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RecordPerson", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordPrint(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_RecordPrint_id(ctx, field)
+	case "learner":
+		return ec.fieldContext_RecordPrint_learner(ctx, field)
+	case "record":
+		return ec.fieldContext_RecordPrint_record(ctx, field)
+	case "paper":
+		return ec.fieldContext_RecordPrint_paper(ctx, field)
+	case "recipient":
+		return ec.fieldContext_RecordPrint_recipient(ctx, field)
+	case "state":
+		return ec.fieldContext_RecordPrint_state(ctx, field)
+	case "stateSince":
+		return ec.fieldContext_RecordPrint_stateSince(ctx, field)
+	case "verifyPage":
+		return ec.fieldContext_RecordPrint_verifyPage(ctx, field)
+	case "file":
+		return ec.fieldContext_RecordPrint_file(ctx, field)
+	case "madeAt":
+		return ec.fieldContext_RecordPrint_madeAt(ctx, field)
+	case "madeBy":
+		return ec.fieldContext_RecordPrint_madeBy(ctx, field)
+	case "signedAt":
+		return ec.fieldContext_RecordPrint_signedAt(ctx, field)
+	case "revokedAt":
+		return ec.fieldContext_RecordPrint_revokedAt(ctx, field)
+	case "revokedBy":
+		return ec.fieldContext_RecordPrint_revokedBy(ctx, field)
+	case "revokedFor":
+		return ec.fieldContext_RecordPrint_revokedFor(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordPrint", field.Name)
 }
 
 func (ec *executionContext) childFields_RecordProgram(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -24823,6 +25160,16 @@ func (ec *executionContext) childFields_WithdrawEquivalencyPayload(ctx context.C
 		return ec.fieldContext_WithdrawEquivalencyPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type WithdrawEquivalencyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_WithdrawPrintPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "print":
+		return ec.fieldContext_WithdrawPrintPayload_print(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_WithdrawPrintPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WithdrawPrintPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_WithdrawSigningKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

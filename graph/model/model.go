@@ -31,6 +31,7 @@ import (
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/sharing"
+	"github.com/testamur/testamur/internal/transcript"
 	"github.com/testamur/testamur/internal/trust"
 )
 
@@ -1340,6 +1341,26 @@ type PlaceHoldPayload struct {
 	UserErrors []UserError `json:"userErrors"`
 }
 
+// What is to be printed.
+type PrintRecordInput struct {
+	// A second request with the same key answers as the first; 1 to 255 bytes.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// The record, by id.
+	RecordID string `json:"recordId"`
+	// The paper.
+	Paper string `json:"paper"`
+	// Whom it is for; it is printed. At most 120 characters; empty: nobody in particular.
+	Recipient *string `json:"recipient,omitempty"`
+}
+
+// A print.
+type PrintRecordPayload struct {
+	// The print; null when nothing was done.
+	Print *transcript.Document `json:"print,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
 // Who made an achievement.
 type Profile struct {
 	// Their id, an address.
@@ -2382,6 +2403,22 @@ type WithdrawEquivalencyInput struct {
 type WithdrawEquivalencyPayload struct {
 	// The equivalency as it is now; null when nothing was done.
 	Equivalency *program.Equivalency `json:"equivalency,omitempty"`
+	// What was wrong with the input; empty when it was done.
+	UserErrors []UserError `json:"userErrors"`
+}
+
+// A print to withdraw.
+type WithdrawPrintInput struct {
+	// The print, by id.
+	ID string `json:"id"`
+	// Why; it is kept and not shown to the public.
+	Reason string `json:"reason"`
+}
+
+// The withdrawn print.
+type WithdrawPrintPayload struct {
+	// The print; null when nothing was done.
+	Print *transcript.Document `json:"print,omitempty"`
 	// What was wrong with the input; empty when it was done.
 	UserErrors []UserError `json:"userErrors"`
 }

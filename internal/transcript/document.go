@@ -127,6 +127,7 @@ type Standing struct {
 	At          *time.Time // since when it is not current
 	MadeAt      time.Time
 	Compared    []Compared
+	Address     string // of the verify page; empty where it was asked by that
 }
 
 // Compared is one printed fact.

@@ -89,8 +89,8 @@ func (s *Service) make(ctx context.Context, who access.Actor, request once.Reque
 	for _, f := range Printed(shown) {
 		d.Printed[f.Key] = own.mark(f.Key, f.Value)
 	}
-	err = s.DB.Tenant(ctx, system, func(tx pgx.Tx) error {
-		if err := insert(ctx, tx, system, &d); err != nil {
+	err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
+		if err := insert(ctx, tx, who, &d); err != nil {
 			return err
 		}
 		if err := once.Keep(ctx, tx, now, who, request, string(d.ID)); err != nil {
@@ -154,10 +154,9 @@ func (s *Service) Revoke(ctx context.Context, who access.Actor, document, reason
 	if no != nil {
 		return Document{}, no
 	}
-	system := access.SystemOf(who.InstitutionID, "document")
 	var d Document
-	err := s.DB.Tenant(ctx, system, func(tx pgx.Tx) error {
-		all, err := byIDs(ctx, tx, system, []ID{ID(document)})
+	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
+		all, err := byIDs(ctx, tx, who, []ID{ID(document)})
 		if err != nil {
 			return err
 		}
@@ -169,7 +168,7 @@ func (s *Service) Revoke(ctx context.Context, who access.Actor, document, reason
 		}
 		now := pg.Instant(s.Now())
 		d.RevokedAt, d.RevokedBy, d.RevokedFor = &now, &who.ID, &reason
-		if err := revoke(ctx, tx, system, d); err != nil {
+		if err := revoke(ctx, tx, who, d); err != nil {
 			return err
 		}
 		return audit.Write(ctx, tx, now, who, audit.Entry{Action: access.MakeDocument, Target: string(d.ID), Detail: map[string]any{"revoked": true}})
@@ -238,6 +237,31 @@ func (s *Service) Address(ctx context.Context, who access.Actor, document string
 		return err
 	})
 	return s.address(in, d), err
+}
+
+// StandingsOf are what became of documents, with the addresses of their verify
+// pages.
+func (s *Service) StandingsOf(ctx context.Context, who access.Actor, ids []ID) (map[ID]Standing, error) {
+	all := make(map[ID]Standing, len(ids))
+	err := s.read(ctx, who, func(tx pgx.Tx) error {
+		in, err := institution.InTx(ctx, tx, who)
+		if err != nil {
+			return err
+		}
+		rows, err := becameOf(ctx, tx, who, ids)
+		for _, b := range rows {
+			v := b.standing()
+			v.Address = s.address(in, Document{ID: b.ID})
+			all[b.ID] = v
+		}
+		return err
+	})
+	return all, err
+}
+
+// File is where a document is had as a PDF.
+func (s *Service) File(d Document) string {
+	return s.Origin + "/documents/" + string(d.ID) + "/document.pdf"
 }
 
 func (s *Service) address(in institution.Institution, d Document) string {

@@ -105,6 +105,7 @@ func sign(ctx context.Context, tx pgx.Tx, who access.Actor, d Document) error {
 
 // became is what became of a document.
 type became struct {
+	ID           ID
 	Institution  string
 	MadeAt       time.Time
 	RevokedAt    *time.Time
@@ -114,21 +115,28 @@ type became struct {
 	SupersededAt *time.Time // when a newer version of the record was made
 }
 
+const becoming = `
+	select d.id, i.name as institution, d.made_at, d.revoked_at, d.printed, c.status, e.at as changed_at, coalesce(n.assembled_at, m.issued_at) as superseded_at
+	from document d
+	join institution i on i.institution_id = d.institution_id
+	join record r on r.institution_id = d.institution_id and r.id = d.record_id
+	join credential c on c.institution_id = r.institution_id and c.id = r.credential_id
+	left join record n on n.institution_id = r.institution_id and n.learner_id = r.learner_id and n.series = r.series and n.version = r.version + 1
+	left join credential m on m.institution_id = c.institution_id and m.supersedes = c.id and m.state = 'issued'
+	left join lateral (
+		select e.at from credential_event e
+		where e.institution_id = c.institution_id and e.credential_id = c.id and c.status <> 'active' and e.kind = c.status
+		order by e.position desc
+		limit 1) as e on true
+	where d.institution_id = @institution`
+
 func byToken(ctx context.Context, tx pgx.Tx, who access.Actor, hash []byte) (became, error) {
-	rows, _ := tx.Query(ctx, `
-		select i.name as institution, d.made_at, d.revoked_at, d.printed, c.status, e.at as changed_at, coalesce(n.assembled_at, m.issued_at) as superseded_at
-		from document d
-		join institution i on i.institution_id = d.institution_id
-		join record r on r.institution_id = d.institution_id and r.id = d.record_id
-		join credential c on c.institution_id = r.institution_id and c.id = r.credential_id
-		left join record n on n.institution_id = r.institution_id and n.learner_id = r.learner_id and n.series = r.series and n.version = r.version + 1
-		left join credential m on m.institution_id = c.institution_id and m.supersedes = c.id and m.state = 'issued'
-		left join lateral (
-			select e.at from credential_event e
-			where e.institution_id = c.institution_id and e.credential_id = c.id and c.status <> 'active' and e.kind = c.status
-			order by e.position desc
-			limit 1) as e on true
-		where d.institution_id = @institution and d.token_hash = @hash`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "hash": hash})
+	rows, _ := tx.Query(ctx, becoming+` and d.token_hash = @hash`, pgx.NamedArgs{"institution": who.InstitutionID, "hash": hash})
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[became])
+}
+
+func becameOf(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]became, error) {
+	rows, _ := tx.Query(ctx, becoming+` and d.id = any(@ids) and (@only::text is null or d.learner_id = @only)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[became])
 }
