@@ -65,7 +65,11 @@ func (r *recordPrintResolver) VerifyPage(ctx context.Context, obj *transcript.Do
 }
 
 func (r *recordPrintResolver) File(ctx context.Context, obj *transcript.Document) (string, error) {
-	return r.Documents.File(*obj), nil
+	v, err := load(ctx).became.Load(ctx, obj.ID)
+	if v == nil {
+		return "", err
+	}
+	return v.File, err
 }
 
 func (r *Resolver) RecordPrint() gen.RecordPrintResolver { return &recordPrintResolver{r} }

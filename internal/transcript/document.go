@@ -128,6 +128,7 @@ type Standing struct {
 	MadeAt      time.Time
 	Compared    []Compared
 	Address     string // of the verify page; empty where it was asked by that
+	File        string // where the PDF is, likewise
 }
 
 // Compared is one printed fact.

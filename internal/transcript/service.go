@@ -251,7 +251,7 @@ func (s *Service) StandingsOf(ctx context.Context, who access.Actor, ids []ID) (
 		rows, err := becameOf(ctx, tx, who, ids)
 		for _, b := range rows {
 			v := b.standing()
-			v.Address = s.address(in, Document{ID: b.ID})
+			v.Address, v.File = s.address(in, Document{ID: b.ID}), s.Origin+"/documents/"+string(b.ID)+"/document.pdf"
 			all[b.ID] = v
 		}
 		return err
