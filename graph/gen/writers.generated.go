@@ -131,7 +131,7 @@ var tables = plan.Tables{
 	"CoverageRow":                   {Satisfies: coverageRowImplementors, Fields: map[string]int{"competency": 0, "depth": 1, "introduced": 2, "practised": 3, "assessed": 4, "mappings": 5, "achievementCount": 6}},
 	"CoverageRowConnection":         {Satisfies: coverageRowConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"CoverageRowEdge":               {Satisfies: coverageRowEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
-	"Credential":                    {Satisfies: credentialImplementors, Fields: map[string]int{"id": 0, "kind": 1, "state": 2, "status": 3, "history": 4, "learner": 5, "assertion": 6, "keyId": 7, "draftedAt": 8, "issuedAt": 9, "issuedBy": 10, "validUntil": 11, "url": 12, "statusListUrl": 13, "statusIndex": 14, "supersedes": 15, "supersededBy": 16, "records": 17, "document": 18}},
+	"Credential":                    {Satisfies: credentialImplementors, Fields: map[string]int{"id": 0, "kind": 1, "state": 2, "status": 3, "history": 4, "learner": 5, "assertion": 6, "keyId": 7, "draftedAt": 8, "issuedAt": 9, "issuedBy": 10, "validUntil": 11, "url": 12, "statusListUrl": 13, "statusIndex": 14, "supersedes": 15, "supersededBy": 16, "records": 17, "document": 18, "disclosures": 19}},
 	"CredentialEvent":               {Satisfies: credentialEventImplementors, Fields: map[string]int{"kind": 0, "at": 1, "byId": 2, "cause": 3, "reason": 4}},
 	"Criteria":                      {Satisfies: criteriaImplementors, Fields: map[string]int{"id": 0, "narrative": 1}},
 	"Crosswalk":                     {Satisfies: crosswalkImplementors, Fields: map[string]int{"id": 0, "type": 1, "direction": 2, "origin": 3, "destination": 4, "strength": 5, "note": 6, "proposedAt": 7, "proposedBy": 8, "approvedAt": 9, "approvedBy": 10, "approver": 11, "withdrawnAt": 12, "withdrawnBy": 13, "withdrawnBecause": 14, "version": 15}},
@@ -204,6 +204,9 @@ var tables = plan.Tables{
 	"MasteryScale":                  {Satisfies: masteryScaleImplementors, Fields: map[string]int{"name": 0, "levels": 1}},
 	"MasteryWeight":                 {Satisfies: masteryWeightImplementors, Fields: map[string]int{"of": 0, "weight": 1}},
 	"MemberChange":                  {Satisfies: memberChangeImplementors, Fields: map[string]int{"name": 0, "before": 1, "after": 2}},
+	"Message":                       {Satisfies: messageImplementors, Fields: map[string]int{"id": 0, "kind": 1, "channel": 2, "share": 3, "watch": 4, "credential": 5, "aboutAt": 6, "createdAt": 7, "state": 8, "attempts": 9, "nextAt": 10, "waitsForMail": 11, "trouble": 12, "settledAt": 13}},
+	"MessageConnection":             {Satisfies: messageConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
+	"MessageEdge":                   {Satisfies: messageEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"Omission":                      {Satisfies: omissionImplementors, Fields: map[string]int{"reason": 0, "count": 1}},
 	"Order":                         {Satisfies: orderImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "recipient": 3, "address": 4, "purpose": 5, "consent": 6, "wait": 7, "waitOn": 8, "inPart": 9, "orderedAt": 10, "orderedBy": 11, "state": 12, "reason": 13, "hold": 14, "share": 15, "settledAt": 16, "changedAt": 17}},
 	"OrderConnection":               {Satisfies: orderConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
@@ -219,7 +222,7 @@ var tables = plan.Tables{
 	"ProgramRequirement":            {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
 	"ProgramStep":                   {Satisfies: programStepImplementors, Fields: map[string]int{"name": 0, "course": 1, "achievement": 2, "closes": 3, "share": 4, "credits": 5}},
 	"ProgramWay":                    {Satisfies: programWayImplementors, Fields: map[string]int{"version": 0, "steps": 1, "complete": 2, "open": 3}},
-	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "equivalencies": 15, "job": 16, "jobs": 17, "framework": 18, "frameworks": 19, "previewFramework": 20, "crosswalks": 21, "competency": 22, "gradingPolicy": 23, "institution": 24, "learner": 25, "learners": 26, "masteryRule": 27, "masteryRules": 28, "orders": 29, "program": 30, "programs": 31, "awardProposals": 32, "record": 33, "recordTypes": 34, "searchLearners": 35, "countLearners": 36, "knownIssuers": 37, "verifyCredential": 38, "verifyCredentials": 39}},
+	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "equivalencies": 15, "job": 16, "jobs": 17, "framework": 18, "frameworks": 19, "previewFramework": 20, "crosswalks": 21, "competency": 22, "gradingPolicy": 23, "institution": 24, "learner": 25, "learners": 26, "masteryRule": 27, "masteryRules": 28, "orders": 29, "program": 30, "programs": 31, "awardProposals": 32, "record": 33, "recordTypes": 34, "searchLearners": 35, "countLearners": 36, "knownIssuers": 37, "verifyCredential": 38, "verifyCredentials": 39, "messages": 40}},
 	"Record":                        {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "changes": 7, "supersedes": 8, "supersededBy": 9, "credential": 10, "items": 11, "outdatedItems": 12, "partial": 13, "omissions": 14, "assembledAt": 15, "assembledBy": 16, "prints": 17}},
 	"RecordAlignment":               {Satisfies: recordAlignmentImplementors, Fields: map[string]int{"uri": 0, "code": 1, "name": 2}},
 	"RecordChange":                  {Satisfies: recordChangeImplementors, Fields: map[string]int{"kind": 0, "subject": 1, "field": 2, "old": 3, "new": 4, "sentence": 5}},
@@ -254,10 +257,11 @@ var tables = plan.Tables{
 	"RubricCriterion":               {Satisfies: rubricCriterionImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "category": 3, "description": 4, "weight": 5, "levels": 6}},
 	"RubricCriterionLevel":          {Satisfies: rubricCriterionLevelImplementors, Fields: map[string]int{"id": 0, "name": 1, "level": 2, "description": 3, "points": 4, "alignment": 5}},
 	"RubricLevel":                   {Satisfies: rubricLevelImplementors, Fields: map[string]int{"id": 0, "identifier": 1, "uri": 2, "quality": 3, "description": 4, "feedback": 5, "score": 6}},
-	"Share":                         {Satisfies: shareImplementors, Fields: map[string]int{"id": 0, "learner": 1, "kind": 2, "record": 3, "items": 4, "recipient": 5, "address": 6, "open": 7, "purpose": 8, "consent": 9, "hasPin": 10, "pinLockedUntil": 11, "maxOpenings": 12, "openings": 13, "notify": 14, "state": 15, "createdAt": 16, "createdBy": 17, "expiresAt": 18, "endedAt": 19, "disclosures": 20}},
+	"Share":                         {Satisfies: shareImplementors, Fields: map[string]int{"id": 0, "learner": 1, "kind": 2, "record": 3, "items": 4, "recipient": 5, "address": 6, "open": 7, "purpose": 8, "consent": 9, "hasPin": 10, "pinLockedUntil": 11, "maxOpenings": 12, "openings": 13, "notify": 14, "notifyOpenings": 15, "watches": 16, "state": 17, "createdAt": 18, "createdBy": 19, "expiresAt": 20, "endedAt": 21, "disclosures": 22}},
 	"ShareConnection":               {Satisfies: shareConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"ShareEdge":                     {Satisfies: shareEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"ShareItem":                     {Satisfies: shareItemImplementors, Fields: map[string]int{"credential": 0, "parts": 1}},
+	"ShareWatch":                    {Satisfies: shareWatchImplementors, Fields: map[string]int{"id": 0, "channel": 1, "place": 2, "createdAt": 3, "endedAt": 4, "endedBy": 5, "messages": 6}},
 	"SigningKey":                    {Satisfies: signingKeyImplementors, Fields: map[string]int{"id": 0, "algorithm": 1, "publicKeyMultibase": 2, "state": 3, "createdAt": 4, "retiredAt": 5, "compromisedFrom": 6}},
 	"Staff":                         {Satisfies: staffImplementors, Fields: map[string]int{"id": 0, "email": 1, "name": 2, "roles": 3, "version": 4, "createdAt": 5, "updatedAt": 6, "deactivatedAt": 7}},
 	"StaffConnection":               {Satisfies: staffConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
@@ -2764,6 +2768,10 @@ func (x *writing) write_Credential(fields []plan.Field, obj *credential.Credenti
 			if !x.writeOString2ᚖstring(f, obj.Document) {
 				x.Null()
 			}
+		case 19:
+			if !x.field_Credential_disclosures(f, obj) {
+				x.Null()
+			}
 		}
 		x.Out()
 	}
@@ -2867,6 +2875,22 @@ func (x *writing) field_Credential_records(f *plan.Field, obj *credential.Creden
 		return x.Fail(err)
 	}
 	return x.writeNRecord2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecordᚄ(f, v)
+}
+
+func (x *writing) field_Credential_disclosures(f *plan.Field, obj *credential.Credential) bool {
+	fc, ok := x.Args(f, x.ec.field_Credential_disclosures_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[disclosure.Line], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.ec.Resolvers.Credential().Disclosures(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeODisclosureConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
 func (x *writing) write_CredentialEvent(fields []plan.Field, obj *credential.Event) bool {
@@ -6077,6 +6101,158 @@ func (x *writing) write_MemberChange(fields []plan.Field, obj *framework.MemberC
 	return x.Close()
 }
 
+func (x *writing) write_Message(fields []plan.Field, obj *sharing.Message) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Into(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("Message")
+		case 0:
+			whole = x.writeNID2string(f, obj.ID) && whole
+		case 1:
+			whole = x.writeNMessageKind2string(f, obj.Kind) && whole
+		case 2:
+			whole = x.writeNMessageChannel2string(f, obj.Channel) && whole
+		case 3:
+			whole = x.field_Message_share(f, obj) && whole
+		case 4:
+			if !x.field_Message_watch(f, obj) {
+				x.Null()
+			}
+		case 5:
+			if !x.field_Message_credential(f, obj) {
+				x.Null()
+			}
+		case 6:
+			whole = x.writeNDateTime2timeᚐTime(f, obj.AboutAt) && whole
+		case 7:
+			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
+		case 8:
+			whole = x.writeNMessageState2string(f, obj.State) && whole
+		case 9:
+			whole = x.writeNInt2int(f, obj.Attempts) && whole
+		case 10:
+			whole = x.writeNDateTime2timeᚐTime(f, obj.NextAt) && whole
+		case 11:
+			whole = x.field_Message_waitsForMail(f, obj) && whole
+		case 12:
+			if !x.writeOString2ᚖstring(f, obj.Trouble) {
+				x.Null()
+			}
+		case 13:
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.SettledAt) {
+				x.Null()
+			}
+		}
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_Message_share(f *plan.Field, obj *sharing.Message) bool {
+	v, err := func() (v *sharing.Share, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.ec.Resolvers.Message().Share(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNShare2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f, v)
+}
+
+func (x *writing) field_Message_watch(f *plan.Field, obj *sharing.Message) bool {
+	v, err := func() (v *sharing.Watch, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.ec.Resolvers.Message().Watch(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOShareWatch2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐWatch(f, v)
+}
+
+func (x *writing) field_Message_credential(f *plan.Field, obj *sharing.Message) bool {
+	v, err := func() (v *credential.Credential, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.ec.Resolvers.Message().Credential(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOCredential2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredential(f, v)
+}
+
+func (x *writing) field_Message_waitsForMail(f *plan.Field, obj *sharing.Message) bool {
+	v, err := func() (v bool, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.ec.Resolvers.Message().WaitsForMail(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNBoolean2bool(f, v)
+}
+
+func (x *writing) write_MessageConnection(fields []plan.Field, obj *page.Connection[sharing.Message]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Into(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("MessageConnection")
+		case 0:
+			whole = x.field_MessageConnection_edges(f, obj) && whole
+		case 1:
+			whole = x.writeNMessage2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐMessageᚄ(f, obj.Nodes) && whole
+		case 2:
+			whole = x.writeNPageInfo2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐInfo(f, obj.PageInfo) && whole
+		}
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_MessageConnection_edges(f *plan.Field, obj *page.Connection[sharing.Message]) bool {
+	return x.writeNMessageEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f, obj.Edges())
+}
+
+func (x *writing) write_MessageEdge(fields []plan.Field, obj *page.Edge[sharing.Message]) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Into(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("MessageEdge")
+		case 0:
+			whole = x.writeNString2string(f, obj.Cursor) && whole
+		case 1:
+			whole = x.writeNMessage2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐMessage(f, obj.Node) && whole
+		}
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
 func (x *writing) write_Omission(fields []plan.Field, obj *record.Omission) bool {
 	mark, whole := x.Mark(), true
 	x.Open()
@@ -6912,6 +7088,8 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 			whole = x.field_Query_verifyCredential(f) && whole
 		case 39:
 			whole = x.field_Query_verifyCredentials(f) && whole
+		case 40:
+			whole = x.field_Query_messages(f) && whole
 		}
 		x.Out()
 	}
@@ -7539,6 +7717,22 @@ func (x *writing) field_Query_verifyCredentials(f *plan.Field) bool {
 		return x.Fail(err)
 	}
 	return x.writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(f, v)
+}
+
+func (x *writing) field_Query_messages(f *plan.Field) bool {
+	fc, ok := x.Args(f, x.ec.field_Query_messages_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[sharing.Message], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.ec.Resolvers.Query().Messages(ctx, fc.Args["filter"].(*sharing.MessageFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNMessageConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
 func (x *writing) write_Record(fields []plan.Field, obj *record.Record) bool {
@@ -9025,18 +9219,24 @@ func (x *writing) write_Share(fields []plan.Field, obj *sharing.Share) bool {
 		case 14:
 			whole = x.writeNBoolean2bool(f, obj.Notify) && whole
 		case 15:
-			whole = x.field_Share_state(f, obj) && whole
+			whole = x.writeNBoolean2bool(f, obj.NotifyOpenings) && whole
 		case 16:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
+			if !x.field_Share_watches(f, obj) {
+				x.Null()
+			}
 		case 17:
-			whole = x.writeNString2string(f, obj.CreatedBy) && whole
+			whole = x.field_Share_state(f, obj) && whole
 		case 18:
-			whole = x.writeNDateTime2timeᚐTime(f, obj.ExpiresAt) && whole
+			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
 		case 19:
+			whole = x.writeNString2string(f, obj.CreatedBy) && whole
+		case 20:
+			whole = x.writeNDateTime2timeᚐTime(f, obj.ExpiresAt) && whole
+		case 21:
 			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.EndedAt) {
 				x.Null()
 			}
-		case 20:
+		case 22:
 			if !x.field_Share_disclosures(f, obj) {
 				x.Null()
 			}
@@ -9095,6 +9295,18 @@ func (x *writing) field_Share_consent(f *plan.Field, obj *sharing.Share) bool {
 		return x.Fail(err)
 	}
 	return x.writeNConsent2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋconsentᚐConsent(f, v)
+}
+
+func (x *writing) field_Share_watches(f *plan.Field, obj *sharing.Share) bool {
+	v, err := func() (v []sharing.Watch, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.ec.Resolvers.Share().Watches(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOShareWatch2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐWatchᚄ(f, v)
 }
 
 func (x *writing) field_Share_state(f *plan.Field, obj *sharing.Share) bool {
@@ -9209,6 +9421,60 @@ func (x *writing) field_ShareItem_credential(f *plan.Field, obj *sharing.Chosen)
 		return x.Fail(err)
 	}
 	return x.writeNCredential2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋcredentialᚐCredential(f, v)
+}
+
+func (x *writing) write_ShareWatch(fields []plan.Field, obj *sharing.Watch) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Into(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("ShareWatch")
+		case 0:
+			whole = x.writeNID2string(f, obj.ID) && whole
+		case 1:
+			whole = x.writeNMessageChannel2string(f, obj.Channel) && whole
+		case 2:
+			whole = x.field_ShareWatch_place(f, obj) && whole
+		case 3:
+			whole = x.writeNDateTime2timeᚐTime(f, obj.CreatedAt) && whole
+		case 4:
+			if !x.writeODateTime2ᚖtimeᚐTime(f, obj.EndedAt) {
+				x.Null()
+			}
+		case 5:
+			if !x.writeOString2ᚖstring(f, obj.EndedBy) {
+				x.Null()
+			}
+		case 6:
+			if !x.field_ShareWatch_messages(f, obj) {
+				x.Null()
+			}
+		}
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_ShareWatch_place(f *plan.Field, obj *sharing.Watch) bool {
+	return x.writeNString2string(f, obj.Place())
+}
+
+func (x *writing) field_ShareWatch_messages(f *plan.Field, obj *sharing.Watch) bool {
+	v, err := func() (v []sharing.Message, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.ec.Resolvers.ShareWatch().Messages(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOMessage2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐMessageᚄ(f, v)
 }
 
 func (x *writing) write_SigningKey(fields []plan.Field, obj *keyring.Key) bool {
@@ -11499,6 +11765,63 @@ func (x *writing) writeNMemberChange2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋint
 	return x.End()
 }
 
+func (x *writing) writeNMessage2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐMessage(f *plan.Field, v sharing.Message) bool {
+	return x.write_Message(f.Sub.Of("Message"), &v)
+}
+
+func (x *writing) writeNMessage2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐMessageᚄ(f *plan.Field, v []sharing.Message) bool {
+	fields := f.Sub.Of("Message")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		whole = x.write_Message(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNMessageChannel2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "MessageChannel!")
+}
+
+func (x *writing) writeNMessageConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[sharing.Message]) bool {
+	if v == nil {
+		return x.Missing("MessageConnection!")
+	}
+	return x.write_MessageConnection(f.Sub.Of("MessageConnection"), v)
+}
+
+func (x *writing) writeNMessageEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[sharing.Message]) bool {
+	return x.write_MessageEdge(f.Sub.Of("MessageEdge"), &v)
+}
+
+func (x *writing) writeNMessageEdge2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdgeᚄ(f *plan.Field, v []page.Edge[sharing.Message]) bool {
+	fields := f.Sub.Of("MessageEdge")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		whole = x.write_MessageEdge(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeNMessageKind2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "MessageKind!")
+}
+
+func (x *writing) writeNMessageState2string(f *plan.Field, v string) bool {
+	return x.Leaf(model.MarshalLower(v), true, "MessageState!")
+}
+
 func (x *writing) writeNNode2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐNode(f *plan.Field, v []model.Node) bool {
 	mark, whole := x.Mark(), true
 	x.Begin()
@@ -12198,6 +12521,13 @@ func (x *writing) writeNShare2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternal�
 	return x.End()
 }
 
+func (x *writing) writeNShare2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐShare(f *plan.Field, v *sharing.Share) bool {
+	if v == nil {
+		return x.Missing("Share!")
+	}
+	return x.write_Share(f.Sub.Of("Share"), v)
+}
+
 func (x *writing) writeNShareEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[sharing.Share]) bool {
 	return x.write_ShareEdge(f.Sub.Of("ShareEdge"), &v)
 }
@@ -12242,6 +12572,10 @@ func (x *writing) writeNShareKind2string(f *plan.Field, v string) bool {
 
 func (x *writing) writeNShareState2string(f *plan.Field, v string) bool {
 	return x.Leaf(model.MarshalLower(v), true, "ShareState!")
+}
+
+func (x *writing) writeNShareWatch2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐWatch(f *plan.Field, v sharing.Watch) bool {
+	return x.write_ShareWatch(f.Sub.Of("ShareWatch"), &v)
 }
 
 func (x *writing) writeNSigningKey2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋkeyringᚐKey(f *plan.Field, v keyring.Key) bool {
@@ -12768,6 +13102,24 @@ func (x *writing) writeOMasteryScale2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgra
 	return x.write_MasteryScale(f.Sub.Of("MasteryScale"), v)
 }
 
+func (x *writing) writeOMessage2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐMessageᚄ(f *plan.Field, v []sharing.Message) bool {
+	if v == nil {
+		return false
+	}
+	fields := f.Sub.Of("Message")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		whole = x.write_Message(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
 func (x *writing) writeONode2githubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐNode(f *plan.Field, v model.Node) bool {
 	if v == nil {
 		return false
@@ -13051,6 +13403,31 @@ func (x *writing) writeOShareConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋ
 		return false
 	}
 	return x.write_ShareConnection(f.Sub.Of("ShareConnection"), v)
+}
+
+func (x *writing) writeOShareWatch2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐWatchᚄ(f *plan.Field, v []sharing.Watch) bool {
+	if v == nil {
+		return false
+	}
+	fields := f.Sub.Of("ShareWatch")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		whole = x.write_ShareWatch(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
+}
+
+func (x *writing) writeOShareWatch2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋsharingᚐWatch(f *plan.Field, v *sharing.Watch) bool {
+	if v == nil {
+		return false
+	}
+	return x.write_ShareWatch(f.Sub.Of("ShareWatch"), v)
 }
 
 func (x *writing) writeOStaffConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[institution.Staff]) bool {

@@ -259,11 +259,6 @@ func (s *Service) StandingsOf(ctx context.Context, who access.Actor, ids []ID) (
 	return all, err
 }
 
-// File is where a document is had as a PDF.
-func (s *Service) File(d Document) string {
-	return s.Origin + "/documents/" + string(d.ID) + "/document.pdf"
-}
-
 func (s *Service) address(in institution.Institution, d Document) string {
 	return s.Origin + "/v/" + secretOf(s.Keys.Master.Derive, string(in.ID), d.ID).token(in.Slug)
 }
