@@ -41,7 +41,7 @@ type DB struct {
 
 // Options of a pool. The zero value is right for the service.
 type Options struct {
-	MaxConns int32           // 0: pgx's own default
+	MaxConns int32           // 0: what the URL says with pool_max_conns, or 16
 	Tracer   pgx.QueryTracer // nil: none
 	// Unguarded leaves out the role of a request, so that row security does
 	// not apply where the login may bypass it. Only tests set it, to show that
@@ -49,14 +49,20 @@ type Options struct {
 	Unguarded bool
 }
 
+// defaultConns is more than there are processors: a commit waits for the disk.
+const defaultConns = 16
+
 // Open connects to a migrated database. Unavailable when there is no answer.
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "The database URL cannot be read; write it as postgres://user@host/name.").Because(errors.New("parse database url"))
 	}
-	if o.MaxConns > 0 {
+	switch {
+	case o.MaxConns > 0:
 		cfg.MaxConns = o.MaxConns
+	case !strings.Contains(url, "pool_max_conns"):
+		cfg.MaxConns = defaultConns
 	}
 	cfg.ConnConfig.Tracer = o.Tracer
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
@@ -119,6 +125,9 @@ func (db *DB) Snapshot(ctx context.Context, who access.Actor, fn func(pgx.Tx) er
 var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 
 func (db *DB) tenant(ctx context.Context, who access.Actor, o pgx.TxOptions, fn func(pgx.Tx) error) error {
+	if v := viewOf(ctx); v != nil && v.db == db {
+		v.yield(ctx)
+	}
 	o, err := db.inForce(o, who)
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ func viewOf(ctx context.Context) *view {
 // moment and shares one transaction, so that an answer put together from many
 // reads is true as a whole. It costs nothing before the first read. The view
 // must be ended, after which the context reads as any other; only reads one
-// after the other share it.
+// after the other share it, and a Tenant in between ends the moment.
 //
 // also is one more query, without parameters and of one number, that is asked in
 // the round trip that begins the view; Also has its answer.
@@ -91,6 +91,16 @@ func (v *view) read(ctx context.Context, fn func(pgx.Tx) error) error {
 	err := fn(v.tx)
 	whole = v.tx.on.Conn().PgConn().TxStatus() == 'T'
 	return Fault(err)
+}
+
+// yield gives the view's connection back to a request that wants another one: if
+// every request held one and waited for a second, none would get it. What is
+// read afterwards is of another moment.
+func (v *view) yield(ctx context.Context) {
+	if v.mu.TryLock() {
+		defer v.mu.Unlock()
+		v.end(ctx)
+	}
 }
 
 // end ends the transaction; there is nothing to commit. A connection that does

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -120,6 +121,27 @@ func TestAViewIsAskedSomethingBesides(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A request never holds one connection while it waits for another: as many
+// requests as there are connections would wait for each other.
+func TestAViewGivesItsConnectionToATransaction(t *testing.T) {
+	t.Parallel()
+	db := pgtest.Open(t, pgtest.URL(t), pg.Options{MaxConns: 1})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	ctx, end := db.View(ctx, who, "select 1")
+	defer end()
+	before, _, err := moment(ctx, db, who)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Tenant(ctx, who, func(tx pgx.Tx) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if after, _, err := moment(ctx, db, who); err != nil || after == before {
+		t.Errorf("the moment did not end with the transaction: %v", err)
 	}
 }
 
