@@ -197,14 +197,16 @@ func number(v float64, decimals int) string { return strconv.FormatFloat(v, 'f',
 var untitled = map[string]string{record.TermSection: "Without a term", record.CompetencySection: "Aligned to no competency", record.TypeSection: "Achievements",
 	record.OtherIssuers: "Issued by others and brought by the learner"}
 
-// alike are the lines of all sections of a kind, which have the same columns.
-func alike(m record.Model, s record.Section) (all []record.Line) {
-	for _, o := range m.Sections {
-		if o.Kind == s.Kind {
-			all = append(all, o.Lines...)
+// filled reports whether any line of the sections of a kind, which have the same
+// columns, says something in one.
+func filled(m *record.Model, kind string, says func(record.Line) string) bool {
+	for i := range m.Sections {
+		o := &m.Sections[i]
+		if o.Kind == kind && slices.ContainsFunc(o.Lines, func(l record.Line) bool { return says(l) != "" }) {
+			return true
 		}
 	}
-	return all
+	return false
 }
 
 // sectionTable is a heading with its lines. A column that no line of such
@@ -247,7 +249,7 @@ func sectionTable(m record.Model, s record.Section, decimals int) table {
 		}},
 		{column{Name: "Awarded", Share: 0.13}, func(l record.Line) string { return l.AwardedOn }}}
 	shown := slices.DeleteFunc(all, func(c made) bool {
-		return !c.Head && !slices.ContainsFunc(alike(m, s), func(l record.Line) bool { return c.of(l) != "" })
+		return !c.Head && !filled(&m, s.Kind, c.of)
 	})
 	for _, c := range shown {
 		t.Columns = append(t.Columns, c.column)

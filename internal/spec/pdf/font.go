@@ -22,13 +22,16 @@ type Glyph struct {
 
 // Font is a TrueType font of which the glyphs that are shown are embedded.
 type Font struct {
-	name   string
-	label  string
-	upem   int
-	tables map[string][]byte
-	codes  map[code]uint16
-	order  []code // by code, from 1
-	ref    int
+	name    string
+	label   string
+	upem    int
+	tables  map[string][]byte
+	hmtx    []byte // the table
+	metrics int    // how many advances stand in it
+	codes   map[code]uint16
+	first   map[uint16]uint16 // of each glyph, its first code
+	order   []code            // by code, from 1
+	ref     int
 }
 
 // code is a glyph with what it stands for: a glyph that stands for two texts has
@@ -44,7 +47,8 @@ func (d *Document) Font(postscript string, data []byte) (*Font, error) {
 	if err != nil {
 		return nil, fmt.Errorf("font %s: %w", postscript, err)
 	}
-	f := &Font{name: postscript, label: "F" + strconv.Itoa(len(d.fonts)+1), upem: int(binary.BigEndian.Uint16(tables["head"][18:])), tables: tables, codes: map[code]uint16{}}
+	f := &Font{name: postscript, label: "F" + strconv.Itoa(len(d.fonts)+1), upem: int(binary.BigEndian.Uint16(tables["head"][18:])), tables: tables,
+		hmtx: tables["hmtx"], metrics: int(binary.BigEndian.Uint16(tables["hhea"][34:])), codes: map[code]uint16{}, first: map[uint16]uint16{}}
 	if f.upem == 0 {
 		return nil, fmt.Errorf("font %s has no em", postscript)
 	}
@@ -79,20 +83,26 @@ func tablesOf(data []byte) (map[string][]byte, error) {
 
 // code gives a glyph's code in this document.
 func (f *Font) code(glyph uint16, text string) uint16 {
+	if n, ok := f.first[glyph]; ok && f.order[n-1].text == text { // as nearly always
+		return n
+	}
 	c := code{glyph, text}
 	n, ok := f.codes[c]
 	if !ok {
 		f.order = append(f.order, c)
 		n = uint16(len(f.order))
 		f.codes[c] = n
+		if f.first[glyph] == 0 {
+			f.first[glyph] = n
+		}
 	}
 	return n
 }
 
 // width is the advance of a glyph as the font has it, in its units.
 func (f *Font) width(glyph uint16) int {
-	metrics, hmtx := int(binary.BigEndian.Uint16(f.tables["hhea"][34:])), f.tables["hmtx"]
-	at := 4 * min(int(glyph), metrics-1)
+	hmtx := f.hmtx
+	at := 4 * min(int(glyph), f.metrics-1)
 	if at < 0 || at+2 > len(hmtx) {
 		return 0
 	}
@@ -105,55 +115,59 @@ func (p *Page) Text(f *Font, glyphs []Glyph, x, y, size float64, c Color) float6
 		return 0
 	}
 	p.fonts[f] = true
-	b := &p.out
-	fmt.Fprintf(b, "BT %s rg /%s %s Tf 1 0 0 1 %s %s Tm ", c, f.label, num(size), num(x), num(y))
-	total := f.show(b, glyphs, size)
-	b.WriteString("ET\n")
+	b := p.out.AvailableBuffer()
+	b = append(c.append(append(b, "BT "...)), " rg /"...)
+	b = append(append(b, f.label...), ' ')
+	b = append(appendNum(b, size), " Tf 1 0 0 1 "...)
+	b = append(appendNum(b, x), ' ')
+	b = append(appendNum(b, y), " Tm "...)
+	b, total := f.show(b, glyphs, size)
+	p.out.Write(append(b, "ET\n"...))
 	return float64(total) * size / float64(f.upem)
 }
 
-// show writes glyphs with what moves them.
-func (f *Font) show(b *bytes.Buffer, glyphs []Glyph, size float64) (total int) {
+// show adds glyphs with what moves them.
+func (f *Font) show(b []byte, glyphs []Glyph, size float64) (_ []byte, total int) {
 	em := float64(f.upem)
 	rise, text, pending := 0, false, 0.0 // pending: what the next glyph is to be moved back by
-	b.WriteByte('[')
+	b = append(b, '[')
 	closeText := func() {
 		if text {
-			b.WriteByte('>')
+			b = append(b, '>')
 		}
 		text = false
 	}
 	for _, g := range glyphs {
 		if g.Y != rise {
 			closeText()
-			fmt.Fprintf(b, "] TJ %s Ts [", num(float64(g.Y)*size/em))
+			b = append(appendNum(append(b, "] TJ "...), float64(g.Y)*size/em), " Ts ["...)
 			rise = g.Y
 		}
 		if move := pending - float64(g.X); move != 0 {
 			closeText()
-			b.WriteString(num(move * 1000 / em))
+			b = appendNum(b, move*1000/em)
 		}
 		if !text {
-			b.WriteByte('<')
+			b = append(b, '<')
 			text = true
 		}
 		behind := g.Text
 		if behind == "" {
 			behind = "\u200B"
 		}
-		fmt.Fprintf(b, "%04X", f.code(g.ID, behind))
+		b = appendHex(b, f.code(g.ID, behind))
 		pending = float64(f.width(g.ID) - g.Advance + g.X)
 		total += g.Advance
 	}
 	closeText()
 	if pending != 0 {
-		b.WriteString(num(pending * 1000 / em))
+		b = appendNum(b, pending*1000/em)
 	}
-	b.WriteString("] TJ ")
+	b = append(b, "] TJ "...)
 	if rise != 0 {
-		b.WriteString("0 Ts ")
+		b = append(b, "0 Ts "...)
 	}
-	return total
+	return b, total
 }
 
 // write writes the font with its glyphs, ISO 32000-1 §9.7.
@@ -200,7 +214,9 @@ func (f *Font) unicode() []byte {
 	for chunk := range slices.Chunk(f.order, 100) {
 		fmt.Fprintf(&b, "%d beginbfchar\n", len(chunk))
 		for _, c := range chunk {
-			fmt.Fprintf(&b, "<%04X> <%s>\n", n, wide(c.text))
+			b.Write(append(appendHex(append(b.AvailableBuffer(), '<'), uint16(n)), "> <"...))
+			b.WriteString(wide(c.text))
+			b.WriteString(">\n")
 			n++
 		}
 		b.WriteString("endbfchar\n")
@@ -277,10 +293,10 @@ func (f *Font) subset() ([]byte, error) {
 
 // bearing is the left side bearing of a glyph.
 func (f *Font) bearing(glyph uint16) uint16 {
-	metrics, hmtx := int(binary.BigEndian.Uint16(f.tables["hhea"][34:])), f.tables["hmtx"]
+	hmtx := f.hmtx
 	at := 4*int(glyph) + 2
-	if int(glyph) >= metrics {
-		at = 4*metrics + 2*(int(glyph)-metrics)
+	if int(glyph) >= f.metrics {
+		at = 4*f.metrics + 2*(int(glyph)-f.metrics)
 	}
 	if at+2 > len(hmtx) {
 		return 0

@@ -229,7 +229,13 @@ func (p *Page) Circle(x, y, radius, width float64, c Color) {
 }
 
 // String is the color as PDF writes it.
-func (c Color) String() string { return num(c.R) + " " + num(c.G) + " " + num(c.B) }
+func (c Color) String() string { return string(c.append(nil)) }
+
+func (c Color) append(b []byte) []byte {
+	b = append(appendNum(b, c.R), ' ')
+	b = append(appendNum(b, c.G), ' ')
+	return appendNum(b, c.B)
+}
 
 // Link makes a rectangle an address to go to, as part of an element.
 func (p *Page) Link(e *Element, r Rect, uri, contents string) {
@@ -240,13 +246,30 @@ func (p *Page) Link(e *Element, r Rect, uri, contents string) {
 
 // num is a number as PDF writes it: at most three decimals, no exponent.
 func num(v float64) string {
-	b := strconv.AppendFloat(nil, v, 'f', 3, 64)
-	b = bytes.TrimRight(b, "0")
-	b = bytes.TrimSuffix(b, []byte("."))
-	if len(b) == 0 || string(b) == "-0" || string(b) == "-" {
-		return "0"
+	var room [32]byte
+	return string(appendNum(room[:0], v))
+}
+
+// appendNum adds what num gives.
+func appendNum(b []byte, v float64) []byte {
+	from := len(b)
+	b = strconv.AppendFloat(b, v, 'f', 3, 64)
+	for b[len(b)-1] == '0' { // there is a point
+		b = b[:len(b)-1]
 	}
-	return string(b)
+	if b[len(b)-1] == '.' {
+		b = b[:len(b)-1]
+	}
+	if string(b[from:]) == "-0" {
+		return append(b[:from], '0')
+	}
+	return b
+}
+
+// appendHex adds 16 bits as four hexadecimal digits.
+func appendHex(b []byte, v uint16) []byte {
+	const digits = "0123456789ABCDEF"
+	return append(b, digits[v>>12], digits[v>>8&15], digits[v>>4&15], digits[v&15])
 }
 
 // text is a text string, ISO 32000-1 §7.9.2.2.
@@ -263,11 +286,16 @@ func text(s string) string {
 
 // wide is UTF-16 in hexadecimal.
 func wide(s string) string {
-	var b strings.Builder
-	for _, u := range utf16.Encode([]rune(s)) {
-		fmt.Fprintf(&b, "%04X", u)
+	b := make([]byte, 0, 4*len(s))
+	for _, r := range s {
+		if r > 0xFFFF {
+			high, low := utf16.EncodeRune(r)
+			b = appendHex(appendHex(b, uint16(high)), uint16(low))
+			continue
+		}
+		b = appendHex(b, uint16(r))
 	}
-	return b.String()
+	return string(b)
 }
 
 // name is a name object.
