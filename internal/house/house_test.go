@@ -21,7 +21,7 @@ const module = "github.com/testamur/testamur/"
 // people and what they earned, what is signed and shown, the ways in. A package
 // imports only packages that stand before it.
 var house = strings.Fields(`
-	internal/standards
+	internal/standards internal/cost
 	internal/spec/rdfc internal/spec/jsonld internal/spec/bitstring internal/spec/vc
 	internal/spec/imscase internal/spec/ctdlasn internal/spec/baking internal/spec/shape internal/spec/vcdm internal/spec/openbadges internal/spec/openbadges2 internal/spec/clr internal/spec/pdf internal/spec/pesc
 	internal/interop

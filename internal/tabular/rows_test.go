@@ -8,10 +8,11 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"time"
 	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/testamur/testamur/internal/cost"
 )
 
 func TestNoGoodRowIsLost(t *testing.T) {
@@ -268,12 +269,7 @@ func TestTrapsCostNoMoreThanOthers(t *testing.T) {
 		if line[0] == '{' {
 			header = ""
 		}
-		began := time.Now()
-		file := []byte(header + strings.Repeat(line, 8<<20/len(line)))
-		holds(t, file, Options{Fields: known})
-		if took := time.Since(began); took > 20*time.Second {
-			t.Errorf("%s: %v for %d MB", name, took, len(file)>>20)
-		}
+		cost.Linear(t, name, 2<<20, func(n int) { holds(t, []byte(header+strings.Repeat(line, n/len(line))), Options{Fields: known}) })
 	}
 }
 

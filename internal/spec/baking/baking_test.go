@@ -12,8 +12,8 @@ import (
 	"image/png"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/testamur/testamur/internal/cost"
 	"github.com/testamur/testamur/internal/standards"
 )
 
@@ -260,31 +260,31 @@ func TestBakeIntoEverything(t *testing.T) {
 // TestWorkIsLinear reads hostile pictures of the largest size: many chunks, many
 // baked elements, many attributes.
 func TestWorkIsLinear(t *testing.T) {
-	var many bytes.Buffer
-	many.WriteString(`<svg xmlns:o="https://purl.imsglobal.org/ob/v3p0">`)
-	for many.Len() < 8<<20 {
-		many.WriteString(`<o:credential verify="a.b.c"/>`)
+	elements := func(n int) []byte {
+		return []byte(`<svg xmlns:o="https://purl.imsglobal.org/ob/v3p0">` + strings.Repeat(`<o:credential verify="a.b.c"/>`, n) + `</svg>`)
 	}
-	many.WriteString(`</svg>`)
-	attributes := []byte(`<svg ` + strings.Repeat(`xmlns:a="b" `, 300_000) + `></svg>`)
-	empty := append(blank(t)[:33:33], bytes.Repeat(with(blank(t), "teSt", "")[33:45], 2*maxChunks)...)
-	start := time.Now()
 	for name, c := range map[string]struct {
-		file []byte
+		n    int
+		file func(n int) []byte
 		want string
-	}{"elements": {many.Bytes(), Twice}, "attributes": {attributes, Nothing}, "chunks": {empty, TooLarge}} {
-		if _, err := Extract(c.file); rule(err) != c.want {
-			t.Errorf("%s: %v", name, err)
+	}{
+		"elements":   {60_000, elements, Twice},
+		"attributes": {75_000, func(n int) []byte { return []byte(`<svg ` + strings.Repeat(`xmlns:a="b" `, n) + `></svg>`) }, Nothing},
+		"chunks": {maxChunks, func(n int) []byte {
+			return append(blank(t)[:33:33], bytes.Repeat(with(blank(t), "teSt", "")[33:45], n)...)
+		}, TooLarge},
+	} {
+		cost.Linear(t, name, c.n, func(n int) {
+			if _, err := Extract(c.file(n)); rule(err) != c.want && n > c.n {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+	cost.Linear(t, "taking elements out", 60_000, func(n int) {
+		if _, err := Strip(elements(n)); err != nil {
+			t.Error(err)
 		}
-	}
-	if _, err := Strip(many.Bytes()); err != nil {
-		t.Error(err)
-	}
-	// Long enough for the race detector on a busy machine; work that grows with
-	// the square of these files would take hours.
-	if d := time.Since(start); d > 5*time.Minute {
-		t.Errorf("took %v", d)
-	}
+	})
 }
 
 func FuzzExtract(f *testing.F) {
