@@ -88,7 +88,8 @@ func (d *demonstration) prepare(ctx context.Context) error {
 	if fault.KindOf(err) == fault.NotFound {
 		url, email, phone, about := demo.URL, demo.Email, demo.Phone, demo.About
 		var made institution.Institution
-		made, err = d.institutions.Found(ctx, demo.Slug, institution.Profile{Name: demo.Name, URL: &url, Email: &email, Phone: &phone, Description: &about})
+		made, err = d.institutions.Found(ctx, demo.Slug, institution.Profile{Name: demo.Name, URL: &url, Email: &email, Phone: &phone, Description: &about,
+			OtherIdentifier: []institution.Identifier{{Type: "ext:OPEID", Value: demo.Number}}})
 		in = made.ID
 	}
 	if err != nil {

@@ -21,6 +21,7 @@ const (
 	URL    = "https://aldersound.example"
 	Email  = "registrar@aldersound.example"
 	Phone  = "+1 555 0100"
+	Number = "99999900" // in the register of the Office of Postsecondary Education, where there is no such
 	About  = "A fictional college on a fictional coast, known for its competency-based programme in applied data analytics."
 	System = "sis" // the external system of the ids in the files
 )

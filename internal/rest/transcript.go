@@ -56,11 +56,12 @@ func (s Services) sheet(media string) handler {
 		if err != nil {
 			return err
 		}
-		of := s.Documents.HTML
-		if media == "application/xml" {
-			of = s.Documents.XML
+		var raw []byte
+		if q := r.URL.Query(); media == "application/xml" {
+			raw, err = s.Documents.XML(r.Context(), who, r.PathValue("id"), transcript.ParseRegistered(q.Get("to"), q.Get("name")))
+		} else {
+			raw, err = s.Documents.HTML(r.Context(), who, r.PathValue("id"))
 		}
-		raw, err := of(r.Context(), who, r.PathValue("id"))
 		if err != nil {
 			return err
 		}

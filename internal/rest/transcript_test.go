@@ -16,6 +16,7 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/demo"
+	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/interop"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
@@ -45,6 +46,11 @@ func newPress(t *testing.T) *press {
 	ref := "ref:" + demo.System + ":" + demo.Students()[0].Number
 	var err error
 	if p.student, err = p.Learners.Find(t.Context(), p.Registrar(), ref); err != nil {
+		t.Fatal(err)
+	}
+	url, email := demo.URL, demo.Email
+	_, err = p.Institutions.Revise(t.Context(), p.As(access.Administrator), nil, institution.Profile{Name: demo.Name, URL: &url, Email: &email, OtherIdentifier: []institution.Identifier{{Type: "ext:OPEID", Value: "99999900"}}})
+	if err != nil {
 		t.Fatal(err)
 	}
 	r, err := p.Records.Assemble(t.Context(), p.Registrar(), nil, ref)
@@ -332,5 +338,11 @@ func (p *press) otherFaces(t *testing.T) {
 	}
 	if n < 30 {
 		t.Errorf("only %d elements", n)
+	}
+	for to, want := range map[string]int{"IPEDS:240444": 200, "IPEDS:24044": 400, "nobody": 400} {
+		w := p.ask(http.MethodGet, "learner", "/records/"+string(p.record.ID)+"/transcript.xml?to="+to+"&name=Elsewhere", "")
+		if w.Code != want || (want == 200) != strings.Contains(w.Body.String(), "<IPEDS>240444</IPEDS>") {
+			t.Errorf("to %s: %d %.200s", to, w.Code, w.Body)
+		}
 	}
 }

@@ -3,11 +3,10 @@ package transcript
 import (
 	"cmp"
 	"encoding/json"
-	"encoding/xml"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/spec/pesc"
 )
@@ -17,9 +16,17 @@ import (
 func XML(s Sheet) ([]byte, error) {
 	m := s.Record
 	issuer := organization(m.Issuer)
-	issuer.ID = registered(s.Credential)
-	t := pesc.Transcript{Transmission: pesc.Transmission{DocumentID: pesc.Text(string(m.RecordID), 35), Created: s.At.UTC().Format(time.RFC3339), Document: "InstitutionRequest",
-		Type: "Original", Source: issuer, Destination: pesc.Organization{Name: "Bearer"}, OfficialCode: "Unofficial"}}
+	if issuer.ID = registered(s.Credential); issuer.ID == nil {
+		return nil, &fault.Error{Kind: fault.State, Rule: "registered", Message: "A PESC College Transcript names its sender by a number in a register, and the signed record has none. Enter one in the profile of the institution, such as ext:OPEID or ext:IPEDS, assemble the record again and export that one."}
+	}
+	t := pesc.Transcript{Transmission: pesc.Transmission{DocumentID: pesc.Text(string(m.RecordID), 35), Created: s.At.UTC().Format(time.RFC3339), Document: "StudentRequest",
+		Type: "Original", Source: issuer, Destination: pesc.Organization{ID: issuer.ID, Name: "Bearer: the student who asked for it"}, OfficialCode: "Unofficial"}}
+	if s.To != nil {
+		t.Transmission.Document, t.Transmission.Destination = "InstitutionRequest", pesc.Organization{ID: pesc.NumberOf(s.To.Register, s.To.Number), Name: pesc.Text(s.To.Name, 60)}
+		if t.Transmission.Destination.ID == nil {
+			return nil, fault.At("to", "registered", "%q is no number in the register %q. Registers are: %s.", s.To.Number, s.To.Register, strings.Join(pesc.Registers(), ", "))
+		}
+	}
 	if m.Supersedes != nil {
 		t.Transmission.Type = "Replace"
 	}
@@ -79,8 +86,8 @@ func registered(credential []byte) *pesc.Number {
 		return nil
 	}
 	for _, o := range d.Issuer.Others {
-		if kind := strings.ToUpper(strings.TrimPrefix(o.Type, "ext:")); slices.Contains(pesc.Registers(), kind) {
-			return &pesc.Number{XMLName: xml.Name{Local: kind}, Value: o.Value}
+		if n := pesc.NumberOf(o.Type, o.Value); n != nil {
+			return n
 		}
 	}
 	return nil
@@ -111,7 +118,7 @@ func addSection(r *pesc.Record, m record.Model, s record.Section) {
 			session.Courses = append(session.Courses, course(l))
 		}
 	}
-	if s.Kind != record.TermSection || s.Title == "" {
+	if s.Kind != record.TermSection || s.Title == "" || began(s) == "" {
 		r.Awards, r.Courses = append(r.Awards, session.Awards...), append(r.Courses, session.Courses...)
 		return
 	}

@@ -355,12 +355,15 @@ func (s *Service) HTML(ctx context.Context, who access.Actor, name string) ([]by
 	return HTML(sheet)
 }
 
-// XML is a record as a PESC College Transcript, for whoever may read it.
-func (s *Service) XML(ctx context.Context, who access.Actor, name string) ([]byte, error) {
+// XML is a record as a PESC College Transcript, for whoever may read it, addressed
+// to an institution or, with nil, for the student to take. State when this
+// institution is in no register that PESC knows; Invalid when the other is not.
+func (s *Service) XML(ctx context.Context, who access.Actor, name string, to *Registered) ([]byte, error) {
 	sheet, _, err := s.sheet(ctx, who, name)
 	if err != nil {
 		return nil, err
 	}
+	sheet.To = to
 	return XML(sheet)
 }
 

@@ -22,6 +22,20 @@ type Sheet struct {
 	Recipient  string // whom it was made for; empty: nobody in particular
 	Paper      string // Letter or A4; Letter unless said
 	At         time.Time
+	To         *Registered // the institution that an export goes to; nil: the student takes it
+}
+
+// Registered is an institution by its number in a register.
+type Registered struct{ Register, Number, Name string }
+
+// ParseRegistered reads REGISTER:NUMBER, with the name of the institution; nil for
+// an empty text.
+func ParseRegistered(text, name string) *Registered {
+	register, number, _ := strings.Cut(text, ":")
+	if text == "" {
+		return nil
+	}
+	return &Registered{register, number, name}
 }
 
 // The papers.

@@ -7,6 +7,8 @@ package pesc
 import (
 	"bytes"
 	"encoding/xml"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -42,7 +44,7 @@ type Transmission struct {
 // Organization is an institution that sends or takes. The schema asks for one of
 // its registered numbers; an institution that has none cannot be told validly.
 type Organization struct {
-	ID       *Number   // OPEID, IPEDS, FICE, ATP, ACT or CEEBACT
+	ID       *Number   // of a register
 	Name     string    `xml:"OrganizationName"`
 	Contacts *Contacts `xml:"Contacts,omitempty"`
 }
@@ -53,8 +55,25 @@ type Number struct {
 	Value   string `xml:",chardata"`
 }
 
-// Registers are those whose numbers an organization can have here.
-func Registers() []string { return []string{"OPEID", "IPEDS", "FICE", "ATP", "ACT", "CEEBACT"} }
+// registers are those whose numbers an organization can have, with how many
+// characters one has, CoreMain 1.16.0 OrganizationIDGroup.
+var registers = map[string][2]int{"OPEID": {3, 8}, "NCHELPID": {3, 8}, "IPEDS": {6, 6}, "ATP": {6, 6}, "FICE": {6, 6}, "ACT": {4, 4}, "CCD": {12, 12}, "CEEBACT": {6, 6},
+	"CSIS": {6, 6}, "USIS": {6, 6}, "ESIS": {8, 8}, "APAS": {9, 9}}
+
+// Registers are the names of the registers, in order.
+func Registers() []string { return slices.Sorted(maps.Keys(registers)) }
+
+// NumberOf is a number in a register; nil where there is no such register or no
+// such number can be in it. The register may be written as Open Badges writes it,
+// with ext: before it.
+func NumberOf(register, value string) *Number {
+	register, value = strings.ToUpper(strings.TrimPrefix(register, "ext:")), strings.TrimSpace(value)
+	size, ok := registers[register]
+	if n := len(value); !ok || n < size[0] || n > size[1] || strings.Trim(value, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return nil
+	}
+	return &Number{XMLName: xml.Name{Local: register}, Value: value}
+}
 
 // Contacts is how an institution is reached.
 type Contacts struct {
