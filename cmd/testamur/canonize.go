@@ -5,10 +5,6 @@ import (
 	"crypto"
 	"encoding/json"
 	"fmt"
-	"io/fs"
-	"os"
-	"path"
-	"slices"
 	"strings"
 
 	"github.com/testamur/testamur/internal/spec/jsonld"
@@ -128,36 +124,5 @@ func (c statementsIn) read(p *place) (rdfc.Dataset, error) {
 	return jsonld.ToRDF(raw, jsonld.Options{Contexts: pinned, Direction: jsonld.I18NDatatype})
 }
 
-// pinned are the contexts of the folder by their address. Those that are
-// compiled in are not replaced.
-func (c statementsIn) pinned() (map[string][]byte, error) {
-	if c.Documents == "" {
-		return nil, nil
-	}
-	root, err := os.OpenRoot(c.Documents)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	all := map[string][]byte{}
-	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.Contains(name, "/") {
-			return err
-		}
-		raw, err := root.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		addresses := []string{"https://" + name}
-		if ext := path.Ext(name); slices.Contains([]string{".json", ".jsonld"}, ext) {
-			addresses = append(addresses, "https://"+strings.TrimSuffix(name, ext))
-		}
-		for _, a := range addresses {
-			if !jsonld.KnownContext(a) {
-				all[a] = raw
-			}
-		}
-		return nil
-	})
-	return all, err
-}
+// pinned are the contexts of the folder by their address.
+func (c statementsIn) pinned() (map[string][]byte, error) { return contextsIn(c.Documents, false) }

@@ -55,6 +55,7 @@ type serveCmd struct {
 	letters
 	VCAPI       string `name:"vc-api" help:"Serve the W3C VC API under /vc-api, signing with the keys of this institution. It signs whatever a permitted caller sends: name one that was made for it." env:"TESTAMUR_VC_API" placeholder:"SLUG"`
 	VCAPIOpen   bool   `name:"vc-api-open" help:"Let anyone who reaches the address issue by the VC API, without a token: for interoperability suites that send none, on one machine." env:"TESTAMUR_VC_API_OPEN"`
+	Contexts    string `help:"JSON-LD contexts to verify with besides those that are compiled in: files HOST/PATH in this folder, and SHA256SUMS with the hash of each. None is asked of the network." env:"TESTAMUR_CONTEXTS" placeholder:"FOLDER"`
 	Trusted     string `name:"trusted-documents" help:"GraphQL documents that requests may name by hash: a folder of .graphql files, or a JSON object from SHA-256 to document." env:"TESTAMUR_TRUSTED_DOCUMENTS" placeholder:"PATH"`
 	SignIn      string `name:"sign-in" help:"OpenID Connect providers that people sign in with to the pages: a JSON file, see README." env:"TESTAMUR_SIGN_IN" placeholder:"PATH"`
 	OnlyTrusted bool   `name:"only-trusted-documents" help:"Answer no other GraphQL documents than those." env:"TESTAMUR_ONLY_TRUSTED_DOCUMENTS"`
@@ -129,6 +130,11 @@ func (c *serveCmd) optional(ctx context.Context, s *services) error {
 	if err := c.letters.over(s); err != nil {
 		return err
 	}
+	contexts, err := contextsIn(c.Contexts, true)
+	if err != nil {
+		return fmt.Errorf("--contexts: %w", err)
+	}
+	s.verifier.Contexts = contexts
 	if err := c.signIn(s); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type verifyCmd struct {
 	With      []string `help:"A file with a document that the credential points to, such as the issuer's DID document or its status list, so that the network need not be asked. May be given more than once." placeholder:"FILE" sep:"none"`
 	Online    bool     `help:"Ask the network for keys, status lists and hosted badges that are not at hand. Nothing else leaves this machine."`
 	Print     string   `name:"fingerprint" help:"The fingerprint that the institution gave with an archive." placeholder:"SHA256"`
+	Documents string   `help:"A folder with the contexts that are not compiled in, as HOST/PATH, or with .json or .jsonld behind it. No context is asked of the network." placeholder:"FOLDER"`
 	Recipient string   `help:"Who it should be about: a type of identifier and the identifier, such as emailAddress=ada@example.org." placeholder:"TYPE=VALUE"`
 	JSON      bool     `name:"json" help:"Print the report as JSON."`
 }
@@ -117,7 +118,11 @@ func (c *verifyCmd) service() (*verify.Service, error) {
 		}
 		at[address] = raw
 	}
-	s := &verify.Service{Now: time.Now}
+	contexts, err := contextsIn(c.Documents, false)
+	if err != nil {
+		return nil, err
+	}
+	s := &verify.Service{Now: time.Now, Contexts: contexts}
 	if c.Online {
 		f := verify.NewFetcher(verify.Options{})
 		s.Fetch, s.Getter = at.before(f.Fetch), handy{at, f}

@@ -177,7 +177,7 @@ func (s *Service) Issue(ctx context.Context, who access.Actor, by Instance, cred
 		}
 		return signatures[0], nil
 	}
-	options := vc.Options{Suite: by.Suite, Key: public, VerificationMethod: method, Created: s.Now(), ID: o.ProofID, PreviousProof: o.PreviousProof}
+	options := vc.Options{Suite: by.Suite, Key: public, VerificationMethod: method, Created: s.Now(), ID: o.ProofID, PreviousProof: o.PreviousProof, Contexts: s.Verifier.Contexts}
 	var signed []byte
 	switch by.Suite {
 	case "":
@@ -403,7 +403,7 @@ func asJWT(document []byte, o vc.Options, sign signer) ([]byte, error) {
 // prove verifies what was just signed: a signer that erred is found out before
 // anybody relies on it.
 func (s *Service) prove(signed []byte, by Instance, keys vc.Resolver) error {
-	v := vc.Verifier{Keys: keys, Now: s.Now()}
+	v := vc.Verifier{Keys: keys, Now: s.Now(), Contexts: s.Verifier.Contexts}
 	switch by.Suite {
 	case "":
 		compact, _, err := vc.Enveloped(signed)
@@ -413,7 +413,7 @@ func (s *Service) prove(signed []byte, by Instance, keys vc.Resolver) error {
 		_, c, err := v.VerifyJWT(compact)
 		return errors.Join(err, c.Err)
 	case vc.ECDSASD:
-		derived, err := vc.Derive(signed, []string{""}, nil)
+		derived, err := vc.Derive(signed, []string{""}, s.Verifier.Contexts)
 		if err != nil {
 			return err
 		}
@@ -432,7 +432,7 @@ func (s *Service) Derive(_ context.Context, who access.Actor, credential []byte,
 	if err := access.Check(who, access.Verify); err != nil {
 		return nil, err
 	}
-	derived, err := vc.Derive(credential, pointers, nil)
+	derived, err := vc.Derive(credential, pointers, s.Verifier.Contexts)
 	if err != nil {
 		return nil, asRefusal(err)
 	}

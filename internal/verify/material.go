@@ -266,7 +266,7 @@ func (r *Report) presentedBy(x Examiner, v jsonld.Value) {
 		r.add(Check{"proof", NotChecked, "The presentation is not signed: nothing tells who presents these credentials.", "VCDM 2.0 §4.13"})
 		return
 	}
-	checked, err := vc.Verifier{Keys: x.Keys, Now: x.Now, Purpose: vc.Authentication}.VerifyValue(v)
+	checked, err := vc.Verifier{Keys: x.Keys, Now: x.Now, Purpose: vc.Authentication, Contexts: x.Contexts}.VerifyValue(v)
 	if err != nil {
 		r.add(proofFailed(signature{suite: "The proof", err: err}))
 		return

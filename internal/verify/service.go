@@ -30,11 +30,12 @@ type Service struct {
 	Now          func() time.Time
 	Institutions *institution.Service
 	Keys         *keyring.Service
-	Origin       string         // of the ids of its own issuers
-	Fetch        Fetch          // of key documents; nil: none
-	Getter       Getter         // of everything else; nil: what Fetch gives
-	Trust        *trust.Service // nil: no list of known issuers
-	Unfiled      institution.ID // whose keys sign what is kept elsewhere: that of the VC API; "": nobody's
+	Origin       string            // of the ids of its own issuers
+	Fetch        Fetch             // of key documents; nil: none
+	Getter       Getter            // of everything else; nil: what Fetch gives
+	Trust        *trust.Service    // nil: no list of known issuers
+	Contexts     map[string][]byte // that the operator pinned, by address; none is ever fetched
+	Unfiled      institution.ID    // whose keys sign what is kept elsewhere: that of the VC API; "": nobody's
 }
 
 // Getter asks for documents; *Fetcher is one.
@@ -138,7 +139,7 @@ func acceptable(field string, material []byte) error {
 
 func (s *Service) examine(ctx context.Context, who access.Actor, material []byte, about *Recipient, audience string) (Report, error) {
 	k := s.keysFor(ctx)
-	x := Examiner{read: func(v jsonld.Value) { k.ids = append(k.ids, idsIn(v, 0)...) }, Keys: k.resolve, Status: k.status, Recipient: about, Audience: audience, Now: s.Now()}
+	x := Examiner{read: func(v jsonld.Value) { k.ids = append(k.ids, idsIn(v, 0)...) }, Keys: k.resolve, Contexts: s.Contexts, Status: k.status, Recipient: about, Audience: audience, Now: s.Now()}
 	if s.Getter != nil || s.Fetch != nil {
 		x.Get = k.get
 	}
@@ -158,7 +159,7 @@ func (s *Service) Verifier(ctx context.Context, who access.Actor) (v vc.Verifier
 		return v, nil, err
 	}
 	k := s.keysFor(ctx)
-	return vc.Verifier{Keys: k.resolve, Now: s.Now()}, func() error { return k.err }, nil
+	return vc.Verifier{Keys: k.resolve, Now: s.Now(), Contexts: s.Contexts}, func() error { return k.err }, nil
 }
 
 // keysFor looks for the keys of one report.

@@ -76,6 +76,7 @@ type Examiner struct {
 	Status    Status                           // nil: no issuer is known here
 	Get       func(want Want) (Fetched, error) // of lists, tokens' keys, hosted badges and newer copies; nil: nothing is asked
 	Recipient *Recipient                       // nil: whose it is is not looked at
+	Contexts  map[string][]byte                // that the operator pinned, besides those that are compiled in
 	Audience  string                           // who looks at a presentation; empty: that is not known
 	Now       time.Time
 	read      func(jsonld.Value) // hears of each document that was read, before it is examined; may be nil
@@ -202,7 +203,7 @@ func (x Examiner) credential(v jsonld.Value, token []signature) Report {
 	if token == nil {
 		signatures = x.proofs(v)
 	}
-	r.context(v, signatures)
+	r.context(x, v, signatures)
 	held := r.proofs(signatures)
 	if newer, ok := x.refreshed(&r, v, held); ok {
 		return newer
@@ -243,7 +244,7 @@ func shapeOf(v jsonld.Value) Check {
 // proofs checks every proof within a credential, and takes them off it: what it
 // embeds is looked at after it.
 func (x Examiner) proofs(v jsonld.Value) []signature {
-	checked, err := vc.Verifier{Keys: x.Keys, Now: x.Now}.VerifyValue(v)
+	checked, err := vc.Verifier{Keys: x.Keys, Now: x.Now, Contexts: x.Contexts}.VerifyValue(v)
 	if err != nil {
 		return []signature{{suite: "The proof", err: err}}
 	}
@@ -264,7 +265,7 @@ func signaturesOf(checked []vc.Checked) []signature {
 
 // context tells whether every member means what its contexts say: the proofs
 // over RDF have looked at each.
-func (r *Report) context(v jsonld.Value, all []signature) {
+func (r *Report) context(x Examiner, v jsonld.Value, all []signature) {
 	const clause = "VCDM 2.0 §4.3"
 	for _, s := range all {
 		var e *jsonld.Error
@@ -285,7 +286,7 @@ func (r *Report) context(v jsonld.Value, all []signature) {
 		}
 	}
 	for _, c := range v.Member("@context").Elements() {
-		if url, ok := c.Text(); ok && !jsonld.KnownContext(url) {
+		if url, ok := c.Text(); ok && !jsonld.KnownContext(url) && x.Contexts[url] == nil {
 			r.add(Check{"context", NotChecked, fmt.Sprintf("It uses a context that is not known here, %s.", url), clause})
 			return
 		}
