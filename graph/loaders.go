@@ -287,8 +287,8 @@ func one[K comparable, V any](l *loaders, s *seen[K], fetch func(context.Context
 		out := make(map[K]*V, len(all))
 		list := make([]V, 0, len(all))
 		for k, v := range all {
-			out[k] = &v
 			list = append(list, v)
+			out[k] = &list[len(list)-1]
 		}
 		note(l, list)
 		return out, err
@@ -377,7 +377,11 @@ func pages[K comparable, F, V any](l *loaders, s *seen[K],
 		var list []V
 		for id, c := range got {
 			out[paged[K]{id, keys[0].args}] = &c
-			list = append(list, c.Nodes...)
+			if len(got) == 1 {
+				list = c.Nodes
+			} else {
+				list = append(list, c.Nodes...)
+			}
 		}
 		note(l, list)
 		return out, err

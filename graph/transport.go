@@ -14,6 +14,8 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/testamur/testamur/graph/plan"
 )
 
 // The media types of an answer, GraphQL over HTTP §6.
@@ -61,7 +63,9 @@ func (t overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphE
 		refuseForm(w, r, http.StatusMethodNotAllowed, "method", "Send what changes something with POST.")
 		return
 	}
-	respond(w, r, t.run(r.Context(), exec, op))
+	a := t.run(r.Context(), exec, op)
+	respond(w, r, a)
+	plan.Sent(a.Data)
 }
 
 // run answers an operation. What it read from is given back before the answer is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -37,10 +38,32 @@ type arguments struct {
 	err    error
 }
 
+// buffers are those of answers that were sent.
+var buffers sync.Pool
+
+// maxKept is how large a buffer is kept, in bytes.
+const maxKept = 1 << 20
+
+// Sent takes the answer of Done back, to write another one into it. The answer
+// must not be used any more.
+func Sent(answer []byte) {
+	if cap(answer) > 0 && cap(answer) <= maxKept {
+		buffers.Put(&answer)
+	}
+}
+
+// buffer is one with room for n bytes.
+func buffer(n int) []byte {
+	if b, ok := buffers.Get().(*[]byte); ok && cap(*b) >= n {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, n)
+}
+
 // NewWriter writes the answer of a planned query.
 func NewWriter(ctx context.Context, o *graphql.OperationContext, p *Plan) *Writer {
 	fragments, _ := ctx.Value(fragmentsKey{}).(Fragments)
-	return &Writer{Ctx: ctx, op: o, plan: p, buf: make([]byte, 0, p.room()), args: make([]arguments, p.slots), fragments: fragments}
+	return &Writer{Ctx: ctx, op: o, plan: p, buf: buffer(p.room()), steps: make([]step, 0, 16), args: make([]arguments, p.slots), fragments: fragments}
 }
 
 // Done is what was written.

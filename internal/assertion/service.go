@@ -450,13 +450,21 @@ func pages[K ~string](ctx context.Context, s *Service, who access.Actor, keys []
 	}
 	narrow := f.narrow(who.OnlyLearner(), on)
 	args := pgx.NamedArgs{"institution": who.InstitutionID, "only": who.OnlyLearner(), "term": f.Term, "from": f.AchievedFrom, "until": f.AchievedUntil,
-		"withdrawn": f.Withdrawn, "on": on, "id": after.ID, "limit": limit + 1, "keys": keys}
+		"withdrawn": f.Withdrawn, "on": on, "id": after.ID, "limit": limit + 1, "keys": texts(keys)}
 	out := make(map[K]page.Connection[Assertion], len(keys))
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
 		rows, err := query(ctx, tx, narrow, args)
-		byKey := map[K][]Assertion{}
-		for _, r := range rows {
-			byKey[K(r.Key)] = append(byKey[K(r.Key)], r.Assertion)
+		byKey := make(map[K][]Assertion, len(keys))
+		for len(rows) > 0 { // the rows of a key stand together
+			n := 1
+			for n < len(rows) && rows[n].Key == rows[0].Key {
+				n++
+			}
+			own := make([]Assertion, n)
+			for i := range own {
+				own[i] = rows[i].Assertion
+			}
+			byKey[K(rows[0].Key)], rows = own, rows[n:]
 		}
 		for _, k := range keys {
 			out[k] = page.Of(byKey[k], limit, a, Assertion.cursor)
@@ -464,6 +472,15 @@ func pages[K ~string](ctx context.Context, s *Service, who access.Actor, keys []
 		return err
 	})
 	return out, err
+}
+
+// texts are ids as the database takes them.
+func texts[K ~string](ids []K) []string {
+	all := make([]string, len(ids))
+	for i, id := range ids {
+		all[i] = string(id)
+	}
+	return all
 }
 
 func (s *Service) read(ctx context.Context, who access.Actor, fn func(pgx.Tx) error) error {

@@ -95,7 +95,7 @@ func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Assert
 			where institution_id = @institution and id = k.id and (@only::text is null or learner_id = @only)
 			offset 0) as a`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
-	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
+	return pg.Collect[Assertion](rows, len(ids))
 }
 
 // ByIDsInTx are assertions by id, in no order.
@@ -116,7 +116,7 @@ func EarnedByAll(ctx context.Context, tx pgx.Tx, who access.Actor, all []learner
 			offset 0) as a
 		order by a.learner_id, a.achieved_on, a.id`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "learners": all, "only": who.OnlyLearner()})
-	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
+	return pg.Collect[Assertion](rows, len(all))
 }
 
 // EarnedBy are all assertions of a learner that were not withdrawn, oldest
@@ -128,7 +128,7 @@ func EarnedBy(ctx context.Context, tx pgx.Tx, who access.Actor, l learner.ID) ([
 		where institution_id = @institution and learner_id = @learner and withdrawn_at is null and (@only::text is null or learner_id = @only)
 		order by achieved_on, id`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "learner": l, "only": who.OnlyLearner()})
-	return pgx.CollectRows(rows, pgx.RowToStructByName[Assertion])
+	return pg.Collect[Assertion](rows, 64)
 }
 
 // narrow is what narrows and orders the statement of a page: only what is asked
@@ -160,8 +160,16 @@ type row struct {
 }
 
 // perKey is the statement of a page for each of @keys; the condition says which
-// assertions belong to the key k.id.
-func perKey(condition, narrow string) string {
+// assertions belong to the key k.id. A key alone has the plainest statement: the
+// database sorts once and keeps its plan.
+func perKey(condition, narrow string, args pgx.NamedArgs) string {
+	if keys := args["keys"].([]string); len(keys) == 1 {
+		args["key"] = keys[0]
+		return `
+		select @key::text as key, ` + columns + `
+		from assertion a
+		where institution_id = @institution and ` + strings.ReplaceAll(condition, "k.id", "@key") + narrow
+	}
 	return `
 		select k.id as key, ` + columns + `
 		from unnest(@keys::text[]) as k (id)
@@ -172,24 +180,24 @@ func perKey(condition, narrow string) string {
 }
 
 func ofLearners(ctx context.Context, tx pgx.Tx, narrow string, args pgx.NamedArgs) ([]row, error) {
-	rows, _ := tx.Query(ctx, perKey(`learner_id = k.id`, narrow), args)
-	return pgx.CollectRows(rows, pgx.RowToStructByName[row])
+	rows, _ := tx.Query(ctx, perKey(`learner_id = k.id`, narrow, args), args)
+	return pg.Collect[row](rows, args["limit"].(int))
 }
 
 func ofAchievements(ctx context.Context, tx pgx.Tx, narrow string, args pgx.NamedArgs) ([]row, error) {
-	rows, _ := tx.Query(ctx, perKey(`achievement_id = k.id`, narrow), args)
-	return pgx.CollectRows(rows, pgx.RowToStructByName[row])
+	rows, _ := tx.Query(ctx, perKey(`achievement_id = k.id`, narrow, args), args)
+	return pg.Collect[row](rows, args["limit"].(int))
 }
 
 func ofItems(ctx context.Context, tx pgx.Tx, narrow string, args pgx.NamedArgs) ([]row, error) {
 	rows, _ := tx.Query(ctx, perKey(`achievement_id in (
-				select l.achievement_id from achievement_alignment l where l.institution_id = @institution and l.item_id = k.id)`, narrow), args)
-	return pgx.CollectRows(rows, pgx.RowToStructByName[row])
+				select l.achievement_id from achievement_alignment l where l.institution_id = @institution and l.item_id = k.id)`, narrow, args), args)
+	return pg.Collect[row](rows, args["limit"].(int))
 }
 
 func everyone(ctx context.Context, tx pgx.Tx, narrow string, args pgx.NamedArgs) ([]row, error) {
 	rows, _ := tx.Query(ctx, `
 		select '' as key, `+columns+`
 		from (select * from assertion where institution_id = @institution`+narrow+`) as a`, args)
-	return pgx.CollectRows(rows, pgx.RowToStructByName[row])
+	return pg.Collect[row](rows, args["limit"].(int))
 }
