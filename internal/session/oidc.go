@@ -91,6 +91,7 @@ const answerWithin = 15 * time.Second
 // Attempt is one sign-in between going and coming back. The browser keeps it in
 // a cookie that lasts minutes.
 type Attempt struct {
+	For      string `json:"i"` // the institution whose provider was asked
 	State    string `json:"s"`
 	Nonce    string `json:"n"`
 	Verifier string `json:"v"`
@@ -106,7 +107,7 @@ func (p *Provider) Start(ctx context.Context, learner bool, next string) (Attemp
 	}
 	defer done()
 	_ = ctx
-	a := Attempt{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Learner: learner, Next: next}
+	a := Attempt{For: p.Institution, State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Learner: learner, Next: next}
 	return a, p.client(known).AuthCodeURL(a.State, oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier)), nil
 }
 
@@ -145,7 +146,7 @@ var errAttempt = fault.New(fault.Invalid, "This sign-in took too long or was beg
 // person. Invalid when it is no answer to the attempt, Forbidden when the
 // institution does not know the person.
 func (p *Provider) Finish(ctx context.Context, who access.Actor, a Attempt, answer url.Values) (string, error) {
-	if a.State == "" || subtle.ConstantTimeCompare([]byte(a.State), []byte(answer.Get("state"))) != 1 {
+	if a.State == "" || a.For != p.Institution || subtle.ConstantTimeCompare([]byte(a.State), []byte(answer.Get("state"))) != 1 {
 		return "", errAttempt
 	}
 	if answer.Get("error") != "" {

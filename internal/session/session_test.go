@@ -204,6 +204,7 @@ func TestSignInByOpenIDConnect(t *testing.T) {
 		"no address":                      {map[string]any{}, true, nil, false, fault.Forbidden},
 		"a key that is not published":     {map[string]any{"email": "rosa.diaz@college.example", "email_verified": true}, false, nil, true, fault.Forbidden},
 		"another state":                   {map[string]any{"email": "rosa.diaz@college.example", "email_verified": true}, false, func(a *session.Attempt) { a.State = "x" }, false, fault.Invalid},
+		"asked of another institution":    {map[string]any{"email": "rosa.diaz@college.example", "email_verified": true}, false, func(a *session.Attempt) { a.For = "hillside" }, false, fault.Invalid},
 		"no attempt":                      {map[string]any{"email": "rosa.diaz@college.example", "email_verified": true}, false, func(a *session.Attempt) { *a = session.Attempt{} }, false, fault.Invalid},
 		"another nonce":                   {map[string]any{"email": "rosa.diaz@college.example", "email_verified": true}, false, func(a *session.Attempt) { a.Nonce = "x" }, false, fault.Invalid},
 		"another verifier":                {map[string]any{"email": "rosa.diaz@college.example", "email_verified": true}, false, func(a *session.Attempt) { a.Verifier = "x" }, false, fault.Forbidden},

@@ -36,6 +36,23 @@ func (s *site) house(mux *http.ServeMux) {
 		_, err := s.Keys.Rotate(v.ctx(), v.who, sent(in, "algorithm"))
 		return "/desk/institution#keys", "key-rotated", err
 	}})
+	s.ask(mux, "/desk/institution/keys/{id}/withdraw", asking{staff, func(v *visit) (form, error) {
+		return form{Title: "Withdraw a key", About: v.r.PathValue("id"), Submit: "Withdraw the key", Back: "/desk/institution#keys", Danger: true,
+			Intro:  "When somebody else may have it. What it signed from that day on does not verify any more; what it signed before does. It signs nothing from now on.",
+			Fields: []field{{Name: "from", Label: "Since when", Type: "date", Help: "Left empty: from its beginning, as nobody knows since when."}}}, v.may(access.ManageInstitution)
+	}, func(v *visit, in url.Values) (string, string, error) {
+		on, err := dated(in, "from")
+		if err != nil {
+			return "", "", err
+		}
+		var from *time.Time
+		if on != nil {
+			t := on.Midnight()
+			from = &t
+		}
+		_, err = s.Keys.Withdraw(v.ctx(), v.who, v.r.PathValue("id"), from)
+		return "/desk/institution#keys", "key-withdrawn", err
+	}})
 	s.page(mux, "GET /desk/disclosures", staff, s.disclosures)
 	s.page(mux, "GET /desk/disclosures/report.csv", staff, s.report)
 	s.ask(mux, "/desk/disclosures/new", asking{staff, s.manualForm, s.recordManual})

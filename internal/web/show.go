@@ -394,6 +394,7 @@ var done = map[string]string{
 	"accepted":              "What was proposed is done.",
 	"left":                  "The proposal is declined. It does not come again before what led to it is over.",
 	"key-rotated":           "A new key signs from now on. The old one still verifies what it signed.",
+	"key-withdrawn":         "The key is withdrawn. What it signed since does not verify any more.",
 	"proposed":              "This is what has to be issued anew. Look at it and approve.",
 	"approved":              "What is approved is issued anew now.",
 	"declined":              "Everything stays as it was issued.",

@@ -10,6 +10,8 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/demo"
 	"github.com/testamur/testamur/internal/exchange"
+	"github.com/testamur/testamur/internal/keyring"
+	"github.com/testamur/testamur/internal/testbed"
 )
 
 // TestAPrintIsMadeCheckedAndWithdrawn is scenario 7 on the pages: whoever holds the
@@ -206,5 +208,36 @@ func TestAnOrderWaitsForAHold(t *testing.T) {
 	}
 	if a := w.get(t, w.staff[access.Assessor], "/desk/orders"); a.StatusCode != http.StatusForbidden {
 		t.Errorf("an assessor looks at orders: %d", a.StatusCode)
+	}
+}
+
+// TestAKeyIsWithdrawn: what a key signed since does not verify, for an
+// administrator alone to say.
+func TestAKeyIsWithdrawn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	keys, err := w.Keys.List(t.Context(), w.Registrar())
+	key := ""
+	for _, k := range testbed.Must(t, keys, err) {
+		if k.Algorithm == keyring.Ed25519 {
+			key = k.ID
+		}
+	}
+	at := "/desk/institution/keys/" + key + "/withdraw"
+	if a := w.post(t, w.staff[access.Registrar], at, nil); a.StatusCode != http.StatusForbidden {
+		t.Errorf("a registrar withdraws a key: %d", a.StatusCode)
+	}
+	if a := w.post(t, w.staff[access.Administrator], at, url.Values{"from": {"2031-01-01"}}); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, `href="#f-from"`) {
+		t.Errorf("from a day to come: %d", a.StatusCode)
+	}
+	badge := w.document(t, w.badge)
+	if a := w.post(t, w.staff[access.Administrator], at, nil); a.StatusCode != http.StatusSeeOther {
+		t.Fatalf("withdraw: %d\n%s", a.StatusCode, a.body)
+	}
+	if page := w.get(t, w.staff[access.Administrator], "/desk/institution").body; !strings.Contains(page, "Compromised") || strings.Contains(page, at) {
+		t.Errorf("the keys\n%s", page)
+	}
+	if a := w.bring(t, map[string][]byte{"badge.json": badge}); !strings.Contains(a.body, "Do not rely on this") {
+		t.Error("what it signed still holds")
 	}
 }

@@ -324,7 +324,7 @@ func (w *world) places(t testing.TB) []place {
 		{"shared", "", path(w.share)}, {"my-shares", w.student, "/me/shares"}, {"my-share", w.student, "/me/shares/" + string(w.share.Share.ID)},
 		{"my-share-new", w.student, "/me/shares/new"}, {"my-share-end", w.student, "/me/shares/" + string(w.share.Share.ID) + "/end"},
 		{"disclosures", registrar, "/desk/disclosures"}, {"disclosure-new", registrar, "/desk/disclosures/new"},
-		{"institution", admin, "/desk/institution"}, {"institution-profile", admin, "/desk/institution/profile"}, {"key-rotate", admin, "/desk/institution/keys/rotate"},
+		{"institution", admin, "/desk/institution"}, {"institution-profile", admin, "/desk/institution/profile"}, {"key-rotate", admin, "/desk/institution/keys/rotate"}, {"key-withdraw", admin, "/desk/institution/keys/" + w.print.KeyID + "/withdraw"},
 		{"curriculum", designer, "/curriculum"}, {"framework", designer, "/curriculum/frameworks/" + case1}, {"map", designer, "/curriculum/frameworks/" + case1 + "/map"},
 		{"me", w.student, "/me"}, {"my-competencies", w.student, "/me/competencies"}, {"my-competency", w.student, "/me/competencies/" + string(held[0].ItemID)},
 		{"my-credential", w.student, "/me/credentials/" + w.badge}, {"my-privacy", w.student, "/me/privacy"}, {"my-directory", w.student, "/me/directory"},
