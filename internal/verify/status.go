@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/testamur/testamur/internal/spec/bitstring"
 	"github.com/testamur/testamur/internal/spec/jsonld"
+	"github.com/testamur/testamur/internal/spec/openbadges"
 	"github.com/testamur/testamur/internal/spec/vc"
 )
 
@@ -207,11 +209,19 @@ func (x Examiner) list(address string) ([]byte, error) {
 	if !slices.ContainsFunc(signatures, func(s signature) bool { return s.err == nil && s.controller == issuer && issuer != "" }) {
 		return nil, errors.New("the signature of the list does not hold")
 	}
-	if c := dates(v, x.Now); c.Outcome != Passed {
+	from, until := openbadges.Dates(v)
+	if end := instant(v.Member(until)); end != nil && x.Now.After(*end) {
 		return nil, errors.New("the list is out of date")
+	}
+	if begin := instant(v.Member(from)); begin != nil && begin.After(x.Now.Add(skew)) {
+		return nil, errors.New("the list is not valid yet")
 	}
 	return document, nil
 }
+
+// skew is how far ahead the clock of whoever publishes a list may be. A list that
+// is made when it is asked for begins after the examination did.
+const skew = 10 * time.Minute
 
 // revoked asks a revocation list of 1EdTech, which is believed because of where
 // it lies.

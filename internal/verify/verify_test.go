@@ -315,6 +315,12 @@ func withStatus(t testing.TB, i issuer, status any) []byte {
 
 func statusList(t testing.TB, i issuer, purpose string, set ...int) []byte {
 	t.Helper()
+	return statusListOf(t, i, purpose, "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z", set...)
+}
+
+// statusListOf is a list that is valid for a period.
+func statusListOf(t testing.TB, i issuer, purpose, from, until string, set ...int) []byte {
+	t.Helper()
 	l, err := bitstring.New(bitstring.MinEntries, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -324,7 +330,7 @@ func statusList(t testing.TB, i issuer, purpose string, set ...int) []byte {
 			t.Fatal(err)
 		}
 	}
-	doc, err := bitstring.Compose(bitstring.Credential{ID: "https://x.example/s", Issuer: i.did, ValidFrom: "2026-01-01T00:00:00Z", ValidUntil: "2027-01-01T00:00:00Z",
+	doc, err := bitstring.Compose(bitstring.Credential{ID: "https://x.example/s", Issuer: i.did, ValidFrom: from, ValidUntil: until,
 		Purposes: []string{purpose}, List: l})
 	if err != nil {
 		t.Fatal(err)
@@ -353,6 +359,9 @@ func TestStatusLists(t *testing.T) {
 		{"a list that cannot be had", revocable, world{}, NotChecked},
 		{"no network", revocable, nil, NotChecked},
 		{"a list whose signature does not hold", revocable, world{at: late}, NotChecked},
+		{"a list that is over", revocable, world{at: statusListOf(t, i, bitstring.Revocation, "2026-01-01T00:00:00Z", "2026-11-25T08:59:59Z")}, NotChecked},
+		{"a list that was made when it was asked for", revocable, world{at: statusListOf(t, i, bitstring.Revocation, "2026-11-25T09:00:01Z", "2027-01-01T00:00:00Z", 7)}, Failed},
+		{"a list that is not valid yet", revocable, world{at: statusListOf(t, i, bitstring.Revocation, "2026-11-25T09:10:01Z", "2027-01-01T00:00:00Z")}, NotChecked},
 		{"a list signed by another than its issuer", revocable, world{at: bytes.Replace(statusList(t, other, bitstring.Revocation), []byte(`"issuer":"`+other.did), []byte(`"issuer":"`+i.did), 1)}, NotChecked},
 		{"a list of another service", revocable, world{at: statusList(t, other, bitstring.Revocation)}, Passed},
 		{"a gzip bomb", revocable, world{at: bombList(t, i)}, NotChecked},
