@@ -76,9 +76,9 @@ func numbered(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) ([]Cr
 // and what replaced it as well, whatever the planner believes of a table that has
 // just grown: the two OFFSETs keep it from joining.
 func present(ctx context.Context, tx pgx.Tx, who access.Actor, assertions []assertion.ID) ([]Credential, error) {
-	rows, _ := tx.Query(ctx, `
+	rows, err := tx.Query(ctx, `
 		select c.id, c.kind, c.state, c.status, c.learner_id, c.assertion_id, c.assertion_version, c.key_id, c.content_hash, c.status_list,
-			c.status_index, c.supersedes, null::text as superseded_by, coalesce(c.draft, '') as draft, c.document, c.valid_until,
+			c.status_index, c.supersedes, coalesce(c.draft, '') as draft, c.document, c.valid_until,
 			coalesce(c.basis, '') as basis, c.drafted_at, c.issued_at, c.issued_by, c.kept
 		from unnest(@assertions::text[]) as k (id)
 		cross join lateral (
@@ -88,7 +88,15 @@ func present(ctx context.Context, tx pgx.Tx, who access.Actor, assertions []asse
 				select from credential n where n.institution_id = @institution and n.supersedes = c.id and n.state = 'issued' offset 0)
 			offset 0) as c`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "assertions": assertions})
-	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Credential, 0, len(assertions))
+	var c Credential
+	_, err = pgx.ForEachRow(rows, []any{&c.ID, &c.Kind, &c.State, &c.Status, &c.LearnerID, &c.AssertionID, &c.AssertionVersion, &c.KeyID, &c.ContentHash,
+		&c.StatusList, &c.StatusIndex, &c.Supersedes, &c.Draft, &c.Document, &c.ValidUntil, &c.Basis, &c.DraftedAt, &c.IssuedAt, &c.IssuedBy, &c.Kept},
+		func() error { all, c = append(all, c), Credential{}; return nil })
+	return all, err
 }
 
 // recordDrafts are the drafts that attempts at records of these learners, and at

@@ -38,8 +38,9 @@ func (s *Service) GraduateAs(ctx context.Context, who access.Actor, w Want, lear
 	var all sync.WaitGroup
 	for range max(1, workers) {
 		all.Go(func() {
+			known := aligned{}
 			for ids := range work {
-				out, err := s.batch(ctx, who, w, ids)
+				out, err := s.batch(ctx, who, w, known, ids)
 				mu.Lock()
 				for i := 0; err == nil && i < len(out); i++ {
 					err = told(out[i])
@@ -66,7 +67,7 @@ func (s *Service) GraduateAs(ctx context.Context, who access.Actor, w Want, lear
 
 // batch assembles the records of some learners together, and each alone when
 // one of them is in the way of the others.
-func (s *Service) batch(ctx context.Context, who access.Actor, w Want, ids []learner.ID) ([]Assembled, error) {
+func (s *Service) batch(ctx context.Context, who access.Actor, w Want, known aligned, ids []learner.ID) ([]Assembled, error) {
 	var found map[learner.ID]learner.Learner
 	var o order
 	err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) (err error) {
@@ -88,6 +89,7 @@ func (s *Service) batch(ctx context.Context, who access.Actor, w Want, ids []lea
 		}
 		out = append(out, Assembled{LearnerID: id, Err: fault.Missing("learner")})
 	}
+	o.known = known
 	made, err := s.make(ctx, who, o, people, nil)
 	f, ok := fault.Of(err)
 	if err == nil || !ok || f.Kind == fault.Unavailable || f.Kind == fault.Forbidden {

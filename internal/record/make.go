@@ -58,6 +58,7 @@ type order struct {
 	Want
 	of      Type
 	program *program.Program // of the want
+	known   aligned          // what is known of achievements already; may be nil
 }
 
 // ordered finds what a want asks for.
@@ -114,7 +115,10 @@ func (s *Service) make(ctx context.Context, who access.Actor, w order, learners 
 	}
 	out := make([]Assembled, len(learners))
 	var open []*one
-	known := aligned{}
+	known := w.known
+	if known == nil {
+		known = aligned{}
+	}
 	for i, l := range learners {
 		out[i].LearnerID = l.ID
 		o := &one{out: &out[i], frame: w.of.frame()}
