@@ -9,7 +9,10 @@ import (
 )
 
 // NewOrdinaryHandler is NewHandler with every query run by gqlgen's executor.
-func NewOrdinaryHandler(c Config) http.Handler { return newHandler(c, gen.NewExecutableSchema) }
+func NewOrdinaryHandler(c Config) http.Handler {
+	c.Ordinary = true
+	return NewHandler(c)
+}
 
 // Schema is the schema of the API.
 func Schema() *ast.Schema { return gen.NewExecutableSchema(gen.Config{}).Schema() }

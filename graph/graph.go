@@ -43,6 +43,9 @@ type Config struct {
 	Open bool
 	// Trusted are the documents that requests may name by hash.
 	Trusted Trusted
+	// Ordinary has every query run by gqlgen's own executor instead of the
+	// writers. The answers are the same; tests compare them.
+	Ordinary bool
 }
 
 // The limits of a request.
@@ -56,13 +59,13 @@ const (
 
 // NewHandler serves /graphql.
 func NewHandler(c Config) http.Handler {
-	return newHandler(c, func(g gen.Config) graphql.ExecutableSchema { return gen.NewPlannedSchema(g, maxCached, shared) })
-}
-
-func newHandler(c Config, schema func(gen.Config) graphql.ExecutableSchema) http.Handler {
 	cfg := gen.Config{Resolvers: c.Resolver}
 	cost(&cfg.Complexity)
-	s := handler.New(schema(cfg))
+	schema := gen.NewPlannedSchema(cfg, maxCached, shared)
+	if c.Ordinary {
+		schema = gen.NewExecutableSchema(cfg)
+	}
+	s := handler.New(schema)
 	s.AddTransport(overHTTP{c.Resolver})
 	s.SetQueryCache(shortOnly{lru.New[*ast.QueryDocument](maxCached), c.Trusted})
 	s.SetParserTokenLimit(maxTokens)
