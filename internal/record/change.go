@@ -37,7 +37,9 @@ type Change struct {
 // that is gone is gone, or nothing.
 func Compare(before, after Model, identity, why func(Line) string) []Change {
 	d := differences{}
-	d.field("The learner", "name", before.Learner.Name, after.Learner.Name)
+	if before.Learner.Name != after.Learner.Name { // the former one is told by the history of names alone, to those who may see it
+		d.field("The learner", "name", "", after.Learner.Name)
+	}
 	d.field("The issuer", "name", before.Issuer.Name, after.Issuer.Name)
 	d.field("The record", "title", before.Title, after.Title)
 	old := map[string]Line{}

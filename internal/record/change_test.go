@@ -43,7 +43,7 @@ func TestVersionsTellWhatChanged(t *testing.T) {
 	testbed.Must(t, 0, err)
 	second := c.assemble(t, record.Want{})
 	want := []string{
-		"changed The learner: name changed from Ada Byron to Ada Lovelace.",
+		"changed The learner: name is now Ada Lovelace.",
 		"changed MAT101 Calculus: the credential was issued anew; what it says of the award is the same.",
 		"changed ENG101 Writing: grade changed from B to A.",
 		"changed BIO101 Biology: the credential was issued anew; what it says of the award is the same.",

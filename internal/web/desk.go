@@ -311,6 +311,8 @@ type shown struct {
 	Others []versioned
 	Prints []transcript.Document
 	Now    []record.Change // in what it differs from the version before it
+
+	Renamed bool // it was issued under a former name
 }
 
 // Latest reports whether no newer version took its place.
@@ -330,6 +332,13 @@ func (s *site) recordPage(v *visit, base string) error {
 		return err
 	}
 	d := shown{Model: m, Record: r, Base: base, Back: "/me"}
+	l, err := s.Learners.Find(v.ctx(), v.who, string(r.LearnerID))
+	if err != nil {
+		return err
+	}
+	if d.Renamed = m.Learner.Name != "" && m.Learner.Name != l.DisplayName; d.Renamed {
+		d.Learner.Name = l.DisplayName // the signed file has the former one, and no page
+	}
 	if base == "/desk" {
 		d.Back = "/desk/learners/" + string(r.LearnerID)
 	}
