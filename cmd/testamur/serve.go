@@ -385,7 +385,7 @@ func (s *services) rest() rest.Services {
 func (s *services) web() web.Services {
 	return web.Services{Institutions: s.institutions, Learners: s.learners, Sessions: s.sessions, Consents: s.consents, Disclosures: s.disclosures, Holds: s.holds,
 		Frameworks: s.frameworks, Courses: s.courses, Achievements: s.achievements, Assertions: s.assertions, Mastery: s.mastery, Programs: s.programs, Keys: s.keys,
-		Credentials: s.credentials, Records: s.records, Documents: s.documents, Verifier: s.verifier, Exchange: s.exchange, Shares: s.shares, Caller: s.caller, Audit: s.audit,
+		Credentials: s.credentials, Records: s.records, Documents: s.documents, Verifier: s.verifier, Deposits: s.deposits, Exchange: s.exchange, Shares: s.shares, Caller: s.caller, Audit: s.audit,
 		Providers: s.providers, Choose: s.choose, Origin: s.origin, Version: version(), Now: s.now, Log: s.log}
 }
 

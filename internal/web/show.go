@@ -387,6 +387,7 @@ var done = map[string]string{
 	"import-started":        "The file has arrived and is being read.",
 	"import-cancelled":      "The job is cancelled. What was done before stays.",
 	"graduation-started":    "The records are being made.",
+	"brought":               "It holds, it is yours, and it is kept.",
 	"ordered":               "The order is taken. It goes out by itself when nothing keeps it back.",
 	"order-cancelled":       "The order is taken back.",
 	"printed":               "The print is made.",

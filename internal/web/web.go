@@ -28,6 +28,7 @@ import (
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/fault"
@@ -64,6 +65,7 @@ type Services struct {
 	Records      *record.Service
 	Documents    *transcript.Service
 	Verifier     *verify.Service
+	Deposits     *deposit.Service
 	Exchange     *exchange.Service
 	Shares       *sharing.Service
 	Audit        *audit.Service
@@ -140,6 +142,7 @@ func NewHandler(s Services) (http.Handler, error) {
 	all.house(mux)
 	all.student(mux)
 	all.shares(mux)
+	all.deposits(mux)
 	all.curriculum(mux)
 	all.page(mux, "/", anyone, func(*visit) error { return errNoPage })
 	return mux, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/testamur/testamur/internal/demo"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/keyring"
+	"github.com/testamur/testamur/internal/spec/openbadges"
 	"github.com/testamur/testamur/internal/testbed"
 )
 
@@ -239,5 +240,31 @@ func TestAKeyIsWithdrawn(t *testing.T) {
 	}
 	if a := w.bring(t, map[string][]byte{"badge.json": badge}); !strings.Contains(a.body, "Do not rely on this") {
 		t.Error("what it signed still holds")
+	}
+}
+
+// TestALearnerBringsACredential of another issuer: it is kept byte for byte, and
+// what is not the learner's is refused with the reason.
+func TestALearnerBringsACredential(t *testing.T) {
+	t.Parallel()
+	w, other := newWorld(t), testbed.NewAbroad(1)
+	mine := other.Signed(t, other.Badge(1, "urn:uuid:00000000-0000-4000-8000-0000000000fe", openbadges.NewIdentity("emailAddress", *w.learner.Email, "salt")))
+	theirs := other.Signed(t, other.Badge(2, "urn:uuid:00000000-0000-4000-8000-0000000000ff", openbadges.NewIdentity("emailAddress", "somebody@else.example", "salt")))
+	if a := w.upload(t, w.student, "/me/brought", nil, "badge.json", string(mine)); a.StatusCode != http.StatusSeeOther {
+		t.Fatalf("bring: %d\n%s", a.StatusCode, a.body)
+	}
+	page := w.get(t, w.student, "/me/brought").body
+	at := regexp.MustCompile(`/me/brought/dep_[a-z0-9]+/file`).FindString(page)
+	if a := w.get(t, w.student, at); a.body != string(mine) || !strings.HasPrefix(a.Header.Get("Content-Disposition"), "attachment") {
+		t.Errorf("its file at %q is another\n%s", at, page)
+	}
+	if a := w.upload(t, w.student, "/me/brought", nil, "badge.json", string(theirs)); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, `id="wrong"`) {
+		t.Errorf("somebody else's: %d", a.StatusCode)
+	}
+	if a := w.upload(t, w.student, "/me/brought", nil, "badge.json", string(w.document(t, w.badge))); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "issued this credential itself") && !strings.Contains(a.body, "This institution") {
+		t.Errorf("the institution's own: %d\n%s", a.StatusCode, a.body)
+	}
+	if a := w.upload(t, w.staff[access.Registrar], "/me/brought", nil, "badge.json", string(mine)); a.StatusCode != http.StatusForbidden {
+		t.Errorf("a registrar brings: %d", a.StatusCode)
 	}
 }

@@ -196,7 +196,7 @@ func (w *world) serve(t testing.TB, change func(*web.Services)) {
 	t.Helper()
 	s := web.Services{Institutions: w.Institutions, Learners: w.Learners, Sessions: w.Sessions, Consents: w.Consents, Disclosures: w.Disclosures, Holds: w.Holds,
 		Frameworks: w.Frameworks, Courses: w.Courses, Achievements: w.Achievements, Assertions: w.Assertions, Mastery: w.Mastery, Programs: w.Programs, Keys: w.Keys,
-		Credentials: w.Credentials, Records: w.Records, Documents: w.Documents, Verifier: w.Verifier, Exchange: w.Exchange, Shares: w.Shares, Audit: w.Audit,
+		Credentials: w.Credentials, Records: w.Records, Documents: w.Documents, Verifier: w.Verifier, Deposits: w.Deposits, Exchange: w.Exchange, Shares: w.Shares, Audit: w.Audit,
 		Choose: true, Origin: "http://localhost", Version: "1.0", Now: w.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	change(&s)
 	h, err := web.NewHandler(s)
@@ -337,6 +337,7 @@ func (w *world) places(t testing.TB) []place {
 		{"graduation-new", registrar, "/desk/graduation"}, {"graduation", registrar, "/desk/imports/" + w.cohort},
 		{"orders", registrar, "/desk/orders"}, {"order-new", registrar, of + "/order"}, {"order-cancel", registrar, "/desk/orders/" + w.order + "/cancel"}, {"order-met", registrar, "/desk/orders/" + w.order + "/met"},
 		{"my-orders", w.student, "/me/orders"}, {"my-order-new", w.student, "/me/orders/new"}, {"my-share-renew", w.student, "/me/shares/" + string(w.share.Share.ID) + "/renew"},
+		{"brought", w.student, "/me/brought"},
 		{"program", designer, mine}, {"cohort", designer, mine + "/cohort"},
 	}...)
 }
