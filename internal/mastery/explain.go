@@ -458,9 +458,13 @@ func (x *explainer) missingEvidence(n *node, r *compiled, list []contribution, j
 	case judged.Status == Lapsed:
 		return fmt.Sprintf("New evidence at %s: what there is has lapsed.", level)
 	case r.def.Method == Times:
+		counting := current(uncancelled(r.def.Negative, list))
+		if r.def.Among > 0 {
+			counting = counting[:min(len(counting), r.def.Among)]
+		}
 		k := 0
-		for _, c := range current(uncancelled(r.def.Negative, list)) {
-			if n.reaches(c) && (r.def.Among == 0 || k < r.def.Among) {
+		for _, c := range counting {
+			if n.reaches(c) {
 				k++
 			}
 		}

@@ -26,7 +26,7 @@ func drawGraph(t *rapid.T) mastery.Graph {
 	g.Parts = rapid.SliceOfN(pair, 0, 12).Draw(t, "parts")
 	g.Precedes = rapid.SliceOfN(pair, 0, 3).Draw(t, "precedes")
 	for _, l := range rapid.SliceOfN(pair, 0, 4).Draw(t, "same") {
-		l.Mapping = &mastery.Mapping{Type: "exactMatchOf", Strength: 1}
+		l.Mapping = &mastery.Mapping{Type: "exactMatchOf", Strength: rapid.SampledFrom([]float64{1, 1, 0.5}).Draw(t, "strength")}
 		g.Same = append(g.Same, l)
 	}
 	for i := range g.Items {
@@ -37,6 +37,7 @@ func drawGraph(t *rapid.T) mastery.Graph {
 	return g
 }
 
+// drawRule is a rule by one of some methods, with everything that a rule can say.
 func drawRule(t *rapid.T, methods ...mastery.Method) mastery.Definition {
 	d := mastery.Definition{
 		Method:        rapid.SampledFrom(methods).Draw(t, "method"),
@@ -48,12 +49,25 @@ func drawRule(t *rapid.T, methods ...mastery.Method) mastery.Definition {
 		Parts: &mastery.Parts{Need: rapid.SampledFrom([]string{mastery.All, mastery.Any, "2", mastery.Mean}).Draw(t, "need"),
 			Level: rapid.SampledFrom([]string{"", "Proficient"}).Draw(t, "part level")},
 	}
-	if d.Method == mastery.Times {
+	switch d.Method {
+	case mastery.Times:
 		d.Times = rapid.IntRange(1, 3).Draw(t, "times")
+		if slices.Contains(methods, mastery.Latest) { // those who ask for this method alone want it without an order
+			d.Among = rapid.SampledFrom([]int{0, d.Times, d.Times + 1}).Draw(t, "among")
+		}
+	case mastery.Decaying, mastery.RecentAverage:
+		d.Weight = rapid.SampledFrom([]float64{0, 0.25, 1}).Draw(t, "weight")
 	}
-	if d.Method == mastery.NoEvidence && d.Parts.Need == mastery.Mean {
-		d.Parts.Need = mastery.All
+	if d.Method != mastery.NoEvidence && rapid.IntRange(0, 4).Draw(t, "no parts") == 0 {
+		d.Parts = &mastery.Parts{Need: mastery.Nothing}
 	}
+	if d.Parts.Need == mastery.Mean && rapid.Bool().Draw(t, "weighted") {
+		d.Parts.Weights = map[string]float64{"A": 0, "B": 2, "id-C": 0.5}
+	}
+	if rapid.IntRange(0, 4).Draw(t, "scale") == 0 {
+		d.Scale = &mastery.Scale{Levels: []mastery.Level{{Name: "Developing", Value: 1.5}, {Name: "Proficient", Value: 2.5, Same: []string{"four"}}}}
+	}
+	d.Strength = rapid.SampledFrom([]float64{0, 0, 0.75}).Draw(t, "least strength")
 	if err := d.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -75,14 +89,20 @@ func drawRules(t *rapid.T, methods ...mastery.Method) []mastery.Rule {
 func drawPieces(t *rapid.T, n int, verdicts ...mastery.Verdict) []mastery.Piece {
 	var all []mastery.Piece
 	for i := range rapid.IntRange(0, n).Draw(t, "pieces") {
-		on := day.Of(2025, 1, 1).AddDays(rapid.IntRange(0, 500).Draw(t, "on"))
+		on := day.Of(2025, 1, 1).AddDays(rapid.SampledFrom([]int{0, 0, 1, 100, 300, 500, 700}).Draw(t, "on"))
 		p := shown(fmt.Sprintf("asn_%02d_%d", i, n), 'A', on.String(), 0, mastery.Passed)
 		p.Hits = nil
 		for _, item := range rapid.SliceOfNDistinct(rapid.Int32Range(0, most-1), 1, 3, func(i int32) int32 { return i }).Draw(t, "items") {
 			v := rapid.SampledFrom([]float32{unknown, 1, 2, 3, 4}).Draw(t, "value")
-			p.Hits = append(p.Hits, mastery.Hit{Item: item, Value: v, Weight: 1, Pass: rapid.SampledFrom(verdicts).Draw(t, "pass")})
+			p.Hits = append(p.Hits, mastery.Hit{Item: item, Value: v, Weight: rapid.SampledFrom([]float32{1, 1, 0, 2.5}).Draw(t, "weighs"), Pass: rapid.SampledFrom(verdicts).Draw(t, "pass")})
 		}
 		all = append(all, p)
+		if rapid.IntRange(0, 5).Draw(t, "corrected") == 0 { // what was on file before was another piece of the same award
+			all[len(all)-1].From = p.From + 1000
+			old := p
+			old.Until, old.Hits = p.From+1000, []mastery.Hit{{Item: p.Hits[0].Item, Value: 4, Weight: 1, Pass: mastery.Passed}}
+			all = append(all, old)
+		}
 	}
 	return all
 }
@@ -136,8 +156,63 @@ func TestMorePositiveEvidenceNeverLowersAStateUnderAMonotoneRule(t *testing.T) {
 			if rank(after[i]) < rank(before[i]) {
 				t.Fatalf("%c went from %s to %s", 'A'+i, say(before[i]), say(after[i]))
 			}
+			if before[i].Status == mastery.Met && after[i].Until < before[i].Until {
+				t.Fatalf("%c lapses sooner: from %s to %s", 'A'+i, say(before[i]), say(after[i]))
+			}
 		}
 	})
+}
+
+// TestWhenItWasAchievedDoesNotMatterWhereTheRuleSaysSo gives the awards each
+// other's days: under rules that ask for no order nothing changes but the days.
+func TestWhenItWasAchievedDoesNotMatterWhereTheRuleSaysSo(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rules := drawRules(t, mastery.Highest, mastery.Times, mastery.WeightedMean, mastery.NoEvidence)
+		for i := range rules {
+			rules[i].Definition.Months = 0
+			if rules[i].Definition.Negative == mastery.Cancels {
+				rules[i].Definition.Negative = mastery.Counts
+			}
+		}
+		m := mastery.Compile(drawGraph(t), rules)
+		all := drawPieces(t, 8, mastery.Passed, mastery.Short, mastery.Failed)
+		for i := range all { // nothing is yet to come
+			all[i].On = min(all[i].On, mastery.DayOf(day.Of(2026, 11, 1)))
+		}
+		other := slices.Clone(all)
+		for i, n := range rapid.Permutation(places(len(all))).Draw(t, "days") {
+			other[i].On = all[n].On
+		}
+		for i, s := range statesOf(m, all) {
+			now := statesOf(m, other)[i]
+			if s.Status != now.Status || cmp.Diff(s.Value, now.Value, nan, cmpopts.EquateApprox(0, 1e-4)) != "" {
+				t.Fatalf("%c went from %s to %s", 'A'+i, say(s), say(now))
+			}
+		}
+	})
+	// Where a rule asks for the latest it does matter.
+	m := mastery.Compile(graph(1, four), []mastery.Rule{rule(mastery.Definition{Method: mastery.Latest, Level: "Proficient"})})
+	up := []mastery.Piece{shown("a", 'A', "2026-01-01", 1, mastery.Passed), shown("b", 'A', "2026-02-01", 3, mastery.Passed)}
+	down := []mastery.Piece{shown("a", 'A', "2026-02-01", 1, mastery.Passed), shown("b", 'A', "2026-01-01", 3, mastery.Passed)}
+	if statesOf1(m, up).Status != mastery.Met || statesOf1(m, down).Status == mastery.Met {
+		t.Error("the latest does not count")
+	}
+}
+
+func statesOf1(m *mastery.Model, all []mastery.Piece) mastery.State {
+	e := mastery.NewEvaluator(m, noon("2026-12-01"))
+	e.Run(all)
+	return e.State(0)
+}
+
+// places are the numbers from 0 on.
+func places(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }
 
 func TestABatchEqualsEachAlone(t *testing.T) {

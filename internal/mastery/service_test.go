@@ -2,6 +2,8 @@ package mastery_test
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -312,6 +314,84 @@ func TestAChangeOfTheCurriculumMapLeavesThePastAsItWas(t *testing.T) {
 		return nil
 	}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestCrosswalksAndTheirRemovalAreInverse approves and withdraws crosswalks at
+// random, one a day. When none is left every state is what it was, and what was
+// known on each day stays what it was on that day.
+func TestCrosswalksAndTheirRemovalAreInverse(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	now := c.Now()
+	clock := func() time.Time { return now }
+	c.Assertions.Now, c.Mastery.Now, c.Frameworks.Now = clock, clock, clock
+	ctx, designer, ada := t.Context(), c.As(access.Designer), c.learner("Ada")
+	for code, level := range map[string]string{"A.1": "4", "A.2": "3", "B.1": "3", "C.1": "2"} {
+		c.award(ada, code, level, "2026-05-01")
+	}
+	state, err := c.Frameworks.Create(ctx, designer, framework.Document{Title: "State", Creator: "The state"})
+	testbed.Must(t, state, err)
+	ours := []string{"A.1", "A.2", "B.1", "C.1"}
+	var theirs []framework.ItemID
+	for i := range 4 {
+		var at framework.Place
+		if i > 0 {
+			at.Parent = ptr(string(theirs[0]))
+		}
+		item, err := c.Frameworks.AddItem(ctx, designer, string(state.ID), nil, at, framework.Statement{FullStatement: fmt.Sprint("State ", i)})
+		theirs = append(theirs, testbed.Must(t, item, err).ID)
+	}
+	states := func(w mastery.When) string {
+		all, err := c.Mastery.Of(ctx, c.Registrar(), []learner.ID{ada}, w)
+		held := testbed.Must(t, all, err)[ada]
+		var out []string
+		for _, id := range theirs {
+			i, ok := held.Basis.Find(id)
+			if !ok {
+				t.Fatalf("%s is not in the basis", id)
+			}
+			out = append(out, say(held.States.Of(i)))
+		}
+		return strings.Join(out, ", ")
+	}
+	r := rand.New(rand.NewPCG(4, 2))
+	var open []string
+	before := states(mastery.When{})
+	seen := map[time.Time]string{}
+	different := 0
+	for day := 0; day < 14 || len(open) > 0; day++ {
+		now = now.AddDate(0, 0, 1)
+		if len(open) > 0 && (day >= 14 || r.IntN(3) == 0) {
+			n := r.IntN(len(open))
+			x, err := c.Frameworks.WithdrawCrosswalk(ctx, designer, open[n], "revised", nil)
+			testbed.Must(t, x, err)
+			open = slices.Delete(open, n, n+1)
+		} else {
+			p := framework.Proposal{OriginID: string(c.item(ours[r.IntN(4)])), DestinationID: string(theirs[1+r.IntN(3)]), Type: []string{"exactMatchOf", "isPartOf", "isRelatedTo"}[r.IntN(3)], Direction: framework.Forward, Strength: 1}
+			x, err := c.Frameworks.ProposeCrosswalk(ctx, designer, p)
+			if fault.KindOf(err) == fault.Conflict {
+				continue
+			}
+			x, err = c.Frameworks.ApproveCrosswalk(ctx, designer, testbed.Must(t, x, err).ID, "Dr. Ito", nil)
+			open = append(open, testbed.Must(t, x, err).ID)
+		}
+		now = now.Add(time.Hour)
+		if seen[now] = states(mastery.When{}); seen[now] != before {
+			different++
+		}
+	}
+	if got := states(mastery.When{}); got != before {
+		t.Errorf("after every crosswalk was withdrawn: %s, before the first: %s", got, before)
+	}
+	if different < 5 {
+		t.Errorf("on %d days only did a crosswalk make a difference", different)
+	}
+	now = now.AddDate(0, 1, 0)
+	for at, want := range seen {
+		if got := states(mastery.When{KnownAt: &at}); got != want {
+			t.Errorf("as known on %s: %s, on that day: %s", at.Format(time.DateOnly), got, want)
+		}
 	}
 }
 
