@@ -324,7 +324,7 @@ func TestACrosswalkCarriesAHolding(t *testing.T) {
 	if r.Sentence != want || !r.Crosswalk {
 		t.Errorf("%q", r.Sentence)
 	}
-	if text := r.Text(); !strings.Contains(text, "exactMatchOf, approved by Dr. Ito on 15 January 2026") || !strings.Contains(text, "A statement A, which is met at Proficient, counts as B") {
+	if text := r.Text(); !strings.Contains(text, "an exact match, approved by Dr. Ito on 15 January 2026") || !strings.Contains(text, "A statement A, which is met at Proficient, counts as B") {
 		t.Error(text)
 	}
 	e.Run([]mastery.Piece{shown("asn_1", 'B', "2026-05-10", 3, mastery.Passed)})
@@ -418,24 +418,24 @@ func TestTheReasonNamesRuleEvidenceAndWhatIsMissing(t *testing.T) {
 		shown("asn_e1", 'E', "2026-04-10", 4, mastery.Passed), shown("asn_e2", 'E', "2026-05-10", 2, mastery.Passed)})
 	got := e.Explain(0, func(p *mastery.Piece) mastery.Detail { return mastery.Detail{Name: "Award " + string(p.ID[4:])} }).Text()
 	want := `A statement A is in progress.
-  By the rule "test rule", version 2, which holds from 1 January 2020: The latest evidence counts and must reach Proficient or above; or 4 of its parts must be at Proficient or above. A failed result cancels what was achieved before it.
+  By the rule "test rule", version 2, which holds from 1 January 2020: The latest evidence counts and must reach Proficient; or 4 of its parts must be at Proficient or above. A failed result cancels what was achieved before it.
   B statement B is met at Proficient since 10 January 2026.
-    By the rule "test rule", version 2, which holds from 1 January 2020: The latest evidence counts and must reach Proficient or above. A failed result cancels what was achieved before it.
+    By the rule "test rule", version 2, which holds from 1 January 2020: The latest evidence counts and must reach Proficient. A failed result cancels what was achieved before it.
     Award b was awarded on 10 January 2026, and shows Proficient. It counts.
   C statement C is met at Advanced since 10 February 2026.
-    By the rule "test rule", version 2, which holds from 1 January 2020: The latest evidence counts and must reach Proficient or above. A failed result cancels what was achieved before it.
+    By the rule "test rule", version 2, which holds from 1 January 2020: The latest evidence counts and must reach Proficient. A failed result cancels what was achieved before it.
     Award c was awarded on 10 February 2026, and shows Advanced. It counts.
   D statement D is met at Proficient since 10 March 2026.
-    By the rule "test rule", version 2, which holds from 1 January 2020: The latest evidence counts and must reach Proficient or above. A failed result cancels what was achieved before it.
+    By the rule "test rule", version 2, which holds from 1 January 2020: The latest evidence counts and must reach Proficient. A failed result cancels what was achieved before it.
     Award d was awarded on 10 March 2026, and shows Proficient. It counts.
-  E statement E is in progress at Developing.
-    By the rule "test rule", version 2, which holds from 1 January 2020: The latest evidence counts and must reach Proficient or above. A failed result cancels what was achieved before it.
+  E statement E is in progress, so far at Developing.
+    By the rule "test rule", version 2, which holds from 1 January 2020: The latest evidence counts and must reach Proficient. A failed result cancels what was achieved before it.
     Award e2 was awarded on 10 May 2026, and shows Developing. It is below what is asked for.
     Award e1 was awarded on 10 April 2026, and shows Advanced. It does not count: later evidence counts instead.
-    Missing: Evidence at Proficient or above; what counts shows Developing.
+    Missing: Evidence of its own at Proficient or above; what counts shows Developing.
   F statement F is not met.
-  Missing: Evidence at Proficient or above.
-  Missing: Or: 3 of the 4 parts that it needs are at Proficient or above; 1 more of: E statement E (in progress at Developing), F statement F (not met).
+  Missing: Evidence of its own at Proficient or above.
+  Or instead, as either is enough: 3 of the 4 parts that are needed are at Proficient or above; 1 more of these: E statement E (in progress, at Developing), F statement F (not met).
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

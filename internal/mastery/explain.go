@@ -90,6 +90,9 @@ func (e *Evaluator) Explain(item int32, detail func(*Piece) Detail) *Reason {
 	return x.reason(vertex{item: item}, 0)
 }
 
+// noted begins what is said of a rule for one competency.
+const noted = " The competency has no level"
+
 type explainer struct {
 	e      *Evaluator
 	detail func(*Piece) Detail
@@ -109,6 +112,9 @@ func (x *explainer) reason(v vertex, depth int) *Reason {
 	}
 	x.left--
 	out := &Reason{Item: v.item, State: s, Level: m.LevelName(v.item, s.Value), Rule: r.Rule, RuleSentence: r.sentence(len(n.parts) > 0)}
+	if n.level && !known(n.cut) {
+		out.RuleSentence += fmt.Sprintf(noted+" called %q, so what each award requires decides.", r.def.Level)
+	}
 	if !v.base && n.base >= 0 {
 		out.Crosswalk = better(s, e.vertex(n.base))
 	}
@@ -159,7 +165,7 @@ func (x *explainer) sentence(r *Reason) string {
 	var b strings.Builder
 	b.WriteString(x.e.m.Graph.Items[r.Item].Name() + " is " + s.Status.Words())
 	if level := x.e.m.nodes[r.Item].ladder.say(s.Value); level != "" && s.Status > Blocked {
-		b.WriteString(" at " + level)
+		b.WriteString(map[Status]string{InProgress: ", so far at ", Lapsed: ", last met at ", Met: " at "}[s.Status] + level)
 	}
 	if r.Crosswalk {
 		b.WriteString(" by crosswalk")
@@ -198,7 +204,7 @@ func (x *explainer) accounts(n *node, r *compiled, item int32, list []contributi
 			a.Sentence += " It comes by crosswalk from " + x.e.m.Graph.Items[at].Name() + "."
 		}
 		a.Outcome = x.outcome(n, r, list, i, cancelled)
-		a.Sentence += " " + outcomes[a.Outcome]
+		a.Sentence += " " + n.became(r, a.Outcome, c)
 		if p.Until != Ever {
 			a.Sentence += fmt.Sprintf(" It was changed on %s, after the moment asked for.", date(day.On(p.Until.Time())))
 		}
@@ -210,12 +216,27 @@ func (x *explainer) accounts(n *node, r *compiled, item int32, list []contributi
 var outcomes = map[Outcome]string{
 	Counted:    "It counts.",
 	TooLow:     "It is below what is asked for.",
-	Negative:   "It speaks against it.",
+	Negative:   "It counts against the competency: what was achieved before it does not count.",
 	Overlooked: "It does not count: the rule ignores failed results.",
 	Cancelled:  "It does not count: a later result was failed.",
 	Superseded: "It does not count: later evidence counts instead.",
 	Expired:    "It does not count any more: it is too old.",
 	Twice:      "It does not count again: the same evidence counts already.",
+}
+
+// became says what became of a contribution, with its number where the rule
+// reckons with numbers.
+func (n *node) became(r *compiled, o Outcome, c contribution) string {
+	averaged := r.def.Method.average() && known(n.cut) && (o == Counted || o == Negative)
+	switch {
+	case averaged && r.def.Method == WeightedMean && c.weight != 1:
+		return fmt.Sprintf("It counts as %.4g, with the weight %.4g.", n.worth(c), c.weight)
+	case averaged:
+		return fmt.Sprintf("It counts as %.4g.", n.worth(c))
+	case o == Negative && r.def.Negative == Counts:
+		return "It counts as nothing shown."
+	}
+	return outcomes[o]
 }
 
 // cancelledFrom is from where on contributions do not count because of negative
@@ -269,7 +290,10 @@ func (x *explainer) account(p *Piece, item int32) Account {
 		name = string(p.ID)
 	}
 	verb := "was awarded"
-	if h.Way == ByCourse {
+	switch {
+	case h.Pass == Failed:
+		verb = "was failed"
+	case h.Way == ByCourse:
 		verb = "was completed"
 	}
 	a.Sentence = fmt.Sprintf("%s %s on %s", name, verb, date(p.On.Date()))
@@ -282,7 +306,7 @@ func (x *explainer) account(p *Piece, item int32) Account {
 	level := x.e.m.nodes[item].ladder.say(h.Value)
 	switch {
 	case h.Pass == Failed:
-		a.Sentence += " as failed."
+		a.Sentence += "."
 	case level != "":
 		a.Sentence += ", and shows " + level + "."
 	case h.Pass == Short:
@@ -368,12 +392,15 @@ func (x *explainer) holdings(out *Reason, n *node, v vertex, list []contribution
 	}
 }
 
+// wayWords are the types of mappings that carry a holding, in words.
+var wayWords = map[string]string{"exactMatchOf": "an exact match", "isTranslationOf": "a translation", "replacedBy": "a replacement"}
+
 // carried is a holding and the way by which it comes.
 func (x *explainer) carried(to int32, s source, from State) string {
 	m := x.e.m
 	var ways []string
 	for _, by := range s.by {
-		w := by.Type
+		w := wayWords[by.Type]
 		if by.Both {
 			w += ", which holds both ways"
 		}
@@ -435,18 +462,18 @@ func (x *explainer) missing(out *Reason, n *node, r *compiled, list []contributi
 	}
 	if parts && (r.def.Combine == Both || own || r.def.Method == NoEvidence) {
 		if either {
-			below = "Or: " + strings.ToLower(below[:1]) + below[1:]
+			below = eitherWay + strings.ToLower(below[:1]) + below[1:]
 		}
 		all = append(all, below)
 	}
 	if len(n.parts) == 0 && r.def.Method == NoEvidence {
 		all = append(all, "The rule counts only its parts, and it has none that could count.")
 	}
-	if n.level && !known(n.cut) {
-		all = append(all, fmt.Sprintf("The competency has no level called %q, so what each award requires decides.", r.def.Level))
-	}
 	return all
 }
+
+// eitherWay begins what is missing where something else would be enough.
+const eitherWay = "Or instead, as either is enough: "
 
 func (x *explainer) missingEvidence(n *node, r *compiled, list []contribution, judged State) string {
 	level := r.def.level()
@@ -468,13 +495,21 @@ func (x *explainer) missingEvidence(n *node, r *compiled, list []contribution, j
 				k++
 			}
 		}
-		return fmt.Sprintf("It must be shown %s more at %s; it has been shown %s.", count(max(1, r.def.Times-k), "time"), level, count(k, "time"))
+		so := "it has been shown " + times(k) + " so far"
+		if k == 0 {
+			so = "nothing has shown that so far"
+		}
+		return fmt.Sprintf("It must be shown %s more at %s; %s.", times(max(1, r.def.Times-k)), level, so)
 	case r.def.Method.average() && known(n.cut) && have != "":
-		return fmt.Sprintf("An average at %s; it is %s.", level, have)
+		least := fmt.Sprintf("%.4g", n.cut)
+		if l, _ := n.ladder.at(n.cut); l.Name != "" && l.Name != least {
+			least += " (" + l.Name + ")"
+		}
+		return fmt.Sprintf("An average of at least %s; it is %s.", least, have)
 	case have != "":
-		return fmt.Sprintf("Evidence at %s; what counts shows %s.", level, have)
+		return fmt.Sprintf("Evidence of its own at %s; what counts shows %s.", level, have)
 	}
-	return fmt.Sprintf("Evidence at %s.", level)
+	return fmt.Sprintf("Evidence of its own at %s.", level)
 }
 
 func (x *explainer) missingParts(n *node, r *compiled) string {
@@ -492,7 +527,7 @@ func (x *explainer) missingParts(n *node, r *compiled) string {
 		}
 		name := x.e.m.Graph.Items[p.item].Name() + " (" + s.Status.Words()
 		if level := x.e.m.nodes[p.item].ladder.say(s.Value); level != "" && s.Status > Blocked {
-			name += " at " + level
+			name += ", at " + level
 		}
 		open = append(open, name+")")
 	}
@@ -504,12 +539,15 @@ func (x *explainer) missingParts(n *node, r *compiled) string {
 		at = "at " + r.def.Parts.Level + " or above"
 	}
 	if r.def.Parts.Need == Mean && known(n.cut) {
-		return fmt.Sprintf("A mean of its parts at %s; open are %s.", r.def.level(), strings.Join(open, ", "))
+		return fmt.Sprintf("The mean of its parts must reach %s; not met are %s.", n.ladder.say(n.cut), strings.Join(open, ", "))
 	}
 	if len(n.parts) < need {
-		return fmt.Sprintf("%d of its parts %s, and it has only %d; the rule cannot be satisfied as it stands.", need, at, len(n.parts))
+		return fmt.Sprintf("The rule asks for %d parts and there are only %d, so that it cannot be satisfied as it stands.", need, len(n.parts))
 	}
-	return fmt.Sprintf("%d of the %d parts that it needs are %s; %d more of: %s.", met, need, at, need-met, strings.Join(open, ", "))
+	if len(open) == need-met {
+		return fmt.Sprintf("%d of the %d parts that are needed are %s; still to come: %s.", met, need, at, strings.Join(open, ", "))
+	}
+	return fmt.Sprintf("%d of the %d parts that are needed are %s; %d more of these: %s.", met, need, at, need-met, strings.Join(open, ", "))
 }
 
 // Line is one sentence of an explanation with how deep it stands.
@@ -525,11 +563,11 @@ type Line struct {
 // Lines is the explanation from top to bottom.
 func (r *Reason) Lines() []Line {
 	var all []Line
-	r.lines(0, &all)
+	r.lines(0, nil, &all)
 	return all
 }
 
-func (r *Reason) lines(depth int, all *[]Line) {
+func (r *Reason) lines(depth int, above *Rule, all *[]Line) {
 	add := func(depth int, kind, sentence string) *Line {
 		*all = append(*all, Line{Depth: depth, Kind: kind, Sentence: sentence, Item: r.Item})
 		return &(*all)[len(*all)-1]
@@ -538,7 +576,15 @@ func (r *Reason) lines(depth int, all *[]Line) {
 	if r.RuleSentence == "" {
 		return
 	}
-	add(depth+1, "rule", r.RuleSentence)
+	rule := r.RuleSentence
+	if above != nil && above.ID == r.Rule.ID && above.Version == r.Rule.Version {
+		_, more, _ := strings.Cut(rule, noted)
+		rule = "By the same rule."
+		if more != "" {
+			rule += noted + more
+		}
+	}
+	add(depth+1, "rule", rule)
 	for _, a := range r.Evidence {
 		l := add(depth+1, "evidence", a.Sentence)
 		l.Assertion, l.Outcome = a.Assertion, a.Outcome
@@ -546,14 +592,17 @@ func (r *Reason) lines(depth int, all *[]Line) {
 	for _, h := range r.Holdings {
 		add(depth+1, "holding", h.Sentence).Outcome = h.Outcome
 		if h.Reason != nil {
-			h.Reason.lines(depth+2, all)
+			h.Reason.lines(depth+2, &r.Rule, all)
 		}
 	}
 	for _, p := range r.Parts {
-		p.lines(depth+1, all)
+		p.lines(depth+1, &r.Rule, all)
 	}
 	for _, m := range r.Missing {
-		add(depth+1, "missing", "Missing: "+m)
+		if !strings.HasPrefix(m, eitherWay) {
+			m = "Missing: " + m
+		}
+		add(depth+1, "missing", m)
 	}
 	for _, s := range []string{r.Cycle, r.Cut} {
 		if s != "" {

@@ -265,7 +265,7 @@ func (d Definition) Sentence() string {
 	return s
 }
 
-// level is the least level as part of a sentence.
+// level is the least level as part of a sentence: what something is at.
 func (d Definition) level() string {
 	if d.Level == "" {
 		return "the level that the award itself requires"
@@ -273,25 +273,47 @@ func (d Definition) level() string {
 	return d.Level + " or above"
 }
 
+// reach is the least level as part of a sentence: what something must reach.
+func (d Definition) reach() string {
+	if d.Level == "" {
+		return "what the award itself requires"
+	}
+	return d.Level
+}
+
+// times is how often, in words.
+func times(n int) string {
+	switch n {
+	case 1:
+		return "once"
+	case 2:
+		return "twice"
+	}
+	return count(n, "time")
+}
+
 func (d Definition) evidence() string {
 	percent := strconv.FormatFloat(d.Weight*100, 'f', -1, 64) + " percent"
 	switch d.Method {
 	case Highest:
-		return "the highest evidence counts and must reach " + d.level()
+		return "the highest evidence counts and must reach " + d.reach()
 	case Latest:
-		return "the latest evidence counts and must reach " + d.level()
+		return "the latest evidence counts and must reach " + d.reach()
 	case Times:
 		among := ""
 		if d.Among > 0 {
 			among = fmt.Sprintf(" among the latest %d", d.Among)
 		}
-		return fmt.Sprintf("it must be shown %s%s at %s", count(d.Times, "time"), among, d.level())
+		return fmt.Sprintf("it must be shown %s%s at %s", times(d.Times), among, d.level())
 	case Decaying:
-		return fmt.Sprintf("each new piece of evidence weighs %s and everything before it the rest; the result must reach %s", percent, d.level())
+		return fmt.Sprintf("each new piece of evidence weighs %s and everything before it the rest; the result must reach %s", percent, d.reach())
 	case RecentAverage:
-		return fmt.Sprintf("the latest evidence weighs %s and the average of all before it the rest; the result must reach %s", percent, d.level())
+		return fmt.Sprintf("the latest evidence weighs %s and the average of all before it the rest; the result must reach %s", percent, d.reach())
 	case WeightedMean:
-		return "the weighted mean of all evidence must reach " + d.level()
+		if len(d.Weights) == 0 {
+			return "the mean of all evidence must reach " + d.reach()
+		}
+		return "the weighted mean of all evidence must reach " + d.reach()
 	}
 	return ""
 }
@@ -309,7 +331,11 @@ func (d Definition) parts() string {
 	case Nothing:
 		return ""
 	case Mean:
-		return "the weighted mean of its parts must reach " + d.level()
+		mean := "the mean"
+		if len(d.Parts.Weights) > 0 {
+			mean = "the weighted mean"
+		}
+		return mean + " of its parts, of which one that nothing speaks for counts as nothing, must reach " + d.reach()
 	}
 	return d.Parts.Need + " of its parts must " + at
 }
