@@ -567,7 +567,9 @@ func (r *Reason) Lines() []Line {
 	return all
 }
 
-func (r *Reason) lines(depth int, above *Rule, all *[]Line) {
+// lines adds the lines of a reason below another one, whose rule is not told again
+// where it is the same and was told with all that matters here.
+func (r *Reason) lines(depth int, above *Reason, all *[]Line) {
 	add := func(depth int, kind, sentence string) *Line {
 		*all = append(*all, Line{Depth: depth, Kind: kind, Sentence: sentence, Item: r.Item})
 		return &(*all)[len(*all)-1]
@@ -576,15 +578,16 @@ func (r *Reason) lines(depth int, above *Rule, all *[]Line) {
 	if r.RuleSentence == "" {
 		return
 	}
-	rule := r.RuleSentence
-	if above != nil && above.ID == r.Rule.ID && above.Version == r.Rule.Version {
-		_, more, _ := strings.Cut(rule, noted)
-		rule = "By the same rule."
-		if more != "" {
-			rule += noted + more
+	sentence := r.RuleSentence
+	if above != nil && above.Rule.ID == r.Rule.ID && above.Rule.Version == r.Rule.Version {
+		told, _, _ := strings.Cut(above.RuleSentence, noted)
+		if rule, more, ok := strings.Cut(sentence, noted); len(rule) <= len(told) {
+			if sentence = "By the same rule."; ok {
+				sentence += noted + more
+			}
 		}
 	}
-	add(depth+1, "rule", rule)
+	add(depth+1, "rule", sentence)
 	for _, a := range r.Evidence {
 		l := add(depth+1, "evidence", a.Sentence)
 		l.Assertion, l.Outcome = a.Assertion, a.Outcome
@@ -592,11 +595,11 @@ func (r *Reason) lines(depth int, above *Rule, all *[]Line) {
 	for _, h := range r.Holdings {
 		add(depth+1, "holding", h.Sentence).Outcome = h.Outcome
 		if h.Reason != nil {
-			h.Reason.lines(depth+2, &r.Rule, all)
+			h.Reason.lines(depth+2, r, all)
 		}
 	}
 	for _, p := range r.Parts {
-		p.lines(depth+1, &r.Rule, all)
+		p.lines(depth+1, r, all)
 	}
 	for _, m := range r.Missing {
 		if !strings.HasPrefix(m, eitherWay) {
