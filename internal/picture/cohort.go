@@ -104,8 +104,8 @@ func (m Cohort) SVG(id string, width int) []byte {
 func (m Cohort) cell(c *canvas, id string, s Status, v Cell, x, y, w, h float64) {
 	if v.Hidden {
 		c.printf(`<rect fill="url(#%s-x)" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/><rect class="e" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, id, x, y, w, h, x, y, w, h)
-		c.printf(`<rect class="g" x="%.1f" y="%.1f" width="22" height="%.1f" rx="3"/>`, x+w/2-11, y+4, h-8)
-		c.text(x+w/2, y+16, "s c", "n/s", 12, w)
+		c.printf(`<rect class="g" x="%.1f" y="%.1f" width="66" height="%.1f" rx="3"/>`, x+w/2-33, y+4, h-8)
+		c.text(x+w/2, y+16, "s c", "not shown", 12, w)
 		return
 	}
 	share := 0.0
