@@ -14,13 +14,18 @@ import (
 	"github.com/testamur/testamur/internal/verify"
 )
 
-// maxUnpacked is what an archive comes to at most, out of its ZIP, in bytes. A
-// larger one is for the command, which anybody can run.
-const maxUnpacked = 16 << 20
+// maxUnpacked is what the archives of one request come to at most, out of their
+// ZIPs, in bytes, each counted as perArchive more than it is. Larger ones are for
+// the command, which anybody can run.
+const (
+	maxUnpacked = 18 << 20
+	perArchive  = 2 << 20
+)
 
-// archived is what was found about an archive of an institution; false for what is
-// none, which the verifier tells more of.
-func (s *site) archived(v *visit, f verify.File) (verdict, bool) {
+// archived is what was found about an archive of an institution, which takes of
+// what is left of maxUnpacked; false for what is none, which the verifier tells
+// more of.
+func (s *site) archived(v *visit, f verify.File, left *uint64) (verdict, bool) {
 	z, err := zip.NewReader(bytes.NewReader(f.Raw), int64(len(f.Raw)))
 	if err != nil {
 		return verdict{}, false
@@ -37,12 +42,13 @@ func (s *site) archived(v *visit, f verify.File) (verdict, bool) {
 	if err != nil {
 		return not(verify.Failed, "The archive cannot be read: "+err.Error()+".")
 	}
-	size := uint64(0)
+	size := uint64(perArchive)
 	for _, e := range z.File {
-		if size += e.UncompressedSize64; e.UncompressedSize64 > maxUnpacked || size > maxUnpacked {
-			return not(verify.NotChecked, "This archive is too large to be checked on a page. Check it on your own machine: testamur verify FILE.")
+		if size += e.UncompressedSize64; e.UncompressedSize64 > *left || size > *left {
+			return not(verify.NotChecked, "This is more than is checked on a page. Check it on your own machine: testamur verify FILE.")
 		}
 	}
+	*left -= size
 	var known archive.Anchor
 	if about, err := archive.About(in); err == nil {
 		known.Keys = s.published(v.ctx(), about)

@@ -39,11 +39,18 @@ func (s *site) broughtPage(v *visit, refused error) error {
 	return v.show(code, "brought", "From other issuers", d)
 }
 
+// maxBrought is how many files are brought at once: each may be asked about over
+// the network.
+const maxBrought = 20
+
 // bring keeps what was sent, each on its own, up to the first that is not kept.
 func (s *site) bring(v *visit) error {
 	sent, err := v.material()
 	if err == nil && len(sent) == 0 {
 		err = fault.New(fault.Invalid, "Choose a file, or paste what you were given.")
+	}
+	if err == nil && len(sent) > maxBrought {
+		err = fault.New(fault.Limit, "At most %d files are brought at once.", maxBrought)
 	}
 	for _, f := range sent {
 		if err == nil {

@@ -124,9 +124,9 @@ func (s *site) room() (leave func(), err error) {
 
 func (s *site) verdicts(v *visit, sent []verify.File) (verdicts, error) {
 	var d verdicts
-	room := maxShown
+	room, left := maxShown, uint64(maxUnpacked)
 	sent = slices.DeleteFunc(sent, func(f verify.File) bool {
-		one, is := s.archived(v, f)
+		one, is := s.archived(v, f, &left)
 		if is {
 			d.All = append(d.All, one)
 		}

@@ -439,8 +439,27 @@ func TestAnArchiveIsVerified(t *testing.T) {
 	if a := w.bring(t, map[string][]byte{"umar.zip": rezipped(t, raw, ".json", func(b []byte) []byte { return append(b, ' ') })}); !strings.Contains(a.body, "Do not rely on this") {
 		t.Errorf("with changed files: %d\n%s", a.StatusCode, a.body)
 	}
-	if a := w.bring(t, map[string][]byte{"umar.zip": rezipped(t, raw, ".txt", func([]byte) []byte { return make([]byte, 17<<20) })}); !strings.Contains(a.body, "too large to be checked on a page") {
+	if a := w.bring(t, map[string][]byte{"umar.zip": rezipped(t, raw, ".txt", func([]byte) []byte { return make([]byte, 17<<20) })}); !strings.Contains(a.body, "This is more than is checked on a page") {
 		t.Errorf("one that unpacks to more than is looked at: %d\n%s", a.StatusCode, a.body)
+	}
+}
+
+// TestManyArchivesAreNotAllLookedAt: what a request has unpacked is bounded.
+func TestManyArchivesAreNotAllLookedAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var small bytes.Buffer
+	z := zip.NewWriter(&small)
+	part, err := z.Create("manifest.json")
+	testbed.Must(t, part, err)
+	_, _ = part.Write([]byte(`{"type":["VerifiableCredential","InstitutionArchive"]}`))
+	testbed.Must(t, 0, z.Close())
+	files := map[string][]byte{}
+	for n := range 30 {
+		files[fmt.Sprintf("%d.zip", n)] = small.Bytes()
+	}
+	if a := w.bring(t, files); strings.Count(a.body, "This is more than is checked on a page") != 22 {
+		t.Errorf("%d of 30 archives were left", strings.Count(a.body, "This is more than is checked on a page"))
 	}
 }
 
