@@ -21,6 +21,7 @@ import (
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/demo"
+	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/learner"
@@ -66,6 +67,11 @@ func newSchool(t *testing.T) *school {
 	if _, err = s.Records.Assemble(ctx, who, nil, first); err != nil {
 		t.Fatal(err)
 	}
+	person, err := s.Learners.Find(ctx, who, second)
+	abroad := testbed.NewAbroad(3)
+	if _, _, err = s.Deposits.Bring(ctx, who, deposit.Brought{LearnerID: second, Material: abroad.Signed(t, abroad.Badge(1, testbed.Must(t, person, err).SubjectID()))}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err = s.Disclosures.Record(ctx, who, disclosure.Manual{LearnerID: first, Party: "Harbour State University", Purpose: "Admission", Basis: disclosure.ForTransfer, Items: []string{"Transcript"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +112,7 @@ func TestArchives(t *testing.T) {
 	t.Run("every change is found, and named", s.tamper)
 	t.Run("a forged one is not the institution's", s.forged)
 	t.Run("one learner", s.oneLearner)
+	t.Run("many learners are listed on pages", s.pages)
 	t.Run("whole or not there", s.whole)
 	t.Run("the manifest is a credential", s.credential)
 }
@@ -120,6 +127,9 @@ func (s *school) stranger(t *testing.T) {
 	}
 	if n := r.Tally; n.Total != m.Credentials || n.Total == 0 || n.Revoked != 1 || n.Suspended != 1 || n.Superseded == 0 || r.Contents.Learners != 200 || r.Contents.Disclosures != 1 || r.Contents.AuditLines < 5 {
 		t.Errorf("%+v %+v", n, r.Contents)
+	}
+	if o, said := outcome(r, "deposits"); o != verify.Passed || m.Deposits != 1 {
+		t.Errorf("%d deposits: %s %s", m.Deposits, o, said)
 	}
 	for name, a := range map[string]archive.Anchor{"nothing is known": {}, "its keys": {Keys: file(t, dir, "did.json")}} {
 		want := map[string]verify.Outcome{"nothing is known": verify.NotChecked, "its keys": verify.Passed}[name]
@@ -267,6 +277,17 @@ func (s *school) tamper(t *testing.T) {
 	found("made a link", "did.json")
 	os.Remove(at)
 	put(t, at, raw)
+	if program, err := exec.LookPath("mkfifo"); err == nil { // a pipe is not waited for
+		sums := filepath.Join(dir, "SHA256SUMS")
+		raw := file(t, dir, "SHA256SUMS")
+		os.Remove(sums)
+		if err := exec.Command(program, sums).Run(); err != nil {
+			t.Fatal(err)
+		}
+		found("made a pipe", "SHA256SUMS")
+		os.Remove(sums)
+		put(t, sums, raw)
+	}
 	if r := check(t, dir, archive.Anchor{Fingerprint: fingerprint}); r.Outcome != verify.Passed {
 		t.Errorf("what was put back does not pass: %+v", r.Checks)
 	}
@@ -291,6 +312,27 @@ func (s *school) forged(t *testing.T) {
 	}
 	if r := check(t, at, archive.Anchor{Fingerprint: own.Fingerprint}); r.Outcome != verify.Failed || forged.Fingerprint == own.Fingerprint {
 		t.Errorf("by the fingerprint it reads as %s", r.Outcome)
+	}
+}
+
+func (s *school) pages(t *testing.T) {
+	few := *s.Archives
+	few.PerPage = 90
+	at := filepath.Join(t.TempDir(), "paged")
+	m, err := few.Write(t.Context(), s.As(access.System), archive.Order{To: at}, nil)
+	if r := check(t, at, archive.Anchor{Fingerprint: testbed.Must(t, m, err).Fingerprint}); r.Outcome != verify.Passed {
+		t.Errorf("%+v", r.Checks)
+	}
+	listed := 0
+	for _, name := range []string{"pages/0001.html", "pages/0002.html", "pages/0003.html"} {
+		page := string(file(t, at, name))
+		listed += strings.Count(page, `/index.html" dir="auto"`)
+		if !strings.Contains(string(file(t, at, "index.html")), `href="`+name+`"`) || strings.Contains(page, `rel="next"`) != (name != "pages/0003.html") || strings.Contains(page, `rel="prev"`) != (name != "pages/0001.html") {
+			t.Errorf("%s is not linked as it should be", name)
+		}
+	}
+	if listed != 200 || strings.Contains(string(file(t, at, "index.html")), "learners/lrn_") {
+		t.Errorf("%d learners are listed", listed)
 	}
 }
 

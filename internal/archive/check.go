@@ -129,19 +129,29 @@ func isArchive(in fs.FS) bool {
 
 // read reads a file that has at most so many bytes.
 func read(in fs.FS, name string, limit int64) ([]byte, error) {
-	f, err := in.Open(name)
+	f, err := opens(in, name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.New("it is no file")
-	}
 	raw, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(raw)) > limit {
 		err = errors.New("it is larger than any such file")
 	}
 	return raw, err
+}
+
+// opens opens a file that is one: a pipe, which somebody may have put in its place,
+// would be waited for.
+func opens(in fs.FS, name string) (fs.File, error) {
+	info, err := fs.Stat(in, name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is no file")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return in.Open(name)
 }
 
 func fingerprint(manifest []byte) string {
@@ -345,7 +355,7 @@ func walk(in fs.FS) iter.Seq2[string, found] {
 
 // hash is the SHA-256 of a file, of no more than the whole archive has.
 func (c *checking) hash(name string) (string, int64, error) {
-	f, err := c.in.Open(name)
+	f, err := opens(c.in, name)
 	if err != nil {
 		return "", 0, err
 	}
@@ -704,7 +714,7 @@ func (d done) line() (audit.Line, error) {
 
 // lines hands out the lines of a file.
 func (c *checking) lines(name string, told func([]byte) error) error {
-	f, err := c.in.Open(name)
+	f, err := opens(c.in, name)
 	if err != nil {
 		return errors.New("it is missing")
 	}

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"fmt"
@@ -50,7 +51,7 @@ func (w *writing) page(to io.Writer, name string, data any) error {
 	return templates.ExecuteTemplate(to, name, data)
 }
 
-// onPage is how many learners one page lists.
+// onPage is how many learners one page lists, unless said.
 const onPage = 500
 
 // listing is a page of the list of learners.
@@ -69,7 +70,7 @@ type chapter struct {
 
 // pages writes the list of learners and the page that opens the archive.
 func (w *writing) pages(ctx context.Context) error {
-	total := w.contents.Learners
+	total, onPage := w.contents.Learners, cmp.Or(w.PerPage, onPage)
 	var people []listed
 	var chapters []chapter
 	put := func() error {

@@ -41,6 +41,7 @@ type Service struct {
 	Documents   *transcript.Service
 	Origin      string // that addresses begin with
 	Application string // its name and version
+	PerPage     int    // learners on one page of the list; 0: 500
 }
 
 // Order is what is to be archived.
