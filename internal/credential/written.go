@@ -203,6 +203,9 @@ var days = []string{"awardedDate", "activityStartDate", "activityEndDate"}
 // lost is the path of the first part of a value that another does not say; ""
 // when it says all of it.
 func lost(in, out jsonld.Value, path string) string {
+	if out.IsZero() {
+		return path
+	}
 	if in.IsArray() || out.IsArray() {
 		a, b := elements(in), elements(out)
 		if len(a) != len(b) {
@@ -226,7 +229,7 @@ func lost(in, out jsonld.Value, path string) string {
 		}
 		return ""
 	}
-	if out.IsZero() || !alike(in, out, path[strings.LastIndexByte(path, '.')+1:]) {
+	if !alike(in, out, path[strings.LastIndexByte(path, '.')+1:]) {
 		return path
 	}
 	return ""
