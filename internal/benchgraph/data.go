@@ -41,7 +41,7 @@ type data struct {
 // prepare makes the database, unless it is there from an earlier run; one that
 // was made by an earlier version of the service is migrated.
 func prepare(ctx context.Context, o options, server string) (data, error) {
-	name := fmt.Sprintf("bench_%d_%s", o.scale, version(o.scale))
+	name := strings.ReplaceAll(fmt.Sprintf("bench_%g_%s", o.scale, version(o.scale)), ".", "_")
 	u, err := url.Parse(server)
 	if err != nil {
 		return data{}, err
@@ -66,7 +66,7 @@ func prepare(ctx context.Context, o options, server string) (data, error) {
 }
 
 // version tells data apart that other statements made.
-func version(scale int) string {
+func version(scale float64) string {
 	sum := sha256.New()
 	for _, s := range statements(scale) {
 		fmt.Fprintln(sum, s.sql)
@@ -111,15 +111,17 @@ func build(ctx context.Context, o options, admin *pgx.Conn, name, whole string) 
 
 type statement struct{ what, sql string }
 
+func scaled(n int, scale float64) int { return int(float64(n) * scale) }
+
 // statements make the data from nothing but numbers, so that each run has the
 // same. An id is its prefix and a number in 26 places.
-func statements(scale int) []statement {
+func statements(scale float64) []statement {
 	id := func(prefix, n string) string { return "'" + prefix + "_' || lpad((" + n + ")::text, 26, '0')" }
 	uuid := func(kind int, n string) string {
 		return fmt.Sprintf("'00000000-0000-4000-8%03d-' || lpad((%s)::text, 12, '0')", kind, n)
 	}
 	const in, now = "(select institution_id from institution)", "timestamptz '2026-01-01'"
-	people, awards := learners*scale, assertions*scale
+	people, awards, heavy := scaled(learners, scale), scaled(assertions, scale), scaled(heavy, min(scale, 1))
 	rest := (awards - heavy*each) / (people - heavy)
 	definition := fmt.Sprintf(`jsonb_build_object('name', 'Achievement ' || n, 'description', 'What a learner shows who earns achievement number ' || n || '.',
 		'achievementType', (array['Course','Badge','Certificate','Competency'])[1 + n %% 4],
@@ -212,7 +214,7 @@ func (d data) find(ctx context.Context, o options) (data, error) {
 	if err := conn.QueryRow(ctx, "select institution_id from institution").Scan(&d.institution); err != nil {
 		return d, err
 	}
-	for n := range heavy {
+	for n := range scaled(heavy, min(o.scale, 1)) {
 		d.learners = append(d.learners, fmt.Sprintf("lrn_%026d", n+1))
 	}
 	// The competencies that achievements are aligned to.
@@ -220,7 +222,7 @@ func (d data) find(ctx context.Context, o options) (data, error) {
 		d.competencies = append(d.competencies, fmt.Sprintf("itm_%026d", 211+n*23%4700))
 	}
 	for n := range 20_000 {
-		d.assertions = append(d.assertions, fmt.Sprintf("asn_%026d", n*90))
+		d.assertions = append(d.assertions, fmt.Sprintf("asn_%026d", scaled(n*90, o.scale)))
 	}
 	return d, nil
 }

@@ -37,6 +37,7 @@ type work struct {
 	ids         []string
 	path        string // of the bare handlers
 	servers     []string
+	fewer       []string // the ids in a tenth of the data
 }
 
 // turn is what a server did in one turn.
@@ -47,7 +48,10 @@ type turn struct {
 	bytes            int
 }
 
-func measure(ctx context.Context, o options, d data) error {
+// tenth is the service over a tenth of the data.
+const tenth = "testamur, a tenth of the data"
+
+func measure(ctx context.Context, o options, d data, small *data) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	all, err := start(ctx, o, d)
@@ -61,9 +65,17 @@ func measure(ctx context.Context, o options, d data) error {
 	defer conn.Close(ctx)
 	postmaster := parent(int(conn.PgConn().PID()))
 	works := []work{
-		{"learner picture", picture, d.learners, "/learner/", []string{"testamur", "one statement", "rows and fragments"}},
-		{"assertion by id", byID, d.assertions, "/assertion/", []string{"testamur", "one statement"}},
-		{"employer search", search, d.competencies, "/competency/", []string{"testamur", "rows and fragments"}},
+		{name: "learner picture", query: picture, ids: d.learners, path: "/learner/", servers: []string{"testamur", "one statement", "rows and fragments"}},
+		{name: "assertion by id", query: byID, ids: d.assertions, path: "/assertion/", servers: []string{"testamur", "one statement"}},
+		{name: "employer search", query: search, ids: d.competencies, path: "/competency/", servers: []string{"testamur", "rows and fragments"}},
+	}
+	if small != nil {
+		if all[tenth], err = serve(ctx, o, tenth, *small); err != nil {
+			return err
+		}
+		for i, fewer := range [][]string{small.learners, small.assertions, small.competencies} {
+			works[i].fewer = fewer
+		}
 	}
 	if o.soak > 0 {
 		return soak(ctx, o, all["testamur"], works[0])
@@ -75,6 +87,9 @@ func measure(ctx context.Context, o options, d data) error {
 			return err
 		}
 		turns := map[string][]turn{}
+		if small != nil {
+			w.servers = append(w.servers, tenth)
+		}
 		for range o.rounds {
 			for _, name := range w.servers {
 				t, err := drive(ctx, o, all[name], w, postmaster, time.Duration(o.seconds)*time.Second)
@@ -108,24 +123,8 @@ func start(ctx context.Context, o options, d data) (map[string]*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := free()
+	ours, err := serve(ctx, o, "testamur", d)
 	if err != nil {
-		return nil, err
-	}
-	ours := &server{name: "testamur", addr: port}
-	ours.cmd = exec.CommandContext(ctx, o.testamur, "serve", "--addr", port, "--database-url", d.url, "--data", filepath.Join(o.data, "keys"))
-	ours.ask = func(query, id string) []byte {
-		body, err := json.Marshal(map[string]any{"query": query, "variables": map[string]string{"id": id}})
-		if err != nil {
-			panic(err) // two strings
-		}
-		token := d.token
-		if query == search {
-			token = d.employer
-		}
-		return fmt.Appendf(nil, "POST /graphql HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nAccept: application/graphql-response+json\r\nContent-Length: %d\r\n\r\n%s", token, len(body), body)
-	}
-	if err := ours.cmd.Start(); err != nil {
 		return nil, err
 	}
 	all := map[string]*server{"testamur": ours}
@@ -146,7 +145,32 @@ func start(ctx context.Context, o options, d data) (map[string]*server, error) {
 		s.addr = strings.TrimSpace(line)
 		all[name] = s
 	}
-	return all, reachable(ctx, ours.addr)
+	return all, nil
+}
+
+// serve starts the service over data.
+func serve(ctx context.Context, o options, name string, d data) (*server, error) {
+	port, err := free()
+	if err != nil {
+		return nil, err
+	}
+	ours := &server{name: name, addr: port}
+	ours.cmd = exec.CommandContext(ctx, o.testamur, "serve", "--addr", port, "--database-url", d.url, "--data", filepath.Join(o.data, "keys"))
+	ours.ask = func(query, id string) []byte {
+		body, err := json.Marshal(map[string]any{"query": query, "variables": map[string]string{"id": id}})
+		if err != nil {
+			panic(err) // two strings
+		}
+		token := d.token
+		if query == search {
+			token = d.employer
+		}
+		return fmt.Appendf(nil, "POST /graphql HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nAccept: application/graphql-response+json\r\nContent-Length: %d\r\n\r\n%s", token, len(body), body)
+	}
+	if err := ours.cmd.Start(); err != nil {
+		return nil, err
+	}
+	return ours, reachable(ctx, ours.addr)
 }
 
 func free() (string, error) {
@@ -172,7 +196,7 @@ func reachable(ctx context.Context, addr string) error {
 }
 
 func (w work) request(s *server, id string) []byte {
-	if s.name == "testamur" {
+	if s.name == "testamur" || s.name == tenth {
 		return s.ask(w.query, id)
 	}
 	return s.ask(w.path, id)
@@ -287,8 +311,11 @@ func drive(ctx context.Context, o options, s *server, w work, postmaster int, d 
 	group.Wait()
 	wall := time.Since(began)
 	server, pg := cpu(s.cmd.Process.Pid)-serverBefore, children(postmaster)-pgBefore
-	if failed != nil || len(took) == 0 {
+	if failed != nil || ctx.Err() != nil {
 		return t, errors.Join(failed, ctx.Err())
+	}
+	if len(took) == 0 {
+		return t, errors.New("nothing was answered in the whole turn")
 	}
 	slices.Sort(took)
 	n := time.Duration(len(took))
@@ -306,8 +333,12 @@ func ask(ctx context.Context, s *server, w work, at, step int, warm, end time.Ti
 	}
 	defer c.Close()
 	r := bufio.NewReaderSize(c, 64<<10)
+	ids := w.ids
+	if s.name == tenth {
+		ids = w.fewer
+	}
 	for i := at; ctx.Err() == nil; i += step {
-		request := w.request(s, w.ids[i*7919%len(w.ids)])
+		request := w.request(s, ids[i*7919%len(ids)])
 		before := time.Now()
 		if before.After(end) {
 			return took, size, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -201,5 +202,60 @@ func TestAPeriodIsExportedWhole(t *testing.T) {
 	}
 	if n != len(lines) {
 		t.Error(n)
+	}
+}
+
+// weighed takes an export and looks how much memory is in use meanwhile.
+type weighed struct {
+	written, since int
+	most           uint64
+}
+
+func (w *weighed) Write(p []byte) (int, error) {
+	w.written, w.since = w.written+len(p), w.since+len(p)
+	if w.since > 2<<20 {
+		w.since, w.most = 0, max(w.most, inUse())
+	}
+	return len(p), nil
+}
+
+func inUse() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// However long an export is, a page of it is in memory. The test is not run
+// beside others, whose memory it would count.
+func TestAnExportIsNeverWholeInMemory(t *testing.T) {
+	b := setup(t)
+	given, err := b.consents.Give(t.Context(), b.own, consent.Grant{LearnerID: b.ada, Scope: consent.ToRecord, Items: []string{"rec_1"}, Party: "Acme", Purpose: "A job"})
+	must(t, given, err)
+	const pages, size = 8, 1000
+	for p := range pages {
+		lines := make([]disclosure.Line, size)
+		for i := range lines {
+			lines[i] = disclosure.Line{ID: disclosure.ID(id.New("dsc")), LearnerID: learner.ID(b.ada), At: now.Add(time.Duration(p*size+i) * time.Second), Outcome: disclosure.Granted,
+				Channel: disclosure.ByShare, Party: "Acme", Purpose: strings.Repeat("A job. ", 300), Basis: disclosure.OnConsent, ConsentID: &given.ID, Items: []string{"crd_1"}, ActorID: "visitor"}
+		}
+		if err := b.DB.Tenant(t.Context(), b.registrar, func(tx pgx.Tx) error { return disclosure.Write(t.Context(), tx, b.registrar, lines...) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, form := range []string{disclosure.CSV, disclosure.NDJSON} {
+		var w weighed
+		before := inUse()
+		if err := b.Export(t.Context(), b.registrar, disclosure.Filter{}, form, &w); err != nil {
+			t.Fatal(err)
+		}
+		if w.written < pages*size*2000 || w.most == 0 {
+			t.Fatalf("%s: %d bytes were written", form, w.written)
+		}
+		if grown := int(w.most) - int(before); grown > w.written/3 {
+			t.Errorf("%s: %d MB were in use for an export of %d MB", form, grown>>20, w.written>>20)
+		} else {
+			t.Logf("%s: %d KB were in use for an export of %d KB", form, grown>>10, w.written>>10)
+		}
 	}
 }
