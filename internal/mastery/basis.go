@@ -86,11 +86,12 @@ type kept struct {
 }
 
 // find is a basis that serves for another question, asked as the made one is,
-// and puts it last.
+// and puts it last. Of several it is the latest, so that questions that follow
+// each other have one model: two that were made at once would take turns.
 func (b *bases) find(institution string, made *Basis, same func(*Basis) bool) *Basis {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i, k := range b.all {
+	for i, k := range slices.Backward(b.all) {
 		if k.institution != institution || made.At.KnownAt < k.basis.from || made.At.KnownAt >= k.basis.until || !same(k.basis) {
 			continue
 		}
