@@ -6,7 +6,10 @@
 // or the exception of the law. Lines are added and never changed or removed,
 // also not in the database, and outlive the share, the consent and the order
 // behind them. The learner sees their own; the registrar exports them. What the
-// law does not ask to be recorded is recorded with its reason as well. Law: 34
+// law does not ask to be recorded is recorded with its reason as well: what
+// learners take of their own with a program or as a file, and school officials
+// likewise. What they look at on pages is not, nor that the verify page of a print
+// says whether it stands, which tells nothing that is not on the paper. Law: 34
 // CFR 99.32, and 99.31 for the exceptions.
 package disclosure
 

@@ -80,7 +80,7 @@ func newCaseAPI(t *testing.T) *caseAPI {
 		a.ids[f.Title] = f.Identifier
 	}
 	a.handler = rest.NewHandler(rest.Services{Institutions: a.Institutions, Learners: a.Learners, Achievements: a.Achievements, Keys: a.Keys,
-		Credentials: a.Credentials, Exchange: a.Exchange, Frameworks: a.Frameworks, Origin: testbed.Origin, Now: a.Now, Log: slog.New(slog.DiscardHandler),
+		Credentials: a.Credentials, Disclosures: a.Disclosures, Exchange: a.Exchange, Frameworks: a.Frameworks, Origin: testbed.Origin, Now: a.Now, Log: slog.New(slog.DiscardHandler),
 		Actor: func(r *http.Request) (access.Actor, error) {
 			if r.Header.Get("Authorization") == "Bearer neighbour" {
 				return access.Actor{ID: "cli_n", InstitutionID: string(a.Neighbour.ID), Roles: []access.Role{access.Registrar}}, nil

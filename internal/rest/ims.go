@@ -14,7 +14,9 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/deposit"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/learner"
 )
 
 // statusInfo is Imsx_StatusInfo, the body of every error of a 1EdTech API.
@@ -139,18 +141,24 @@ func (s Services) page(ctx context.Context, who access.Actor, l credential.Listi
 	if err != nil {
 		return p, 0, err
 	}
+	taken := map[learner.ID][]string{}
 	for _, c := range issued {
 		p.Credential = append(p.Credential, json.RawMessage(*c.Document))
+		taken[c.LearnerID] = append(taken[c.LearnerID], string(c.ID))
 	}
 	brought, more, err := s.Deposits.Listed(ctx, who, deposit.Listing{Kind: l.Kind, Since: l.Since, Limit: l.Limit - len(issued), Offset: max(0, l.Offset-total)})
+	if err != nil {
+		return p, 0, err
+	}
 	for _, d := range brought {
+		taken[d.LearnerID] = append(taken[d.LearnerID], string(d.ID))
 		if d.Format == "jwt" {
 			p.Compact = append(p.Compact, strings.TrimSpace(d.Document))
 			continue
 		}
 		p.Credential = append(p.Credential, json.RawMessage(d.Document))
 	}
-	return p, total + more, err
+	return p, total + more, s.Disclosures.HandOut(ctx, who, disclosure.Handed{Channel: disclosure.ByAPI, Purpose: "Open Badges and CLR APIs", Of: taken})
 }
 
 // The media types of what is deposited.

@@ -6,7 +6,9 @@ import (
 
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 )
 
@@ -94,6 +96,10 @@ func (s Services) credential(w http.ResponseWriter, r *http.Request) error {
 	}
 	if c.State != credential.Issued || c.Document == nil {
 		return fault.Missing("credential")
+	}
+	err = s.Disclosures.HandOut(r.Context(), who, disclosure.Handed{Channel: disclosure.ByDocument, Purpose: "a signed document by its address", Of: map[learner.ID][]string{c.LearnerID: {string(c.ID)}}})
+	if err != nil {
+		return err
 	}
 	s.standing(w, r, c)
 	document{media: media, raw: []byte(*c.Document), private: true}.serve(w, r)

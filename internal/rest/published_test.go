@@ -41,7 +41,7 @@ func newSite(t *testing.T) *site {
 	s := &site{Bed: b, t: t, who: access.Anonymous(), now: b.Now()}
 	clock := func() time.Time { return s.now }
 	b.Credentials.Now, b.Keys.Now = clock, clock
-	s.handler = rest.NewHandler(rest.Services{Institutions: b.Institutions, Learners: b.Learners, Achievements: b.Achievements, Keys: b.Keys, Credentials: b.Credentials,
+	s.handler = rest.NewHandler(rest.Services{Institutions: b.Institutions, Learners: b.Learners, Achievements: b.Achievements, Keys: b.Keys, Credentials: b.Credentials, Disclosures: b.Disclosures,
 		Origin: testbed.Origin, Now: clock, Log: slog.New(slog.DiscardHandler), Actor: func(*http.Request) (access.Actor, error) { return s.who, nil }})
 	l, err := b.Learners.Define(t.Context(), b.Registrar(), learner.Definition{DisplayName: "Ada"})
 	s.ada = testbed.Must(t, l, err)

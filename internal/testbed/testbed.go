@@ -142,7 +142,7 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Keys = &keyring.Service{DB: db, Now: now, NewID: id.New, Master: master}
 	b.Credentials = &credential.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Outbox: outbox, Origin: Origin}
 	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials, Programs: b.Programs, Outbox: outbox}
-	b.Documents = &transcript.Service{DB: db, Now: now, NewID: id.New, Institutions: b.Institutions, Keys: b.Keys, Records: b.Records, Origin: Origin}
+	b.Documents = &transcript.Service{DB: db, Now: now, NewID: id.New, Institutions: b.Institutions, Keys: b.Keys, Records: b.Records, Disclosures: b.Disclosures, Origin: Origin}
 	b.Archives = &archive.Service{DB: db, Now: now, Learners: b.Learners, Frameworks: b.Frameworks, Keys: b.Keys, Credentials: b.Credentials, Disclosures: b.Disclosures, Documents: b.Documents, Origin: Origin, Application: "Testamur"}
 	b.Trust = &trust.Service{DB: db, Now: now, NewID: id.New}
 	b.Verifier = &verify.Service{Trust: b.Trust, DB: db, Now: now, Institutions: b.Institutions, Keys: b.Keys, Origin: Origin}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/institution"
@@ -29,6 +30,7 @@ type Service struct {
 	Institutions *institution.Service
 	Keys         *keyring.Service
 	Records      *record.Service
+	Disclosures  *disclosure.Service
 	Origin       string // that addresses begin with
 }
 
@@ -290,7 +292,24 @@ func (s *Service) PDF(ctx context.Context, who access.Actor, document string) ([
 		return nil, err
 	}
 	sheet.At = d.SignedAt
-	return PDF(sheet, by)
+	raw, err := PDF(sheet, by)
+	if err != nil {
+		return nil, err
+	}
+	return raw, s.handedOut(ctx, who, d.RecordID, string(d.ID))
+}
+
+// handedOut is in the account before somebody has the file of a record.
+func (s *Service) handedOut(ctx context.Context, who access.Actor, of record.ID, besides ...string) error {
+	var l learner.ID
+	err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) (err error) {
+		l, err = owner(ctx, tx, who, of)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.Disclosures.HandOut(ctx, who, disclosure.Handed{Channel: disclosure.ByDocument, Purpose: "a record as a file", Of: map[learner.ID][]string{l: append([]string{string(of)}, besides...)}})
 }
 
 // sheet is a record that may be printed now, with its institution.
@@ -364,7 +383,11 @@ func (s *Service) XML(ctx context.Context, who access.Actor, name string, to *Re
 		return nil, err
 	}
 	sheet.To = to
-	return XML(sheet)
+	raw, err := XML(sheet)
+	if err != nil {
+		return nil, err
+	}
+	return raw, s.handedOut(ctx, who, record.ID(name))
 }
 
 // Check is what the verify page at an address tells. given are values as somebody
