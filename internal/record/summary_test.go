@@ -8,8 +8,10 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/achievement"
+	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/interop"
+	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
@@ -182,6 +184,51 @@ func TestUnitsReconcileWithCourses(t *testing.T) {
 	testbed.Must(t, 0, err)
 	if m := c.model(t, c.assemble(t, record.Want{Type: record.Transcript})); m.Summary.CreditsEarned != 11 || len(m.Equivalencies) != 1 {
 		t.Errorf("%+v", m.Summary)
+	}
+}
+
+// TestAnEquivalencyIsLeftOutWithWhatItIsOf leaves the unit out of a record by each
+// of the ways there are: what it counts as would tell of it. On a transcript of
+// courses a unit stands as the course that it counts as, and nowhere else.
+func TestAnEquivalencyIsLeftOutWithWhatItIsOf(t *testing.T) {
+	t.Parallel()
+	c := newCollege(t)
+	c.grade(t, program.Unit)
+	ctx, who := t.Context(), c.Registrar()
+	badges, err := c.Achievements.List(ctx, who, achievement.Filter{Text: ptr("Thinks")}, page.Args{})
+	unit := testbed.Must(t, badges, err).Nodes[0].ID
+	course, err := c.Courses.Find(ctx, who, "HIS101")
+	testbed.Must(t, course, err)
+	e, err := c.Programs.Approve(ctx, who, program.NewEquivalency{Ground: program.Unit, Given: program.Given{AchievementID: unit},
+		Instead: program.Instead{CourseID: course.ID, Grade: "A", Credits: 3}, Reason: "The unit covers the course."})
+	testbed.Must(t, e, err)
+	awards, err := c.Assertions.OfLearners(ctx, who, []learner.ID{c.ada}, assertion.Filter{}, page.Args{})
+	var unitOnly record.LeftOut
+	for _, a := range testbed.Must(t, awards, err)[c.ada].Nodes {
+		if a.AchievementID == unit {
+			unitOnly.Awards = append(unitOnly.Awards, a.ID)
+		}
+	}
+	for name, w := range map[string]struct {
+		want record.Want
+		tell bool
+	}{
+		"whole":       {record.Want{Type: record.Transcript}, true},
+		"by choice":   {record.Want{Type: record.Transcript, Chosen: unitOnly}, false},
+		"by a hold":   {record.Want{Type: record.Transcript, Held: record.LeftOut{Terms: []string{"Spring 2026"}}}, false},
+		"by a policy": {record.Want{Type: record.CoCurricular}, false}, // which does not add up
+	} {
+		r := c.assemble(t, w.want)
+		m := c.model(t, r)
+		document := string(c.document(t, r))
+		for _, told := range []string{string(e.ID), "HIS101", "Thinks", "The unit covers"} {
+			if strings.Contains(document, told) != w.tell {
+				t.Errorf("%s: the document tells %q: %v", name, told, !w.tell)
+			}
+		}
+		if (len(m.Equivalencies) == 1) != w.tell || m.Summary != nil && (m.Summary.ByEquivalency == 3) != w.tell || w.tell && m.Summary == nil {
+			t.Errorf("%s: %+v %+v", name, m.Equivalencies, m.Summary)
+		}
 	}
 }
 
