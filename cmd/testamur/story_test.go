@@ -35,10 +35,12 @@ import (
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/id"
 	"github.com/testamur/testamur/internal/institution"
+	"github.com/testamur/testamur/internal/interop"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/mail"
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/pgtest"
+	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/testbed"
 	"github.com/testamur/testamur/internal/verify"
 )
@@ -61,10 +63,12 @@ var now = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 //	-- later 48h --           that much time passes; on other days nobody has to wait
 //	-- keep --                the last answer is kept: in a JSON body "@kept" is its text,
 //	                          and "@kept Ada=>Bob" its text with one thing changed;
-//	                          @token@ is the token in it, @secret@ the secret of a webhook
+//	                          @token@ is the token in it, @secret@ the secret of a webhook,
+//	                          @etag@ the tag that it came with
 //
 // Ids are written by their number: job_#2 is the second job. @times 12 {ab}@ is
-// {ab} twelve times.
+// {ab} twelve times. /s/@2 is the second link that was told, /v/@2 the second page
+// of a print. A PDF is told by the text on its pages.
 // as takes a role, or a role and an institution (registrar@hillside), or
 // learner and whose (learner S100001), or visitor.
 func TestStories(t *testing.T) {
@@ -111,7 +115,7 @@ func tell(t *testing.T, name string) {
 				t.Errorf("delivered:\n%s", diff)
 			}
 		case "keep":
-			s.kept = before.Body.String()
+			s.kept, s.tag = before.Body.String(), before.Header().Get("ETag")
 		case "as":
 			last = s.ask(strings.Join(words[1:], " "), string(f.Data))
 		case "answer":
@@ -119,7 +123,7 @@ func tell(t *testing.T, name string) {
 				t.Fatalf("%s: an answer without a question", f.Name)
 			}
 			headers := slices.DeleteFunc(words[1:], func(w string) bool { return w[0] <= '9' })
-			name, data := "answer "+strings.Join(append([]string{fmt.Sprint(last.Code)}, headers...), " "), body(last, headers)
+			name, data := "answer "+strings.Join(append([]string{fmt.Sprint(last.Code)}, headers...), " "), body(t, last, headers)
 			if *update {
 				told.Files[i] = txtar.File{Name: name, Data: []byte(data)}
 			} else if diff := cmp.Diff(f.Name+"\n"+string(f.Data), name+"\n"+data); diff != "" {
@@ -188,7 +192,9 @@ type stage struct {
 	places  map[string]institution.ID
 	tokens  map[string]string
 	kept    string
-	links   []string // tokens that were given out, in their order
+	tag     string   // that came with what is kept
+	links   []string // tokens of shares that were given out, in their order
+	pages   []string // and of the pages of prints
 	out     *outside
 	passed  atomic.Int64 // nanoseconds since the story began
 }
@@ -260,6 +266,11 @@ func (s *stage) work() {
 				s.must(s.all.exchange.Run(ctx, who, j.ID))
 			}
 		}
+		fixes, err := s.all.records.Corrections(ctx, who, record.CorrectionFilter{}, page.Args{})
+		s.must(err)
+		for _, c := range fixes.Nodes {
+			s.must(s.all.records.RunCorrection(ctx, access.SystemOf(string(in), "correct"), string(c.ID)))
+		}
 		_, err = s.all.programs.Reconcile(ctx, access.SystemOf(string(in), "award"))
 		s.must(err)
 		_, err = s.all.shares.SettleDue(ctx, access.SystemOf(string(in), "jobs"))
@@ -322,6 +333,7 @@ func (s *stage) ask(who, text string) *httptest.ResponseRecorder {
 	})
 	text = strings.ReplaceAll(text, "@token@", token.FindString(s.kept))
 	text = strings.ReplaceAll(text, "@secret@", secret.FindString(s.kept))
+	text = strings.ReplaceAll(text, "@etag@", s.tag)
 	text = repeated.ReplaceAllStringFunc(text, func(r string) string {
 		m := repeated.FindStringSubmatch(r)
 		n, err := strconv.Atoi(m[1])
@@ -331,10 +343,14 @@ func (s *stage) ask(who, text string) *httptest.ResponseRecorder {
 	text = givenOut.ReplaceAllStringFunc(text, func(short string) string {
 		n, err := strconv.Atoi(short[len("/s/@"):])
 		s.must(err)
-		if n < 1 || n > len(s.links) {
-			s.t.Fatalf("%s: %d links were given out", short, len(s.links))
+		given := s.links
+		if strings.HasPrefix(short, "/v/") {
+			given = s.pages
 		}
-		return "/s/" + s.links[n-1]
+		if n < 1 || n > len(given) {
+			s.t.Fatalf("%s: %d were given out", short, len(given))
+		}
+		return short[:len("/s/")] + given[n-1]
 	})
 	m := requestLine.FindStringSubmatch(text)
 	var r *http.Request
@@ -364,13 +380,20 @@ func (s *stage) ask(who, text string) *httptest.ResponseRecorder {
 	if m == nil {
 		s.again(r, text, w)
 	}
-	for _, m := range address.FindAllStringSubmatch(w.Body.String(), -1) {
-		if !slices.Contains(s.links, m[1]) {
-			s.links = append(s.links, m[1])
-		}
-	}
+	s.links = found(s.links, address, w.Body.String())
+	s.pages = found(s.pages, onPrint, w.Body.String())
 	s.out.secrets = append(s.out.secrets, secret.FindAllString(w.Body.String(), -1)...)
 	return w
+}
+
+// found are the tokens that were known, and those that a text tells besides.
+func found(known []string, where *regexp.Regexp, text string) []string {
+	for _, m := range where.FindAllStringSubmatch(text, -1) {
+		if !slices.Contains(known, m[1]) {
+			known = append(known, m[1])
+		}
+	}
+	return known
 }
 
 // again asks a query once more, of gqlgen's own executor, which answers the same
@@ -399,7 +422,8 @@ var (
 	counted  = regexp.MustCompile(`\b[a-z]{3}_0{12}[0-9a-z]{14}\b`)
 	quoted   = regexp.MustCompile(`"@kept[^"]*"`)
 	address  = regexp.MustCompile(`/s/([\w-]{48})`)
-	givenOut = regexp.MustCompile(`/s/@\d+`)
+	onPrint  = regexp.MustCompile(`/v/([\w-]+\.[\w-]{32})`)
+	givenOut = regexp.MustCompile(`/[sv]/@\d+`)
 	token    = regexp.MustCompile(`tmr1\.[\w.-]+`)
 	secret   = regexp.MustCompile(`whsec_[\w+/]{64}`)
 	repeated = regexp.MustCompile(`@times (\d+) ([^@]+)@`)
@@ -476,8 +500,10 @@ var masks = []struct {
 	{regexp.MustCompile(`("(?:x|y)": ?")[\w-]{43,}`), "${1}…"},
 	{regexp.MustCompile(`,?\n  "extensions": \{\n    "cost": \{\n      "allowed": \d+,\n      "requested": \d+\n    \}\n  \}`), ""},
 	{regexp.MustCompile(`(/status/\d+#|"statusListIndex": ")\d+`), "${1}…"},
+	{regexp.MustCompile(`(?s)<style>.*?</style>`), "<style>…</style>"},
 	{token, "tmr1.…"},
 	{regexp.MustCompile(`/s/[\w-]{48}`), "/s/…"},
+	{regexp.MustCompile(`(/v/[\w-]+\.)[\w-]{32}`), "${1}…"},
 	{regexp.MustCompile(`/w/[\w-]{64}`), "/w/…"},
 	{secret, "whsec_…"},
 	{regexp.MustCompile(`("proofValue": ?"|\\"proofValue\\":\\")u[\w-]+`), "${1}u…"},
@@ -485,12 +511,15 @@ var masks = []struct {
 }
 
 // body is an answer as a story tells it.
-func body(w *httptest.ResponseRecorder, headers []string) string {
+func body(t testing.TB, w *httptest.ResponseRecorder, headers []string) string {
 	var b strings.Builder
 	for _, h := range headers {
 		fmt.Fprintf(&b, "%s: %s\n", h, strings.Join(w.Header().Values(h), ", "))
 	}
 	raw := w.Body.Bytes()
+	if w.Header().Get("Content-Type") == "application/pdf" {
+		raw = onPaper(t, raw)
+	}
 	var indented bytes.Buffer
 	if json.Indent(&indented, bytes.TrimSpace(raw), "", "  ") == nil {
 		raw = indented.Bytes()
@@ -507,4 +536,23 @@ func body(w *httptest.ResponseRecorder, headers []string) string {
 		b.WriteByte('\n')
 	}
 	return counted.ReplaceAllStringFunc(b.String(), short)
+}
+
+// onPaper is what stands on the pages of a PDF, a line each.
+func onPaper(t testing.TB, raw []byte) []byte {
+	name := filepath.Join(t.TempDir(), "print.pdf")
+	if err := os.WriteFile(name, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said, content := interop.Run(t, "pdftotext", "-layout", name, "-")
+	if !content {
+		t.Fatalf("pdftotext: %s", said)
+	}
+	var b strings.Builder
+	for line := range strings.Lines(said) {
+		if words := strings.Fields(line); len(words) > 0 {
+			b.WriteString(strings.Join(words, " ") + "\n")
+		}
+	}
+	return []byte(b.String())
 }
