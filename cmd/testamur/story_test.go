@@ -506,6 +506,8 @@ var masks = []struct {
 	{regexp.MustCompile(`(/v/[\w-]+\.)[\w-]{32}`), "${1}…"},
 	{regexp.MustCompile(`/w/[\w-]{64}`), "/w/…"},
 	{secret, "whsec_…"},
+	{regexp.MustCompile(`(/assets/[a-z]+-)[0-9a-f]{12}`), "${1}…"},
+	{regexp.MustCompile(`(<footer class="foot">\s*<p>Testamur )[^<]+`), "${1}…"},
 	{regexp.MustCompile(`("proofValue": ?"|\\"proofValue\\":\\")u[\w-]+`), "${1}u…"},
 	{regexp.MustCompile(`("requestId": ?")[a-z2-7]{16}|(this request id: )[a-z2-7]{16}`), "${1}${2}…"},
 }
