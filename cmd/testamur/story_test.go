@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -31,6 +32,7 @@ import (
 
 	"github.com/testamur/testamur/graph"
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/demo"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/id"
@@ -59,6 +61,8 @@ var now = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 //	-- as registrar --        a GraphQL operation, or METHOD PATH, headers, an empty line, a body
 //	-- answer 200 ETag --     its status and body, and the headers that are named
 //	-- work --                the background jobs that were asked for are done
+//	-- cut 7 --               they are begun, and the process dies as it signs for the
+//	                          seventh time; what is done next takes them up again
 //	-- delivered --           what was sent to webhooks and by mail since it was looked at last
 //	-- later 48h --           that much time passes; on other days nobody has to wait
 //	-- keep --                the last answer is kept: in a JSON body "@kept" is its text,
@@ -103,6 +107,10 @@ func tell(t *testing.T, name string) {
 			s.given(words[1])
 		case "work":
 			s.work()
+		case "cut":
+			n, err := strconv.Atoi(words[1])
+			s.must(err)
+			s.cut(n)
 		case "later":
 			d, err := time.ParseDuration(words[1])
 			s.must(err)
@@ -262,7 +270,7 @@ func (s *stage) work() {
 		all, err := s.all.exchange.List(ctx, who, page.Args{})
 		s.must(err)
 		for _, j := range all.Nodes {
-			if j.State == exchange.Queued {
+			if j.State == exchange.Queued || j.State == exchange.Running {
 				s.must(s.all.exchange.Run(ctx, who, j.ID))
 			}
 		}
@@ -279,6 +287,35 @@ func (s *stage) work() {
 		s.must(err)
 		_, err = s.all.shares.Deliver(ctx, access.SystemOf(string(in), "jobs"))
 		s.must(err)
+	}
+}
+
+// cut begins the jobs that were asked for and ends them where what is signed for
+// the nth time is not kept yet.
+func (s *stage) cut(n int) {
+	ctx, died := context.Background(), errors.New("the process died")
+	s.all.credentials.Step = func(step string) error {
+		if step != credential.StepSealed {
+			return nil
+		}
+		if n--; n > 0 {
+			return nil
+		}
+		return died
+	}
+	defer func() { s.all.credentials.Step = nil }()
+	for _, in := range s.places {
+		who := access.SystemOf(string(in), "import")
+		all, err := s.all.exchange.List(ctx, who, page.Args{})
+		s.must(err)
+		for _, j := range all.Nodes {
+			if j.State != exchange.Queued {
+				continue
+			}
+			if err := s.all.exchange.Run(ctx, who, j.ID); !errors.Is(err, died) {
+				s.t.Fatalf("%s was not cut off: %v", j.ID, err)
+			}
+		}
 	}
 }
 
