@@ -73,6 +73,9 @@ func (c *issueCmd) Run(p *place) error {
 		fmt.Fprintln(&out, *signed.Document)
 		return nil
 	})
+	if err != nil && out.Len() == 0 {
+		return err // and a file that was there stays
+	}
 	// What was issued is shown, also where a later one was not.
 	return errors.Join(err, writeFile(p, c.Output, out.Bytes()))
 }

@@ -60,6 +60,12 @@ func (r *Report) settle() {
 	r.Outcome = overall(r.Checks)
 }
 
+// proved is whether some proof holds, and none does not: only then is the
+// signature the issuer's.
+func (r *Report) proved() bool {
+	return r.has("proof", Passed) && !r.has("proof", Failed) && !r.has("proof", NotChecked)
+}
+
 // known is whether an issuer is on the list. An issuer who is not is no failure:
 // the signature is as good, and whose it is was not found out.
 func (s *Service) known(all map[string]trust.Issuer, r *Report, today day.Date) Check {
@@ -69,6 +75,9 @@ func (s *Service) known(all map[string]trust.Issuer, r *Report, today day.Date) 
 	}
 	i, ok := all[r.IssuerID]
 	if !ok {
+		if !r.proved() {
+			return Check{"trust", NotChecked, "The issuer is not in any registry you trust.", clause}
+		}
 		return Check{"trust", NotChecked, "The issuer is not in any registry you trust: the signature is the issuer's, and who that is was not found out.", clause}
 	}
 	on := today
