@@ -150,21 +150,13 @@ func (s *Service) runGraduation(ctx context.Context, who access.Actor, j Job, fi
 		if err != nil {
 			return err
 		}
-		next := j
-		err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
+		var next Job
+		err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
 			if err := mine(ctx, tx, who, j); err != nil {
 				return err
 			}
-			if err := appendOutcomes(ctx, tx, who, j.ID, told(j.Kind, lines, out)); err != nil {
-				return err
-			}
-			next.add(out)
-			last := lines[len(lines)-1]
-			next.LineDone, next.BytesDone = last.last, min(max(last.offset, 0), j.BytesTotal)
-			if err := updateJob(ctx, tx, who, next); err != nil {
-				return err
-			}
-			return s.accountBatch(ctx, tx, who, j, next)
+			next, err = s.past(ctx, tx, who, j, lines, out)
+			return err
 		})
 		if err != nil {
 			return err

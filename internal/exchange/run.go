@@ -208,7 +208,7 @@ func (s *Service) runBatches(ctx context.Context, who access.Actor, j Job, file 
 		if read.err != nil {
 			return read.err
 		}
-		next := j
+		var next Job
 		err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
 			if err := mine(ctx, tx, who, j); err != nil {
 				return err
@@ -217,16 +217,8 @@ func (s *Service) runBatches(ctx context.Context, who access.Actor, j Job, file 
 			if err != nil {
 				return err
 			}
-			if err := appendOutcomes(ctx, tx, who, j.ID, told(j.Kind, lines, out)); err != nil {
-				return err
-			}
-			next.add(out)
-			last := lines[len(lines)-1]
-			next.LineDone, next.BytesDone = last.last, min(max(last.offset, 0), j.BytesTotal)
-			if err := updateJob(ctx, tx, who, next); err != nil {
-				return err
-			}
-			return s.accountBatch(ctx, tx, who, j, next)
+			next, err = s.past(ctx, tx, who, j, lines, out)
+			return err
 		})
 		if err != nil {
 			return err
@@ -234,6 +226,21 @@ func (s *Service) runBatches(ctx context.Context, who access.Actor, j Job, file 
 		j = next
 	}
 	return s.finish(ctx, who, j.ID, func(j *Job) { j.BytesDone = j.BytesTotal })
+}
+
+// past keeps what became of some lines and gives the job that stands behind them.
+func (s *Service) past(ctx context.Context, tx pgx.Tx, who access.Actor, j Job, lines []line, out []bulk.Outcome) (Job, error) {
+	if err := appendOutcomes(ctx, tx, who, j.ID, told(j.Kind, lines, out)); err != nil {
+		return j, err
+	}
+	next := j
+	next.add(out)
+	last := lines[len(lines)-1]
+	next.LineDone, next.BytesDone = last.last, min(max(last.offset, 0), j.BytesTotal)
+	if err := updateJob(ctx, tx, who, next); err != nil {
+		return j, err
+	}
+	return next, s.accountBatch(ctx, tx, who, j, next)
 }
 
 // accountBatch writes one audit line for a batch that changed something.
