@@ -164,29 +164,16 @@ func (s *Service) ByIDs(ctx context.Context, who access.Actor, ids []ID) (map[ID
 	return all, err
 }
 
-type cursor struct {
-	RecordedAt time.Time `json:"t"`
-	ID         ID        `json:"i"`
-}
-
-// at is nil at the beginning of the list.
-func (c cursor) at() *time.Time {
-	if c.ID == "" {
-		return nil
-	}
-	return &c.RecordedAt
-}
-
 // OfLearners are the consents of each learner, newest first, one page of each.
 func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learner.ID, a page.Args) (map[learner.ID]page.Connection[Consent], error) {
-	limit, after, _, err := page.Start[cursor](a)
+	limit, after, _, err := page.Start[page.Moment](a)
 	if err != nil {
 		return nil, err
 	}
 	var out map[learner.ID]page.Connection[Consent]
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
 		rows, err := ofLearners(ctx, tx, who, ids, after, limit+1)
-		out = page.Each(ids, rows, limit, a, func(c Consent) learner.ID { return c.LearnerID }, func(c Consent) cursor { return cursor{c.RecordedAt, c.ID} })
+		out = page.Each(ids, rows, limit, a, func(c Consent) learner.ID { return c.LearnerID }, func(c Consent) page.Moment { return page.Moment{At: c.RecordedAt, ID: string(c.ID)} })
 		return err
 	})
 	return out, err

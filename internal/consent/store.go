@@ -9,6 +9,7 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/page"
 )
 
 const columns = `c.id, c.learner_id, c.scope, c.items, c.purpose, c.party, c.open, c.language, c.text_version, c.statement, c.method, c.signed_at,
@@ -60,7 +61,7 @@ func FindInTx(ctx context.Context, tx pgx.Tx, who access.Actor, consent ID) (Con
 	return find(ctx, tx, who, consent)
 }
 
-func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.ID, before cursor, limit int) ([]Consent, error) {
+func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.ID, before page.Moment, limit int) ([]Consent, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
 		from unnest(@ids::text[]) as k (id)
@@ -72,7 +73,7 @@ func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.
 			limit @limit) as c
 		left join consent_withdrawal w on w.institution_id = c.institution_id and w.consent_id = c.id
 		order by k.id, c.recorded_at desc, c.id desc`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "before": before.at(), "id": before.ID, "limit": limit, "only": who.OnlyLearner()})
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "before": before.When(), "id": before.ID, "limit": limit, "only": who.OnlyLearner()})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Consent])
 }
 

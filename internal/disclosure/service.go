@@ -188,25 +188,12 @@ type Filter struct {
 	CredentialID *string
 }
 
-type cursor struct {
-	At time.Time `json:"t"`
-	ID ID        `json:"i"`
-}
-
-// at is nil at the beginning of a list.
-func (c cursor) at() *time.Time {
-	if c.ID == "" {
-		return nil
-	}
-	return &c.At
-}
-
-func keyOf(l Line) cursor { return cursor{l.At, l.ID} }
+func keyOf(l Line) page.Moment { return page.Moment{At: l.At, ID: string(l.ID)} }
 
 // List is the account, newest first; a learner sees their own.
 func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.Args) (page.Connection[Line], error) {
 	var c page.Connection[Line]
-	limit, after, _, err := page.Start[cursor](a)
+	limit, after, _, err := page.Start[page.Moment](a)
 	if err != nil {
 		return c, err
 	}
@@ -244,7 +231,7 @@ func (s *Service) OfSources(ctx context.Context, who access.Actor, ids []string,
 // OfCredentials are the times that each credential was shown since it was issued,
 // by itself or in a record that contains it, newest first, one page of each.
 func (s *Service) OfCredentials(ctx context.Context, who access.Actor, ids []string, a page.Args) (map[string]page.Connection[Line], error) {
-	limit, after, _, err := page.Start[cursor](a)
+	limit, after, _, err := page.Start[page.Moment](a)
 	if err != nil {
 		return nil, err
 	}
@@ -264,8 +251,8 @@ func (s *Service) OfCredentials(ctx context.Context, who access.Actor, ids []str
 }
 
 func pagesOf[K comparable](ctx context.Context, s *Service, who access.Actor, ids []K, a page.Args,
-	fetch func(context.Context, pgx.Tx, access.Actor, []K, cursor, int) ([]Line, error), of func(Line) K) (map[K]page.Connection[Line], error) {
-	limit, after, _, err := page.Start[cursor](a)
+	fetch func(context.Context, pgx.Tx, access.Actor, []K, page.Moment, int) ([]Line, error), of func(Line) K) (map[K]page.Connection[Line], error) {
+	limit, after, _, err := page.Start[page.Moment](a)
 	if err != nil {
 		return nil, err
 	}
@@ -318,7 +305,7 @@ func (s *Service) Export(ctx context.Context, who access.Actor, f Filter, form s
 	if err != nil {
 		return err
 	}
-	for behind, more := (cursor{}), true; more; {
+	for behind, more := (page.Moment{}), true; more; {
 		var rows []Exported
 		err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) (err error) {
 			rows, err = forExport(ctx, tx, who, f, behind, exportPage)

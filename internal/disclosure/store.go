@@ -8,6 +8,7 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/page"
 )
 
 const columns = `d.id, d.learner_id, d.at, d.outcome, d.refusal, d.channel, d.party, d.purpose, d.basis, d.consent_id, d.items, d.source_id,
@@ -53,7 +54,7 @@ func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Line, 
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Line])
 }
 
-func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.ID, before cursor, limit int) ([]Line, error) {
+func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.ID, before page.Moment, limit int) ([]Line, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
 		from unnest(@ids::text[]) as k (id)
@@ -64,11 +65,11 @@ func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.
 			order by at desc, id desc
 			limit @limit) as d
 		order by k.id, d.at desc, d.id desc`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner(), "before": before.at(), "id": before.ID, "limit": limit})
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner(), "before": before.When(), "id": before.ID, "limit": limit})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Line])
 }
 
-func ofSources(ctx context.Context, tx pgx.Tx, who access.Actor, ids []string, before cursor, limit int) ([]Line, error) {
+func ofSources(ctx context.Context, tx pgx.Tx, who access.Actor, ids []string, before page.Moment, limit int) ([]Line, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
 		from unnest(@ids::text[]) as k (id)
@@ -79,7 +80,7 @@ func ofSources(ctx context.Context, tx pgx.Tx, who access.Actor, ids []string, b
 			order by at desc, id desc
 			limit @limit) as d
 		order by k.id, d.at desc, d.id desc`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner(), "before": before.at(), "id": before.ID, "limit": limit})
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner(), "before": before.When(), "id": before.ID, "limit": limit})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Line])
 }
 
@@ -90,7 +91,7 @@ type viewed struct {
 }
 
 // ofCredentials are the lines that tell of each credential.
-func ofCredentials(ctx context.Context, tx pgx.Tx, who access.Actor, ids []string, before cursor, limit int) ([]viewed, error) {
+func ofCredentials(ctx context.Context, tx pgx.Tx, who access.Actor, ids []string, before page.Moment, limit int) ([]viewed, error) {
 	rows, _ := tx.Query(ctx, `
 		select c.id as of, `+columns+`
 		from credential c
@@ -107,7 +108,7 @@ func ofCredentials(ctx context.Context, tx pgx.Tx, who access.Actor, ids []strin
 			limit @limit) as d
 		where c.institution_id = @institution and c.id = any(@ids)
 		order by c.id, d.at desc, d.id desc`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner(), "before": before.at(), "id": before.ID, "limit": limit})
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner(), "before": before.When(), "id": before.ID, "limit": limit})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[viewed])
 }
 
@@ -119,7 +120,7 @@ const narrowed = `
 				from record r
 				where r.institution_id = @institution and r.learner_id = d.learner_id and r.items @> array[@credential::text])))`
 
-func list(ctx context.Context, tx pgx.Tx, who access.Actor, f Filter, before cursor, limit int) ([]Line, error) {
+func list(ctx context.Context, tx pgx.Tx, who access.Actor, f Filter, before page.Moment, limit int) ([]Line, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
 		from disclosure d
@@ -133,8 +134,8 @@ func list(ctx context.Context, tx pgx.Tx, who access.Actor, f Filter, before cur
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Line])
 }
 
-func (f Filter) args(who access.Actor, from cursor, limit int) pgx.NamedArgs {
-	return pgx.NamedArgs{"institution": who.InstitutionID, "only": who.OnlyLearner(), "before": from.at(), "id": from.ID, "from": f.From, "until": f.Until,
+func (f Filter) args(who access.Actor, from page.Moment, limit int) pgx.NamedArgs {
+	return pgx.NamedArgs{"institution": who.InstitutionID, "only": who.OnlyLearner(), "before": from.When(), "id": from.ID, "from": f.From, "until": f.Until,
 		"learner": f.LearnerID, "credential": f.CredentialID, "outcome": f.Outcome, "basis": f.Basis, "limit": limit}
 }
 
@@ -145,7 +146,7 @@ type Exported struct {
 }
 
 // forExport are lines in the order of time, behind one.
-func forExport(ctx context.Context, tx pgx.Tx, who access.Actor, f Filter, behind cursor, limit int) ([]Exported, error) {
+func forExport(ctx context.Context, tx pgx.Tx, who access.Actor, f Filter, behind page.Moment, limit int) ([]Exported, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`, c.signed_at as consent_signed_at
 		from disclosure d

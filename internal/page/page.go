@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"time"
 
 	"github.com/testamur/testamur/internal/fault"
 )
@@ -138,6 +139,20 @@ func Start[K any](a Args) (limit int, after K, more bool, err error) {
 	}
 	after, more, err = Key[K](a)
 	return limit, after, more, err
+}
+
+// Moment is the sort key of a list by time and, within one moment, by id.
+type Moment struct {
+	At time.Time `json:"t"`
+	ID string    `json:"i"`
+}
+
+// When is nil at the beginning of a list.
+func (m Moment) When() *time.Time {
+	if m.ID == "" {
+		return nil
+	}
+	return &m.At
 }
 
 // Each makes one page of each of several lists, from rows of which each list has

@@ -207,30 +207,17 @@ func (s *Service) ByIDs(ctx context.Context, who access.Actor, ids []ID) (map[ID
 	return all, err
 }
 
-type cursor struct {
-	PlacedAt time.Time `json:"t"`
-	ID       ID        `json:"i"`
-}
-
-// at is nil at the beginning of a list.
-func (c cursor) at() *time.Time {
-	if c.ID == "" {
-		return nil
-	}
-	return &c.PlacedAt
-}
-
 // OfLearners are the holds of each learner, newest first, those that were lifted
 // too, one page of each.
 func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learner.ID, a page.Args) (map[learner.ID]page.Connection[Hold], error) {
-	limit, after, _, err := page.Start[cursor](a)
+	limit, after, _, err := page.Start[page.Moment](a)
 	if err != nil {
 		return nil, err
 	}
 	var out map[learner.ID]page.Connection[Hold]
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
 		rows, err := ofLearners(ctx, tx, who, ids, after, limit+1)
-		out = page.Each(ids, rows, limit, a, func(h Hold) learner.ID { return h.LearnerID }, func(h Hold) cursor { return cursor{h.PlacedAt, h.ID} })
+		out = page.Each(ids, rows, limit, a, func(h Hold) learner.ID { return h.LearnerID }, func(h Hold) page.Moment { return page.Moment{At: h.PlacedAt, ID: string(h.ID)} })
 		return err
 	})
 	return out, err
@@ -272,7 +259,7 @@ func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Hold, 
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Hold])
 }
 
-func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.ID, before cursor, limit int) ([]Hold, error) {
+func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.ID, before page.Moment, limit int) ([]Hold, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
 		from unnest(@ids::text[]) as k (id)
@@ -284,7 +271,7 @@ func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.
 			limit @limit) as h
 		left join release_hold_lift f on f.institution_id = h.institution_id and f.hold_id = h.id
 		order by k.id, h.placed_at desc, h.id desc`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner(), "before": before.at(), "id": before.ID, "limit": limit})
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner(), "before": before.When(), "id": before.ID, "limit": limit})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Hold])
 }
 

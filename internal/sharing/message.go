@@ -364,13 +364,13 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 // registrars see all, learners what is about their own links.
 func (s *Service) Messages(ctx context.Context, who access.Actor, f MessageFilter, a page.Args) (page.Connection[Message], error) {
 	var c page.Connection[Message]
-	limit, after, _, err := page.Start[cursor](a)
+	limit, after, _, err := page.Start[page.Moment](a)
 	if err != nil {
 		return c, err
 	}
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
 		rows, err := messages(ctx, tx, who, f, after, limit+1)
-		c = page.Of(rows, limit, a, func(m Message) cursor { return cursor{m.CreatedAt, m.ID} })
+		c = page.Of(rows, limit, a, func(m Message) page.Moment { return page.Moment{At: m.CreatedAt, ID: m.ID} })
 		return err
 	})
 	return c, err

@@ -425,13 +425,13 @@ type OrderFilter struct {
 // own.
 func (s *Service) Orders(ctx context.Context, who access.Actor, f OrderFilter, a page.Args) (page.Connection[Order], error) {
 	var c page.Connection[Order]
-	limit, after, _, err := page.Start[cursor](a)
+	limit, after, _, err := page.Start[page.Moment](a)
 	if err != nil {
 		return c, err
 	}
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
 		rows, err := orders(ctx, tx, who, f, after, limit+1)
-		c = page.Of(rows, limit, a, func(o Order) cursor { return cursor{o.OrderedAt, o.ID} })
+		c = page.Of(rows, limit, a, func(o Order) page.Moment { return page.Moment{At: o.OrderedAt, ID: o.ID} })
 		return err
 	})
 	return c, err
@@ -474,14 +474,14 @@ func oneOrder(ctx context.Context, tx pgx.Tx, who access.Actor, order, lock stri
 	return o, err
 }
 
-func orders(ctx context.Context, tx pgx.Tx, who access.Actor, f OrderFilter, after cursor, limit int) ([]Order, error) {
+func orders(ctx context.Context, tx pgx.Tx, who access.Actor, f OrderFilter, after page.Moment, limit int) ([]Order, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+orderColumns+`
 		from record_order
 		where institution_id = @institution and (@only::text is null or learner_id = @only) and (@state::text is null or state = @state)
 		  and (@after::timestamptz is null or (ordered_at, id) > (@after, @id))
 		order by ordered_at, id
-		limit @limit`, pgx.NamedArgs{"institution": who.InstitutionID, "only": who.OnlyLearner(), "state": f.State, "after": after.at(), "id": after.ID, "limit": limit})
+		limit @limit`, pgx.NamedArgs{"institution": who.InstitutionID, "only": who.OnlyLearner(), "state": f.State, "after": after.When(), "id": after.ID, "limit": limit})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Order])
 }
 

@@ -419,30 +419,17 @@ func (s *Service) ByIDs(ctx context.Context, who access.Actor, ids []ID) (map[ID
 	return all, err
 }
 
-type cursor struct {
-	CreatedAt time.Time `json:"t"`
-	ID        string    `json:"i"`
-}
-
-// at is nil at the beginning of a list.
-func (c cursor) at() *time.Time {
-	if c.ID == "" {
-		return nil
-	}
-	return &c.CreatedAt
-}
-
 // OfLearners are the shares of each learner, newest first, those that have ended
 // too, one page of each.
 func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learner.ID, a page.Args) (map[learner.ID]page.Connection[Share], error) {
-	limit, after, _, err := page.Start[cursor](a)
+	limit, after, _, err := page.Start[page.Moment](a)
 	if err != nil {
 		return nil, err
 	}
 	var out map[learner.ID]page.Connection[Share]
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
 		rows, err := ofLearners(ctx, tx, who, ids, after, limit+1)
-		out = page.Each(ids, rows, limit, a, func(x Share) learner.ID { return x.LearnerID }, func(x Share) cursor { return cursor{x.CreatedAt, string(x.ID)} })
+		out = page.Each(ids, rows, limit, a, func(x Share) learner.ID { return x.LearnerID }, func(x Share) page.Moment { return page.Moment{At: x.CreatedAt, ID: string(x.ID)} })
 		return err
 	})
 	return out, err

@@ -12,6 +12,7 @@ import (
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/record"
 )
 
@@ -179,7 +180,7 @@ func setToken(ctx context.Context, tx pgx.Tx, who access.Actor, s Share, hash []
 	return err
 }
 
-func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.ID, before cursor, limit int) ([]Share, error) {
+func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.ID, before page.Moment, limit int) ([]Share, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
 		from unnest(@ids::text[]) as k (id)
@@ -190,7 +191,7 @@ func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.
 			order by created_at desc, id desc
 			limit @limit) as s
 		order by k.id, s.created_at desc, s.id desc`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner(), "before": before.at(), "id": before.ID, "limit": limit})
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner(), "before": before.When(), "id": before.ID, "limit": limit})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Share])
 }
 

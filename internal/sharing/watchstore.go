@@ -10,6 +10,7 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/page"
 )
 
 const watchColumns = `w.id, w.share_id, w.channel, w.address, w.created_at, w.ended_at, w.ended_by`
@@ -191,7 +192,7 @@ func lockMessage(ctx context.Context, tx pgx.Tx, who access.Actor, name string) 
 	return m, err
 }
 
-func messages(ctx context.Context, tx pgx.Tx, who access.Actor, f MessageFilter, before cursor, limit int) ([]Message, error) {
+func messages(ctx context.Context, tx pgx.Tx, who access.Actor, f MessageFilter, before page.Moment, limit int) ([]Message, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+messageColumns+`
 		from message m
@@ -199,7 +200,7 @@ func messages(ctx context.Context, tx pgx.Tx, who access.Actor, f MessageFilter,
 		  and (@before::timestamptz is null or (m.created_at, m.id) < (@before, @id))
 		order by m.created_at desc, m.id desc
 		limit @limit`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "only": who.OnlyLearner(), "state": f.State, "before": before.at(), "id": before.ID, "limit": limit})
+		pgx.NamedArgs{"institution": who.InstitutionID, "only": who.OnlyLearner(), "state": f.State, "before": before.When(), "id": before.ID, "limit": limit})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Message])
 }
 
