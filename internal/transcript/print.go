@@ -131,11 +131,7 @@ func (l *layout) text(s string, style typeface.Style, size, x, y float64, c pdf.
 			l.err = cmp.Or(l.err, err)
 			return 0
 		}
-		glyphs, joined := make([]pdf.Glyph, len(p.run.Glyphs)), false
-		for i, g := range p.run.Glyphs {
-			glyphs[i], joined = pdf.Glyph(g), joined || g.Text == ""
-		}
-		switch told := joined || p.run.RTL; {
+		switch told := p.run.Joined || p.run.RTL; {
 		case tagged && told:
 			l.page.InSpan(within, p.run.Text, !p.run.RTL)
 			spans = true
@@ -143,7 +139,7 @@ func (l *layout) text(s string, style typeface.Style, size, x, y float64, c pdf.
 			l.page.In(within)
 			spans = false
 		}
-		l.page.Text(f, glyphs, p.x, y, size, c)
+		l.page.Text(f, p.run.Glyphs, p.x, y, size, c)
 	}
 	if spans {
 		l.page.In(within)

@@ -22,6 +22,8 @@ import (
 	"github.com/go-text/typesetting/harfbuzz"
 	"github.com/go-text/typesetting/language"
 	"golang.org/x/text/unicode/bidi"
+
+	"github.com/testamur/testamur/internal/spec/pdf"
 )
 
 //go:embed font/*.ttf
@@ -56,37 +58,35 @@ type Font struct {
 	face *font.Font
 }
 
-// load reads a font the first time it is asked for.
-var load = func() func(string) *Font {
-	all := map[string]func() *Font{}
-	for _, name := range slices.Concat(primary[:], others) {
-		all[name] = sync.OnceValue(func() *Font {
-			data, err := files.ReadFile("font/" + name + ".ttf")
-			if err != nil {
-				panic(err) // it is part of the program
-			}
-			face, err := font.ParseTTF(bytes.NewReader(data))
-			if err != nil {
-				panic(name + ": " + err.Error())
-			}
-			return &Font{Name: name, Data: data, Upem: int(face.Upem()), face: face.Font}
-		})
+// read reads a font.
+func read(name string) *Font {
+	data, err := files.ReadFile("font/" + name + ".ttf")
+	if err != nil {
+		panic(err) // it is part of the program
 	}
-	return func(name string) *Font { return all[name]() }
-}()
+	face, err := font.ParseTTF(bytes.NewReader(data))
+	if err != nil {
+		panic(name + ": " + err.Error())
+	}
+	return &Font{Name: name, Data: data, Upem: int(face.Upem()), face: face.Font}
+}
+
+// primaries and fallbacks are the fonts, each read the first time it is asked for.
+var primaries, fallbacks = once(primary[:]), once(others)
+
+func once(names []string) []func() *Font {
+	all := make([]func() *Font, len(names))
+	for i, name := range names {
+		all[i] = sync.OnceValue(func() *Font { return read(name) })
+	}
+	return all
+}
 
 // Of is the font of a style.
-func Of(s Style) *Font { return load(primary[s]) }
+func Of(s Style) *Font { return primaries[s]() }
 
 // Glyph is one glyph of a run. Lengths are in units of the run's font.
-type Glyph struct {
-	ID      uint16
-	Advance int
-	X, Y    int // by which it stands off
-	// Text is what the glyph stands for; empty where the glyph before, of the
-	// same cluster, stands for the whole.
-	Text string
-}
+type Glyph = pdf.Glyph
 
 // Run is glyphs of one font in the order in which they stand, left to right.
 type Run struct {
@@ -95,6 +95,7 @@ type Run struct {
 	Glyphs []Glyph
 	Text   string  // in the order in which it is read
 	Width  float64 // in ems
+	Joined bool    // some glyphs stand for more than one character
 }
 
 // Line is text as it is set in one line.
@@ -103,16 +104,19 @@ type Line struct {
 	Width float64 // in ems
 }
 
-// key is what a line is remembered by.
+// key is what a line is remembered by; with a width, what a text comes to in lines
+// of that.
 type key struct {
 	text  string
 	style Style
+	width float64
 }
 
 // Setter sets lines. It is for one goroutine.
 type Setter struct {
 	shapers map[*Font]*shaper
 	lines   map[key]Line
+	broken  map[key][]string
 	bidi    bidi.Paragraph
 }
 
@@ -124,12 +128,15 @@ type shaper struct {
 }
 
 // NewSetter is a setter that has set nothing yet.
-func NewSetter() *Setter { return &Setter{shapers: map[*Font]*shaper{}, lines: map[key]Line{}} }
+func NewSetter() *Setter {
+	return &Setter{shapers: map[*Font]*shaper{}, lines: map[key]Line{}, broken: map[key][]string{}}
+}
 
 // pool keeps setters with what they have prepared for the next document.
 var pool = sync.Pool{New: func() any { return NewSetter() }}
 
-// maxKept is how many lines a setter remembers before it is let go.
+// maxKept is how many lines a setter remembers from one document to the next, some
+// 5 MB of them.
 const maxKept = 4000
 
 // Borrow gives a setter that may have been used before, and what gives it back.
@@ -137,9 +144,11 @@ const maxKept = 4000
 func Borrow() (*Setter, func()) {
 	s := pool.Get().(*Setter)
 	return s, func() {
-		if len(s.lines) <= maxKept {
-			pool.Put(s)
+		if len(s.lines)+len(s.broken) > maxKept {
+			clear(s.lines)
+			clear(s.broken)
 		}
+		pool.Put(s)
 	}
 }
 
@@ -156,7 +165,7 @@ func (s *Setter) shaper(f *Font) *shaper {
 // Set is text as one line. Line breaks and other controls become spaces; those
 // that only say how to join or order characters do their work and show nothing.
 func (s *Setter) Set(text string, style Style) Line {
-	k := key{text, style}
+	k := key{text: text, style: style}
 	if l, ok := s.lines[k]; ok {
 		return l
 	}
@@ -174,6 +183,9 @@ func ignorable(r rune) bool {
 func Missing(text string) []rune {
 	var all []rune
 	for _, r := range text {
+		if r < 0x7F { // the fonts of all styles have these, and none has a control
+			continue
+		}
 		if !unicode.IsControl(r) && !ignorable(r) && fontFor(r, Regular) == nil && !slices.Contains(all, r) {
 			all = append(all, r)
 		}
@@ -218,8 +230,8 @@ func fontFor(r rune, style Style) *Font {
 	if r < 0x370 {
 		return nil
 	}
-	for _, name := range others {
-		if f := load(name); has(f, r) {
+	for _, read := range fallbacks {
+		if f := read(); has(f, r) {
 			return f
 		}
 	}
@@ -251,6 +263,17 @@ type directed struct {
 	rtl  bool
 }
 
+// oneFont reports whether all of a text is of scripts that are written from the left
+// and that the fonts of the styles have: Latin, Greek, Cyrillic.
+func oneFont(text string) bool {
+	for _, r := range text {
+		if r >= 0x530 {
+			return false
+		}
+	}
+	return true
+}
+
 // leftMark makes a line begin from the left, UAX #9 §2.6.
 const leftMark = "\u200E"
 
@@ -259,14 +282,7 @@ var marks = strings.NewReplacer(leftMark, "", "\u200F", "")
 
 // ordered are the pieces of a line as they stand from left to right, UAX #9.
 func (s *Setter) ordered(text string) []directed {
-	ltr := true
-	for _, r := range text {
-		if r >= 0x590 {
-			ltr = false
-			break
-		}
-	}
-	if ltr {
+	if oneFont(text) {
 		return []directed{{text, false}}
 	}
 	if _, err := s.bidi.SetString(text, bidi.DefaultDirection(bidi.LeftToRight)); err != nil {
@@ -324,7 +340,7 @@ func cut(text []rune, style Style) []piece {
 		case n > 0 && (ignorable(r) || unicode.Is(unicode.M, r) && has(all[n-1].font, r)):
 			all[n-1].text = append(all[n-1].text, r)
 			continue
-		case n > 0 && shared && r != ' ' && has(all[n-1].font, r) && all[n-1].font == load(primary[style]),
+		case n > 0 && shared && r != ' ' && has(all[n-1].font, r) && all[n-1].font == Of(style),
 			n > 0 && r == ' ' && has(all[n-1].font, r):
 			all[n-1].text = append(all[n-1].text, r)
 			continue
@@ -374,9 +390,11 @@ func (s *Setter) shape(p piece, rtl bool) Run {
 		pos := b.Pos[i]
 		total += int(pos.XAdvance)
 		run.Glyphs[i] = Glyph{ID: uint16(g.Glyph), Advance: int(pos.XAdvance), X: int(pos.XOffset), Y: int(pos.YOffset)}
-		if i == 0 || b.Info[i-1].Cluster != g.Cluster {
-			run.Glyphs[i].Text = string(p.text[g.Cluster:end(g.Cluster)])
+		if i > 0 && b.Info[i-1].Cluster == g.Cluster {
+			run.Joined = true
+			continue
 		}
+		run.Glyphs[i].Text = string(p.text[g.Cluster:end(g.Cluster)])
 	}
 	run.Width = float64(total) / float64(p.font.Upem)
 	return run
@@ -385,28 +403,42 @@ func (s *Setter) shape(p piece, rtl bool) Run {
 // Lines breaks text into lines of at most a width in ems, at spaces, and within a
 // word that is longer than that. All have the direction of the whole.
 func (s *Setter) Lines(text string, style Style, width float64) []string {
+	k := key{text, style, width}
+	all, ok := s.broken[k]
+	if !ok {
+		all = s.breaks(text, style, width)
+		s.broken[k] = all
+	}
+	return all
+}
+
+func (s *Setter) breaks(text string, style Style, width float64) []string {
 	text = strings.Join(strings.Fields(text), " ")
 	if s.Set(text, style).Width <= width {
 		return []string{text}
 	}
 	var all []string
-	line := ""
+	line, wide, space, one := "", 0.0, s.Set(" ", style).Width, oneFont(text)
 	for word := range strings.SplitSeq(text, " ") {
-		joined := word
+		w := s.Set(word, style).Width
 		if line != "" {
-			joined = line + " " + word
-		}
-		if s.Set(joined, style).Width <= width {
-			line = joined
-			continue
+			joined := wide + space + w // words are as wide together as alone, and stand in many a line
+			if !one {
+				joined = s.Set(line+" "+word, style).Width // the space between may be of another font
+			}
+			if joined <= width {
+				line, wide = line+" "+word, joined
+				continue
+			}
 		}
 		if line != "" {
 			all = append(all, line)
 		}
-		line = word
-		for s.Set(line, style).Width > width {
+		line, wide = word, w
+		for wide > width {
 			n := s.fits(line, style, width)
 			all, line = append(all, line[:n]), line[n:]
+			wide = s.Set(line, style).Width
 		}
 	}
 	all = append(all, line)

@@ -121,6 +121,10 @@ func FuzzSet(f *testing.F) {
 				}
 			}
 		}
-		s.Lines(text, Regular, 9)
+		for _, line := range s.Lines(text, Regular, 9) {
+			if w := s.Set(line, Regular).Width; w > 9.01 && strings.ContainsRune(line, ' ') {
+				t.Errorf("%q is %.3f wide", line, w)
+			}
+		}
 	})
 }

@@ -29,8 +29,8 @@ type Font struct {
 	hmtx    []byte // the table
 	metrics int    // how many advances stand in it
 	codes   map[code]uint16
-	first   map[uint16]uint16 // of each glyph, its first code
-	order   []code            // by code, from 1
+	first   []uint16 // of each glyph that was shown, its first code
+	order   []code   // by code, from 1
 	ref     int
 }
 
@@ -48,7 +48,7 @@ func (d *Document) Font(postscript string, data []byte) (*Font, error) {
 		return nil, fmt.Errorf("font %s: %w", postscript, err)
 	}
 	f := &Font{name: postscript, label: "F" + strconv.Itoa(len(d.fonts)+1), upem: int(binary.BigEndian.Uint16(tables["head"][18:])), tables: tables,
-		hmtx: tables["hmtx"], metrics: int(binary.BigEndian.Uint16(tables["hhea"][34:])), codes: map[code]uint16{}, first: map[uint16]uint16{}}
+		hmtx: tables["hmtx"], metrics: int(binary.BigEndian.Uint16(tables["hhea"][34:])), codes: map[code]uint16{}}
 	if f.upem == 0 {
 		return nil, fmt.Errorf("font %s has no em", postscript)
 	}
@@ -83,7 +83,10 @@ func tablesOf(data []byte) (map[string][]byte, error) {
 
 // code gives a glyph's code in this document.
 func (f *Font) code(glyph uint16, text string) uint16 {
-	if n, ok := f.first[glyph]; ok && f.order[n-1].text == text { // as nearly always
+	if int(glyph) >= len(f.first) {
+		f.first = append(f.first, make([]uint16, int(glyph)+1-len(f.first))...)
+	}
+	if n := f.first[glyph]; n > 0 && f.order[n-1].text == text { // as nearly always
 		return n
 	}
 	c := code{glyph, text}
@@ -114,15 +117,17 @@ func (p *Page) Text(f *Font, glyphs []Glyph, x, y, size float64, c Color) float6
 	if len(glyphs) == 0 {
 		return 0
 	}
-	p.fonts[f] = true
-	b := p.out.AvailableBuffer()
-	b = append(c.append(append(b, "BT "...)), " rg /"...)
-	b = append(append(b, f.label...), ' ')
-	b = append(appendNum(b, size), " Tf 1 0 0 1 "...)
-	b = append(appendNum(b, x), ' ')
-	b = append(appendNum(b, y), " Tm "...)
+	p.inks(c)
+	b := append(p.out, "BT "...)
+	if p.font != f || p.size != size {
+		p.fonts[f] = true
+		p.font, p.size = f, size
+		b = append(append(append(b, '/'), f.label...), ' ')
+		b = append(appendNum(b, size), " Tf "...)
+	}
+	b = append(appendNums(b, x, y), " Td "...)
 	b, total := f.show(b, glyphs, size)
-	p.out.Write(append(b, "ET\n"...))
+	p.out = append(b, "ET\n"...)
 	return float64(total) * size / float64(f.upem)
 }
 
@@ -189,17 +194,17 @@ func (f *Font) write(w *writer) error {
 		widths.WriteString(thousandth(f.width(c.glyph)))
 		widths.WriteByte(' ')
 	}
-	w.put(f.ref, fmt.Sprintf("<</Type /Font /Subtype /Type0 /BaseFont /%s /Encoding /Identity-H /DescendantFonts [%d 0 R] /ToUnicode %d 0 R>>", base, descendant, cmap))
-	w.put(descendant, fmt.Sprintf("<</Type /Font /Subtype /CIDFontType2 /BaseFont /%s /CIDSystemInfo <</Registry (Adobe) /Ordering (Identity) /Supplement 0>> /FontDescriptor %d 0 R /CIDToGIDMap /Identity /DW %s /W [1 [%s]]>>",
-		base, descriptor, thousandth(f.width(0)), widths.String()))
+	w.put(f.ref, "<</Type /Font /Subtype /Type0 /BaseFont /%s /Encoding /Identity-H /DescendantFonts [%d 0 R] /ToUnicode %d 0 R>>", base, descendant, cmap)
+	w.put(descendant, "<</Type /Font /Subtype /CIDFontType2 /BaseFont /%s /CIDSystemInfo <</Registry (Adobe) /Ordering (Identity) /Supplement 0>> /FontDescriptor %d 0 R /CIDToGIDMap /Identity /DW %s /W [1 [%s]]>>",
+		base, descriptor, thousandth(f.width(0)), widths.String())
 	signed := func(table string, at int) int { return int(int16(binary.BigEndian.Uint16(f.tables[table][at:]))) }
 	caps := signed("hhea", 4)
 	if len(f.tables["OS/2"]) >= 90 {
 		caps = signed("OS/2", 88)
 	}
-	w.put(descriptor, fmt.Sprintf("<</Type /FontDescriptor /FontName /%s /Flags 4 /FontBBox [%s %s %s %s] /ItalicAngle 0 /Ascent %s /Descent %s /CapHeight %s /StemV 80 /FontFile2 %d 0 R>>",
+	w.put(descriptor, "<</Type /FontDescriptor /FontName /%s /Flags 4 /FontBBox [%s %s %s %s] /ItalicAngle 0 /Ascent %s /Descent %s /CapHeight %s /StemV 80 /FontFile2 %d 0 R>>",
 		base, thousandth(signed("head", 36)), thousandth(signed("head", 38)), thousandth(signed("head", 40)), thousandth(signed("head", 42)),
-		thousandth(signed("hhea", 4)), thousandth(signed("hhea", 6)), thousandth(caps), file))
+		thousandth(signed("hhea", 4)), thousandth(signed("hhea", 6)), thousandth(caps), file)
 	if err := w.stream(file, "/Length1 "+strconv.Itoa(len(data)), data, squeeze); err != nil {
 		return err
 	}

@@ -11,15 +11,14 @@
 package pdf
 
 import (
-	"bytes"
 	"cmp"
 	"compress/zlib"
-	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,12 +55,13 @@ type Document struct {
 	fonts []*Font
 	files []Attachment
 	field *field
+	spare []Element // for elements to come
 }
 
 // New is a document without pages.
 func New(info Info) *Document {
 	d := &Document{info: info}
-	d.root = &Element{doc: d, Kind: "Document"}
+	d.root = d.element("Document")
 	return d
 }
 
@@ -89,26 +89,35 @@ type Element struct {
 	Span    int    // columns of a cell; 0 for 1
 	Box     *Rect  // of a Figure: where it stands
 	doc     *Document
-	kids    []any // *Element, content, object
+	kids    []kid
 	ref     int
 }
 
-// content is marked content on a page.
-type content struct {
-	page *Page
-	id   int
+// kid is what an element has within it: another element, an annotation on a page,
+// or content of a page that is marked with a number.
+type kid struct {
+	element *Element
+	page    *Page
+	annot   *annotation
+	id      int
 }
 
-// object is an annotation in the tree.
-type object struct {
-	page  *Page
-	annot *annotation
+// element is an element that stands nowhere yet. They are made many at a time:
+// a record of 100 lines has some thousand.
+func (d *Document) element(kind string) *Element {
+	if len(d.spare) == 0 {
+		d.spare = make([]Element, 64)
+	}
+	e := &d.spare[0]
+	d.spare = d.spare[1:]
+	e.Kind, e.doc = kind, d
+	return e
 }
 
 // Add puts an element at the end of another.
 func (e *Element) Add(kind string) *Element {
-	k := &Element{Kind: kind, doc: e.doc}
-	e.kids = append(e.kids, k)
+	k := e.doc.element(kind)
+	e.kids = append(e.kids, kid{element: k})
 	return k
 }
 
@@ -117,7 +126,7 @@ type Rect struct{ Left, Bottom, Right, Top float64 }
 
 // String is the rectangle as PDF writes it.
 func (r Rect) String() string {
-	return "[" + num(r.Left) + " " + num(r.Bottom) + " " + num(r.Right) + " " + num(r.Top) + "]"
+	return "[" + string(appendNums(nil, r.Left, r.Bottom, r.Right, r.Top)) + "]"
 }
 
 // Color is red, green and blue between 0 and 1.
@@ -128,7 +137,10 @@ type Color struct{ R, G, B float64 }
 type Page struct {
 	Width, Height float64
 	number        int
-	out           bytes.Buffer
+	out           []byte
+	fill, stroke  *Color // in force; nil: none was said yet
+	font          *Font  // likewise
+	size          float64
 	open          bool
 	in            *Element   // that is open; nil in an artifact
 	elements      []*Element // by MCID
@@ -149,18 +161,26 @@ type annotation struct {
 
 // Page adds a page, in points.
 func (d *Document) Page(width, height float64) *Page {
-	p := &Page{Width: width, Height: height, number: len(d.pages), fonts: map[*Font]bool{}}
+	p := &Page{Width: width, Height: height, number: len(d.pages), fonts: map[*Font]bool{}, out: make([]byte, 0, 16<<10)}
 	d.pages = append(d.pages, p)
 	return p
 }
 
 // In makes what is drawn from here on part of an element.
 func (p *Page) In(e *Element) {
+	p.mark(e, e.Kind, "")
+	p.in = e
+}
+
+// mark begins content of an element, and says of it what is told besides.
+func (p *Page) mark(e *Element, kind, told string) {
 	p.close()
-	fmt.Fprintf(&p.out, "/%s <</MCID %d>> BDC\n", e.Kind, len(p.elements))
-	e.kids = append(e.kids, content{p, len(p.elements)})
+	p.out = append(append(append(p.out, '/'), kind...), " <</MCID "...)
+	p.out = append(strconv.AppendInt(p.out, int64(len(p.elements)), 10), told...)
+	p.out = append(p.out, ">> BDC\n"...)
+	e.kids = append(e.kids, kid{page: p, id: len(p.elements)})
 	p.elements = append(p.elements, e)
-	p.open, p.in = true, e
+	p.open = true
 }
 
 // Tagged reports whether what is drawn belongs to an element, and to which.
@@ -170,17 +190,14 @@ func (p *Page) Tagged() (*Element, bool) { return p.in, p.in != nil }
 // as a text. Where the glyphs stand in the order of the text, those who take text
 // from pages without the structure are told as well.
 func (p *Page) InSpan(e *Element, actual string, ordered bool) {
-	p.close()
 	span := e.Add("Span")
 	span.Actual = actual
 	told := ""
 	if ordered {
 		told = " /ActualText <" + wide("\uFEFF"+actual) + ">"
 	}
-	fmt.Fprintf(&p.out, "/Span <</MCID %d%s>> BDC\n", len(p.elements), told)
-	span.kids = append(span.kids, content{p, len(p.elements)})
-	p.elements = append(p.elements, span)
-	p.open, p.in = true, e
+	p.mark(span, span.Kind, told)
+	p.in = e
 }
 
 // Artifact makes what is drawn from here on decoration, or where running is said
@@ -188,60 +205,68 @@ func (p *Page) InSpan(e *Element, actual string, ordered bool) {
 func (p *Page) Artifact(running bool) {
 	p.close()
 	if running {
-		p.out.WriteString("/Artifact <</Type /Pagination>> BDC\n")
+		p.out = append(p.out, "/Artifact <</Type /Pagination>> BDC\n"...)
 	} else {
-		p.out.WriteString("/Artifact <</Type /Layout>> BDC\n")
+		p.out = append(p.out, "/Artifact <</Type /Layout>> BDC\n"...)
 	}
 	p.open = true
 }
 
 func (p *Page) close() {
 	if p.open {
-		p.out.WriteString("EMC\n")
+		p.out = append(p.out, "EMC\n"...)
 	}
 	p.open, p.in = false, nil
 }
 
+// inks says the color that is to fill, where it is not in force.
+func (p *Page) inks(c Color) {
+	if p.fill == nil || *p.fill != c {
+		p.out = append(appendNums(p.out, c.R, c.G, c.B), " rg "...)
+		p.fill = &c
+	}
+}
+
+// draws says the color and the width of lines.
+func (p *Page) draws(c Color, width float64) {
+	if p.stroke == nil || *p.stroke != c {
+		p.out = append(appendNums(p.out, c.R, c.G, c.B), " RG "...)
+		p.stroke = &c
+	}
+	p.out = append(appendNum(p.out, width), " w "...)
+}
+
 // Fill fills a rectangle.
 func (p *Page) Fill(r Rect, c Color) {
-	fmt.Fprintf(&p.out, "%s rg %s %s %s %s re f\n", c, num(r.Left), num(r.Bottom), num(r.Right-r.Left), num(r.Top-r.Bottom))
+	p.inks(c)
+	p.out = append(appendNums(p.out, r.Left, r.Bottom, r.Right-r.Left, r.Top-r.Bottom), " re f\n"...)
 }
 
 // Rule draws a line.
 func (p *Page) Rule(x1, y1, x2, y2, width float64, c Color) {
-	fmt.Fprintf(&p.out, "%s RG %s w %s %s m %s %s l S\n", c, num(width), num(x1), num(y1), num(x2), num(y2))
+	p.draws(c, width)
+	p.out = append(appendNums(p.out, x1, y1), " m "...)
+	p.out = append(appendNums(p.out, x2, y2), " l S\n"...)
 }
 
 // Circle draws a circle of a line.
 func (p *Page) Circle(x, y, radius, width float64, c Color) {
 	const k = 0.5522847498 // of a quarter as a curve
 	r, h := radius, radius*k
-	fmt.Fprintf(&p.out, "%s RG %s w %s %s m ", c, num(width), num(x+r), num(y))
+	p.draws(c, width)
+	p.out = append(appendNums(p.out, x+r, y), " m "...)
 	for _, q := range [][6]float64{{x + r, y + h, x + h, y + r, x, y + r}, {x - h, y + r, x - r, y + h, x - r, y},
 		{x - r, y - h, x - h, y - r, x, y - r}, {x + h, y - r, x + r, y - h, x + r, y}} {
-		for _, v := range q {
-			p.out.WriteString(num(v))
-			p.out.WriteByte(' ')
-		}
-		p.out.WriteString("c ")
+		p.out = append(appendNums(p.out, q[:]...), " c "...)
 	}
-	p.out.WriteString("s\n")
-}
-
-// String is the color as PDF writes it.
-func (c Color) String() string { return string(c.append(nil)) }
-
-func (c Color) append(b []byte) []byte {
-	b = append(appendNum(b, c.R), ' ')
-	b = append(appendNum(b, c.G), ' ')
-	return appendNum(b, c.B)
+	p.out = append(p.out, "s\n"...)
 }
 
 // Link makes a rectangle an address to go to, as part of an element.
 func (p *Page) Link(e *Element, r Rect, uri, contents string) {
 	a := &annotation{rect: r, uri: uri, contents: contents, element: e}
 	p.annots = append(p.annots, a)
-	e.kids = append(e.kids, object{p, a})
+	e.kids = append(e.kids, kid{page: p, annot: a})
 }
 
 // num is a number as PDF writes it: at most three decimals, no exponent.
@@ -252,16 +277,30 @@ func num(v float64) string {
 
 // appendNum adds what num gives.
 func appendNum(b []byte, v float64) []byte {
-	from := len(b)
-	b = strconv.AppendFloat(b, v, 'f', 3, 64)
-	for b[len(b)-1] == '0' { // there is a point
-		b = b[:len(b)-1]
+	n := int64(math.Round(v * 1000))
+	if n < 0 {
+		b, n = append(b, '-'), -n
 	}
-	if b[len(b)-1] == '.' {
-		b = b[:len(b)-1]
+	b = strconv.AppendInt(b, n/1000, 10)
+	if n %= 1000; n > 0 {
+		b = append(b, '.', byte('0'+n/100))
+		if n %= 100; n > 0 {
+			b = append(b, byte('0'+n/10))
+			if n %= 10; n > 0 {
+				b = append(b, byte('0'+n))
+			}
+		}
 	}
-	if string(b[from:]) == "-0" {
-		return append(b[:from], '0')
+	return b
+}
+
+// appendNums adds numbers with spaces between them.
+func appendNums(b []byte, all ...float64) []byte {
+	for i, v := range all {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = appendNum(b, v)
 	}
 	return b
 }
@@ -316,8 +355,14 @@ func date(t time.Time) string { return "(D:" + t.UTC().Format("20060102150405") 
 
 // writer numbers objects and writes them.
 type writer struct {
-	out     bytes.Buffer
+	out     []byte
 	offsets []int // by number, from 1
+}
+
+// Write adds bytes.
+func (w *writer) Write(b []byte) (int, error) {
+	w.out = append(w.out, b...)
+	return len(b), nil
 }
 
 func (w *writer) reserve() int {
@@ -325,9 +370,17 @@ func (w *writer) reserve() int {
 	return len(w.offsets)
 }
 
-func (w *writer) put(ref int, body string) {
-	w.offsets[ref-1] = w.out.Len()
-	fmt.Fprintf(&w.out, "%d 0 obj\n%s\nendobj\n", ref, body)
+// begin begins an object.
+func (w *writer) begin(ref int) {
+	w.offsets[ref-1] = len(w.out)
+	w.out = append(strconv.AppendInt(w.out, int64(ref), 10), " 0 obj\n"...)
+}
+
+const endObject = "\nendobj\n"
+
+func (w *writer) put(ref int, format string, values ...any) {
+	w.begin(ref)
+	w.out = append(fmt.Appendf(w.out, format, values...), endObject...)
 }
 
 // packers are kept: making one costs more than packing a page.
@@ -347,37 +400,45 @@ const (
 
 // stream writes a stream.
 func (w *writer) stream(ref int, dict string, data []byte, packed bool) error {
-	w.offsets[ref-1] = w.out.Len()
-	filter := ""
-	if packed {
-		var out bytes.Buffer
-		out.Grow(len(data)/2 + 64)
-		z := packers.Get().(*zlib.Writer)
-		defer packers.Put(z)
-		z.Reset(&out)
-		if _, err := z.Write(data); err != nil {
-			return err
-		}
-		if err := z.Close(); err != nil {
-			return err
-		}
-		data, filter = out.Bytes(), "/Filter /FlateDecode "
+	w.begin(ref)
+	w.out = append(append(w.out, "<<"...), dict...)
+	if !packed {
+		w.out = fmt.Appendf(w.out, " /Length %d>>\nstream\n", len(data))
+		w.out = append(append(w.out, data...), "\nendstream"+endObject...)
+		return nil
 	}
-	fmt.Fprintf(&w.out, "%d 0 obj\n<<%s %s/Length %d>>\nstream\n", ref, dict, filter, len(data))
-	w.out.Write(data)
-	w.out.WriteString("\nendstream\nendobj\n")
+	w.out = append(w.out, " /Filter /FlateDecode /Length "...)
+	at := len(w.out) // of the length, which is known when it is packed
+	w.out = append(w.out, "          >>\nstream\n"...)
+	from := len(w.out)
+	z := packers.Get().(*zlib.Writer)
+	defer packers.Put(z)
+	z.Reset(w)
+	if _, err := z.Write(data); err != nil {
+		return err
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	strconv.AppendInt(w.out[at:at], int64(len(w.out)-from), 10)
+	w.out = append(w.out, "\nendstream"+endObject...)
 	return nil
 }
 
+// appendRef adds a reference to an object.
+func appendRef(b []byte, ref int) []byte {
+	return append(strconv.AppendInt(b, int64(ref), 10), " 0 R"...)
+}
+
 func refs(all []int) string {
-	var b strings.Builder
+	var b []byte
 	for i, r := range all {
 		if i > 0 {
-			b.WriteByte(' ')
+			b = append(b, ' ')
 		}
-		fmt.Fprintf(&b, "%d 0 R", r)
+		b = appendRef(b, r)
 	}
-	return b.String()
+	return string(b)
 }
 
 // Bytes is the document. With a field for a signature it is to be sealed yet.
@@ -385,8 +446,7 @@ func (d *Document) Bytes() ([]byte, error) {
 	if len(d.pages) == 0 {
 		return nil, errors.New("pdf: a document without pages")
 	}
-	w := &writer{}
-	w.out.WriteString("%PDF-1.7\n%\xE2\xE3\xCF\xD3\n")
+	w := &writer{out: append(make([]byte, 0, d.about()), "%PDF-1.7\n%\xE2\xE3\xCF\xD3\n"...)}
 	catalog, pages, info, tree, intent, icc, meta := w.reserve(), w.reserve(), w.reserve(), w.reserve(), w.reserve(), w.reserve(), w.reserve()
 	for _, f := range d.fonts {
 		f.ref = w.reserve()
@@ -411,14 +471,27 @@ func (d *Document) Bytes() ([]byte, error) {
 	if err := w.stream(icc, "/N 3", sRGB(), squeeze); err != nil {
 		return nil, err
 	}
-	w.put(intent, fmt.Sprintf("<</Type /OutputIntent /S /GTS_PDFA1 /OutputConditionIdentifier (sRGB) /RegistryName (http://www.color.org) /Info (sRGB IEC61966-2.1) /DestOutputProfile %d 0 R>>", icc))
+	w.put(intent, "<</Type /OutputIntent /S /GTS_PDFA1 /OutputConditionIdentifier (sRGB) /RegistryName (http://www.color.org) /Info (sRGB IEC61966-2.1) /DestOutputProfile %d 0 R>>", icc)
 	if err := w.stream(meta, "/Type /Metadata /Subtype /XML", d.xmp(), asIs); err != nil {
 		return nil, err
 	}
 	d.writeCatalog(w, catalog, pages, tree, intent, meta, files)
-	w.put(info, fmt.Sprintf("<</Title %s /Author %s /Subject %s /Producer %s /CreationDate %s /ModDate %s>>",
-		text(d.info.Title), text(d.info.Author), text(d.info.Subject), text(d.info.Producer), date(d.info.Created), date(d.info.Created)))
+	w.put(info, "<</Title %s /Author %s /Subject %s /Producer %s /CreationDate %s /ModDate %s>>",
+		text(d.info.Title), text(d.info.Author), text(d.info.Subject), text(d.info.Producer), date(d.info.Created), date(d.info.Created))
 	return w.end(catalog, info), nil
+}
+
+// about is how many bytes the document will have, roughly: it is better to have
+// room for all than to move it as it grows.
+func (d *Document) about() int {
+	n := 64 << 10
+	for _, f := range d.files {
+		n += len(f.Data) * 2 / 3
+	}
+	for _, p := range d.pages {
+		n += len(p.out)/2 + 160*len(p.elements)
+	}
+	return n
 }
 
 // number gives objects to the elements and annotations.
@@ -427,8 +500,8 @@ func (d *Document) number(w *writer) {
 	walk = func(e *Element) {
 		e.ref = w.reserve()
 		for _, k := range e.kids {
-			if k, ok := k.(*Element); ok {
-				walk(k)
+			if k.element != nil {
+				walk(k.element)
 			}
 		}
 	}
@@ -448,7 +521,7 @@ func (d *Document) writePages(w *writer, pages int) error {
 		p.close()
 		kids[i] = p.ref
 		body := w.reserve()
-		if err := w.stream(body, "", p.out.Bytes(), squeeze); err != nil {
+		if err := w.stream(body, "", p.out, squeeze); err != nil {
 			return err
 		}
 		var fonts strings.Builder
@@ -466,10 +539,10 @@ func (d *Document) writePages(w *writer, pages int) error {
 			}
 			annots = " /Annots [" + refs(all) + "] /Tabs /S"
 		}
-		w.put(p.ref, fmt.Sprintf("<</Type /Page /Parent %d 0 R /MediaBox [0 0 %s %s] /Resources <</Font <<%s>> /ProcSet [/PDF /Text]>> /Contents %d 0 R /StructParents %d%s>>",
-			pages, num(p.Width), num(p.Height), fonts.String(), body, i, annots))
+		w.put(p.ref, "<</Type /Page /Parent %d 0 R /MediaBox [0 0 %s %s] /Resources <</Font <<%s>> /ProcSet [/PDF /Text]>> /Contents %d 0 R /StructParents %d%s>>",
+			pages, num(p.Width), num(p.Height), fonts.String(), body, i, annots)
 	}
-	w.put(pages, fmt.Sprintf("<</Type /Pages /Count %d /Kids [%s]>>", len(kids), refs(kids)))
+	w.put(pages, "<</Type /Pages /Count %d /Kids [%s]>>", len(kids), refs(kids))
 	return nil
 }
 
@@ -478,78 +551,94 @@ func (d *Document) writeAnnotation(w *writer, p *Page, a *annotation) {
 		d.field.write(w, p, a)
 		return
 	}
-	w.put(a.ref, fmt.Sprintf("<</Type /Annot /Subtype /Link /Rect %s /Border [0 0 0] /F 4 /P %d 0 R /StructParent %d /Contents %s /A <</Type /Action /S /URI /URI %s>>>>",
-		a.rect, p.ref, a.key, text(a.contents), text(a.uri)))
+	w.put(a.ref, "<</Type /Annot /Subtype /Link /Rect %s /Border [0 0 0] /F 4 /P %d 0 R /StructParent %d /Contents %s /A <</Type /Action /S /URI /URI %s>>>>",
+		a.rect, p.ref, a.key, text(a.contents), text(a.uri))
 }
 
 // writeTree writes the structure tree and the way back from content to it.
 func (d *Document) writeTree(w *writer, tree int) {
 	var walk func(e *Element, parent int)
 	walk = func(e *Element, parent int) {
-		w.put(e.ref, e.dict(parent))
+		w.begin(e.ref)
+		w.out = append(e.append(w.out, parent), endObject...)
 		for _, k := range e.kids {
-			if k, ok := k.(*Element); ok {
-				walk(k, e.ref)
+			if k.element != nil {
+				walk(k.element, e.ref)
 			}
 		}
 	}
 	walk(d.root, tree)
 	parents := w.reserve()
-	var nums strings.Builder
+	w.begin(parents)
+	w.out = append(w.out, "<</Nums ["...)
 	next := 0
 	for i, p := range d.pages {
-		all := make([]int, len(p.elements))
-		for j, e := range p.elements {
-			all[j] = e.ref
+		w.out = append(strconv.AppendInt(w.out, int64(i), 10), " ["...)
+		for _, e := range p.elements {
+			w.out = append(appendRef(w.out, e.ref), ' ')
 		}
-		fmt.Fprintf(&nums, "%d [%s] ", i, refs(all))
+		w.out = append(w.out, "] "...)
 		next = i + 1
 	}
 	for _, p := range d.pages {
 		for _, a := range p.annots {
-			fmt.Fprintf(&nums, "%d %d 0 R ", a.key, a.element.ref)
+			w.out = fmt.Appendf(w.out, "%d %d 0 R ", a.key, a.element.ref)
 			next = a.key + 1
 		}
 	}
-	w.put(parents, "<</Nums ["+nums.String()+"]>>")
-	w.put(tree, fmt.Sprintf("<</Type /StructTreeRoot /K %d 0 R /ParentTree %d 0 R /ParentTreeNextKey %d>>", d.root.ref, parents, next))
+	w.out = append(w.out, "]>>"+endObject...)
+	w.put(tree, "<</Type /StructTreeRoot /K %d 0 R /ParentTree %d 0 R /ParentTreeNextKey %d>>", d.root.ref, parents, next)
 }
 
-// dict is the element as an object.
-func (e *Element) dict(parent int) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "<</Type /StructElem /S /%s /P %d 0 R", e.Kind, parent)
-	for _, m := range []struct{ key, value string }{{"T", e.Title}, {"Alt", e.Alt}, {"ActualText", e.Actual}, {"Lang", e.Lang}} {
+// append adds the element as an object. Where all it has is content of one page it
+// names the page once, ISO 32000-1 table 323.
+func (e *Element) append(b []byte, parent int) []byte {
+	b = append(append(b, "<</Type /StructElem /S /"...), e.Kind...)
+	b = appendRef(append(b, " /P "...), parent)
+	for _, m := range [...]struct{ key, value string }{{" /T ", e.Title}, {" /Alt ", e.Alt}, {" /ActualText ", e.Actual}, {" /Lang ", e.Lang}} {
 		if m.value != "" {
-			fmt.Fprintf(&b, " /%s %s", m.key, text(m.value))
+			b = append(append(b, m.key...), text(m.value)...)
 		}
 	}
 	if a := e.attributes(); a != "" {
-		b.WriteString(" /A " + a)
+		b = append(append(b, " /A "...), a...)
 	}
-	if len(e.kids) > 0 {
-		b.WriteString(" /K [")
-		for i, k := range e.kids {
-			if i > 0 {
-				b.WriteByte(' ')
-			}
-			switch k := k.(type) {
-			case *Element:
-				fmt.Fprintf(&b, "%d 0 R", k.ref)
-			case content:
-				fmt.Fprintf(&b, "<</Type /MCR /Pg %d 0 R /MCID %d>>", k.page.ref, k.id)
-			case object:
-				fmt.Fprintf(&b, "<</Type /OBJR /Pg %d 0 R /Obj %d 0 R>>", k.page.ref, k.annot.ref)
-			}
+	if len(e.kids) == 0 {
+		return append(b, ">>"...)
+	}
+	page := e.kids[0].page
+	for _, k := range e.kids {
+		if k.page != page || k.annot != nil {
+			page = nil
 		}
-		b.WriteByte(']')
 	}
-	b.WriteString(">>")
-	return b.String()
+	if page != nil {
+		b = appendRef(append(b, " /Pg "...), page.ref)
+	}
+	b = append(b, " /K ["...)
+	for i, k := range e.kids {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		switch {
+		case k.element != nil:
+			b = appendRef(b, k.element.ref)
+		case k.annot != nil:
+			b = fmt.Appendf(b, "<</Type /OBJR /Pg %d 0 R /Obj %d 0 R>>", k.page.ref, k.annot.ref)
+		case page != nil:
+			b = strconv.AppendInt(b, int64(k.id), 10)
+		default:
+			b = fmt.Appendf(b, "<</Type /MCR /Pg %d 0 R /MCID %d>>", k.page.ref, k.id)
+		}
+	}
+	return append(b, "]>>"...)
 }
 
 // attributes are the element's attributes, ISO 32000-1 §14.8.5.
 func (e *Element) attributes() string {
+	if e.Scope == "" && e.Summary == "" && e.Span < 2 && e.Box == nil {
+		return ""
+	}
 	var all []string
 	if e.Scope != "" || e.Summary != "" || e.Span > 1 {
 		a := "<</O /Table"
@@ -578,13 +667,12 @@ func (d *Document) writeFiles(w *writer) ([]int, error) {
 	var all []int
 	for _, f := range d.files {
 		body, spec := w.reserve(), w.reserve()
-		sum := md5.Sum(f.Data) // ISO 32000-1 table 46 has no other
-		dict := fmt.Sprintf("/Type /EmbeddedFile /Subtype %s /Params <</Size %d /ModDate %s /CheckSum <%s>>>", name(f.Media), len(f.Data), date(f.Modified), hex.EncodeToString(sum[:]))
+		dict := fmt.Sprintf("/Type /EmbeddedFile /Subtype %s /Params <</Size %d /ModDate %s>>", name(f.Media), len(f.Data), date(f.Modified))
 		if err := w.stream(body, dict, f.Data, squeeze); err != nil {
 			return nil, err
 		}
-		w.put(spec, fmt.Sprintf("<</Type /Filespec /F %s /UF %s /Desc %s /AFRelationship /%s /EF <</F %d 0 R /UF %d 0 R>>>>",
-			text(f.Name), text(f.Name), text(f.Description), f.Relationship, body, body))
+		w.put(spec, "<</Type /Filespec /F %s /UF %s /Desc %s /AFRelationship /%s /EF <</F %d 0 R /UF %d 0 R>>>>",
+			text(f.Name), text(f.Name), text(f.Description), f.Relationship, body, body)
 		all = append(all, spec)
 	}
 	return all, nil
@@ -608,21 +696,24 @@ func (d *Document) writeCatalog(w *writer, catalog, pages, tree, intent, meta in
 	if d.field != nil {
 		c += fmt.Sprintf(" /AcroForm <</Fields [%d 0 R] /SigFlags 3>>", d.field.widget.ref)
 	}
-	w.put(catalog, c+">>")
+	w.put(catalog, "%s>>", c)
 }
 
 // end writes the table of objects and the trailer. The file is named by what is
 // in it.
 func (w *writer) end(catalog, info int) []byte {
-	sum := sha256.Sum256(w.out.Bytes())
+	sum := sha256.Sum256(w.out)
 	id := hex.EncodeToString(sum[:16])
-	at := w.out.Len()
-	fmt.Fprintf(&w.out, "xref\n0 %d\n0000000000 65535 f \n", len(w.offsets)+1)
+	at := len(w.out)
+	w.out = fmt.Appendf(w.out, "xref\n0 %d\n0000000000 65535 f \n", len(w.offsets)+1)
 	for _, o := range w.offsets {
-		fmt.Fprintf(&w.out, "%010d 00000 n \n", o)
+		line := []byte("0000000000 00000 n \n")
+		for i := 9; o > 0; i, o = i-1, o/10 {
+			line[i] += byte(o % 10)
+		}
+		w.out = append(w.out, line...)
 	}
-	fmt.Fprintf(&w.out, "trailer\n<</Size %d /Root %d 0 R /Info %d 0 R /ID [<%s> <%s>]>>\nstartxref\n%d\n%%%%EOF\n", len(w.offsets)+1, catalog, info, id, id, at)
-	return w.out.Bytes()
+	return fmt.Appendf(w.out, "trailer\n<</Size %d /Root %d 0 R /Info %d 0 R /ID [<%s> <%s>]>>\nstartxref\n%d\n%%%%EOF\n", len(w.offsets)+1, catalog, info, id, id, at)
 }
 
 // escape is text within XML.

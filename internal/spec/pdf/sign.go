@@ -36,7 +36,7 @@ func (d *Document) Field(p *Page, e *Element, r Rect, s Signing) {
 	a := &annotation{rect: r, contents: s.Reason, element: e}
 	d.field = &field{s, a}
 	p.annots = append(p.annots, a)
-	e.kids = append(e.kids, object{p, a})
+	e.kids = append(e.kids, kid{page: p, annot: a})
 }
 
 // unset is a number that is put in when the file is whole.
@@ -47,15 +47,15 @@ const unset = "**********"
 func (f *field) write(w *writer, p *Page, a *annotation) {
 	look, value := w.reserve(), w.reserve()
 	_ = w.stream(look, fmt.Sprintf("/Type /XObject /Subtype /Form /BBox [0 0 %s %s] /Resources <<>>", num(a.rect.Right-a.rect.Left), num(a.rect.Top-a.rect.Bottom)), nil, asIs) // what is seen is text of the page
-	w.put(a.ref, fmt.Sprintf("<</Type /Annot /Subtype /Widget /FT /Sig /T (Signature) /TU %s /Rect %s /F 132 /P %d 0 R /StructParent %d /V %d 0 R /AP <</N %d 0 R>>>>",
-		text("Digital signature of "+f.Name), a.rect, p.ref, a.key, value, look))
-	w.put(value, fmt.Sprintf("<</Type /Sig /Filter /Adobe.PPKLite /SubFilter /ETSI.CAdES.detached /M %s /Name %s /Reason %s /ByteRange [0 %s %s %s] /Contents <%s>>>",
-		date(f.At), text(f.Name), text(f.Reason), unset, unset, unset, strings.Repeat("0", 2*room)))
+	w.put(a.ref, "<</Type /Annot /Subtype /Widget /FT /Sig /T (Signature) /TU %s /Rect %s /F 132 /P %d 0 R /StructParent %d /V %d 0 R /AP <</N %d 0 R>>>>",
+		text("Digital signature of "+f.Name), a.rect, p.ref, a.key, value, look)
+	w.put(value, "<</Type /Sig /Filter /Adobe.PPKLite /SubFilter /ETSI.CAdES.detached /M %s /Name %s /Reason %s /ByteRange [0 %s %s %s] /Contents <%s>>>",
+		date(f.At), text(f.Name), text(f.Reason), unset, unset, unset, strings.Repeat("0", 2*room))
 }
 
-// Seal signs a document that has a place for it. certificates are DER, the
-// signer's first; sign signs by its ECDSA key over SHA-256 and gives r and s, each
-// half of the bytes.
+// Seal signs a document that has a place for it, in the bytes that it is given.
+// certificates are DER, the signer's first; sign signs by its ECDSA key over
+// SHA-256 and gives r and s, each half of the bytes.
 func Seal(document []byte, certificates [][]byte, sign func(message []byte) ([]byte, error)) ([]byte, error) {
 	blank := []byte("/ByteRange [0 " + unset + " " + unset + " " + unset + "] /Contents <")
 	at := bytes.Index(document, blank)
@@ -67,11 +67,10 @@ func Seal(document []byte, certificates [][]byte, sign func(message []byte) ([]b
 	if to > len(document) || document[to-1] != '>' {
 		return nil, errors.New("pdf: no place for a signature")
 	}
-	out := slices.Clone(document)
-	copy(out[at:], fmt.Sprintf("/ByteRange [0 %-10d %-10d %-10d]", from, to, len(out)-to))
+	copy(document[at:], fmt.Sprintf("/ByteRange [0 %-10d %-10d %-10d]", from, to, len(document)-to))
 	h := sha256.New()
-	h.Write(out[:from])
-	h.Write(out[to:])
+	h.Write(document[:from])
+	h.Write(document[to:])
 	cms, err := signedData(h.Sum(nil), certificates, sign)
 	if err != nil {
 		return nil, err
@@ -79,8 +78,8 @@ func Seal(document []byte, certificates [][]byte, sign func(message []byte) ([]b
 	if len(cms) > room {
 		return nil, errors.New("pdf: the certificates do not fit into the signature")
 	}
-	hex.Encode(out[from+1:], cms)
-	return out, nil
+	hex.Encode(document[from+1:], cms)
+	return document, nil
 }
 
 // The object identifiers of a signature, RFC 5652, RFC 5035, RFC 5758.
