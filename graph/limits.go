@@ -22,6 +22,7 @@ import (
 	"github.com/testamur/testamur/internal/page"
 	"github.com/testamur/testamur/internal/program"
 	"github.com/testamur/testamur/internal/record"
+	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/search"
 	"github.com/testamur/testamur/internal/sharing"
 )
@@ -224,7 +225,7 @@ func cost(c *gen.ComplexityRoot) {
 	c.Record.Contents = func(child int) int { return 50 + 10*child }           // one document, made whole
 	c.Learner.Names, c.Learner.Identifiers = few, few
 	c.Learner.Holds, c.Learner.DepositedCredentials, c.Learner.Disclosures, c.Query.Disclosures = plain, plain, plain, filtered[*disclosure.Filter]
-	c.Query.Orders, c.Query.Messages = filtered[*sharing.OrderFilter], filtered[*sharing.MessageFilter]
+	c.Query.Orders, c.Query.Messages, c.Query.Holds = filtered[*sharing.OrderFilter], filtered[*sharing.MessageFilter], filtered[*release.Filter]
 	c.Credential.Disclosures, c.Share.Watches, c.ShareWatch.Messages = plain, few, long
 	c.Learner.Shares, c.Share.Disclosures, c.Share.Items = plain, plain, few
 	c.Learner.Consents, c.ReleaseStanding.DirectoryChoices = plain, few

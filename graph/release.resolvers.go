@@ -35,6 +35,11 @@ func (r *mutationResolver) LiftHold(ctx context.Context, input model.LiftHoldInp
 	return &model.LiftHoldPayload{Hold: out, UserErrors: problems}, err
 }
 
+func (r *queryResolver) Holds(ctx context.Context, filter *release.Filter, first *int, after *string) (*page.Connection[release.Hold], error) {
+	c, err := r.Resolver.Holds.List(ctx, actor(ctx), value(filter), args(first, after))
+	return listed(ctx, c, err)
+}
+
 func (r *Resolver) Hold() gen.HoldResolver { return &holdResolver{r} }
 
 type holdResolver struct{ *Resolver }

@@ -577,6 +577,62 @@ func (ec *executionContext) fieldContext_PlaceHoldPayload_userErrors(_ context.C
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputHoldFilter(ctx context.Context, obj any) (release.Filter, error) {
+	var it release.Filter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"state", "reason", "term"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "state":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("state"))
+			data, err := ec.unmarshalOHoldState2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.State = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalOHoldReason2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		case "term":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("term"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Term = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalHoldFilter unmarshals raw into the HoldFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalHoldFilter(ctx context.Context, raw any) (release.Filter, error) {
+	var out release.Filter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "HoldFilter", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputLiftHoldInput(ctx context.Context, obj any) (model.LiftHoldInput, error) {
 	var it model.LiftHoldInput
 	if obj == nil {
@@ -969,6 +1025,14 @@ func (ec *executionContext) marshalNHold2ᚕgithubᚗcomᚋtestamurᚋtestamur�
 	return ret
 }
 
+func (ec *executionContext) marshalNHoldConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(ctx context.Context, sel ast.SelectionSet, v *page.Connection[release.Hold]) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "HoldConnection!")
+		return graphql.Null
+	}
+	return ec._HoldConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNHoldEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(ctx context.Context, sel ast.SelectionSet, v page.Edge[release.Hold]) graphql.Marshaler {
 	return ec._HoldEdge(ctx, sel, &v)
 }
@@ -1041,6 +1105,50 @@ func (ec *executionContext) marshalOHoldConnection2ᚖgithubᚗcomᚋtestamurᚋ
 		return graphql.Null
 	}
 	return ec._HoldConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOHoldFilter2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋreleaseᚐFilter(ctx context.Context, v any) (*release.Filter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputHoldFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOHoldReason2ᚖstring(ctx context.Context, v any) (*string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := model.UnmarshalLower(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOHoldReason2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := model.MarshalLower(*v)
+	return res
+}
+
+func (ec *executionContext) unmarshalOHoldState2ᚖstring(ctx context.Context, v any) (*string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := model.UnmarshalLower(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOHoldState2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := model.MarshalLower(*v)
+	return res
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -1762,6 +1762,7 @@ type ComplexityRoot struct {
 		Framework         func(childComplexity int, id string) int
 		Frameworks        func(childComplexity int, filter *framework.Filter, first *int, after *string) int
 		GradingPolicy     func(childComplexity int) int
+		Holds             func(childComplexity int, filter *release.Filter, first *int, after *string) int
 		Institution       func(childComplexity int) int
 		Job               func(childComplexity int, id string) int
 		Jobs              func(childComplexity int, first *int, after *string) int
@@ -9866,6 +9867,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.GradingPolicy(childComplexity), true
+	case "Query.holds":
+		if e.ComplexityRoot.Query.Holds == nil {
+			break
+		}
+
+		args, err := ec.field_Query_holds_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Holds(childComplexity, args["filter"].(*release.Filter), args["first"].(*int), args["after"].(*string)), true
 	case "Query.institution":
 		if e.ComplexityRoot.Query.Institution == nil {
 			break
@@ -12635,6 +12647,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("GradingPolicyAverageInput", ec.unmarshalInputGradingPolicyAverageInput),
 			graphql.NewInputUnmarshaler("GradingPolicyContentInput", ec.unmarshalInputGradingPolicyContentInput),
 			graphql.NewInputUnmarshaler("GradingPolicyGradeInput", ec.unmarshalInputGradingPolicyGradeInput),
+			graphql.NewInputUnmarshaler("HoldFilter", ec.unmarshalInputHoldFilter),
 			graphql.NewInputUnmarshaler("HolderFilter", ec.unmarshalInputHolderFilter),
 			graphql.NewInputUnmarshaler("IdentifierEntryInput", ec.unmarshalInputIdentifierEntryInput),
 			graphql.NewInputUnmarshaler("ImageInput", ec.unmarshalInputImageInput),
@@ -19873,7 +19886,19 @@ type GradingLegendLine {
   meaning: String!
 }
 `, BuiltIn: false},
-	{Name: "../../schema/release.graphqls", Input: `extend type Learner {
+	{Name: "../../schema/release.graphqls", Input: `extend type Query {
+  "What is held back, newest first: registrars and administrators see all, learners their own."
+  holds(
+    "Which of them; all unless said."
+    filter: HoldFilter
+    "How many, from 1 to 100; 50 unless said."
+    first: Int
+    "The endCursor of the page before; the beginning unless said."
+    after: String
+  ): HoldConnection!
+}
+
+extend type Learner {
   "What the institution holds back, newest first, with what was lifted. Null for whoever may not know."
   holds(
     "How many, from 1 to 100; 50 unless said."
@@ -19921,6 +19946,24 @@ type Hold implements Node {
   liftedBy: String
   "Why it was lifted."
   lift: String
+}
+
+"Whether a hold still keeps anything back."
+enum HoldState {
+  "It was not lifted."
+  OPEN
+  "It was lifted."
+  LIFTED
+}
+
+"Narrows a list of holds. What is left out does not narrow it."
+input HoldFilter {
+  "Only those that are open, or that were lifted."
+  state: HoldState
+  "Only those with this reason."
+  reason: HoldReason
+  "Only those that keep back what was earned in this term: those that name it, and those of everything."
+  term: String
 }
 
 "A page of holds, newest first."

@@ -222,7 +222,7 @@ var tables = plan.Tables{
 	"ProgramRequirement":            {Satisfies: programRequirementImplementors, Fields: map[string]int{"key": 0, "title": 1, "kind": 2, "depth": 3, "above": 4, "count": 5, "credits": 6, "clockHours": 7, "resident": 8, "level": 9, "grade": 10, "after": 11, "competency": 12, "course": 13, "achievement": 14}},
 	"ProgramStep":                   {Satisfies: programStepImplementors, Fields: map[string]int{"name": 0, "course": 1, "achievement": 2, "closes": 3, "share": 4, "credits": 5}},
 	"ProgramWay":                    {Satisfies: programWayImplementors, Fields: map[string]int{"version": 0, "steps": 1, "complete": 2, "open": 3}},
-	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "equivalencies": 15, "job": 16, "jobs": 17, "framework": 18, "frameworks": 19, "previewFramework": 20, "crosswalks": 21, "competency": 22, "gradingPolicy": 23, "institution": 24, "learner": 25, "learners": 26, "masteryRule": 27, "masteryRules": 28, "orders": 29, "program": 30, "programs": 31, "awardProposals": 32, "record": 33, "recordTypes": 34, "searchLearners": 35, "countLearners": 36, "knownIssuers": 37, "verifyCredential": 38, "verifyCredentials": 39, "messages": 40}},
+	"Query":                         {Satisfies: queryImplementors, Fields: map[string]int{"viewer": 0, "node": 1, "nodes": 2, "achievement": 3, "achievements": 4, "assertion": 5, "assertions": 6, "auditLog": 7, "directoryNotices": 8, "correction": 9, "corrections": 10, "course": 11, "courses": 12, "credential": 13, "disclosures": 14, "equivalencies": 15, "job": 16, "jobs": 17, "framework": 18, "frameworks": 19, "previewFramework": 20, "crosswalks": 21, "competency": 22, "gradingPolicy": 23, "institution": 24, "learner": 25, "learners": 26, "masteryRule": 27, "masteryRules": 28, "orders": 29, "program": 30, "programs": 31, "awardProposals": 32, "record": 33, "recordTypes": 34, "holds": 35, "searchLearners": 36, "countLearners": 37, "knownIssuers": 38, "verifyCredential": 39, "verifyCredentials": 40, "messages": 41}},
 	"Record":                        {Satisfies: recordImplementors, Fields: map[string]int{"id": 0, "learner": 1, "type": 2, "typeVersion": 3, "series": 4, "version": 5, "contents": 6, "changes": 7, "supersedes": 8, "supersededBy": 9, "credential": 10, "items": 11, "outdatedItems": 12, "partial": 13, "omissions": 14, "assembledAt": 15, "assembledBy": 16, "prints": 17}},
 	"RecordAlignment":               {Satisfies: recordAlignmentImplementors, Fields: map[string]int{"uri": 0, "code": 1, "name": 2}},
 	"RecordChange":                  {Satisfies: recordChangeImplementors, Fields: map[string]int{"kind": 0, "subject": 1, "field": 2, "old": 3, "new": 4, "sentence": 5}},
@@ -7077,18 +7077,20 @@ func (x *writing) write_Query(fields []plan.Field) bool {
 		case 34:
 			whole = x.field_Query_recordTypes(f) && whole
 		case 35:
-			whole = x.field_Query_searchLearners(f) && whole
+			whole = x.field_Query_holds(f) && whole
 		case 36:
-			whole = x.field_Query_countLearners(f) && whole
+			whole = x.field_Query_searchLearners(f) && whole
 		case 37:
+			whole = x.field_Query_countLearners(f) && whole
+		case 38:
 			if !x.field_Query_knownIssuers(f) {
 				x.Null()
 			}
-		case 38:
-			whole = x.field_Query_verifyCredential(f) && whole
 		case 39:
-			whole = x.field_Query_verifyCredentials(f) && whole
+			whole = x.field_Query_verifyCredential(f) && whole
 		case 40:
+			whole = x.field_Query_verifyCredentials(f) && whole
+		case 41:
 			whole = x.field_Query_messages(f) && whole
 		}
 		x.Out()
@@ -7637,6 +7639,22 @@ func (x *writing) field_Query_recordTypes(f *plan.Field) bool {
 		return x.Fail(err)
 	}
 	return x.writeNRecordType2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐTypeᚄ(f, v)
+}
+
+func (x *writing) field_Query_holds(f *plan.Field) bool {
+	fc, ok := x.Args(f, x.ec.field_Query_holds_args)
+	if !ok {
+		return false
+	}
+	v, err := func() (v *page.Connection[release.Hold], err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.ec.Resolvers.Query().Holds(ctx, fc.Args["filter"].(*release.Filter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeNHoldConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f, v)
 }
 
 func (x *writing) field_Query_searchLearners(f *plan.Field) bool {
@@ -11226,6 +11244,13 @@ func (x *writing) writeNHold2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋ
 		return x.Back(mark)
 	}
 	return x.End()
+}
+
+func (x *writing) writeNHoldConnection2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐConnection(f *plan.Field, v *page.Connection[release.Hold]) bool {
+	if v == nil {
+		return x.Missing("HoldConnection!")
+	}
+	return x.write_HoldConnection(f.Sub.Of("HoldConnection"), v)
 }
 
 func (x *writing) writeNHoldEdge2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋpageᚐEdge(f *plan.Field, v page.Edge[release.Hold]) bool {

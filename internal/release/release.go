@@ -217,11 +217,42 @@ func (s *Service) OfLearners(ctx context.Context, who access.Actor, ids []learne
 	var out map[learner.ID]page.Connection[Hold]
 	err = s.read(ctx, who, func(tx pgx.Tx) error {
 		rows, err := ofLearners(ctx, tx, who, ids, after, limit+1)
-		out = page.Each(ids, rows, limit, a, func(h Hold) learner.ID { return h.LearnerID }, func(h Hold) page.Moment { return page.Moment{At: h.PlacedAt, ID: string(h.ID)} })
+		out = page.Each(ids, rows, limit, a, func(h Hold) learner.ID { return h.LearnerID }, keyOf)
 		return err
 	})
 	return out, err
 }
+
+// The states of a hold, for a filter.
+const (
+	StateOpen   = "open"
+	StateLifted = "lifted"
+)
+
+// Filter narrows a list.
+type Filter struct {
+	State  *string // open or lifted
+	Reason *string
+	Term   *string // of what is kept back: holds that name it, and those of everything
+}
+
+// List is what is held back, newest first: registrars see all, learners their
+// own.
+func (s *Service) List(ctx context.Context, who access.Actor, f Filter, a page.Args) (page.Connection[Hold], error) {
+	var c page.Connection[Hold]
+	limit, after, _, err := page.Start[page.Moment](a)
+	if err != nil {
+		return c, err
+	}
+	err = s.read(ctx, who, func(tx pgx.Tx) error {
+		rows, err := list(ctx, tx, who, f, after, limit+1)
+		c = page.Of(rows, limit, a, keyOf)
+		return err
+	})
+	return c, err
+}
+
+func keyOf(h Hold) page.Moment { return page.Moment{At: h.PlacedAt, ID: string(h.ID)} }
 
 func (s *Service) read(ctx context.Context, who access.Actor, fn func(pgx.Tx) error) error {
 	if err := access.Check(who, access.ReadRelease); err != nil {
@@ -272,6 +303,23 @@ func ofLearners(ctx context.Context, tx pgx.Tx, who access.Actor, ids []learner.
 		left join release_hold_lift f on f.institution_id = h.institution_id and f.hold_id = h.id
 		order by k.id, h.placed_at desc, h.id desc`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner(), "before": before.When(), "id": before.ID, "limit": limit})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Hold])
+}
+
+func list(ctx context.Context, tx pgx.Tx, who access.Actor, f Filter, before page.Moment, limit int) ([]Hold, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+columns+`
+		from release_hold h
+		left join release_hold_lift f on f.institution_id = h.institution_id and f.hold_id = h.id
+		where h.institution_id = @institution and (@only::text is null or h.learner_id = @only)
+		  and (@state::text is null or (f.hold_id is null) = (@state = 'open'))
+		  and (@reason::text is null or h.reason = @reason)
+		  and (@term::text is null or h.terms = '{}' or @term = any(h.terms))
+		  and (@before::timestamptz is null or (h.placed_at, h.id) < (@before, @id))
+		order by h.placed_at desc, h.id desc
+		limit @limit`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "only": who.OnlyLearner(), "state": f.State, "reason": f.Reason, "term": f.Term,
+			"before": before.When(), "id": before.ID, "limit": limit})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Hold])
 }
 

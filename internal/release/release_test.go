@@ -1,6 +1,7 @@
 package release_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -93,6 +94,54 @@ func TestAHoldIsPlacedAndLiftedOnce(t *testing.T) {
 	all, err := s.OfLearners(t.Context(), own, []learner.ID{l.ID}, page.Args{})
 	if n := all[l.ID].Nodes; err != nil || len(n) != 1 || *n[0].Lift != "paid" || n[0].Terms[0] != "2026SP" {
 		t.Error(n, err)
+	}
+	whole, err := s.Place(t.Context(), registrar, release.Placement{LearnerID: string(l.ID), Reason: release.Other})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, lifted, other, spring, autumn := release.StateOpen, release.StateLifted, release.Other, "2026SP", "2025FA"
+	grace, err := (&learner.Service{DB: db, Now: clock, NewID: id.New}).Define(t.Context(), registrar, learner.Definition{DisplayName: "Grace"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	someone := access.Actor{ID: "cli_b", InstitutionID: string(in.ID), Roles: []access.Role{access.Learner}, LearnerID: string(grace.ID)}
+	for name, c := range map[string]struct {
+		who  access.Actor
+		f    release.Filter
+		want []release.ID
+	}{
+		"all":                  {registrar, release.Filter{}, []release.ID{whole.ID, h.ID}},
+		"one's own":            {own, release.Filter{}, []release.ID{whole.ID, h.ID}},
+		"another's":            {someone, release.Filter{}, nil},
+		"open":                 {registrar, release.Filter{State: &opened}, []release.ID{whole.ID}},
+		"lifted":               {registrar, release.Filter{State: &lifted}, []release.ID{h.ID}},
+		"by reason":            {registrar, release.Filter{Reason: &other}, []release.ID{whole.ID}},
+		"of a term":            {registrar, release.Filter{Term: &spring}, []release.ID{whole.ID, h.ID}},
+		"of another":           {registrar, release.Filter{Term: &autumn}, []release.ID{whole.ID}},
+		"of a term and lifted": {registrar, release.Filter{Term: &autumn, State: &lifted}, nil},
+	} {
+		one := 1
+		var got []release.ID
+		for a := (page.Args{First: &one}); ; {
+			c, err := s.List(t.Context(), c.who, c.f, a)
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			for _, x := range c.Nodes {
+				got = append(got, x.ID)
+			}
+			if !c.PageInfo.HasNextPage {
+				break
+			}
+			a.After = c.PageInfo.EndCursor
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	assessor := access.Actor{ID: "cli_c", InstitutionID: string(in.ID), Roles: []access.Role{access.Assessor}}
+	if _, err := s.List(t.Context(), assessor, release.Filter{}, page.Args{}); fault.KindOf(err) != fault.Forbidden {
+		t.Error("an assessor learned who is on hold", err)
 	}
 	// The database does not let a learner lift or place, either.
 	for _, sql := range []string{"insert into release_hold_lift values ($1, $2, $3, now(), 'x', 'x')", "insert into release_hold values ($1, $2 || 'x', $3, 'other', '{}', '', null, now(), 'x')"} {
