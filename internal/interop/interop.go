@@ -1,6 +1,6 @@
 // Package interop asks other people's programs about our documents: the verifiers
 // of Digital Bazaar and of the Digital Credentials Consortium (DCC) on Node.js,
-// and the official JSON schemas of Open Badges 3.0 and CLR 2.0.
+// veraPDF on Java, and the official JSON schemas of Open Badges 3.0 and CLR 2.0.
 //
 // Only tests import it. Nothing is asked of the network but the packages of
 // the lockfile, once, kept in the user's cache folder. Where Node.js, npm or
@@ -31,7 +31,7 @@ import (
 	"github.com/testamur/testamur/internal/standards"
 )
 
-//go:embed node/package.json node/package-lock.json node/*.mjs
+//go:embed node/package.json node/package-lock.json node/*.mjs java/Validate.java
 var packed embed.FS
 
 // Verifier is the verifier of others in a process of its own. It may be used

@@ -315,3 +315,43 @@ func write(t *testing.T, name string, raw []byte) {
 		t.Fatal(err)
 	}
 }
+
+// veraPDF, which archives go by, finds nothing: in no kind of record, whatever the
+// script of a name.
+func TestVeraPDFFindsNothing(t *testing.T) {
+	t.Parallel()
+	kinds := map[string]func(*Sheet){
+		"sample": func(*Sheet) {}, // the name has eight scripts
+		"long": func(s *Sheet) {
+			s.Paper, s.Recipient = A4, "Graduate School of the University of the Northern Territories and Islands"
+			s.Record.Learner.Name = strings.Repeat("Wolfeschlegelsteinhausenbergerdorff ", 4)
+			s.Record.Sections[0].Lines[0].Title = strings.Repeat("A title without an end ", 70)
+			s.Record.Sections[0].Lines[1].Title = "Hieroglyphs 𓀀 and marks Z\u0331\u030Coe\u0323\u0302"
+		},
+		"bare": func(s *Sheet) {
+			s.Record.Partial, s.Record.Omissions, s.Record.Programs, s.Record.Equivalencies, s.Record.Summary, s.Record.Legend = false, nil, nil, nil, nil, nil
+			s.Record.Sections, s.Number, s.Address = s.Record.Sections[:1], "", ""
+		},
+	}
+	var files []string
+	for name, change := range kinds {
+		s := sheet()
+		change(&s)
+		file, raw := printed(t, s)
+		named := strings.TrimSuffix(file, "record.pdf") + name + ".pdf"
+		write(t, named, raw)
+		files = append(files, named)
+	}
+	broken := strings.TrimSuffix(files[0], ".pdf") + "-broken.pdf" // of which both are to find something
+	_, raw := printed(t, sheet())
+	write(t, broken, bytes.ReplaceAll(bytes.ReplaceAll(raw, []byte("/S /GTS_PDFA1"), []byte("/S /GTS_PDFX1")), []byte("/Scope /Row"), []byte("/Scupe /Row")))
+	claims := interop.Claims(t, append(files, broken)...)
+	if len(claims) != 2*len(files)+2 {
+		t.Fatalf("veraPDF says %d things of %d files", len(claims), len(files)+1)
+	}
+	for _, c := range claims {
+		if c.Keeps == (c.File == broken) {
+			t.Errorf("%s by %s, %s rules: %s", c.File, c.Profile, c.Asked, strings.Join(c.Broken, "; "))
+		}
+	}
+}

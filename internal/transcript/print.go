@@ -78,6 +78,7 @@ type layout struct {
 	page          *pdf.Page
 	width, height float64
 	y             float64 // down to which the page is full
+	top           float64 // where it began
 	setter        *typeface.Setter
 	fonts         map[*typeface.Font]*pdf.Font
 	err           error // the first
@@ -109,6 +110,7 @@ func (l *layout) newPage() {
 	if l.doc.Pages() > 1 {
 		l.y -= 16
 	}
+	l.top = l.y
 }
 
 // need begins a page where less than this is left of the present one.
@@ -312,23 +314,26 @@ func initials(name string) string {
 // facts are two to a row.
 func (l *layout) facts() { l.pairs(l.view.Facts, "What this record is about", 2) }
 
-// pairs sets names with their values in columns.
+// pairs sets names with their values in columns; a value that is longer than a
+// column has a row for itself.
 func (l *layout) pairs(all []fact, summary string, columns int) {
 	table := l.doc.Root().Add("Table")
 	table.Summary = summary
 	width := l.inner() / float64(columns)
-	for at := 0; at < len(all); at += columns {
-		some := all[at:min(at+columns, len(all))]
-		lines, most := make([][]string, len(some)), 0
-		for i, f := range some {
-			w := width - 12
-			if len(some) == 1 {
-				w = l.inner()
-			}
-			lines[i] = l.setter.Lines(f.Value, typeface.Bold, w/(body+1))
-			most = max(most, len(lines[i]))
+	fits := func(f fact) bool { return l.textWidth(f.Value, typeface.Bold, body+1) <= width-12 }
+	for len(all) > 0 {
+		n := 0
+		for n < min(columns, len(all)) && fits(all[n]) {
+			n++
 		}
-		l.need(small*leading + float64(most)*(body+1)*leading + 4)
+		var lines []string
+		if n == 0 {
+			n, lines = 1, l.setter.Lines(all[0].Value, typeface.Bold, l.inner()/(body+1))
+		}
+		some := all[:n]
+		all = all[n:]
+		most := float64(max(len(lines), 1)) * (body + 1) * leading
+		l.need(small*leading + most + 4)
 		tr := table.Add("TR")
 		for i, f := range some {
 			x := margin + float64(i)*width
@@ -337,12 +342,19 @@ func (l *layout) pairs(all []fact, summary string, columns int) {
 			l.page.In(th)
 			l.text(f.Name, typeface.Regular, small, x, l.y-small, faint)
 			td := tr.Add("TD")
+			if i == n-1 { // all rows have as many columns, ISO 14289-1 §7.2
+				td.Span = 2*(columns-n) + 1
+			}
 			l.page.In(td)
-			for j, part := range lines[i] {
+			if lines == nil {
+				lines = []string{f.Value}
+			}
+			for j, part := range lines {
 				l.text(part, typeface.Bold, body+1, x, l.y-small-(float64(j)+1)*(body+1)*leading+2, ink)
 			}
+			lines = nil
 		}
-		l.y -= small + float64(most)*(body+1)*leading + 6
+		l.y -= small + most + 6
 	}
 	l.y -= 4
 }
@@ -396,7 +408,8 @@ func (l *layout) notice(n notice) {
 // heading is a heading that stays with what follows it.
 func (l *layout) heading(s string, with float64) {
 	lines := l.setter.Lines(s, typeface.Title, l.inner()/12)
-	if !l.need(18 + float64(len(lines))*16 + with) {
+	l.need(18 + float64(len(lines))*16 + with)
+	if l.y < l.top {
 		l.y -= 12
 	}
 	h := l.doc.Root().Add("H2")
@@ -464,8 +477,16 @@ func (l *layout) table(t table) {
 	e := l.doc.Root().Add("Table")
 	e.Summary = t.Title
 	l.names(g, e)
-	for _, r := range t.Rows {
-		l.row(g, e, r)
+	total := l.total(t)
+	for i, r := range t.Rows {
+		after := 0.0 // what is to stay with the row: no row, and no total, stands alone
+		switch i {
+		case len(t.Rows) - 1:
+			after = total
+		case len(t.Rows) - 2:
+			after = min(height(l.cells(g, t.Rows[i+1])), 60) + total
+		}
+		l.row(g, e, r, after)
 	}
 	if t.Total != "" {
 		style, c := typeface.Bold, ink
@@ -477,9 +498,23 @@ func (l *layout) table(t table) {
 	}
 }
 
-// names is the row of column names; without an element it is a repeated one.
+// total is how high the total of a table is; one of many lines need not stay.
+func (l *layout) total(t table) float64 {
+	if t.Total == "" {
+		return 0
+	}
+	return 2 + float64(min(len(l.setter.Lines(t.Total, typeface.Bold, l.inner()/(small+0.5))), 3))*(small+0.5)*leading
+}
+
+// names is the row of column names; without an element it is a repeated one, which
+// says of which table.
 func (l *layout) names(g grid, e *pdf.Element) {
 	height := 15.0
+	if e == nil {
+		l.page.Artifact(true)
+		l.text(l.fit(g.table.Title+", continued", typeface.Regular, small+0.5, l.inner()), typeface.Regular, small+0.5, margin, l.y-small-0.5, faint)
+		l.y -= small + 6
+	}
 	l.page.Artifact(false)
 	l.page.Fill(pdf.Rect{Left: margin, Bottom: l.y - height, Right: l.right(), Top: l.y}, wash)
 	l.page.Rule(margin, l.y-height, l.right(), l.y-height, 0.8, brand)
@@ -549,8 +584,9 @@ func height(cells [][]set) (most float64) {
 // together is how many lines of a row stay on one page.
 const together = 40
 
-// row sets a row; one with more lines than stay together goes on on the next page.
-func (l *layout) row(g grid, e *pdf.Element, r row) {
+// row sets a row with room after it; one with more lines than stay together goes
+// on on the next page.
+func (l *layout) row(g grid, e *pdf.Element, r row, after float64) {
 	tr := e.Add("TR")
 	elements := make([]*pdf.Element, len(r.Cells))
 	for i := range r.Cells {
@@ -568,7 +604,11 @@ func (l *layout) row(g grid, e *pdf.Element, r row) {
 			part[i], cells[i] = cells[i][:n], cells[i][n:]
 			more = more || len(cells[i]) > 0
 		}
-		if l.need(height(part)) {
+		room := height(part)
+		if !more {
+			room += after
+		}
+		if l.need(room) {
 			l.names(g, nil)
 		}
 		l.part(g, r, elements, part)
@@ -617,7 +657,7 @@ func (l *layout) closing(signed bool) {
 	l.paragraph(l.doc.Root(), "P", "The verify page tells which of these stand in the record as they stand here.", typeface.Regular, small+0.5, faint)
 	l.y -= 4
 	l.pairs(l.view.Check, "What a reader compares with the verify page", 3)
-	l.heading("About this document", 40)
+	l.heading("About this document", min(l.about(signed), l.height-margin-foot-80))
 	for _, s := range l.view.About {
 		l.paragraph(l.doc.Root(), "P", s, typeface.Regular, small+0.5, ink)
 		l.y -= 3
@@ -640,11 +680,26 @@ func (l *layout) closing(signed bool) {
 	}
 }
 
+// about is how high what stands beneath the last heading is.
+func (l *layout) about(signed bool) (h float64) {
+	for _, s := range l.view.About {
+		h += float64(len(l.setter.Lines(s, typeface.Regular, l.inner()/(small+0.5))))*(small+0.5)*leading + 3
+	}
+	if l.view.Address != "" {
+		h += small*leading + 4
+	}
+	if signed {
+		h += signatureHeight + 12
+	}
+	return h
+}
+
+const signatureHeight = 40.0
+
 func (l *layout) signature() {
-	const height = 40.0
-	l.need(height + 12)
+	l.need(signatureHeight + 12)
 	l.y -= 10
-	box := pdf.Rect{Left: margin, Bottom: l.y - height, Right: l.right(), Top: l.y}
+	box := pdf.Rect{Left: margin, Bottom: l.y - signatureHeight, Right: l.right(), Top: l.y}
 	l.page.Artifact(false)
 	l.page.Fill(box, wash)
 	l.page.Rule(margin, l.y, l.right(), l.y, 0.8, brand)
@@ -652,19 +707,18 @@ func (l *layout) signature() {
 	form.Alt = "Digital signature of " + l.view.Institution
 	p := l.doc.Root().Add("P")
 	l.page.In(p)
-	l.text(fit(l, "Digitally signed by "+l.view.Institution, body), typeface.Bold, body, margin+12, l.y-16, ink)
+	l.text(l.fit("Digitally signed by "+l.view.Institution, typeface.Bold, body, l.inner()-30), typeface.Bold, body, margin+12, l.y-16, ink)
 	l.text("on "+l.view.At.UTC().Format("2 January 2006, 15:04 UTC")+". Whoever changes this file breaks the signature.", typeface.Regular, small, margin+12, l.y-29, faint)
 	l.doc.Field(l.page, form, box, pdf.Signing{Name: l.view.Institution, Reason: "The institution issues this document", At: l.view.At})
-	l.y -= height
+	l.y -= signatureHeight
 }
 
-// fit is text cut to one line.
-func fit(l *layout, s string, size float64) string {
-	lines := l.setter.Lines(s, typeface.Bold, (l.inner()-30)/size)
-	if len(lines) > 1 {
-		return lines[0] + "…"
+// fit is text cut to one line of a width.
+func (l *layout) fit(s string, style typeface.Style, size, width float64) string {
+	if l.textWidth(s, style, size) <= width {
+		return s
 	}
-	return s
+	return l.setter.Lines(s, style, width/size-1)[0] + "…"
 }
 
 // running puts heads and feet on the pages, now that their number is known.
@@ -676,13 +730,8 @@ func (l *layout) running() {
 		if i > 0 {
 			y := l.height - margin + 2
 			said := l.view.Institution + " · " + l.view.Title
-			if w := l.textWidth(said, typeface.Regular, small); w < l.inner()*0.62 {
-				l.text(said, typeface.Regular, small, margin, y, faint)
-			} else {
-				l.text(l.setter.Lines(said, typeface.Regular, l.inner()*0.6/small)[0]+"…", typeface.Regular, small, margin, y, faint)
-			}
-			name := l.setter.Lines(l.view.Facts[0].Value, typeface.Bold, l.inner()*0.36/small)[0]
-			l.textRight(name, typeface.Bold, small, l.right(), y, ink)
+			l.text(l.fit(said, typeface.Regular, small, l.inner()*0.6), typeface.Regular, small, margin, y, faint)
+			l.textRight(l.fit(l.view.Facts[0].Value, typeface.Bold, small, l.inner()*0.36), typeface.Bold, small, l.right(), y, ink)
 			l.page.Rule(margin, y-6, l.right(), y-6, 0.4, line)
 		}
 		l.page.Rule(margin, foot-14, l.right(), foot-14, 0.4, line)

@@ -226,3 +226,33 @@ func TestNothingFallsOffThePage(t *testing.T) {
 		}
 	}
 }
+
+// A page that goes on with a table says of which, and begins with neither a row
+// alone nor a sum.
+func TestNoRowStandsAlone(t *testing.T) {
+	t.Parallel()
+	continued := 0
+	for n := 19; n < 28; n++ {
+		s := sheet()
+		s.Record.Sections = s.Record.Sections[:1]
+		term := &s.Record.Sections[0]
+		for len(term.Lines) < n {
+			term.Lines = append(term.Lines, record.Line{Title: "Seminar", Code: "SEM " + strconv.Itoa(len(term.Lines)), Credits: pointer(1.0), Grade: "A", AwardedOn: "2025-05-20"})
+		}
+		file, _ := printed(t, s)
+		said, _ := interop.Run(t, "pdftotext", "-layout", file, "-")
+		for i, page := range strings.Split(said, "\f") {
+			if strings.Contains(page, "Fall 2024, continued") {
+				continued++
+				if rows := strings.Count(page, "SEM "); rows < 2 {
+					t.Errorf("of %d rows %d stand on page %d", n, rows, i+1)
+				}
+			} else if i > 0 && strings.Contains(page, "Credits earned 15.0, grade") {
+				t.Errorf("of %d rows the sum alone stands on page %d", n, i+1)
+			}
+		}
+	}
+	if continued < 4 {
+		t.Errorf("only %d pages go on with the table", continued)
+	}
+}

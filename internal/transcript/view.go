@@ -255,7 +255,7 @@ func sectionTable(m record.Model, s record.Section, decimals int) table {
 			}
 			return number(*l.Credits, decimals)
 		}},
-		{column{Name: "Grade", Share: 0.11}, func(l record.Line) string {
+		{column{Name: "Grade", Share: 0.12}, func(l record.Line) string {
 			if l.Grade == "" && l.Status == record.InProgress {
 				return "in progress"
 			}
