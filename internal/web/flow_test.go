@@ -113,4 +113,18 @@ func (w *world) linkInUse(t *testing.T, ctx context.Context, source string, do f
 	picture(t, ctx, "shared-open", 390)
 	do("on a desk", emulation.SetDeviceMetricsOverride(1280, 900, 1, false))
 	picture(t, ctx, "shared-open", 1280)
+	do("ask to be told", as(w.server.URL, "", "en"), chromedp.Navigate(w.server.URL+path(w.told)), chromedp.Click("form.asking button"), chromedp.WaitVisible("form[action$='/mail']"))
+	report(t, ctx, source, "a link that may be watched")
+	picture(t, ctx, "shared-watchable", 1280)
+	do("ask to be told, on a phone", emulation.SetDeviceMetricsOverride(390, 844, 1, true))
+	fits(t, ctx, "a link that may be watched")
+	picture(t, ctx, "shared-watchable", 390)
+	do("be told", chromedp.Click("form[action$='/mail'] button"), chromedp.WaitNotPresent("form[action$='/mail']"), chromedp.Text("h1", &holder))
+	if holder != "You will be told" {
+		t.Errorf("after asking to be told: %q", holder)
+	}
+	report(t, ctx, source, "a watch that has begun")
+	picture(t, ctx, "watch-begun", 390)
+	do("on a desk", emulation.SetDeviceMetricsOverride(1280, 900, 1, false))
+	picture(t, ctx, "watch-begun", 1280)
 }

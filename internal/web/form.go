@@ -22,6 +22,7 @@ type form struct {
 	Fault  *fault.Error // why it was refused
 	Values url.Values
 	File   bool
+	Views  *views // who was shown the credential that it changes
 }
 
 // field is one thing that a form asks for.

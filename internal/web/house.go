@@ -189,10 +189,15 @@ func (s *site) report(v *visit) error {
 	if err := v.may(access.ExportDisclosures); err != nil {
 		return err
 	}
+	return v.account(f, "disclosures.csv")
+}
+
+// account writes what was disclosed as a file.
+func (v *visit) account(f disclosure.Filter, name string) error {
 	h := v.w.Header()
 	h.Set("Content-Type", disclosure.CSV+"; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="disclosures.csv"`)
-	return s.Disclosures.Export(v.ctx(), v.who, f, disclosure.CSV, v.w)
+	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	return v.s.Disclosures.Export(v.ctx(), v.who, f, disclosure.CSV, v.w)
 }
 
 // grounds are the exceptions that a disclosure by hand may rest on, and consent.

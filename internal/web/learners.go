@@ -254,7 +254,10 @@ func (s *site) onAward(f form, do access.Action) func(*visit) (form, error) {
 			return f, err
 		}
 		f.About, f.Back = title, at(a.LearnerID, "awards")
-		return f, v.may(do)
+		if err := v.may(do); err != nil || do != access.Withdraw {
+			return f, err
+		}
+		return s.seenAward(v, f, a)
 	}
 }
 
@@ -284,9 +287,12 @@ func (s *site) correctForm(v *visit) (form, error) {
 		return form{}, err
 	}
 	f := assertion.Facts{AchievedOn: a.AchievedOn, Term: a.Term, Grade: a.Grade, CreditsEarned: a.CreditsEarned, Narrative: a.Narrative, Evidence: a.Evidence}
-	return form{Title: "Correct an award", About: title, Submit: "Correct it", Back: at(a.LearnerID, "awards"),
+	if err := v.may(access.Award); err != nil {
+		return form{}, err
+	}
+	return s.seenAward(v, form{Title: "Correct an award", About: title, Submit: "Correct it", Back: at(a.LearnerID, "awards"),
 		Intro:  "What was signed stays as it was until it is issued anew. Only this award and the records that contain it need that.",
-		Fields: append(factFields(f), reasonField)}, v.may(access.Award)
+		Fields: append(factFields(f), reasonField)}, a)
 }
 
 // correct keeps what the form does not show.
@@ -329,7 +335,11 @@ func evidence(had []assertion.Evidence, address string) []assertion.Evidence {
 
 func (s *site) withdraw(v *visit, in url.Values) (string, string, error) {
 	a, err := s.Assertions.Withdraw(v.ctx(), v.who, v.r.PathValue("id"), sent(in, "reason"))
-	return at(a.LearnerID, "awards"), "withdrawn", err
+	if err != nil {
+		return "", "", err
+	}
+	id, err := s.credentialOf(v, a.ID)
+	return s.reported(v, id, at(a.LearnerID, "awards")), "withdrawn", err
 }
 
 func (s *site) issue(v *visit, _ url.Values) (string, string, error) {
@@ -341,31 +351,39 @@ func (s *site) issue(v *visit, _ url.Values) (string, string, error) {
 func (s *site) onCredential(f form, do access.Action) func(*visit) (form, error) {
 	return func(v *visit) (form, error) {
 		f := f
-		c, err := s.Credentials.Find(v.ctx(), v.who, v.r.PathValue("id"))
+		c, about, err := s.credentialAt(v)
 		if err != nil {
 			return f, err
 		}
-		_, f.About, err = s.about(v, string(c.LearnerID))
-		if err != nil {
+		f.About, f.Back = about, at(c.LearnerID, "awards")
+		if err := v.may(do); err != nil {
 			return f, err
 		}
-		if c.AssertionID != nil {
-			a, err := s.Assertions.Find(v.ctx(), v.who, string(*c.AssertionID))
-			if err != nil {
-				return f, err
-			}
-			if f.About, err = s.called(v, a); err != nil {
-				return f, err
-			}
-		}
-		f.Back = at(c.LearnerID, "awards")
-		return f, v.may(do)
+		return s.seen(v, f, c.ID)
 	}
+}
+
+// credentialAt is the credential in the address, and what it is called.
+func (s *site) credentialAt(v *visit) (credential.Credential, string, error) {
+	c, err := s.Credentials.Find(v.ctx(), v.who, v.r.PathValue("id"))
+	if err != nil {
+		return c, "", err
+	}
+	if c.AssertionID == nil {
+		_, about, err := s.about(v, string(c.LearnerID))
+		return c, about, err
+	}
+	a, err := s.Assertions.Find(v.ctx(), v.who, string(*c.AssertionID))
+	if err != nil {
+		return c, "", err
+	}
+	about, err := s.called(v, a)
+	return c, about, err
 }
 
 func (s *site) revoke(v *visit, in url.Values) (string, string, error) {
 	c, err := s.Credentials.Revoke(v.ctx(), v.who, nil, v.r.PathValue("id"), credential.Revocation{Cause: sent(in, "cause"), Reason: sent(in, "reason")})
-	return at(c.LearnerID, "awards"), "revoked", err
+	return s.reported(v, c.ID, at(c.LearnerID, "awards")), "revoked", err
 }
 
 func (s *site) suspend(v *visit, in url.Values) (string, string, error) {

@@ -149,7 +149,7 @@ func (s *site) orderList(v *visit, base string) error {
 	d := orderLines{Show: v.r.URL.Query().Get("show"), Base: base}
 	var f sharing.OrderFilter
 	if base == "/desk" {
-		if err := v.may(access.OrderRecord); err != nil {
+		if err := v.may(access.ReadRelease); err != nil {
 			return err
 		}
 		d.Show = or(d.Show, "held")

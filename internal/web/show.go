@@ -117,8 +117,8 @@ var months = map[string][]string{
 	"es": strings.Fields("enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre"),
 }
 
-// date is a day in words; empty for none.
-func (w *words) date(v any) string {
+// date is a day in words, which does not break; empty for none.
+func (w *words) date(v any) template.HTML {
 	var t time.Time
 	switch d := v.(type) {
 	case time.Time:
@@ -136,13 +136,18 @@ func (w *words) date(v any) string {
 	case string:
 		var err error
 		if t, err = time.Parse(time.DateOnly, d); err != nil {
-			return d
+			return template.HTML(template.HTMLEscapeString(d))
 		}
 	}
 	if t.IsZero() {
 		return ""
 	}
 	t = t.UTC()
+	return template.HTML(`<time datetime="` + t.Format(time.DateOnly) + `">` + w.day(t) + `</time>`)
+}
+
+// day is a day in words.
+func (w *words) day(t time.Time) string {
 	month := months[w.lang][t.Month()-1]
 	if w.lang == "es" {
 		return fmt.Sprintf("%d de %s de %d", t.Day(), month, t.Year())
@@ -150,8 +155,8 @@ func (w *words) date(v any) string {
 	return fmt.Sprintf("%d %s %d", t.Day(), month, t.Year())
 }
 
-// moment is a day with the time of day, in UTC.
-func (w *words) moment(v any) string {
+// moment is a day with the time of day, in UTC. It may break between the two.
+func (w *words) moment(v any) template.HTML {
 	t, ok := v.(time.Time)
 	if p, is := v.(*time.Time); is && p != nil {
 		t, ok = *p, true
@@ -159,7 +164,8 @@ func (w *words) moment(v any) string {
 	if !ok || t.IsZero() {
 		return ""
 	}
-	return w.date(t) + ", " + t.UTC().Format("15:04") + " UTC"
+	t = t.UTC()
+	return template.HTML(`<time datetime="` + t.Format("2006-01-02T15:04Z") + `">` + w.day(t) + `, <wbr>` + t.Format("15:04") + ` UTC</time>`)
 }
 
 // set is the templates in one language.
@@ -325,8 +331,11 @@ func (v *visit) say(text string, args ...any) string { return v.s.sets[v.lang].s
 // nav are the places that the reader may go to.
 func (v *visit) nav() []link {
 	var all []link
-	add := func(to, label string) {
-		here := v.r.URL.Path == to || to != "/desk" && to != "/me" && strings.HasPrefix(v.r.URL.Path, to+"/")
+	add := func(to, label string, besides ...string) {
+		here := v.r.URL.Path == to
+		for _, at := range append(besides, to) {
+			here = here || at != "/desk" && at != "/me" && strings.HasPrefix(v.r.URL.Path+"/", at+"/")
+		}
 		all = append(all, link{to, label, here})
 	}
 	switch {
@@ -338,8 +347,8 @@ func (v *visit) nav() []link {
 		if access.Allowed(v.who, access.Assemble) {
 			add("/desk/corrections", "Corrections")
 		}
-		if access.Allowed(v.who, access.OrderRecord) {
-			add("/desk/orders", "Orders")
+		if access.Allowed(v.who, access.ReadRelease) {
+			add("/desk/orders", "Release", "/desk/messages")
 		}
 		if access.Allowed(v.who, access.ReadProposal) {
 			add("/desk/proposals", "Proposals")
@@ -399,6 +408,7 @@ var done = map[string]string{
 	"proposed":              "This is what has to be issued anew. Look at it and approve.",
 	"approved":              "What is approved is issued anew now.",
 	"declined":              "Everything stays as it was issued.",
+	"resent":                "It is sent again now.",
 	"share-ended":           "The link is ended. Whoever opens it is told so.",
 	"watch-ended":           "They are told of no more changes.",
 	"disclosure-recorded":   "The disclosure is on file.",

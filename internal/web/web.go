@@ -135,6 +135,8 @@ func NewHandler(s Services) (http.Handler, error) {
 	all.learners(mux)
 	all.documents(mux)
 	all.orders(mux)
+	all.messages(mux)
+	all.viewing(mux)
 	all.imports(mux)
 	all.graduations(mux)
 	all.proposals(mux)

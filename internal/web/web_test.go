@@ -291,7 +291,7 @@ func TestARegistrarsDay(t *testing.T) {
 		{of + "/assemble", url.Values{"type": {"full"}}, "version 1"},
 		{of + "/hold", url.Values{"reason": {"financial"}, "terms": {"Fall 2026"}}, "Money is owed"},
 		{of + "/directory", url.Values{"blocked": {"yes"}, "reason": {"asked"}}, "Directory information is blocked"},
-		{"/desk/awards/" + id[1] + "/withdraw", url.Values{"reason": {"Wrong learner"}}, "Wrong learner"},
+		{"/desk/awards/" + id[1] + "/withdraw", url.Values{"reason": {"Wrong learner"}}, "Nobody has been shown it."},
 	}
 	for _, s := range steps {
 		a := w.post(t, me, s.path, s.form)

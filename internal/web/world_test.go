@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/assertion"
@@ -58,6 +60,18 @@ type world struct {
 	cohort   string              // the job of a graduation that has not begun
 	print    transcript.Document // of the record
 	checked  string              // the path of the page that checks it
+
+	told    sharing.Made // of one credential, to somebody who may be told of changes
+	watch   string       // the path of the page of somebody who is told
+	unwatch string       // and of somebody who was
+}
+
+// deaf is a webhook that answers nothing but that it is not available.
+type deaf struct{}
+
+func (deaf) CheckAddress(string) error { return nil }
+func (deaf) Post(context.Context, string, http.Header, []byte) (int, error) {
+	return http.StatusServiceUnavailable, nil
 }
 
 const student = "ref:" + demo.System + ":S100001"
@@ -162,6 +176,7 @@ func (w *world) shared(t testing.TB, items []credential.ID) {
 	id := string(w.record.ID)
 	made, err = w.Shares.Create(ctx, me, sharing.Offer{LearnerID: string(w.learner.ID), RecordID: &id, Purpose: "Portfolio"})
 	w.open = testbed.Must(t, made, err)
+	w.watched(t, items[0])
 	const other = "ref:" + demo.System + ":S100002"
 	if _, err := w.Records.Assemble(ctx, w.Registrar(), nil, other); err != nil {
 		t.Fatal(err)
@@ -171,6 +186,42 @@ func (w *world) shared(t testing.TB, items []credential.ID) {
 	}
 	c, err := w.Records.Propose(ctx, w.Registrar(), record.Affected{Learner: other, Reason: "New name"})
 	w.fix = testbed.Must(t, c, err)
+}
+
+// watched has a link whose recipient is told of changes: by a webhook that fails
+// for good, by one that is tried again, by mail that waits; and one that was ended.
+func (w *world) watched(t testing.TB, item credential.ID) {
+	t.Helper()
+	ctx := context.Background()
+	me := access.Actor{ID: string(w.learner.ID), InstitutionID: string(w.Home.ID), Roles: []access.Role{access.Learner}, LearnerID: string(w.learner.ID)}
+	early, days, now, hooks := w.Shares, 9, w.Shares.Now, w.Shares.Webhooks
+	early.Now, early.Webhooks = func() time.Time { return now().AddDate(0, 0, -days) }, deaf{}
+	defer func() { early.Now, early.Webhooks = now, hooks }()
+	made, err := early.Create(ctx, me, sharing.Offer{LearnerID: string(w.learner.ID), Items: []sharing.Item{{CredentialID: string(item)}},
+		Recipient: "Sound & Signal", Address: "people@soundandsignal.example", Purpose: "Application for a position", Notify: true})
+	w.told = testbed.Must(t, made, err)
+	from := netip.MustParseAddr("192.0.2.7")
+	by := func(webhook string) sharing.Watched {
+		t.Helper()
+		x, err := early.Watch(ctx, access.Anonymous(), sharing.Watching{Token: w.told.Link, Webhook: webhook, From: from})
+		return testbed.Must(t, x, err)
+	}
+	ended := by("https://old.soundandsignal.example/changes")
+	w.unwatch = "/w/" + *ended.Secret
+	if _, err := early.EndWatch(ctx, access.Anonymous(), sharing.Ending{Secret: *ended.Secret, From: from}); err != nil {
+		t.Fatal(err)
+	}
+	w.watch = "/w/" + *by("https://hooks.soundandsignal.example/changes").Secret
+	for days = 9; days > 0; days-- {
+		if _, err := early.Deliver(ctx, w.As(access.System)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	by("")
+	by("https://new.soundandsignal.example/changes")
+	if _, err := early.Deliver(ctx, w.As(access.System)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // path is the path of a link.
@@ -321,6 +372,8 @@ func (w *world) places(t testing.TB) []place {
 		{"record", registrar, "/desk/records/" + string(w.record.ID)},
 		{"imports", registrar, "/desk/imports"}, {"import-new", registrar, "/desk/imports/new"}, {"import", registrar, "/desk/imports/" + w.job},
 		{"corrections", registrar, "/desk/corrections"}, {"correction", registrar, "/desk/corrections/" + string(w.fix.ID)}, {"correction-new", registrar, of + "/correction"},
+		{"credential-views", registrar, "/desk/credentials/" + w.badge + "/views"}, {"messages", registrar, "/desk/messages"}, {"messages-all", registrar, "/desk/messages?show=all"},
+		{"watch", "", w.watch}, {"watch-ended", "", w.unwatch},
 		{"shared", "", path(w.share)}, {"my-shares", w.student, "/me/shares"}, {"my-share", w.student, "/me/shares/" + string(w.share.Share.ID)},
 		{"my-share-new", w.student, "/me/shares/new"}, {"my-share-end", w.student, "/me/shares/" + string(w.share.Share.ID) + "/end"},
 		{"disclosures", registrar, "/desk/disclosures"}, {"disclosure-new", registrar, "/desk/disclosures/new"},
