@@ -322,12 +322,14 @@ func (s *services) handler(p queryPage) (http.Handler, error) {
 	mux.Handle("/graphql", graph.NewHandler(graph.Config{Resolver: s.resolver(), Actor: s.actor, Open: p.open, Trusted: p.trusted}))
 	mux.Handle("/graphiql", query)
 	mux.Handle("/graphiql/", query)
-	plain := rest.NewHandler(s.rest())
-	mux.Handle("/", plain)
 	pages, err := web.NewHandler(s.web())
 	if err != nil {
 		return nil, err
 	}
+	endpoints := s.rest()
+	endpoints.Page = pages.Refuse
+	plain := rest.NewHandler(endpoints)
+	mux.Handle("/", plain)
 	for _, pattern := range web.Roots() {
 		mux.Handle(pattern, pages)
 	}

@@ -70,7 +70,10 @@ type Services struct {
 	// Caller is the address that a request comes from, behind the proxies that
 	// are trusted; nil: the peer's.
 	Caller func(*http.Request) netip.Addr
-	Log    *slog.Logger
+	// Page answers with what went wrong as a page, to a person who opens an
+	// address in a browser; nil: everybody is answered in JSON.
+	Page func(w http.ResponseWriter, r *http.Request, code int, f *fault.Error)
+	Log  *slog.Logger
 }
 
 // NewHandler serves every endpoint of the package.
@@ -169,8 +172,15 @@ func (s Services) refuse(w http.ResponseWriter, r *http.Request, err error, form
 // requestID is the id that the service gave the request.
 func requestID(w http.ResponseWriter) string { return w.Header().Get("X-Request-Id") }
 
-// problem is a fault as RFC 9457 writes it.
-func (s Services) problem(w http.ResponseWriter, _ *http.Request, code int, f *fault.Error) {
+// problem is a fault as RFC 9457 writes it, or a page for who asks for HTML.
+func (s Services) problem(w http.ResponseWriter, r *http.Request, code int, f *fault.Error) {
+	if s.Page != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		if strings.Contains(r.Header.Get("Accept"), "text/html") {
+			s.Page(w, r, code, f)
+			return
+		}
+		w.Header().Add("Vary", "Accept")
+	}
 	writeJSON(w, code, "application/problem+json", struct {
 		Title   string     `json:"title"`
 		Status  int        `json:"status"`

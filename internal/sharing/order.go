@@ -416,6 +416,14 @@ func (s *Service) findOrder(ctx context.Context, who access.Actor, order string)
 	return o, err
 }
 
+// FindOrder is one order: registrars see all, learners their own.
+func (s *Service) FindOrder(ctx context.Context, who access.Actor, order string) (Order, error) {
+	if err := access.Check(who, access.ReadRelease); err != nil {
+		return Order{}, err
+	}
+	return s.findOrder(ctx, who, order)
+}
+
 // OrderFilter narrows a list.
 type OrderFilter struct {
 	State *string // held: the queue of exceptions

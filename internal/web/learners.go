@@ -165,6 +165,10 @@ func (s *site) assemble(v *visit, in url.Values) (string, string, error) {
 	return at(r.LearnerID, "records"), "assembled", err
 }
 
+// holdReasons are the reasons of a hold as people read them.
+var holdReasons = map[string]string{release.Financial: "Money is owed", release.TranscriptFee: "A fee for the transcript",
+	release.RequestedAction: "The learner has to do something first", release.Other: "Another reason"}
+
 func (s *site) holdForm(v *visit) (form, error) {
 	l, about, err := s.about(v, v.r.PathValue("id"))
 	if err != nil {
@@ -173,8 +177,9 @@ func (s *site) holdForm(v *visit) (form, error) {
 	return form{Title: "Place a hold", About: about, Submit: "Place the hold", Back: at(l.ID, "holds"),
 		Intro: "Records are not handed out while it lasts, and links to them show nothing. Orders wait and go out when it is lifted.",
 		Fields: []field{
-			{Name: "reason", Label: "Reason", Type: "select", Required: true, Options: []option{{Value: release.Financial, Label: "Money is owed"},
-				{Value: release.TranscriptFee, Label: "A fee for the transcript"}, {Value: release.RequestedAction, Label: "The learner has to do something first"}, {Value: release.Other, Label: "Another reason"}}},
+			{Name: "reason", Label: "Reason", Type: "select", Required: true, Options: []option{
+				{Value: release.Financial, Label: holdReasons[release.Financial]}, {Value: release.TranscriptFee, Label: holdReasons[release.TranscriptFee]},
+				{Value: release.RequestedAction, Label: holdReasons[release.RequestedAction]}, {Value: release.Other, Label: holdReasons[release.Other]}}},
 			{Name: "terms", Label: "Payment periods that are held back", Help: "Parted by commas. A hold for money names those that were not paid for: what was paid for is released on request."},
 			{Name: "note", Label: "What the learner can do about it", Type: "textarea", Help: "The learner reads this."},
 			{Name: "plannedOn", Label: "Planned to be lifted on", Type: "date"},
@@ -209,7 +214,13 @@ func (s *site) liftHoldForm(v *visit) (form, error) {
 	if err != nil {
 		return form{}, err
 	}
-	return form{Title: "Lift a hold", About: about, Submit: "Lift the hold", Back: at(h.LearnerID, "holds"), Fields: []field{reasonField}}, v.may(access.ManageHolds)
+	about += " · " + v.say(holdReasons[h.Reason])
+	if len(h.Terms) > 0 {
+		about += " (" + strings.Join(h.Terms, ", ") + ")"
+	}
+	return form{Title: "Lift a hold", About: about, Submit: "Lift the hold", Back: at(h.LearnerID, "holds"),
+		Intro: "Orders that waited for it go out, and links show again what they show, unless something else keeps it back.",
+		Quote: h.Note, Fields: []field{reasonField}}, v.may(access.ManageHolds)
 }
 
 func (s *site) liftHold(v *visit, in url.Values) (string, string, error) {

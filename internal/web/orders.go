@@ -36,7 +36,11 @@ func (s *site) orders(mux *http.ServeMux) {
 	s.ask(mux, "/desk/orders/{id}/cancel", s.cancelling(staff, "/desk/orders?show=all"))
 	s.ask(mux, "/me/orders/{id}/cancel", s.cancelling(student, "/me/orders"))
 	s.ask(mux, "/desk/orders/{id}/met", asking{staff, func(v *visit) (form, error) {
-		return form{Title: "What it waits for has come", Submit: "Let it go out", Back: "/desk/orders?show=waiting",
+		about, err := s.orderAt(v)
+		if err != nil {
+			return form{}, err
+		}
+		return form{Title: "What it waits for has come", About: about, Submit: "Let it go out", Back: "/desk/orders?show=waiting",
 			Intro: "The record is assembled as it stands now and goes out, unless something else keeps it back."}, v.may(access.ManageHolds)
 	}, func(v *visit, _ url.Values) (string, string, error) {
 		o, err := s.Shares.Met(v.ctx(), v.who, v.r.PathValue("id"))
@@ -50,11 +54,31 @@ func (s *site) orders(mux *http.ServeMux) {
 // cancelling takes an order back.
 func (s *site) cancelling(who need, back string) asking {
 	return asking{who, func(v *visit) (form, error) {
-		return form{Title: "Take an order back", Submit: "Take it back", Back: back, Danger: true, Intro: "Nothing goes out, and the consent to it ends."}, v.may(access.OrderRecord)
+		about, err := s.orderAt(v)
+		if err != nil {
+			return form{}, err
+		}
+		return form{Title: "Take an order back", About: about, Submit: "Take it back", Back: back, Danger: true, Intro: "Nothing goes out, and the consent to it ends."}, v.may(access.OrderRecord)
 	}, func(v *visit, _ url.Values) (string, string, error) {
 		_, err := s.Shares.Cancel(v.ctx(), v.who, v.r.PathValue("id"))
 		return back, "order-cancelled", err
 	}}
+}
+
+// orderAt is the order in the address, as it is called: for whom, of what, and at
+// the desk whose.
+func (s *site) orderAt(v *visit) (string, error) {
+	o, err := s.Shares.FindOrder(v.ctx(), v.who, v.r.PathValue("id"))
+	if err != nil {
+		return "", err
+	}
+	titles, err := s.typeTitles(v)
+	about := o.Recipient + " · " + or(titles[o.Type], o.Type)
+	if err != nil || !v.in.Staff() {
+		return about, err
+	}
+	_, whose, err := s.about(v, string(o.LearnerID))
+	return about + " · " + whose, err
 }
 
 // waits are what an order may wait for.

@@ -268,6 +268,7 @@ type sheet struct {
 	Title   string
 	Named   bool // the title is somebody's word, not ours
 	Path    string
+	Again   bool // the path can be opened again
 	In      *session.Session
 	Who     access.Actor
 	Nav     []link
@@ -302,7 +303,7 @@ func (v *visit) showNamed(name, title string, data any) error {
 }
 
 func (v *visit) sheet(name, title string, data any) sheet {
-	p := sheet{Name: name, Lang: v.lang, Title: title, Path: v.r.URL.RequestURI(), In: v.in, Who: v.who, Choose: v.s.Choose, Version: v.s.Version, Data: data}
+	p := sheet{Name: name, Lang: v.lang, Title: title, Path: v.r.URL.RequestURI(), Again: v.r.Method == http.MethodGet, In: v.in, Who: v.who, Choose: v.s.Choose, Version: v.s.Version, Data: data}
 	p.Nav = v.nav()
 	p.Done = done[v.r.URL.Query().Get("done")]
 	return p
@@ -342,19 +343,19 @@ func (v *visit) nav() []link {
 	case v.in == nil:
 	case v.in.Staff():
 		if access.Allowed(v.who, access.ReadLearner) {
-			add("/desk", "Learners")
+			add("/desk", "Learners", "/desk/learners", "/desk/records", "/desk/awards", "/desk/credentials", "/desk/documents")
 		}
 		if access.Allowed(v.who, access.Assemble) {
 			add("/desk/corrections", "Corrections")
 		}
 		if access.Allowed(v.who, access.ReadRelease) {
-			add("/desk/orders", "Release", "/desk/messages")
+			add("/desk/orders", "Release", "/desk/messages", "/desk/holds")
 		}
 		if access.Allowed(v.who, access.ReadProposal) {
 			add("/desk/proposals", "Proposals")
 		}
 		if access.Allowed(v.who, access.ReadJob) {
-			add("/desk/imports", "Jobs")
+			add("/desk/imports", "Jobs", "/desk/graduation")
 		}
 		if access.Allowed(v.who, access.ExportDisclosures) {
 			add("/desk/disclosures", "Disclosures")
@@ -362,11 +363,11 @@ func (v *visit) nav() []link {
 		add("/curriculum", "Curriculum")
 		add("/desk/institution", "Institution")
 	default:
-		add("/me", "My record")
+		add("/me", "My record", "/me/records", "/me/credentials", "/me/brought")
 		add("/me/competencies", "My competencies")
 		add("/me/orders", "My orders")
 		add("/me/shares", "My shares")
-		add("/me/privacy", "My privacy")
+		add("/me/privacy", "My privacy", "/me/directory", "/me/consents")
 	}
 	add("/verify", "Verify")
 	return all

@@ -120,8 +120,24 @@ type site struct {
 
 type handler func(v *visit) error
 
+// Pages serves them.
+type Pages struct {
+	http.Handler
+	site *site
+}
+
+// Refuse shows as a page what went wrong at an address that is no page.
+func (p *Pages) Refuse(w http.ResponseWriter, r *http.Request, code int, f *fault.Error) {
+	p.site.secure(w)
+	w.Header().Add("Vary", "Accept")
+	v := &visit{w: w, r: r, s: p.site, lang: languageOf(r), who: access.Anonymous()}
+	if err := v.enter(anyone, func(v *visit) error { return v.show(code, "error", refusals[f.Kind], f) }); err != nil {
+		v.refuse(err)
+	}
+}
+
 // NewHandler is the pages.
-func NewHandler(s Services) (http.Handler, error) {
+func NewHandler(s Services) (*Pages, error) {
 	all := &site{Services: s, origin: http.NewCrossOriginProtection(), checks: make(chan struct{}, maxChecks)}
 	if err := all.parse(); err != nil {
 		return nil, err
@@ -147,7 +163,7 @@ func NewHandler(s Services) (http.Handler, error) {
 	all.deposits(mux)
 	all.curriculum(mux)
 	all.page(mux, "/", anyone, func(*visit) error { return errNoPage })
-	return mux, nil
+	return &Pages{mux, all}, nil
 }
 
 var errNoPage = fault.New(fault.NotFound, "There is no page at this address.")

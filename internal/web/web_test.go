@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -87,6 +88,44 @@ func TestEveryPageIsWhole(t *testing.T) {
 		t.Errorf("not in Spanish: %q", text)
 		return true
 	})
+}
+
+// TestABrowserIsToldOnAPage: an address that is no page answers a browser in its
+// reader's language, with who is signed in, and a program in JSON.
+func TestABrowserIsToldOnAPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, c := range []struct {
+		path, accept string
+		cookie       string
+		code         int
+		media        string
+		says         []string
+	}{
+		{"/nowhere", "text/html,*/*;q=0.8", "", http.StatusNotFound, "text/html", []string{"No encontrado", `lang="es"`, "/sign-in"}},
+		{"/i/nobody", "text/html", w.student, http.StatusNotFound, "text/html", []string{"No encontrado", w.learner.DisplayName}},
+		{"/records/" + string(w.record.ID) + "/transcript.html?x=1", "text/html", "", http.StatusUnauthorized, "text/html", []string{"/sign-in?next=%2frecords%2f" + string(w.record.ID) + "%2ftranscript.html%3fx%3d1"}},
+		{"/nowhere", "*/*", "", http.StatusNotFound, "application/problem+json", []string{`"code":"NOT_FOUND"`}},
+		{"/nowhere", "", "", http.StatusNotFound, "application/problem+json", []string{`"status":404`}},
+	} {
+		r := w.request(t, http.MethodGet, c.cookie, c.path, nil)
+		r.Header.Set("Accept", c.accept)
+		r.Header.Set("Accept-Language", "es")
+		a := w.send(t, r)
+		if a.StatusCode != c.code || !strings.HasPrefix(a.Header.Get("Content-Type"), c.media) || !slices.Contains(a.Header.Values("Vary"), "Accept") {
+			t.Errorf("%s for %q: %d %v", c.path, c.accept, a.StatusCode, a.Header)
+		}
+		for _, s := range c.says {
+			if !strings.Contains(a.body, s) {
+				t.Errorf("%s for %q does not say %q\n%s", c.path, c.accept, s, a.body)
+			}
+		}
+	}
+	r := w.request(t, http.MethodPost, "", "/nowhere", strings.NewReader("{}"))
+	r.Header.Set("Accept", "text/html")
+	if a := w.send(t, r); a.Header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("a form: %v", a.Header)
+	}
 }
 
 // TestACatalogueHasNoMoreThanIsSaid looks for sentences that stand in no page any

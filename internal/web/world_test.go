@@ -207,11 +207,12 @@ func (w *world) watched(t testing.TB, item credential.ID) {
 		return testbed.Must(t, x, err)
 	}
 	ended := by("https://old.soundandsignal.example/changes")
-	w.unwatch = "/w/" + *ended.Secret
+	inPath := strings.NewReplacer("whsec_", "/w/", "+", "-", "/", "_")
+	w.unwatch = inPath.Replace(*ended.Secret)
 	if _, err := early.EndWatch(ctx, access.Anonymous(), sharing.Ending{Secret: *ended.Secret, From: from}); err != nil {
 		t.Fatal(err)
 	}
-	w.watch = "/w/" + *by("https://hooks.soundandsignal.example/changes").Secret
+	w.watch = inPath.Replace(*by("https://hooks.soundandsignal.example/changes").Secret)
 	for days = 9; days > 0; days-- {
 		if _, err := early.Deliver(ctx, w.As(access.System)); err != nil {
 			t.Fatal(err)
@@ -260,11 +261,11 @@ func (w *world) serve(t testing.TB, change func(*web.Services)) {
 
 // beside is the pages with the plain endpoints that they lead to, as the service
 // has both.
-func (w *world) beside(pages http.Handler, s web.Services) http.Handler {
+func (w *world) beside(pages *web.Pages, s web.Services) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", rest.NewHandler(rest.Services{Institutions: w.Institutions, Learners: w.Learners, Achievements: w.Achievements, Keys: w.Keys, Credentials: w.Credentials,
 		Exchange: w.Exchange, Disclosures: w.Disclosures, Extracts: w.Extracts, Deposits: w.Deposits, Shares: w.Shares, Frameworks: w.Frameworks, Documents: w.Documents,
-		Origin: s.Origin, Version: s.Version, Now: s.Now, Ready: w.DB.Pool.Ping, Log: s.Log, Browser: web.Browser(w.Sessions, s.Origin),
+		Origin: s.Origin, Version: s.Version, Now: s.Now, Ready: w.DB.Pool.Ping, Log: s.Log, Browser: web.Browser(w.Sessions, s.Origin), Page: pages.Refuse,
 		Actor: func(*http.Request) (access.Actor, error) { return access.Anonymous(), nil }}))
 	for _, pattern := range append(web.Roots(), "/s/{token}") {
 		mux.Handle(pattern, pages)
@@ -337,7 +338,7 @@ type place struct {
 func (w *world) plain() []place {
 	registrar, designer := w.staff[access.Registrar], w.staff[access.Designer]
 	return []place{
-		{"paper", "", w.checked}, {"paper-unknown", "", "/v/nothing"},
+		{"paper", "", w.checked}, {"paper-unknown", "", "/v/nothing"}, {"nowhere", "", "/nowhere"},
 		{"record-alone", registrar, "/records/" + string(w.record.ID) + "/transcript.html"},
 		{"picture-competencies", w.student, "/pictures/learners/" + string(w.learner.ID) + "/competencies"},
 		{"picture-progress", w.student, "/pictures/learners/" + string(w.learner.ID) + "/programs/" + degree.Code + "/progress"},
