@@ -159,7 +159,10 @@ func admitPost(w http.ResponseWriter, r *http.Request, t Trusted) (*http.Request
 	}
 	r, ok := t.admit(w, r, form.DocumentID, query)
 	if ok && form.Query == nil {
-		body = withQuery(body, wantedOf(r).text)
+		if body, err = withQuery(body, wantedOf(r).text); err != nil {
+			refuseForm(w, r, http.StatusBadRequest, "json", "The body is not a JSON object with documentId, variables and operationName. Send one request at a time.")
+			return r, false
+		}
 	}
 	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	return r, ok

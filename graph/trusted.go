@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -117,10 +116,20 @@ func wantedOf(r *http.Request) wanted {
 }
 
 // withQuery is the body of a request that named a document, with the document
-// in it.
-func withQuery(body []byte, text string) []byte {
-	raw, _ := json.Marshal(text) // a string always is JSON
-	return slices.Concat([]byte(`{"query":`), raw, []byte{','}, body[bytes.IndexByte(body, '{')+1:])
+// in it. It is written anew, since a member that stands twice may say something
+// else to who reads it next.
+func withQuery(body []byte, text string) ([]byte, error) {
+	form := struct {
+		Query         string          `json:"query"`
+		OperationName *string         `json:"operationName,omitempty"`
+		Variables     json.RawMessage `json:"variables,omitempty"`
+		Extensions    json.RawMessage `json:"extensions,omitempty"`
+	}{}
+	if err := json.Unmarshal(body, &form); err != nil {
+		return nil, err
+	}
+	form.Query = text
+	return json.Marshal(form)
 }
 
 // tagged gives an answer its ETag and reports whether the client has it already.

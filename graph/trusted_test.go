@@ -121,6 +121,28 @@ func TestOnlyTrustedDocumentsWhenThatIsAskedFor(t *testing.T) {
 	}
 }
 
+// A member that stands twice is one thing to who looks at it first and another
+// to who runs it; only what is registered is run all the same.
+func TestOnlyTrustedDocumentsWhateverStandsTwice(t *testing.T) {
+	t.Parallel()
+	a, ids := withTrusted(t, true, "query One($id: ID!) { learner(id: $id) { displayName } }")
+	for _, body := range []string{
+		`{"documentId": "ID", "query": "{ institution { slug } }", "query": null}`,
+		`{"documentId": "ID", "query": "{ institution { slug } }", "Query": null}`,
+		`{"documentId": "ID", "variables": {"id": "x"}, "QUERY": "{ institution { slug } }", "query": null}`,
+		`{"query": "query One($id: ID!) { learner(id: $id) { displayName } }", "Query": "{ institution { slug } }"}`,
+		`{"query": "{ institution { slug } }", "Query": null}`,
+	} {
+		r := httptest.NewRequest("POST", "/graphql", strings.NewReader(strings.Replace(body, "ID", ids[0], 1)))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		a.handler.ServeHTTP(w, r)
+		if strings.Contains(w.Body.String(), `"slug"`) {
+			t.Errorf("%s: what nobody registered was run: %d %s", body, w.Code, w.Body)
+		}
+	}
+}
+
 func TestWhatCannotBeTrusted(t *testing.T) {
 	t.Parallel()
 	if _, err := graph.Trust(map[string]string{"list.graphql": "{ institution { colour } }"}, false); err == nil || !strings.Contains(err.Error(), "list.graphql") || !strings.Contains(err.Error(), "colour") {
