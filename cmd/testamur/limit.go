@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -26,8 +28,10 @@ type quota struct {
 const maxAddresses = 50_000
 
 // limiter gives each address its quota. A request with a token passes free and
-// is charged only when the token turns out to be none, so that guessing tokens
-// is as limited as coming without.
+// is charged afterwards unless the token turned out to be one, so that guessing
+// tokens, and sending one where none is looked at, is as limited as coming
+// without. What is charged afterwards may leave an address owing: many requests
+// at one moment cost what they would have cost one after the other.
 type limiter struct {
 	rate    rate.Limit
 	burst   int
@@ -91,12 +95,23 @@ func (l *limiter) before(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		answer := &seen{ResponseWriter: w}
-		next.ServeHTTP(answer, r)
-		if answer.code() == http.StatusUnauthorized {
-			l.wait(quota, true)
-		}
+		var shown atomic.Bool
+		defer func() {
+			if !shown.Load() {
+				quota.ReserveN(l.now(), 1)
+			}
+		}()
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), shownKey{}, &shown)))
 	})
+}
+
+type shownKey struct{}
+
+// tokenHeld notes that the request's token is one.
+func tokenHeld(ctx context.Context) {
+	if shown, ok := ctx.Value(shownKey{}).(*atomic.Bool); ok {
+		shown.Store(true)
+	}
 }
 
 // wait is how long the caller must wait; 0 when the request may pass, which

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -13,7 +14,11 @@ import (
 func asked(t *testing.T, q quota, clock *time.Time) func(address, token string, forwarded ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	h, err := q.limited(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if a := r.Header.Get("Authorization"); a != "" && a != "Bearer good" {
+		switch a := r.Header.Get("Authorization"); a {
+		case "Bearer good":
+			tokenHeld(r.Context())
+		case "", "Bearer unread": // as the pages, which look at no token
+		default:
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	}), func() time.Time { return *clock })
@@ -74,6 +79,56 @@ func TestTokensPassAndGuessesAreCharged(t *testing.T) {
 	}
 	if refused != 45 {
 		t.Errorf("of 50 guesses %d were refused unread, not 45", refused)
+	}
+}
+
+// Where no token is looked at, sending one is no way around the quota.
+func TestATokenThatNobodyReadsIsCharged(t *testing.T) {
+	t.Parallel()
+	clock := now
+	ask := asked(t, quota{VisitorRate: 1, VisitorBurst: 5}, &clock)
+	served := 0
+	for range 50 {
+		if ask("198.51.100.7:1", "unread").Code == http.StatusOK {
+			served++
+		}
+	}
+	if served != 5 {
+		t.Errorf("of 50 requests with a token that nobody read %d were answered, not 5", served)
+	}
+}
+
+// Many at one moment pass before any of them is charged, and are paid for after.
+func TestManyAtOneMomentAreOwed(t *testing.T) {
+	t.Parallel()
+	const many = 20
+	clock := now
+	var in sync.WaitGroup
+	in.Add(many)
+	h, err := quota{VisitorRate: 1, VisitorBurst: 5}.limited(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/wait" {
+			in.Done()
+			in.Wait()
+		}
+	}), func() time.Time { return clock })
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(path string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("GET", path, nil)
+		r.RemoteAddr = "198.51.100.7:1"
+		r.Header.Set("Authorization", "Bearer guess")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	var all sync.WaitGroup
+	for range many {
+		all.Go(func() { ask("/wait") })
+	}
+	all.Wait()
+	if w := ask("/"); w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "16" {
+		t.Errorf("after %d at once: %d, Retry-After %s, want 16", many, w.Code, w.Header().Get("Retry-After"))
 	}
 }
 

@@ -406,7 +406,11 @@ func (s *services) actor(r *http.Request) (access.Actor, error) {
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
 		return access.Actor{}, fault.New(fault.Unauthenticated, "Send the token as Authorization: Bearer TOKEN.")
 	}
-	return s.institutions.Authenticate(r.Context(), strings.TrimSpace(token))
+	who, err := s.institutions.Authenticate(r.Context(), strings.TrimSpace(token))
+	if err == nil {
+		tokenHeld(r.Context())
+	}
+	return who, err
 }
 
 // firstQuery is what the query page of a service without a demonstration opens
