@@ -250,7 +250,7 @@ func (s *Service) Act(ctx context.Context, who access.Actor, key *string, a Acts
 	}
 	var j Job
 	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
-		u, err := s.receive(ctx, tx, who, strings.ToLower(string(a.Kind))+".ndjson", &file)
+		u, err := s.receive(ctx, under(tx), who, strings.ToLower(string(a.Kind))+".ndjson", &file)
 		if err != nil {
 			return err
 		}

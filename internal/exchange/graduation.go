@@ -95,7 +95,7 @@ func (s *Service) Graduate(ctx context.Context, who access.Actor, key *string, c
 	}
 	var j Job
 	err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
-		u, err := s.receive(ctx, tx, who, name, strings.NewReader(b.String()))
+		u, err := s.receive(ctx, under(tx), who, name, strings.NewReader(b.String()))
 		if err != nil {
 			return err
 		}

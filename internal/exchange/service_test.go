@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -418,5 +420,75 @@ func TestWhoMayImportWhat(t *testing.T) {
 	}
 	if _, err := b.Courses.Find(t.Context(), designer, "A"); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("a cancelled job wrote: %v", err)
+	}
+}
+
+// reading is a sender who looks about while they send.
+type reading func(p []byte) (int, error)
+
+func (r reading) Read(p []byte) (int, error) { return r(p) }
+
+// A sender may be slow, and many may be at once: none of them keeps others from
+// the database.
+func TestAFileThatComesInHoldsNoConnection(t *testing.T) {
+	t.Parallel()
+	b := testbed.New(t)
+	left, sent := 3, 0
+	u := must(b.Exchange.Receive(t.Context(), b.Registrar(), "slow", reading(func(p []byte) (int, error) {
+		if n := b.DB.Pool.Stat().AcquiredConns(); n != 0 {
+			t.Errorf("%d connections are held while a file comes in", n)
+		}
+		if left--; left < 0 {
+			return 0, io.EOF
+		}
+		n := copy(p, bytes.Repeat([]byte("x"), 700_000))
+		sent += n
+		return n, nil
+	})))
+	if u.Size != int64(sent) {
+		t.Errorf("%d bytes arrived of %d", u.Size, sent)
+	}
+}
+
+// A connection that is cut off is not the end of the file, and leaves nothing.
+func TestAFileThatIsCutOffIsNotKept(t *testing.T) {
+	t.Parallel()
+	b := testbed.New(t)
+	who := b.Registrar()
+	half := io.MultiReader(bytes.NewReader(make([]byte, 1_500_000)), iotest.ErrReader(io.ErrUnexpectedEOF))
+	if u, err := b.Exchange.Receive(t.Context(), who, "half", half); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("half a file was kept: %+v %v", u, err)
+	}
+	ctx, cut := context.WithCancel(t.Context())
+	gone := reading(func(p []byte) (int, error) { cut(); return len(p), nil })
+	if u, err := b.Exchange.Receive(ctx, who, "gone", gone); err == nil {
+		t.Errorf("a file of somebody who went away was kept: %+v", u)
+	}
+	if _, err := b.Exchange.Receive(t.Context(), who, "large", io.LimitReader(reading(func(p []byte) (int, error) { return len(p), nil }), 0)); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("an empty file: %v", err)
+	}
+	var left int
+	err := b.DB.Snapshot(t.Context(), who, func(tx pgx.Tx) error {
+		return tx.QueryRow(t.Context(), `select count(*) from upload`).Scan(&left)
+	})
+	if err != nil || left != 0 {
+		t.Errorf("%d uploads are left of files that did not arrive: %v", left, err)
+	}
+}
+
+// One definition that never ends is refused before it fills the memory.
+func TestADefinitionThatIsTooLargeIsRefused(t *testing.T) {
+	t.Parallel()
+	b := testbed.New(t)
+	large := `[{"type": ["Achievement"], "name": "` + strings.Repeat("x", 20<<20) + `"}]`
+	u := must(b.Exchange.Receive(t.Context(), b.Registrar(), "achievements.json", strings.NewReader(large)))
+	j := must(b.Exchange.Start(t.Context(), b.Registrar(), nil, exchange.Order{Kind: exchange.Achievements, UploadID: u.ID}))
+	if err := b.Exchange.Run(t.Context(), b.As(access.System), j.ID); err != nil {
+		t.Fatal(err)
+	}
+	j = must(b.Exchange.Find(t.Context(), b.Registrar(), j.ID))
+	c := must(b.Exchange.OutcomesOf(t.Context(), b.Registrar(), j.ID, true, page.Args{}))
+	if len(c.Nodes) != 1 || c.Nodes[0].Rule == nil || *c.Nodes[0].Rule != "size" {
+		t.Errorf("%s: %+v", counts(j), c.Nodes)
 	}
 }

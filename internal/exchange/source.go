@@ -46,12 +46,18 @@ type definitions struct {
 	broken bool
 }
 
+// maxDefinition is how much is read for one definition, in bytes: it is held in
+// memory whole.
+const maxDefinition = 8 << 20
+
+var errLarge = errors.New("more than one definition may have")
+
 func newDefinitions(r io.Reader) *definitions {
 	b := bufio.NewReader(r)
 	if bom, err := b.Peek(3); err == nil && bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
 		b.Discard(3) // was peeked
 	}
-	counter := &lineCounter{r: b}
+	counter := &lineCounter{r: b, room: maxDefinition}
 	return &definitions{lines: counter, dec: json.NewDecoder(counter)}
 }
 
@@ -76,6 +82,7 @@ func (d *definitions) next() (line, error) {
 		d.broken = true
 		return line{}, io.EOF
 	}
+	d.lines.room = maxDefinition
 	before := d.dec.InputOffset()
 	var raw json.RawMessage
 	err := d.dec.Decode(&raw)
@@ -117,6 +124,12 @@ func (d *definitions) fail(err error) (line, error) {
 		return line{}, io.EOF
 	}
 	var syntax *json.SyntaxError
+	if errors.Is(err, errLarge) {
+		d.broken = true
+		n := d.lines.at(d.dec.InputOffset())
+		return line{first: n, last: n, offset: d.dec.InputOffset(), bad: &tabular.Error{Line: n, Rule: "size",
+			Message: fmt.Sprintf("The definition that begins here is larger than %d MB, so nothing behind this line was read.", maxDefinition>>20)}}, nil
+	}
 	if !errors.As(err, &syntax) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) && err.Error() != "something follows the list" {
 		return line{}, err
 	}
@@ -135,13 +148,18 @@ func (d *definitions) fail(err error) (line, error) {
 type lineCounter struct {
 	r       *bufio.Reader
 	read    int64   // bytes given
+	room    int     // bytes that may still be given
 	skipped int64   // bytes before the decoder's first
 	line    int     // lines that end before breaks
 	breaks  []int64 // offsets of line ends, in the decoder's count
 }
 
 func (c *lineCounter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
+	if c.room <= 0 {
+		return 0, errLarge
+	}
+	n, err := c.r.Read(p[:min(len(p), c.room)])
+	c.room -= n
 	for i, b := range p[:n] {
 		if b == '\n' {
 			c.breaks = append(c.breaks, c.read+int64(i))

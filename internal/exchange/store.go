@@ -35,6 +35,20 @@ func completeUpload(ctx context.Context, tx pgx.Tx, who access.Actor, u Upload) 
 	return err
 }
 
+// removeUpload removes a file that did not arrive whole, with what came of it.
+func removeUpload(ctx context.Context, tx pgx.Tx, who access.Actor, upload string) error {
+	_, err := tx.Exec(ctx, `delete from upload where institution_id = @institution and id = @id and sha256 is null`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "id": upload})
+	return err
+}
+
+// forgetUploads removes files that stopped coming in when a process ended.
+func forgetUploads(ctx context.Context, tx pgx.Tx, who access.Actor, before time.Time) error {
+	_, err := tx.Exec(ctx, `delete from upload where institution_id = @institution and completed_at is null and created_at < @before`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "before": before})
+	return err
+}
+
 func findUpload(ctx context.Context, tx pgx.Tx, who access.Actor, upload string) (Upload, error) {
 	rows, _ := tx.Query(ctx, `
 		select id, name, size, sha256, created_by, created_at, completed_at

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -23,59 +24,92 @@ const (
 	maxName   = 255
 )
 
+// abandonedAfter is longer than any file takes to arrive.
+const abandonedAfter = 2 * time.Hour
+
 // Receive keeps a file as it comes in, a megabyte at a time. Limit when it is
-// too large; nothing is kept of a file that does not arrive whole.
+// too large; nothing is kept of a file that does not arrive whole. No connection
+// to the database is held while the sender takes its time.
 func (s *Service) Receive(ctx context.Context, who access.Actor, name string, r io.Reader) (Upload, error) {
 	if err := access.Check(who, access.Import); err != nil {
 		return Upload{}, err
 	}
-	var u Upload
-	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
-		u, err = s.receive(ctx, tx, who, name, r)
-		return err
-	})
+	in := func(ctx context.Context, do func(pgx.Tx) error) error { return s.DB.Tenant(ctx, who, do) }
+	u, err := s.receive(ctx, in, who, name, r)
+	if err != nil && u.ID != "" {
+		ctx, done := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer done()
+		err = errors.Join(err, in(ctx, func(tx pgx.Tx) error { return removeUpload(ctx, tx, who, u.ID) }))
+	}
 	return u, err
 }
 
-// receive is Receive in a transaction.
-func (s *Service) receive(ctx context.Context, tx pgx.Tx, who access.Actor, name string, r io.Reader) (Upload, error) {
+// transacting runs something in a transaction: one of its own, or one that is
+// under way.
+type transacting func(context.Context, func(pgx.Tx) error) error
+
+func under(tx pgx.Tx) transacting {
+	return func(_ context.Context, do func(pgx.Tx) error) error { return do(tx) }
+}
+
+// receive is Receive in the transactions that it is given.
+func (s *Service) receive(ctx context.Context, in transacting, who access.Actor, name string, r io.Reader) (Upload, error) {
 	name = strings.TrimSpace(name)
 	if name == "" || len(name) > maxName || strings.ContainsAny(name, "\x00\r\n") {
 		return Upload{}, fault.At("name", "name", "A file has a name of at most %d bytes.", maxName)
 	}
 	now := pg.Instant(s.Now())
 	u := Upload{ID: s.NewID("upl"), Name: name, CreatedBy: who.ID, CreatedAt: now, CompletedAt: &now}
-	if err := insertUpload(ctx, tx, who, u); err != nil {
-		return u, err
+	err := in(ctx, func(tx pgx.Tx) error {
+		if err := forgetUploads(ctx, tx, who, now.Add(-abandonedAfter)); err != nil {
+			return err
+		}
+		return insertUpload(ctx, tx, who, u)
+	})
+	if err != nil {
+		return Upload{}, err
 	}
 	sum := sha256.New()
 	chunk := make([]byte, chunkSize)
 	for position := 1; ; position++ {
-		n, err := io.ReadFull(r, chunk)
+		n, ended := fill(r, chunk)
 		if n > 0 {
 			sum.Write(chunk[:n])
 			if u.Size += int64(n); u.Size > MaxUpload {
 				return u, &fault.Error{Kind: fault.Limit, Field: "file", Rule: "size", Message: fmt.Sprintf("A file has at most %d MB; cut it into several.", MaxUpload>>20)}
 			}
-			if err := insertChunk(ctx, tx, who, u.ID, position, chunk[:n]); err != nil {
+			if err := in(ctx, func(tx pgx.Tx) error { return insertChunk(ctx, tx, who, u.ID, position, chunk[:n]) }); err != nil {
 				return u, err
 			}
 		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		if ended == io.EOF {
 			break
 		}
-		if err != nil {
-			return u, err
+		if ended != nil {
+			return u, ended
 		}
 	}
 	if u.Size == 0 {
 		return u, fault.At("file", "not-empty", "The file is empty.")
 	}
 	u.Sha256 = sum.Sum(nil)
-	if err := completeUpload(ctx, tx, who, u); err != nil {
-		return u, err
+	return u, in(ctx, func(tx pgx.Tx) error {
+		if err := completeUpload(ctx, tx, who, u); err != nil {
+			return err
+		}
+		return audit.Write(ctx, tx, now, who, audit.Entry{Action: access.Import, Target: u.ID, Detail: map[string]any{"bytes": u.Size}})
+	})
+}
+
+// fill reads until a chunk is full. Unlike io.ReadFull it tells a file that has
+// come to its end, by io.EOF, from a connection that was cut off.
+func fill(r io.Reader, chunk []byte) (n int, err error) {
+	for n < len(chunk) && err == nil {
+		var m int
+		m, err = r.Read(chunk[n:])
+		n += m
 	}
-	return u, audit.Write(ctx, tx, now, who, audit.Entry{Action: access.Import, Target: u.ID, Detail: map[string]any{"bytes": u.Size}})
+	return n, err
 }
 
 // chunks reads an upload, one chunk at a time.
