@@ -19,7 +19,8 @@ const (
 	maxSections = 64       // tables of objects, of a file that was changed again and again
 	maxStream   = 32 << 20 // bytes of one stream, expanded
 	maxExpanded = 64 << 20 // of all streams together
-	maxSteps    = 4 << 20  // objects and members that are read
+	maxSteps    = 4 << 20  // objects and members that are read, and bytes that are gone over
+	stepBytes   = 64       // that count as one
 	maxFiles    = 32
 	maxFields   = 2_000
 	maxSigned   = 16
@@ -294,7 +295,7 @@ func (f *File) list(v any) array {
 // object is an object by number; nil where it is not there or cannot be read.
 func (f *File) object(number int) any {
 	at, ok := f.places[number]
-	if !ok || at.offset < 0 || f.open[number] || len(f.open) > maxNesting {
+	if !ok || at.offset < 0 || f.open[number] || len(f.open) > maxNesting || f.steps < 0 {
 		return nil
 	}
 	f.open[number] = true
@@ -318,6 +319,7 @@ func (f *File) inStream(stream, number int) any {
 	if _, ok := f.streams[stream]; !ok {
 		f.streams[stream], f.numbers[stream] = f.unpack(stream)
 	}
+	f.steps -= len(f.numbers[stream]) / stepBytes
 	if i := slices.Index(f.numbers[stream], number); i >= 0 {
 		return f.streams[stream][i]
 	}
@@ -493,8 +495,17 @@ func white(c byte) bool {
 
 func delimiter(c byte) bool { return bytes.IndexByte([]byte("()<>[]{}/%"), c) >= 0 }
 
+// went takes what was gone over since a place off what may be: an object is read
+// as often as it is named.
+func (p *parser) went(from int) {
+	if p.file != nil {
+		p.file.steps -= (p.at - from) / stepBytes
+	}
+}
+
 // space passes over blanks and comments.
 func (p *parser) space() {
+	defer p.went(p.at)
 	for p.at < len(p.data) {
 		switch c := p.data[p.at]; {
 		case white(c):
@@ -567,7 +578,7 @@ func (p *parser) indirect() (v any, number int, err error) {
 // ends at the word.
 func (p *parser) stream(d dictionary) ([]byte, error) {
 	if n, ok := p.file.get(d["Length"]).(float64); ok && n >= 0 && int(n) <= len(p.data)-p.at {
-		end := &parser{data: p.data, at: p.at + int(n)}
+		end := &parser{file: p.file, data: p.data, at: p.at + int(n)}
 		end.space()
 		if end.take("endstream") {
 			return p.data[p.at : p.at+int(n)], nil
@@ -575,10 +586,10 @@ func (p *parser) stream(d dictionary) ([]byte, error) {
 	}
 	n := bytes.Index(p.data[p.at:], []byte("endstream"))
 	if n < 0 {
-		p.file.steps -= (len(p.data) - p.at) / 256 // looking costs as well
+		p.file.steps -= (len(p.data) - p.at) / (4 * stepBytes) // looking costs as well
 		return nil, errors.New("a stream is cut off")
 	}
-	p.file.steps -= n / 256
+	p.file.steps -= n / (4 * stepBytes)
 	return bytes.TrimRight(p.data[p.at:p.at+n], "\r\n"), nil
 }
 
@@ -698,6 +709,7 @@ func (p *parser) elements(depth int) (any, error) {
 
 // hex is a string in hexadecimal.
 func (p *parser) hex() ([]byte, error) {
+	defer p.went(p.at)
 	p.at++
 	var out []byte
 	half, high := byte(0), false
@@ -736,6 +748,7 @@ func (p *parser) hex() ([]byte, error) {
 var escapes = map[byte]byte{'n': '\n', 'r': '\r', 't': '\t', 'b': '\b', 'f': '\f'}
 
 func (p *parser) literal() ([]byte, error) {
+	defer p.went(p.at)
 	p.at++
 	out := []byte{}
 	for depth := 1; p.at < len(p.data); p.at++ {
