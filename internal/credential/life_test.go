@@ -502,3 +502,42 @@ func decode(t testing.TB, list string) []int {
 	}
 	return all
 }
+
+// TestWhatReplacesWithoutAnOrderEndsAsItWouldHave corrects awards whose
+// credentials have an end, and lets a record take them up.
+func TestWhatReplacesWithoutAnOrderEndsAsItWouldHave(t *testing.T) {
+	t.Parallel()
+	s := newSchool(t)
+	ctx, who := t.Context(), s.Registrar()
+	until := s.Now().Add(48 * time.Hour).UTC().Truncate(time.Second)
+	limited, err := s.Credentials.Issue(ctx, who, nil, credential.Order{AssertionID: string(s.award().ID), ValidUntil: &until})
+	testbed.Must(t, limited, err)
+	correct := func(role string) {
+		t.Helper()
+		a, err := s.Assertions.Correct(ctx, who, string(*limited.AssertionID), nil, "It was wrong.", assertion.Facts{AchievedOn: day.Of(2026, 5, 1), Term: "1", Role: &role})
+		testbed.Must(t, a, err)
+	}
+	earned := func() credential.Credential {
+		t.Helper()
+		all, err := s.Credentials.IssueEarned(ctx, who, s.ada)
+		return testbed.Must(t, all, err)[s.ada.ID].Credentials[0]
+	}
+	correct("Tutor")
+	next := earned()
+	if next.ID == limited.ID || next.ValidUntil == nil || !next.ValidUntil.Equal(until) || !strings.Contains(*next.Document, `"validUntil":"`+credential.Instant(until)) {
+		t.Fatalf("what replaced it has another end: %+v", next.ValidUntil)
+	}
+	s.Credentials.Now = func() time.Time { return until.Add(time.Hour) }
+	correct("Mentor")
+	if again := earned(); again.ID != next.ID || !again.Expired(s.Credentials.Now()) {
+		t.Errorf("what had ended was issued anew by itself, until %v", again.ValidUntil)
+	}
+	if _, err := s.Credentials.Issue(ctx, who, nil, credential.Order{AssertionID: string(*limited.AssertionID)}); fault.KindOf(err) != fault.State {
+		t.Errorf("what had ended was issued anew without an order: %v", err)
+	}
+	end := until.Add(24 * time.Hour)
+	made, err := s.Credentials.Reissue(ctx, who, nil, credential.Reissue{ID: string(next.ID), Reason: "renewed", ValidUntil: &end})
+	if testbed.Must(t, made, err); !made.ValidUntil.Equal(end) {
+		t.Errorf("the order's end is not there: %v", made.ValidUntil)
+	}
+}

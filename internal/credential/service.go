@@ -191,7 +191,7 @@ func (s *Service) IssueEarned(ctx context.Context, who access.Actor, learners ..
 		if earned, err = assertion.EarnedByAll(ctx, tx, who, ids); err != nil {
 			return err
 		}
-		if made, fresh, err = standing(ctx, tx, who, people, earned); err != nil || len(fresh) == 0 {
+		if made, fresh, err = standing(ctx, tx, who, s.Now(), people, earned); err != nil || len(fresh) == 0 {
 			return err
 		}
 		some, err := whole(ctx, tx, who, earned, fresh)
@@ -229,7 +229,7 @@ func (s *Service) IssueEarned(ctx context.Context, who access.Actor, learners ..
 // standing are the credentials of assertions that need nothing done, in their
 // place, and the places of those that do: nothing that they are made of has to be
 // read for the others.
-func standing(ctx context.Context, tx pgx.Tx, who access.Actor, people map[learner.ID]learner.Learner, earned []assertion.Assertion) (all []Credential, fresh []int, err error) {
+func standing(ctx context.Context, tx pgx.Tx, who access.Actor, now time.Time, people map[learner.ID]learner.Learner, earned []assertion.Assertion) (all []Credential, fresh []int, err error) {
 	in, err := institution.InTx(ctx, tx, who)
 	if err != nil {
 		return nil, nil, err
@@ -245,7 +245,7 @@ func standing(ctx context.Context, tx pgx.Tx, who access.Actor, people map[learn
 	all = make([]Credential, len(earned))
 	for i, a := range earned {
 		head, ok := heads[a.ID]
-		if !ok || !head.tells(Award{Learner: people[a.LearnerID], Assertion: a}.basis(in.Version)) {
+		if !ok || !head.tells(Award{Learner: people[a.LearnerID], Assertion: a}.basis(in.Version), now) {
 			fresh = append(fresh, i)
 			continue
 		}
@@ -269,10 +269,10 @@ func whole(ctx context.Context, tx pgx.Tx, who access.Actor, all []assertion.Ass
 }
 
 // tells reports whether the issued credential of an award is taken as it is,
-// without a look at what it tells: it is of the same basis, or does not stand, and
-// then only an order replaces it.
-func (c Credential) tells(basis string) bool {
-	return c.Status != Active || basis != "" && c.Basis == basis
+// without a look at what it tells: it is of the same basis, or it does not stand
+// any more, and then only an order replaces it.
+func (c Credential) tells(basis string, now time.Time) bool {
+	return c.Status != Active || c.Expired(now) || basis != "" && c.Basis == basis
 }
 
 // draftsOf are the drafts of assertions of these learners, in order.
@@ -396,7 +396,7 @@ func (s *Service) draft(ctx context.Context, who access.Actor, drafts []Draft) (
 		if in, err = institution.InTx(ctx, tx, who); err != nil {
 			return err
 		}
-		return before(ctx, tx, who, drafts, made, all)
+		return before(ctx, tx, who, s.Now(), drafts, made, all)
 	})
 	if err != nil {
 		return nil, in, err
@@ -486,8 +486,9 @@ func (d Draft) content() (content, error) {
 // before finds what was issued or drafted for drafts, and composes those for
 // which that does not show by their basis. What is left empty is to be made, and
 // says what it replaces. A badge that does not stand is taken as it is: only an
-// order replaces it.
-func before(ctx context.Context, tx pgx.Tx, who access.Actor, drafts []Draft, made []content, all []Credential) error {
+// order replaces it. What replaces one without an order ends when that one would
+// have: only an order gives another end.
+func before(ctx context.Context, tx pgx.Tx, who access.Actor, now time.Time, drafts []Draft, made []content, all []Credential) error {
 	var assertions []assertion.ID
 	var learners []learner.ID
 	for _, d := range drafts {
@@ -506,7 +507,7 @@ func before(ctx context.Context, tx pgx.Tx, who access.Actor, drafts []Draft, ma
 		if d.Kind == OfAchievement {
 			head, ok = heads[*d.AssertionID]
 		}
-		if ok && d.Supersedes == nil && head.tells(d.Basis) {
+		if ok && d.Supersedes == nil && head.tells(d.Basis, now) {
 			all[i] = head
 			continue
 		}
@@ -522,6 +523,9 @@ func before(ctx context.Context, tx pgx.Tx, who access.Actor, drafts []Draft, ma
 		}
 		if all[i].Supersedes = d.Supersedes; ok {
 			all[i].Supersedes = &head.ID
+			if d.Supersedes == nil && d.ValidUntil == nil {
+				d.ValidUntil, drafts[i].ValidUntil = head.ValidUntil, head.ValidUntil
+			}
 		}
 		for _, c := range open[d.target()] {
 			if bytes.Equal(c.ContentHash, made[i].hash) && same(c.Supersedes, all[i].Supersedes) && sameTime(c.ValidUntil, d.ValidUntil) {

@@ -29,7 +29,7 @@ func (s *Service) StaleInTx(ctx context.Context, who access.Actor, tx pgx.Tx, l 
 		return nil, err
 	}
 	made, found := make([]content, len(drafts)), make([]Credential, len(drafts))
-	if err := before(ctx, tx, who, drafts, made, found); err != nil {
+	if err := before(ctx, tx, who, s.Now(), drafts, made, found); err != nil {
 		return nil, err
 	}
 	var ids []ID
