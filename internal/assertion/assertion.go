@@ -7,6 +7,7 @@
 package assertion
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -134,7 +135,7 @@ func (f Facts) Check(d achievement.Definition, today day.Date) *fault.Error {
 			return fault.At("evidence."+itoa(i)+".url", "uri", "%q is not a web address.", e.URL)
 		}
 	}
-	return nil
+	return f.checkGrade(d)
 }
 
 // absolute is a cheap test for an address; the signer checks the whole of it.
@@ -162,21 +163,65 @@ func (f Facts) Of(a Assertion) Assertion {
 	return a
 }
 
-// withGrade adds the grade of a course as the result of its grade description,
-// unless a result for it is there.
+// withGrade makes the grade and the result that tells it one: what is signed
+// says the grade that records are reckoned by, and the other way round. Which
+// result that is says gradeOf.
 func (f Facts) withGrade(d achievement.Definition) Facts {
-	if f.Grade == nil {
+	of := gradeOf(d)
+	if of == "" {
 		return f
 	}
 	for _, r := range f.Results {
-		if r.Description == achievement.GradeResult {
+		if r.Description == of {
+			if f.Grade == nil && r.Value != "" {
+				f.Grade = &r.Value
+			}
 			return f
 		}
 	}
-	for _, rd := range d.ResultDescription {
-		if rd.ID == achievement.GradeResult {
-			f.Results = append(f.Results[:len(f.Results):len(f.Results)], Result{Description: rd.ID, Value: *f.Grade})
+	if f.Grade != nil {
+		f.Results = append(f.Results[:len(f.Results):len(f.Results)], Result{Description: of, Value: *f.Grade})
+	}
+	return f
+}
+
+// gradeOf is the description of the result that is the grade of an achievement:
+// that of a course, or the first letter grade; empty where it has none.
+func gradeOf(d achievement.Definition) (id string) {
+	for _, r := range d.ResultDescription {
+		switch {
+		case r.ID == achievement.GradeResult:
+			return r.ID
+		case r.ResultType == "LetterGrade" && len(r.RubricCriterionLevel) == 0 && id == "":
+			id = r.ID
+		}
+	}
+	return id
+}
+
+// following has a result that repeats the grade as it was follow the new one, for
+// whoever sends back what they read with another grade.
+func (f Facts) following(was *string, d achievement.Definition) Facts {
+	of := gradeOf(d)
+	if of == "" || was == nil || f.Grade == nil {
+		return f
+	}
+	f.Results = slices.Clone(f.Results)
+	for i, r := range f.Results {
+		if r.Description == of && r.Value == *was {
+			f.Results[i].Value = *f.Grade
 		}
 	}
 	return f
+}
+
+// checkGrade refuses a grade that a result contradicts.
+func (f Facts) checkGrade(d achievement.Definition) *fault.Error {
+	of := gradeOf(d)
+	for i, r := range f.Results {
+		if of != "" && r.Description == of && f.Grade != nil && r.Value != *f.Grade {
+			return fault.At("results."+itoa(i)+".value", "one-grade", "The grade is %q, and this result gives %q as the same grade: send one of them, or both alike.", *f.Grade, r.Value)
+		}
+	}
+	return nil
 }

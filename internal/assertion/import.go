@@ -61,6 +61,9 @@ func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, syst
 		for i++; i < len(rows); i++ {
 			r := &rows[i]
 			r.Facts = r.Facts.withGrade(r.Achievement.Definition)
+			if r.Absent&NoResults == 0 && gradeOf(r.Achievement.Definition) != "" {
+				r.Absent &^= NoGrade // the results say it, or that there is none
+			}
 			if err := r.check(today); err != nil {
 				out[i] = bulk.Fail(err)
 				continue

@@ -269,7 +269,7 @@ func (s *Service) correct(ctx context.Context, tx pgx.Tx, who access.Actor, a *A
 	if err != nil {
 		return err
 	}
-	f = f.withGrade(pins[a.Pin()].Definition)
+	f = f.following(a.Grade, pins[a.Pin()].Definition).withGrade(pins[a.Pin()].Definition)
 	if err := f.Check(pins[a.Pin()].Definition, day.On(s.Now())); err != nil {
 		return err
 	}

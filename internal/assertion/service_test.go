@@ -445,3 +445,51 @@ func TestAnAwardKeepsTheCompetencyAsItStood(t *testing.T) {
 		t.Errorf("a neighbour sees %+v, %v", of, err)
 	}
 }
+
+// TestTheGradeAndTheResultThatTellsItAreOne: what is signed has the result, and
+// averages are reckoned by the grade.
+func TestTheGradeAndTheResultThatTellsItAreOne(t *testing.T) {
+	b := setup(t)
+	ctx := t.Context()
+	facts := func(grade *string, results ...assertion.Result) assertion.Facts {
+		return assertion.Facts{AchievedOn: on("2026-05-22"), Grade: grade, CreditsEarned: ptr(4.0), Results: results}
+	}
+	grade := func(v string) assertion.Result { return assertion.Result{Description: achievement.GradeResult, Value: v} }
+	told := func(a assertion.Assertion) string {
+		t.Helper()
+		if len(a.Results) != 1 || a.Grade == nil {
+			t.Fatalf("%+v", a)
+		}
+		return *a.Grade + a.Results[0].Value
+	}
+	in := assertion.Award{LearnerID: string(b.ada.ID), CourseID: "DA 101", Facts: facts(nil, grade("B"))}
+	a, err := b.Award(ctx, b.registrar, nil, in)
+	if err != nil || told(a) != "BB" {
+		t.Errorf("a result alone: %+v %v", a, err)
+	}
+	in.LearnerID, in.Facts = string(b.grace.ID), facts(ptr("A"), grade("B"))
+	_, err = b.Award(ctx, b.registrar, nil, in)
+	if f, ok := fault.Of(err); !ok || f.Rule != "one-grade" || f.Field != "results.0.value" {
+		t.Errorf("two grades: %v", err)
+	}
+	// Who sends back what was read with another grade means the grade.
+	a, err = b.Correct(ctx, b.registrar, string(a.ID), nil, "recount", facts(ptr("A"), a.Results...))
+	if err != nil || told(a) != "AA" {
+		t.Errorf("corrected: %+v %v", a, err)
+	}
+	// A file that gives results and has no column of grades.
+	row := assertion.Row{LearnerID: b.ada.ID, Achievement: b.course, Facts: facts(nil, grade("C")), Absent: assertion.NoGrade | assertion.NoNarrative}
+	err = b.DB.Tenant(ctx, b.registrar, func(tx pgx.Tx) error {
+		out, err := assertion.Import(ctx, tx, b.registrar, bulk.Batch{Now: b.Now(), NewID: id.New}, "sis", []assertion.Row{row})
+		if err == nil && out[0].Change != bulk.Updated {
+			t.Errorf("%+v", out)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err = b.Find(ctx, b.registrar, string(a.ID)); err != nil || told(a) != "CC" {
+		t.Errorf("imported: %+v %v", a, err)
+	}
+}
