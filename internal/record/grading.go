@@ -1,7 +1,6 @@
 package record
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +23,7 @@ import (
 // The ways to treat a course that was taken more than once.
 const (
 	Latest = "latest" // the latest attempt counts
-	Best   = "best"   // the attempt with the most grade points counts; of equal ones, the latest
+	Best   = "best"   // the attempt with the most grade points counts, of those that earn credits if any does; of equal ones, the latest
 	Every  = "every"  // every attempt counts
 )
 
@@ -251,6 +250,16 @@ func (g *Grading) legend() *Legend {
 	return l
 }
 
+// earns reports whether a mark earns credits; one that the legend does not list
+// does.
+func (l *Legend) earns(mark string) bool {
+	if l == nil {
+		return true
+	}
+	i := slices.IndexFunc(l.Grades, func(g LegendLine) bool { return strings.EqualFold(g.Mark, strings.TrimSpace(mark)) })
+	return i < 0 || l.Grades[i].Earns
+}
+
 func plainNumber(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 // Average is a grade point average with what it was reckoned from.
@@ -281,14 +290,14 @@ type TermSummary struct {
 	Average          *Average `json:"average,omitempty"`
 }
 
-// ofTerm is the average of a section that is a term.
-func (s *Summary) ofTerm(of Section) *Average {
+// ofTerm is what a section that is a term adds up to; nil where nothing does.
+func (s *Summary) ofTerm(of Section) *TermSummary {
 	if s == nil || of.Kind != TermSection {
 		return nil
 	}
-	for _, t := range s.Terms {
+	for i, t := range s.Terms {
 		if t.Term == of.Title {
-			return t.Average
+			return &s.Terms[i]
 		}
 	}
 	return nil
@@ -305,6 +314,7 @@ type attempt struct {
 	available *float64 // credits of the achievement
 	credits   *float64 // that are on file as earned
 	ground    string   // of an equivalent
+	state     string   // as of a line; empty: earned
 }
 
 // conferring are the types of achievements that are conferred for what else is
@@ -313,9 +323,10 @@ var conferring = []string{"AssociateDegree", "BachelorDegree", "MasterDegree", "
 	"SecondarySchoolDiploma", "GeneralEducationDevelopment", "LearningProgram", "MasterCertificate", "JourneymanCertificate"}
 
 // attempted are the credits that were tried for: those that are on file, unless
-// nothing was earned, else those that the course is worth.
+// nothing was earned, else those that the course is worth; none of what is
+// in progress.
 func (a attempt) attempted() float64 {
-	if slices.Contains(conferring, a.kind) {
+	if a.state == InProgress || slices.Contains(conferring, a.kind) {
 		return 0
 	}
 	if a.credits != nil && *a.credits > 0 {
@@ -374,14 +385,14 @@ func (c GradingContent) repeated(all []attempt) []bool {
 	kept := map[string]int{}
 	for i, a := range all {
 		g, listed := c.of(a.mark)
-		if !c.counts(a) || !listed || !g.Counts && !g.Earns || a.of == "" {
+		if !c.counts(a) || !listed || !g.Counts && !g.Earns || a.of == "" || a.state == InProgress {
 			continue
 		}
 		k, again := kept[a.of]
 		switch {
 		case !again:
 			kept[a.of] = i
-		case c.Average.Repeats == Best && c.points(all[k].mark) > points(g):
+		case c.Average.Repeats == Best && better(c.grade(all[k].mark), g):
 			out[i] = true
 		default:
 			out[k], kept[a.of] = true, i
@@ -404,9 +415,18 @@ func (c GradingContent) counts(a attempt) bool {
 	return slices.Contains(c.Average.Types, a.kind)
 }
 
-func (c GradingContent) points(mark string) float64 {
+func (c GradingContent) grade(mark string) Grade {
 	g, _ := c.of(mark)
-	return points(g)
+	return g
+}
+
+// better reports whether a grade is better than another: a pass without points
+// is better than a failure with them.
+func better(a, b Grade) bool {
+	if a.Earns != b.Earns {
+		return a.Earns
+	}
+	return points(a) > points(b)
 }
 
 func points(g Grade) float64 {
@@ -425,14 +445,8 @@ type sum struct {
 
 func (s *sum) enter(c GradingContent, a attempt, repeated bool) {
 	g, listed := c.of(a.mark)
-	worth := a.attempted()
-	earned := worth
-	switch {
-	case repeated, listed && !g.Earns:
-		earned = 0
-	case a.credits != nil:
-		earned = min(worth, *a.credits)
-	case !listed && a.ground == "" && a.mark != "": // nothing says that it was passed
+	worth, earned := a.attempted(), c.earned(a)
+	if repeated {
 		earned = 0
 	}
 	s.earned += earned
@@ -449,6 +463,20 @@ func (s *sum) enter(c GradingContent, a attempt, repeated bool) {
 	s.credits.Add(&s.credits, credits)
 	s.points.Add(&s.points, new(big.Rat).Mul(credits, exact(*g.Points)))
 	s.attempts++
+}
+
+// earned are the credits that an attempt earned, where no other replaces it.
+func (c GradingContent) earned(a attempt) float64 {
+	g, listed := c.of(a.mark)
+	switch {
+	case listed && !g.Earns, a.state == NotPassed, a.state == Withdrew:
+		return 0
+	case a.credits != nil:
+		return min(a.attempted(), *a.credits)
+	case !listed && a.ground == "" && a.mark != "": // nothing says that it was passed
+		return 0
+	}
+	return a.attempted()
 }
 
 // exact is the decimal fraction that a number was written as.
@@ -489,8 +517,11 @@ func rounded(v float64) float64 {
 
 // greatest is the most points of a grade that counts.
 func (c GradingContent) greatest() float64 {
-	if len(c.Grades) == 0 {
-		return 0
+	most := 0.0
+	for _, g := range c.Grades {
+		if g.Counts {
+			most = max(most, points(g))
+		}
 	}
-	return max(0, points(slices.MaxFunc(c.Grades, func(a, b Grade) int { return cmp.Compare(points(a), points(b)) })))
+	return most
 }

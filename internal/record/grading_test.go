@@ -57,6 +57,11 @@ func TestAverages(t *testing.T) {
 		{"competencies do not count", policy(Latest, HalfUp, 2), []attempt{took("a", "B", 3), {of: "c", kind: "Competency", mark: "A", credits: num(1)}}, "3.00", 4, 4, ""},
 		{"an equivalent brings credits and no grade", policy(Latest, HalfUp, 2), []attempt{took("a", "B", 3), {of: "x", kind: "Course", mark: "A", credits: num(3), ground: "unit"}}, "3.00", 6, 6, ""},
 		{"an equivalent counts where its ground does", policy(Latest, HalfUp, 2, "unit"), []attempt{took("a", "B", 3), {of: "x", kind: "Course", mark: "A", credits: num(3), ground: "unit"}}, "3.50", 6, 6, ""},
+		{"a pass is better than a failure with points", policy(Best, HalfUp, 2), []attempt{took("a", "F", 3), took("a", "P", 3), took("b", "B", 3)}, "3.00", 6, 6, "a/F"},
+		{"a failure after a pass changes nothing by the best", policy(Best, HalfUp, 2), []attempt{took("a", "P", 3), took("a", "F", 3), took("b", "B", 3)}, "3.00", 6, 6, "a/F"},
+		{"what is in progress is neither attempted nor earned", policy(Latest, HalfUp, 2), []attempt{took("a", "B", 3), {of: "b", kind: "Course", available: num(4), state: InProgress}}, "3.00", 3, 3, ""},
+		{"what was not passed was attempted", policy(Latest, HalfUp, 2), []attempt{took("a", "B", 3), {of: "b", kind: "Course", available: num(4), state: NotPassed}}, "3.00", 3, 7, ""},
+		{"who withdrew earned nothing without a grade", policy(Latest, HalfUp, 2), []attempt{took("a", "B", 3), {of: "b", kind: "Course", available: num(4), state: Withdrew}}, "3.00", 3, 7, ""},
 		{"nothing adds up to nothing", policy(Latest, HalfUp, 2), []attempt{{of: "c", kind: "Badge"}}, "", 0, 0, ""},
 	} {
 		s := x.by.summary(x.all)

@@ -132,10 +132,27 @@ func (l *Line) result(r, described jsonld.Value, levels map[string]string) {
 	case level != "" && l.Level == "":
 		l.Level = cmp.Or(levels[level], level)
 	}
-	if status == "InProgress" || status == "Enrolled" {
-		l.Status = InProgress
-	}
+	l.Status = further(l.Status, status)
 	l.Results = append(l.Results, ResultLine{Name: text(described, "name"), Type: kind, Value: value})
+}
+
+// further is the state of a line after another result: what was not
+// passed stays so, and what is open is not earned yet. Competencies are reckoned
+// by the same states.
+func further(state, status string) string {
+	switch status {
+	case "Failed":
+		return NotPassed
+	case "Withdrew":
+		if state != NotPassed {
+			return Withdrew
+		}
+	case "InProgress", "Enrolled", "OnHold", "Provisional":
+		if state == Earned {
+			return InProgress
+		}
+	}
+	return state
 }
 
 // dayOf is the day of an instant as credentials write it.

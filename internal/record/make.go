@@ -245,6 +245,7 @@ type told struct {
 	CredentialSubject struct {
 		Term       string
 		Identifier openbadges.List[openbadges.IdentityObject]
+		Result     openbadges.List[openbadges.Result]
 	}
 }
 

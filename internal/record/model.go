@@ -82,15 +82,17 @@ type Section struct {
 	Kind    string
 	Title   string // empty: lines without a term, or aligned to no competency
 	Lines   []Line
-	Credits float64  // of the lines that bring credits here and are not repeated
+	Credits float64  // that were earned under it: as the summary reckons a term, else of the lines that bring credits and are not repeated
 	Average *Average // of a term, where the summary has one
 }
 
-// The states of a line.
+// The states of a line, and of a requirement.
 const (
 	Earned     = "earned"
 	InProgress = "in_progress"
-	Open       = "open" // nothing speaks for it yet
+	NotPassed  = "not_passed" // of a line: a result says so
+	Withdrew   = "withdrew"   // of a line: a result says that the learner did
+	Open       = "open"       // nothing speaks for it yet
 	Blocked    = "blocked"
 )
 
@@ -105,7 +107,7 @@ type Line struct {
 	Grade        string
 	Level        string // the rubric level that was reached
 	Results      []ResultLine
-	Status       string // earned, or in_progress where a result says so
+	Status       string // earned, unless a result says in_progress, not_passed or withdrew
 	AwardedOn    string // YYYY-MM-DD
 	StartedOn    string
 	EndedOn      string
@@ -257,9 +259,7 @@ func sections(lines []Line, f Frame) []Section {
 			i, all = len(all), append(all, Section{Kind: kind, Title: title})
 		}
 		all[i].Lines = append(all[i].Lines, l)
-		if l.Credits != nil && !l.Other && !l.Repeated && !l.Replaced && l.Status == Earned {
-			all[i].Credits += *l.Credits
-		}
+		all[i].Credits += f.brings(l)
 	}
 	for _, l := range lines {
 		switch {
@@ -281,9 +281,20 @@ func sections(lines []Line, f Frame) []Section {
 	}
 	slices.SortStableFunc(all, func(a, b Section) int { return cmp.Or(rank(a)-rank(b), chronology(a, b, f.Order)) })
 	for i := range all {
-		all[i].Average = f.Summary.ofTerm(all[i])
+		if t := f.Summary.ofTerm(all[i]); t != nil {
+			all[i].Credits, all[i].Average = t.CreditsEarned, t.Average
+		}
 	}
 	return all
+}
+
+// brings are the credits that a line brings where it stands. Those of a degree are
+// those of its courses, and a grade that earns none brings none.
+func (f Frame) brings(l Line) float64 {
+	if l.Credits == nil || l.Other || l.Repeated || l.Replaced || l.Status != Earned || slices.Contains(conferring, l.Type) || !f.Legend.earns(l.Grade) {
+		return 0
+	}
+	return *l.Credits
 }
 
 // typesInOrder is how sections by type stand: what was conferred first.

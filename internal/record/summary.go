@@ -121,13 +121,17 @@ func (o *one) add(w order, with sums) {
 		return
 	}
 	var all []dated
-	brings := map[string]bool{} // what is on file with credits of its own
+	brings := map[string]bool{} // what earned credits of its own
+	var c GradingContent
+	if with.grading != nil {
+		c = with.grading.Content
+	}
 	for i, a := range o.awards {
 		one := dated{o.attempt(i, a), a.AchievedOn}
 		if c, ok := with.courses[a.AchievementID]; ok {
 			one.of = string(c)
 		}
-		if one.credits != nil && *one.credits > 0 {
+		if c.earned(one.attempt) > 0 {
 			brings[one.of], brings[string(a.AchievementID)] = true, true
 		}
 		all = append(all, one)
@@ -152,9 +156,7 @@ func (o *one) add(w order, with sums) {
 	for i, a := range all {
 		attempts[i] = a.attempt
 	}
-	if with.grading != nil {
-		o.greatest = with.grading.Content.greatest()
-	}
+	o.greatest = c.greatest()
 	o.frame.Summary = with.grading.summary(attempts)
 }
 
@@ -167,7 +169,20 @@ func (o *one) attempt(i int, a assertion.Assertion) attempt {
 	if a.Grade != nil {
 		out.mark = *a.Grade
 	}
+	out.state = stateOf(*o.Credentials[i].Document)
 	return out
+}
+
+// stateOf is how the results of a signed award leave it. Most awards have no
+// result with a status, and are not read for that.
+func stateOf(document string) string {
+	state := Earned
+	if strings.Contains(document, `"status":"`) {
+		for _, r := range read(document).CredentialSubject.Result {
+			state = further(state, r.Status)
+		}
+	}
+	return state
 }
 
 // reckoned reports whether a frame tells what does not follow from the awards.

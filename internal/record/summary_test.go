@@ -9,6 +9,7 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
+	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/interop"
 	"github.com/testamur/testamur/internal/learner"
@@ -256,5 +257,68 @@ func TestAGradingPolicyIsRevisedInVersions(t *testing.T) {
 	neighbour := access.Actor{ID: "cli_n", InstitutionID: string(c.Neighbour.ID), Roles: who.Roles}
 	if g, err := c.Records.Grading(ctx, neighbour); err != nil || g != nil {
 		t.Errorf("a neighbour reads %+v %v", g, err)
+	}
+}
+
+// TestWhatIsNotEarnedAddsNothing awards a course that is in progress, one that was
+// dropped, and a degree with the credits of its courses.
+func TestWhatIsNotEarnedAddsNothing(t *testing.T) {
+	t.Parallel()
+	c := newCollege(t)
+	c.grade(t)
+	ctx, who := t.Context(), c.Registrar()
+	award := func(a assertion.Award, status string) {
+		t.Helper()
+		a.LearnerID, a.Facts.AchievedOn, a.Facts.Term = string(c.ada), day.Of(2026, 6, 1), "Spring 2026"
+		if status != "" {
+			a.Facts.Results = []assertion.Result{{Description: achievement.GradeResult, Status: status}}
+		}
+		made, err := c.Assertions.Award(ctx, who, nil, a)
+		testbed.Must(t, made, err)
+	}
+	award(assertion.Award{CourseID: "HIS101"}, "InProgress")
+	award(assertion.Award{CourseID: "ENG101"}, "Withdrew")
+	degree, err := c.Achievements.Define(ctx, who, achievement.Draft{Definition: achievement.Definition{Name: "Bachelor of Arts", AchievementType: "BachelorDegree",
+		Description: "d", Criteria: &openbadges.Criteria{Narrative: "n"}}})
+	award(assertion.Award{AchievementID: string(testbed.Must(t, degree, err).ID), Facts: assertion.Facts{CreditsEarned: ptr(120.0)}}, "")
+	m := c.model(t, c.assemble(t, record.Want{Type: record.Transcript}))
+	if s := m.Summary; s.CreditsEarned != 11 || s.CreditsAttempted != 14 || s.Average.Value != "3.40" {
+		t.Errorf("%+v %+v", s, s.Average)
+	}
+	spring := m.Sections[1]
+	states := map[string]string{}
+	for _, l := range spring.Lines {
+		states[l.Title] = l.Status
+	}
+	if spring.Credits != 8 || states["History"] != record.InProgress || states["Writing"] != record.Withdrew || states["Bachelor of Arts"] != record.Earned {
+		t.Errorf("%v credits, %v", spring.Credits, states)
+	}
+	if signed := summaryIn(t, c.good(t, c.assemble(t, record.Want{}))); *signed.CredentialSubject.CreditsEarned != 11 {
+		t.Errorf("%+v", signed.CredentialSubject)
+	}
+	for _, s := range c.model(t, c.assemble(t, record.Want{})).Sections {
+		if s.Title == "BachelorDegree" && s.Credits != 0 || s.Title == "Course" && s.Credits != 11 {
+			t.Errorf("%s: %v credits", s.Title, s.Credits)
+		}
+	}
+}
+
+// TestACourseOnFileIsNotCountedAgainByItsEquivalent has the credits of the course
+// itself in no file: they are those that it is worth.
+func TestACourseOnFileIsNotCountedAgainByItsEquivalent(t *testing.T) {
+	t.Parallel()
+	c := newCollege(t)
+	c.grade(t, program.Unit)
+	ctx, who := t.Context(), c.Registrar()
+	history, err := c.Courses.Find(ctx, who, "HIS101")
+	testbed.Must(t, history, err)
+	badges, err := c.Achievements.List(ctx, who, achievement.Filter{Text: ptr("Thinks")}, page.Args{})
+	e, err := c.Programs.Approve(ctx, who, program.NewEquivalency{Ground: program.Unit, Given: program.Given{AchievementID: testbed.Must(t, badges, err).Nodes[0].ID},
+		Instead: program.Instead{CourseID: history.ID, Grade: "A", Credits: 3}, Reason: "The unit covers the course."})
+	testbed.Must(t, e, err)
+	a, err := c.Assertions.Award(ctx, who, nil, assertion.Award{LearnerID: string(c.ada), CourseID: "HIS101", Facts: assertion.Facts{AchievedOn: day.Of(2026, 6, 1), Grade: ptr("B")}})
+	testbed.Must(t, a, err)
+	if m := c.model(t, c.assemble(t, record.Want{Type: record.Transcript})); m.Summary.CreditsEarned != 14 || m.Equivalencies[0].Counted {
+		t.Errorf("%+v %+v", m.Summary, m.Equivalencies)
 	}
 }

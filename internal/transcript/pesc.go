@@ -153,7 +153,7 @@ func award(kind string) bool {
 
 func awarded(l record.Line) pesc.Award {
 	a := pesc.Award{Date: l.AwardedOn, Title: pesc.Text(l.Title, 400), Completed: "true", On: l.AwardedOn}
-	if l.Status == record.InProgress {
+	if l.Status != record.Earned {
 		a.Date, a.Completed, a.On = "", "false", ""
 	}
 	return a
@@ -164,8 +164,8 @@ func course(l record.Line) pesc.Course {
 	if l.Type != "Course" {
 		c.Notes = append(c.Notes, pesc.Note(pesc.Text("Kind: "+words(l.Type), 80)))
 	}
-	if l.Status == record.InProgress {
-		c.Status = "InProgress"
+	if status, ok := map[string]string{record.InProgress: "InProgress", record.Withdrew: "Withdrew"}[l.Status]; ok {
+		c.Status = status
 	}
 	if len([]rune(l.Grade)) > 10 {
 		c.Grade, c.Narrative = "", pesc.Text(l.Grade, 200)
@@ -182,13 +182,13 @@ func course(l record.Line) pesc.Course {
 	c.Units = "NoCredit"
 	if l.Credits != nil {
 		c.Units, c.Value, c.Earned = "Units", pesc.Decimal(*l.Credits), pesc.Decimal(*l.Credits)
-		if l.Status == record.InProgress {
+		if l.Status != record.Earned {
 			c.Earned = "0"
 		}
 	}
 	for _, x := range l.Competencies {
 		p := pesc.Proficiency{Code: pesc.Text(x.Code, 30), Name: pesc.Text(x.Name, 60), On: l.AwardedOn}
-		if l.Status == record.InProgress {
+		if l.Status != record.Earned {
 			p.On = ""
 		}
 		c.Proficiencies = append(c.Proficiencies, p)

@@ -256,8 +256,8 @@ func sectionTable(m record.Model, s record.Section, decimals int) table {
 			return number(*l.Credits, decimals)
 		}},
 		{column{Name: "Grade", Share: 0.12}, func(l record.Line) string {
-			if l.Grade == "" && l.Status == record.InProgress {
-				return "in progress"
+			if l.Grade == "" && l.Status != record.Earned {
+				return states[l.Status]
 			}
 			return l.Grade
 		}},
@@ -297,8 +297,8 @@ func under(m record.Model, s record.Section, l record.Line) []string {
 	if l.Other {
 		add("Issued by %s", cmp.Or(l.Issuer.Name, l.Issuer.ID))
 	}
-	if l.Status == record.InProgress && l.Grade != "" {
-		add("In progress")
+	if l.Status != record.Earned && l.Grade != "" {
+		add("%s", upper(states[l.Status]))
 	}
 	if l.Replaced {
 		add("Repeated: another attempt counts in its place")
@@ -352,8 +352,8 @@ func evidence(e record.EvidenceLine) string {
 	return strings.Join(all, ", ")
 }
 
-// states are the states of requirements in words.
-var states = map[string]string{record.Earned: "earned", record.InProgress: "in progress", record.Open: "not earned", record.Blocked: "not yet open"}
+// states are the states of lines and of requirements in words.
+var states = map[string]string{record.Earned: "earned", record.InProgress: "in progress", record.NotPassed: "not passed", record.Withdrew: "withdrew", record.Open: "not earned", record.Blocked: "not yet open"}
 
 // programTables is how far the learner was with each program.
 func programTables(m record.Model) []table {
