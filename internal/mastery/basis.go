@@ -20,6 +20,7 @@ import (
 	"github.com/testamur/testamur/internal/course"
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/framework"
+	"github.com/testamur/testamur/internal/spec/openbadges"
 )
 
 // Basis is what states are worked out from beside the evidence, at a clock:
@@ -353,6 +354,8 @@ type saying struct {
 	credits *float64
 	results []byte // JSON
 	hits    []Hit
+	open    bool
+	failed  bool
 }
 
 // say finds out what an award says whose offer is known.
@@ -364,6 +367,14 @@ func (b *Basis) say(s *saying) error {
 	var results []assertion.Result
 	if err := json.Unmarshal(s.results, &results); err != nil {
 		return err
+	}
+	for _, res := range results {
+		switch verdict(openbadges.ResultDescription{}, res) {
+		case Short:
+			s.open = true
+		case Failed, Nowhere:
+			s.failed = true
+		}
 	}
 	s.hits, s.results = b.Reach(*o, Facts{Results: results, Grade: s.grade, Credits: s.credits}), nil
 	return nil

@@ -22,6 +22,8 @@ type Piece struct {
 	Hits      []Hit  // shared: not to be changed
 	Grade     string // for sentences, as is Why
 	Credits   *float64
+	Open      bool   // by a result it is under way
+	Failed    bool   // by a result it was failed, or withdrawn from
 	Why       string // it was withdrawn
 }
 
@@ -578,6 +580,14 @@ func (e *Evaluator) average(n *node, r *compiled, all []contribution) State {
 	s := State{Status: Met, Value: e.mean(n, r, all), On: all[0].on, Until: Never}
 	e.last = 0
 	if s.Value >= n.cut-slack {
+		if r.def.Months > 0 { // it lapses when what is left by then is not enough, which may be sooner
+			for k := len(all) - 1; k > 0; k-- {
+				if all[k].on != all[k-1].on && e.mean(n, r, all[:k]) < n.cut-slack {
+					e.last = k
+					break
+				}
+			}
+		}
 		return s
 	}
 	if s.Status = begun(all).Status; s.Status == NotMet {
@@ -686,6 +696,7 @@ func (e *Evaluator) onto(n *node, p part, v float32) float32 {
 func (e *Evaluator) meanOfParts(n *node) State {
 	s := nothing
 	now, ever, weight := 0.0, 0.0, 0.0
+	e.ends, e.numbers = e.ends[:0], e.numbers[:0]
 	for _, p := range n.parts {
 		weight += float64(p.weight)
 		held := e.vertex(p.at)
@@ -703,7 +714,7 @@ func (e *Evaluator) meanOfParts(n *node) State {
 		s.Status, s.On = InProgress, max(s.On, held.On)
 		if held.Status != Lapsed {
 			now += float64(p.weight) * float64(v)
-			s.Until = min(s.Until, held.Until)
+			e.ends, e.numbers = append(e.ends, held.Until), append(e.numbers, p.weight*v)
 		}
 	}
 	if s.Status == NotMet || weight == 0 {
@@ -711,14 +722,33 @@ func (e *Evaluator) meanOfParts(n *node) State {
 	}
 	s.Value = float32(now / weight)
 	if s.Value >= n.cut-slack {
-		s.Status = Met
+		s.Status, s.Until = Met, e.enough(float64(n.cut-slack)*weight)
 		return s
 	}
-	s.Until = Never
 	if v := float32(ever / weight); v >= n.cut-slack {
 		s.Status, s.Value = Lapsed, v
 	}
 	return s
+}
+
+// enough is the day from which those numbers that have not ended add up to less
+// than a sum.
+func (e *Evaluator) enough(sum float64) Day {
+	for from := Day(0); ; {
+		next, left := Never, 0.0
+		for i, end := range e.ends {
+			if end > from {
+				next, left = min(next, end), left+float64(e.numbers[i])
+			}
+		}
+		if left < sum || next == Never {
+			if left < sum {
+				return from
+			}
+			return Never
+		}
+		from = next
+	}
 }
 
 // combine is the state of an item from its own evidence and from its parts.

@@ -289,3 +289,50 @@ func TestAMappingAndItsRemovalAreInverse(t *testing.T) {
 		}
 	})
 }
+
+// TestALapseComesOnItsDay: what is met until a day is met the day before, and not
+// on it, if nothing is shown again. What depends on the levels of parts, or on
+// what comes before, may end sooner; and what is carried by a mapping is as old as
+// when it was first shown, however often it was shown again.
+func TestALapseComesOnItsDay(t *testing.T) {
+	t.Parallel()
+	asked := day.Of(2025, 8, 1)
+	rapid.Check(t, func(t *rapid.T) {
+		rules := drawRules(t, mastery.Methods()...)
+		for i := range rules {
+			d := &rules[i].Definition
+			d.Months, d.Prerequisites, d.Parts.Level = 6, mastery.Ignore, ""
+			if d.Parts.Need == mastery.Mean {
+				d.Parts = &mastery.Parts{Need: mastery.All}
+			}
+			if d.Negative == mastery.Counts { // a failure that is too old makes an average better
+				d.Negative = mastery.Ignored
+			}
+		}
+		g := drawGraph(t)
+		g.Same = nil
+		m := mastery.Compile(g, rules)
+		all := drawPieces(t, 8, mastery.Passed, mastery.Short)
+		for i := range all { // nothing is shown later
+			all[i].On = min(all[i].On, mastery.DayOf(asked))
+		}
+		on := func(d mastery.Day) []mastery.State {
+			at := noon("2026-12-01")
+			at.AsOf = d
+			e := mastery.NewEvaluator(m, at)
+			e.Run(all)
+			return read(e)
+		}
+		for i, s := range on(mastery.DayOf(asked)) {
+			if s.Status != mastery.Met || s.Until == mastery.Never {
+				continue
+			}
+			if before := on(s.Until - 1)[i]; before.Status != mastery.Met {
+				t.Fatalf("%c is %s, and the day before it ends %s", 'A'+i, say(s), say(before))
+			}
+			if then := on(s.Until)[i]; then.Status == mastery.Met {
+				t.Fatalf("%c is %s, and on that day %s", 'A'+i, say(s), say(then))
+			}
+		}
+	})
+}

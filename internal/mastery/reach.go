@@ -278,6 +278,9 @@ func (m *Model) rubricValue(item int32, rd openbadges.ResultDescription, at int)
 // unfinished are the grades with which a course was not completed.
 var unfinished = []string{"f", "e", "wf", "nf", "nc", "np", "u", "w", "wp", "i", "ip", "au", "nr", "fail", "no credit", "withdrew", "incomplete", "audit"}
 
+// Unfinished reports whether a grade is one with which a course was not completed.
+func Unfinished(grade string) bool { return slices.Contains(unfinished, fold(grade)) }
+
 // completed reports whether a course was completed: no result failed or is
 // under way, and the grade is one that passes. A failed course says nothing
 // against what it teaches.
@@ -287,7 +290,7 @@ func (r *reach) completed() bool {
 			return false
 		}
 	}
-	if slices.Contains(unfinished, fold(r.facts.Grade)) {
+	if Unfinished(r.facts.Grade) {
 		return false
 	}
 	return r.facts.Credits == nil || *r.facts.Credits > 0 || r.facts.Grade == ""

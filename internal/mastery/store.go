@@ -291,7 +291,8 @@ func (r *reading) row(raw [][]byte) {
 			credits: number(raw[7]), results: slices.Clone(raw[8])}
 		r.missing = append(r.missing, missing{len(r.pieces), string(r.key), said})
 	}
-	p.Of, p.Grade, p.Credits, p.Hits = said.of, said.grade, said.credits, said.hits
+	p.Of, p.Grade, p.Credits = said.of, said.grade, said.credits
+	p.says(said)
 	r.pieces = append(r.pieces, p)
 }
 
@@ -330,17 +331,20 @@ func (r *reading) fill(ctx context.Context) error {
 	}
 	for _, m := range r.missing {
 		if said, ok := r.b.reached.find(m.key); ok {
-			r.pieces[m.piece].Hits = said.hits
+			r.pieces[m.piece].says(said)
 			continue
 		}
 		if err := r.b.say(m.said); err != nil {
 			return fmt.Errorf("evidence %s: %w", r.pieces[m.piece].ID, err)
 		}
 		r.b.reached.keep(m.key, m.said)
-		r.pieces[m.piece].Hits = m.said.hits
+		r.pieces[m.piece].says(m.said)
 	}
 	return nil
 }
+
+// says puts on a piece what is known of such an award.
+func (p *Piece) says(s *saying) { p.Hits, p.Open, p.Failed = s.hits, s.open, s.failed }
 
 func (r *reading) offers(ctx context.Context, ids []achievement.ID, versions []int) error {
 	if len(ids) == 0 {

@@ -121,6 +121,8 @@ type Earned struct {
 	Credits       float64
 	On            day.Date
 	Planned       bool
+	Open          bool         // by a result it is under way
+	Failed        bool         // by a result it was failed, or withdrawn from
 	By            *Equivalency // in whose place it stands
 }
 

@@ -200,11 +200,11 @@ func (e *Evaluator) equivalents(who learner.ID) map[int32]string {
 	have := len(e.awards)
 	for _, list := range [][]*Equivalency{e.p.general, e.p.own[who]} {
 		for _, q := range list {
-			on, ok := e.given(q, have)
+			on, planned, ok := e.given(q, have)
 			if !ok {
 				continue
 			}
-			a := Earned{AchievementID: q.Instead.AchievementID, CourseID: q.Instead.CourseID, Grade: q.Instead.Grade, Credits: q.Instead.Credits, On: on, By: q}
+			a := Earned{AchievementID: q.Instead.AchievementID, CourseID: q.Instead.CourseID, Grade: q.Instead.Grade, Credits: q.Instead.Credits, On: on, Planned: planned, By: q}
 			if q.Instead.CompetencyID == "" {
 				if item, ok := e.p.given[q]; ok {
 					if units == nil {
@@ -219,26 +219,32 @@ func (e *Evaluator) equivalents(who learner.ID) map[int32]string {
 	return units
 }
 
-// given reports whether what an equivalency asks for is there, and since when.
-func (e *Evaluator) given(q *Equivalency, have int) (day.Date, bool) {
+// given reports whether what an equivalency asks for is there, since when, and
+// whether that is only planned.
+func (e *Evaluator) given(q *Equivalency, have int) (on day.Date, planned, ok bool) {
 	switch g := q.Given; {
 	case g.CompetencyID != "":
 		item, ok := e.p.given[q]
 		if !ok || e.states == nil {
-			return day.Date{}, false
+			return on, false, false
 		}
 		s := e.states.State(item)
-		return s.On.Date(), e.p.basis.Reaches(item, s, g.Level)
+		return s.On.Date(), false, e.p.basis.Reaches(item, s, g.Level)
 	case g.CourseID != "" || g.AchievementID != "":
+		var first *Earned
 		for i := range e.awards[:have] {
 			a := &e.awards[i]
-			if (g.CourseID != "" && a.CourseID == g.CourseID || g.AchievementID != "" && a.AchievementID == g.AchievementID) && e.p.scale.reaches(a.Grade, g.Grade) {
-				return a.On, true
+			if (g.CourseID != "" && a.CourseID == g.CourseID || g.AchievementID != "" && a.AchievementID == g.AchievementID) && e.p.scale.reached(a, g.Grade) &&
+				(first == nil || earlier(a, first)) {
+				first = a
 			}
 		}
-		return day.Date{}, false
+		if first == nil {
+			return on, false, false
+		}
+		return first.On, first.Planned, true
 	}
-	return q.EffectiveOn, true
+	return q.EffectiveOn, false, true
 }
 
 // key is what an award counts as once: its course, or its achievement.
@@ -259,7 +265,7 @@ func (e *Evaluator) count(i int32) {
 		return
 	}
 	at := int32(-1)
-	if e.p.scale.reaches(a.Grade, "") {
+	if e.p.scale.reached(a, "") {
 		at = e.bring(line{a.key(), a.Credits, e.hours(a), a.resident(), i})
 	}
 	if a.CourseID != "" {
@@ -298,7 +304,7 @@ func (e *Evaluator) bring(l line) int32 {
 func (e *Evaluator) leaf(n, award, at int32) {
 	r := &e.results[n]
 	a := &e.awards[award]
-	met := at >= 0 && (a.Planned && a.Grade == "" || e.p.scale.reaches(a.Grade, e.p.nodes[n].Grade))
+	met := at >= 0 && (a.Planned && a.Grade == "" || e.p.scale.reached(a, e.p.nodes[n].Grade))
 	if r.award >= 0 {
 		old, now := &e.awards[r.award], &e.awards[award]
 		if r.status == Met && !met || (r.status == Met) == met && !earlier(now, old) {
@@ -691,14 +697,18 @@ func (e *Evaluator) taken(n *node, r *result) string {
 		with = " with " + a.Grade
 	}
 	switch {
+	case a.By != nil && r.status == Met:
+		return e.instead(a.By, with)
 	case a.Planned:
 		return "Planned" + with + "."
-	case r.status == Met && a.By != nil:
-		return e.instead(a.By, with)
 	case r.status == Met:
 		return "Earned on " + a.On.String() + with + "."
 	}
-	return "Taken on " + a.On.String() + with + "; asked for is " + want + "."
+	taken := "Taken on "
+	if a.Open {
+		taken = "In progress, on file since "
+	}
+	return taken + a.On.String() + with + "; asked for is " + want + "."
 }
 
 // instead says what an equivalency rests on.

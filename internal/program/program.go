@@ -22,6 +22,7 @@ import (
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
+	"github.com/testamur/testamur/internal/mastery"
 )
 
 // ID names a program: prg_ and text.
@@ -332,9 +333,6 @@ func (c *checker) within(a, b string) bool {
 // The grades of a program that says none.
 var usual = []string{"A+", "A", "A-", "B+", "B", "B-", "C+", "C", "C-", "D+", "D", "D-", "F"}
 
-// Marks that are no grade of a scale and do not pass. Every other mark does.
-var failing = []string{"F", "W", "WF", "I", "IP", "NC", "NP", "U", "FAIL", "AU"}
-
 type scale struct {
 	rank map[string]int // 0 is the best
 	pass int
@@ -368,7 +366,8 @@ func (s scale) known(grade string) bool {
 
 // reaches reports whether a grade is at least another; without another, whether
 // it passes. Numbers compare with numbers, grades of the scale with each other.
-// A mark that cannot be compared, such as P, passes and reaches no grade.
+// A mark that cannot be compared, such as P, passes and reaches no grade, unless
+// it is one with which a course is not completed.
 func (s scale) reaches(grade, least string) bool {
 	grade = strings.ToUpper(strings.TrimSpace(grade))
 	n, on := s.rank[grade]
@@ -377,7 +376,7 @@ func (s scale) reaches(grade, least string) bool {
 		if on {
 			return n <= s.pass
 		}
-		return !slices.Contains(failing, grade)
+		return !mastery.Unfinished(grade)
 	}
 	want, wants := strconv.ParseFloat(least, 64)
 	if err == nil && wants == nil {
@@ -385,6 +384,11 @@ func (s scale) reaches(grade, least string) bool {
 	}
 	m, ok := s.rank[strings.ToUpper(least)]
 	return on && ok && n <= m
+}
+
+// reached reports whether an award is done and its grade reaches another.
+func (s scale) reached(a *Earned, least string) bool {
+	return !a.Open && !a.Failed && s.reaches(a.Grade, least)
 }
 
 // Requirements are the requirements of the program, depth first, without their

@@ -81,7 +81,7 @@ func (x *session) earned(all []Earned, pieces []mastery.Piece, planned bool) []E
 		if !p.Counts(x.basis.At) {
 			continue
 		}
-		a := Earned{ID: p.ID, AchievementID: p.Of.AchievementID, Grade: p.Grade, On: p.On.Date(), Planned: planned}
+		a := Earned{ID: p.ID, AchievementID: p.Of.AchievementID, Grade: p.Grade, On: p.On.Date(), Planned: planned, Open: p.Open, Failed: p.Failed}
 		if c, ok := x.done[a.AchievementID]; ok {
 			a.CourseID, a.Credits = c.CourseID, c.Credits
 		}

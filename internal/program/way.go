@@ -120,7 +120,7 @@ func (x *session) candidates(ctx context.Context, r *runner, l learner.ID, piece
 	}
 	have := map[string]bool{}
 	for _, a := range r.awards {
-		if e.p.scale.reaches(a.Grade, "") {
+		if e.p.scale.reached(&a, "") {
 			have[string(a.AchievementID)] = a.CourseID == ""
 		}
 	}

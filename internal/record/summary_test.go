@@ -266,6 +266,7 @@ func TestWhatIsNotEarnedAddsNothing(t *testing.T) {
 	t.Parallel()
 	c := newCollege(t)
 	c.grade(t)
+	c.enrol(t)
 	ctx, who := t.Context(), c.Registrar()
 	award := func(a assertion.Award, status string) {
 		t.Helper()
@@ -284,6 +285,11 @@ func TestWhatIsNotEarnedAddsNothing(t *testing.T) {
 	m := c.model(t, c.assemble(t, record.Want{Type: record.Transcript}))
 	if s := m.Summary; s.CreditsEarned != 11 || s.CreditsAttempted != 14 || s.Average.Value != "3.40" {
 		t.Errorf("%+v %+v", s, s.Average)
+	}
+	for _, l := range m.Programs[0].Lines {
+		if l.Title == "HIS101" && (l.Status != record.InProgress || !strings.HasPrefix(l.Reason, "In progress")) {
+			t.Errorf("%+v", l)
+		}
 	}
 	spring := m.Sections[1]
 	states := map[string]string{}
