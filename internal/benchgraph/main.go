@@ -39,6 +39,7 @@ type options struct {
 	bare        string
 	url         string
 	soak        time.Duration
+	only        string // a part of the name of what is asked; "" asks all
 }
 
 func main() {
@@ -51,6 +52,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "how many turns each server has")
 	flag.Float64Var(&o.scale, "scale", 1, "how many times as many learners and assertions")
 	flag.BoolVar(&o.tenth, "tenth", true, "ask the service over a tenth of the data as well")
+	flag.StringVar(&o.only, "only", "", "ask only what has this in its name, such as assertion")
 	flag.DurationVar(&o.soak, "soak", 0, "ask the service alone for so long, and print its memory each tenth of it")
 	flag.StringVar(&o.bare, "bare", "", "be a bare handler: statement or fragments")
 	flag.StringVar(&o.url, "url", "", "the database of a bare handler")

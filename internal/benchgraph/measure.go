@@ -83,6 +83,9 @@ func measure(ctx context.Context, o options, d data, small *data) error {
 	fmt.Printf("%d connections, %d rounds of %d s, in turns; CPU of one request in ms: server + PostgreSQL\n\n", o.connections, o.rounds, o.seconds)
 	fmt.Printf("| read | server | requests/s | p50 ms | p99 ms | CPU ms | of testamur |\n|---|---|---|---|---|---|---|\n")
 	for _, w := range works {
+		if !strings.Contains(w.name, o.only) {
+			continue
+		}
 		if err := same(ctx, w, all); err != nil {
 			return err
 		}
