@@ -90,6 +90,16 @@ func (s *Service) View(ctx context.Context, who access.Actor) (context.Context, 
 	return s.DB.View(ctx, who, generation)
 }
 
+// Moment is what a request is answered from.
+type Moment = pg.View
+
+// Attempt is View for an answer that is thrown away unless the view's terms held
+// (pg.Terms): that the count of changes is only, when that is not nil, and that
+// one message to the database is all, with once.
+func (s *Service) Attempt(ctx context.Context, who access.Actor, only *int64, once bool) (context.Context, *Moment) {
+	return s.DB.ViewOn(ctx, who, pg.Terms{Also: generation, Only: only, Once: once})
+}
+
 // Generation is how often the institution's catalogue was changed up to the
 // moment that the transaction sees; false outside of View, and for a caller who
 // may not know, such as a visitor.

@@ -126,7 +126,9 @@ var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadO
 
 func (db *DB) tenant(ctx context.Context, who access.Actor, o pgx.TxOptions, fn func(pgx.Tx) error) error {
 	if v := viewOf(ctx); v != nil && v.db == db {
-		v.yield(ctx)
+		if err := v.leave(ctx, o); err != nil {
+			return err
+		}
 	}
 	o, err := db.inForce(o, who)
 	if err != nil {
@@ -188,31 +190,35 @@ func rolesOf(who access.Actor) (string, error) {
 
 // prepared is settings as a statement that each connection prepares once. It is
 // queued before others and sent with them.
-const prepared = `select set_config('app.institution', $1, true), set_config('app.learner', $2, true), set_config('app.roles', $3, true)` + besides
+const prepared = `select set_config('app.institution', $1, true), set_config('app.learner', $2, true), set_config('app.roles', $3, true)`
 
 // besides marks a statement that is not a request's own, and is not counted.
 const besides = ` -- besides`
 
-// queued is a batch that begins with the statements given and then puts the
-// actor in force.
-func (db *DB) queued(who access.Actor, first ...string) (*pgx.Batch, error) {
+// entering puts an actor in force, and asks also when that is done: the columns
+// of a select are found one after the other.
+func entering(also string) string {
+	if also == "" {
+		also = "null"
+	}
+	return prepared + ", (" + also + ")" + besides
+}
+
+// enter queues what puts the actor in force.
+func (db *DB) enter(b *pgx.Batch, who access.Actor, sql string) error {
 	if db.As != nil {
 		who = db.As(who)
 	}
 	roles, err := rolesOf(who)
-	b := &pgx.Batch{}
-	for _, sql := range first {
-		b.Queue(sql)
-	}
-	b.Queue(prepared, who.InstitutionID, who.LearnerID, roles)
-	return b, err
+	b.Queue(sql, who.InstitutionID, who.LearnerID, roles)
+	return err
 }
 
 // One reads with one statement, with the actor in force, in one round trip. What
 // the rows are, fn says; its error is One's.
 func (db *DB) One(ctx context.Context, who access.Actor, fn func(pgx.Rows) error, sql string, args ...any) error {
-	b, err := db.queued(who)
-	if err != nil {
+	b := &pgx.Batch{}
+	if err := db.enter(b, who, prepared+besides); err != nil {
 		return err
 	}
 	b.Queue(sql, args...)

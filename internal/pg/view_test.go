@@ -290,3 +290,118 @@ func TestOneReadsWithTheActorInForceAndLeavesNothingBehind(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// number reads one number in the view of the context.
+func number(ctx context.Context, db *pg.DB, sql string) (n int, err error) {
+	err = db.Snapshot(ctx, who, func(tx pgx.Tx) error { return tx.QueryRow(ctx, sql).Scan(&n) })
+	return n, err
+}
+
+func TestAViewIsReadOnlyOnItsTerms(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	seven, eight := int64(7), int64(8)
+	ctx, v := db.ViewOn(t.Context(), who, pg.Terms{Also: "select 7", Only: &seven})
+	for range 2 {
+		if n, err := number(ctx, db, "select 3"); n != 3 || err != nil {
+			t.Errorf("on terms that hold: %d %v", n, err)
+		}
+	}
+	v.End()
+	if read, once := v.Plain(); !v.Kept() || !read || once {
+		t.Errorf("two messages on terms that hold: %v %v %v", v.Kept(), read, once)
+	}
+	for also, only := range map[string]*int64{"select 7": &eight, "select 7 where false": &seven} {
+		ctx, v := db.ViewOn(t.Context(), who, pg.Terms{Also: also, Only: only})
+		before := v.Kept()
+		for _, sql := range []string{"select 3", "select 4"} {
+			if n, err := number(ctx, db, sql); n != 0 || !errors.Is(err, context.Canceled) {
+				t.Errorf("%s, not %d: %d %v", also, *only, n, err)
+			}
+		}
+		err := db.Snapshot(ctx, who, func(tx pgx.Tx) error {
+			if _, ok := pg.Also(ctx, tx); ok {
+				t.Error("what is kept by the answer of the wrong moment would be wrong")
+			}
+			_, err := tx.Exec(ctx, "select 1")
+			_, queried := tx.Query(ctx, "select 1")
+			if sent := tx.SendBatch(ctx, &pgx.Batch{}).Close(); err == nil || queried == nil || sent == nil {
+				t.Errorf("a statement was run: %v %v %v", err, queried, sent)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		v.End()
+		if before || v.Kept() {
+			t.Errorf("%s, not %d, is kept", also, *only)
+		}
+	}
+	if n := db.Pool.Stat().AcquiredConns(); n != 0 {
+		t.Errorf("%d connections are still taken", n)
+	}
+}
+
+func TestNothingIsWrittenBesideAViewOnTerms(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	seven := int64(7)
+	for name, terms := range map[string]pg.Terms{"only": {Also: "select 7", Only: &seven}, "once": {Also: "select 7", Once: true}} {
+		ctx, v := db.ViewOn(t.Context(), who, terms)
+		if _, err := number(ctx, db, "select 3"); err != nil {
+			t.Fatal(err)
+		}
+		called := false
+		err := db.Tenant(ctx, who, func(pgx.Tx) error { called = true; return nil })
+		v.End()
+		if read, _ := v.Plain(); called || !errors.Is(err, context.Canceled) || v.Kept() || read {
+			t.Errorf("%s: written: %v %v, kept: %v", name, called, err, v.Kept())
+		}
+	}
+	ctx, v := db.ViewOn(t.Context(), who, pg.Terms{Also: "select 7", Only: &seven})
+	other := who
+	other.Roles = []access.Role{access.System}
+	if _, _, err := moment(ctx, db, other); !errors.Is(err, context.Canceled) {
+		t.Errorf("before it was known that the terms hold somebody else read: %v", err)
+	}
+	v.End()
+}
+
+func TestAViewOfOneMessage(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	ctx, v := db.ViewOn(t.Context(), who, pg.Terms{Also: "select 7", Once: true})
+	if n, err := number(ctx, db, "select 3"); n != 3 || err != nil {
+		t.Errorf("%d %v", n, err)
+	}
+	if n := db.Pool.Stat().AcquiredConns(); n != 0 {
+		t.Errorf("%d connections are still taken", n)
+	}
+	if n, ok := pg.Asked(ctx); n != 7 || !ok {
+		t.Errorf("asked besides: %d %v", n, ok)
+	}
+	if read, once := v.Plain(); !v.Kept() || !read || !once {
+		t.Errorf("one message: %v %v %v", v.Kept(), read, once)
+	}
+	if n, err := number(ctx, db, "select 4"); n != 0 || !errors.Is(err, context.Canceled) || v.Kept() {
+		t.Errorf("a second message: %d %v, kept: %v", n, err, v.Kept())
+	}
+	v.End()
+
+	ctx, v = db.ViewOn(t.Context(), who, pg.Terms{Once: true})
+	err := db.Snapshot(ctx, who, func(tx pgx.Tx) error {
+		var n int
+		return errors.Join(tx.QueryRow(ctx, "select 1").Scan(&n), tx.QueryRow(ctx, "select 2").Scan(&n))
+	})
+	v.End()
+	if !errors.Is(err, context.Canceled) || v.Kept() {
+		t.Errorf("two messages in one read: %v, kept: %v", err, v.Kept())
+	}
+
+	ctx, v = db.ViewOn(t.Context(), who, pg.Terms{Also: "select 7", Once: true})
+	if _, err := number(ctx, db, "select 1/0"); err == nil || !v.Kept() {
+		t.Errorf("one by zero: %v, kept: %v", err, v.Kept())
+	}
+	v.End()
+}
