@@ -165,7 +165,7 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 // actorless are the operations that find out who the actor is, or that serve
 // what is public before one is known.
 var actorless = []string{
-	"institution.Authenticate", "institution.BySlug", "institution.Slugs", "institution.Found",
+	"institution.Authenticate", "institution.Recall", "institution.Confirm", "institution.BySlug", "institution.Slugs", "institution.Found",
 	"session.Authenticate", "session.End",
 }
 

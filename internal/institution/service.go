@@ -27,6 +27,8 @@ type Service struct {
 	DB    *pg.DB
 	Now   func() time.Time
 	NewID id.Source
+
+	tokens tokens
 }
 
 // Found makes an institution. It is done at the operator's terminal, before
@@ -272,7 +274,7 @@ func (s *Service) RevokeClient(ctx context.Context, who access.Actor, clientID s
 	}
 	var c Client
 	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
-		if c, _, err = findClient(ctx, tx, who.InstitutionID, clientID); err != nil {
+		if c, err = findClient(ctx, tx, who.InstitutionID, clientID); err != nil {
 			return err
 		}
 		if c.RevokedAt != nil {
@@ -312,20 +314,24 @@ func (s *Service) Authenticate(ctx context.Context, bearer string) (access.Actor
 	if err != nil || len(secret) != secretLen || !id.Valid("ins", institution) || !id.Valid("cli", client) {
 		return access.Actor{}, bad
 	}
-	var c Client
-	var hash []byte
+	var c clientRow
 	err = s.DB.One(ctx, access.SystemOf(institution, "auth"), func(rows pgx.Rows) (err error) {
-		c, hash, err = oneClient(rows)
+		c, err = oneClient(rows)
 		return err
 	}, clientByID, institution, client)
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return access.Actor{}, err
 	}
-	sum := sha256.Sum256(secret)
-	if err != nil || subtle.ConstantTimeCompare(hash, sum[:]) != 1 || !c.holds(s.Now()) {
+	sum, now := sha256.Sum256(secret), s.Now()
+	if err != nil || subtle.ConstantTimeCompare(c.SecretHash, sum[:]) != 1 || !c.holds(now) {
+		s.tokens.forget(bearer)
 		return access.Actor{}, bad
 	}
-	return c.actor(institution), nil
+	who := c.actor(institution)
+	if c.Generation != nil {
+		s.tokens.keep(bearer, remembered{who: who, generation: *c.Generation, at: now, expires: c.ExpiresAt})
+	}
+	return who, nil
 }
 
 func (c Client) holds(now time.Time) bool {

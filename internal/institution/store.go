@@ -126,29 +126,33 @@ func revokeClient(ctx context.Context, tx pgx.Tx, who access.Actor, clientID str
 	return err
 }
 
-// clientRow is a client with the hash of its secret.
+// clientRow is a client with the hash of its secret, and the count of the
+// institution's changes in which it is so.
 type clientRow struct {
 	Client
 	SecretHash []byte
+	Generation *int64
 }
 
 const clientByID = `
-	select id, name, roles, scopes, learner_id, created_at, expires_at, revoked_at, secret_hash
+	select id, name, roles, scopes, learner_id, created_at, expires_at, revoked_at, secret_hash,
+		(select catalogue from audit_head where institution_id = $1) as generation
 	from api_client
 	where institution_id = $1 and id = $2`
 
-func findClient(ctx context.Context, tx pgx.Tx, institution, clientID string) (Client, []byte, error) {
+func findClient(ctx context.Context, tx pgx.Tx, institution, clientID string) (Client, error) {
 	rows, _ := tx.Query(ctx, clientByID, institution, clientID)
-	return oneClient(rows)
+	r, err := oneClient(rows)
+	return r.Client, err
 }
 
-// oneClient is the client of clientByID, and the hash of its secret.
-func oneClient(rows pgx.Rows) (Client, []byte, error) {
+// oneClient is the client of clientByID.
+func oneClient(rows pgx.Rows) (clientRow, error) {
 	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[clientRow])
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Client{}, nil, fault.Missing("client")
+		err = fault.Missing("client")
 	}
-	return r.Client, r.SecretHash, err
+	return r, err
 }
 
 func listClients(ctx context.Context, tx pgx.Tx, who access.Actor, after string, limit int) ([]Client, error) {
