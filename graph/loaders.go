@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/testamur/testamur/graph/model"
 	"github.com/testamur/testamur/internal/access"
@@ -390,7 +391,12 @@ func pages[K comparable, F, V any](l *loaders, s *seen[K],
 
 // caller is who asks, and what was loaded for them.
 type caller struct {
-	who    access.Actor
+	who access.Actor
+	// only is the count of changes as long as which the caller's token is
+	// remembered to stand for who; nil when the token was looked at.
+	only *int64
+	// check looks at such a token and says what is wrong with it.
+	check  func() *gqlerror.Error
 	fresh  func() *loaders
 	mu     sync.Mutex
 	loaded *loaders
@@ -400,12 +406,23 @@ type callerKey struct{}
 
 // as puts the caller into a context.
 func (r *Resolver) as(ctx context.Context, who access.Actor) context.Context {
-	return context.WithValue(ctx, callerKey{}, &caller{who: who, fresh: func() *loaders { return r.newLoaders(who) }})
+	return r.with(ctx, &caller{who: who})
+}
+
+func (r *Resolver) with(ctx context.Context, c *caller) context.Context {
+	c.fresh = func() *loaders { return r.newLoaders(c.who) }
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// callerOf is who asks; nil before anybody does.
+func callerOf(ctx context.Context) *caller {
+	c, _ := ctx.Value(callerKey{}).(*caller)
+	return c
 }
 
 // actor is who asks.
 func actor(ctx context.Context) access.Actor {
-	if c, ok := ctx.Value(callerKey{}).(*caller); ok {
+	if c := callerOf(ctx); c != nil {
 		return c.who
 	}
 	return access.Anonymous()
@@ -413,7 +430,7 @@ func actor(ctx context.Context) access.Actor {
 
 // load are the request's loaders.
 func load(ctx context.Context) *loaders {
-	c := ctx.Value(callerKey{}).(*caller)
+	c := callerOf(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.loaded == nil {
@@ -424,7 +441,7 @@ func load(ctx context.Context) *loaders {
 
 // forget drops what was loaded, because a mutation may have changed it.
 func forget(ctx context.Context) {
-	if c, ok := ctx.Value(callerKey{}).(*caller); ok {
+	if c := callerOf(ctx); c != nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.loaded = nil

@@ -16,6 +16,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/testamur/testamur/graph/plan"
+	"github.com/testamur/testamur/internal/audit"
 )
 
 // The media types of an answer, GraphQL over HTTP §6.
@@ -28,19 +29,35 @@ const (
 // overHTTP answers a query or mutation with one JSON document, GraphQL over HTTP
 // §5 to §7, and a subscription with a stream of events. What admit lets pass is
 // well-formed.
-type overHTTP struct{ resolver *Resolver }
+type overHTTP struct {
+	config Config
+	habits habits
+}
 
 // Supports says that there is no other transport.
-func (overHTTP) Supports(*http.Request) bool { return true }
+func (*overHTTP) Supports(*http.Request) bool { return true }
 
 // Do runs the operation of the request.
-func (t overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
-	params, err := parameters(r)
-	if err != nil {
-		refuseForm(w, r, http.StatusBadRequest, "json", "The parameters are not what GraphQL over HTTP says: variables and extensions are JSON objects.")
+func (t *overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+	op, problems, ok := operation(w, r, exec)
+	if !ok {
 		return
 	}
-	op, problems := exec.CreateOperationContext(r.Context(), params)
+	tried, done := false, false
+	if len(problems) == 0 && oneMoment(op) && r.Header.Get("Accept") != mediaStream {
+		tried, done = t.attempt(w, r, exec, op)
+	}
+	if done {
+		return
+	}
+	if tried || callerOf(r.Context()).only != nil {
+		if r, ok = t.assured(w, r); !ok {
+			return
+		}
+		if op, problems, ok = operation(w, r, exec); !ok {
+			return
+		}
+	}
 	if len(problems) > 0 {
 		answer(w, r, statusOf(r), exec.DispatchError(graphql.WithOperationContext(r.Context(), op), problems).Errors)
 		return
@@ -48,6 +65,7 @@ func (t overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphE
 	stream := strings.Contains(r.Header.Get("Accept"), mediaStream)
 	switch kind := op.Operation.Operation; {
 	case kind == ast.Subscription && stream && r.Method == http.MethodPost:
+		var err error
 		if r.Body, err = r.GetBody(); err == nil {
 			transport.SSE{KeepAlivePingInterval: 15 * time.Second}.Do(w, r, exec)
 		}
@@ -63,28 +81,46 @@ func (t overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphE
 		refuseForm(w, r, http.StatusMethodNotAllowed, "method", "Send what changes something with POST.")
 		return
 	}
-	a := t.run(r.Context(), exec, op)
+	a, view := t.run(r.Context(), exec, op, nil, false)
+	if view != nil {
+		t.habits.learn(op, view)
+		if count, ok := view.Answer(); ok && t.config.Confirm != nil {
+			t.config.Confirm(r, count)
+		}
+	}
 	respond(w, r, a)
 	plan.Sent(a.Data)
 }
 
-// run answers an operation. What it read from is given back before the answer is
-// sent, which may take a client long to take.
-func (t overHTTP) run(ctx context.Context, exec graphql.GraphExecutor, op *graphql.OperationContext) *graphql.Response {
+// operation is what the request asks to be run, and what is wrong with it; false
+// when its form was refused.
+func operation(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) (*graphql.OperationContext, gqlerror.List, bool) {
+	params, err := parameters(r)
+	if err != nil {
+		refuseForm(w, r, http.StatusBadRequest, "json", "The parameters are not what GraphQL over HTTP says: variables and extensions are JSON objects.")
+		return nil, nil, false
+	}
+	op, problems := exec.CreateOperationContext(r.Context(), params)
+	return op, problems, true
+}
+
+// run answers an operation, a query from one moment on the terms of
+// audit.Attempt. What it read from is given back before the answer is sent, which
+// may take a client long to take.
+func (t *overHTTP) run(ctx context.Context, exec graphql.GraphExecutor, op *graphql.OperationContext, only *int64, once bool) (a *graphql.Response, view *audit.Moment) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	if oneMoment(op) {
-		var end func()
-		ctx, end = t.resolver.Audit.View(ctx, actor(ctx))
-		defer end()
-		ctx = t.resolver.fragments.with(ctx, actor(ctx))
+		r := t.config.Resolver
+		ctx, view = r.Audit.Attempt(ctx, actor(ctx), only, once)
+		defer view.End()
+		ctx = r.fragments.with(ctx, actor(ctx))
 	}
 	responses, ctx := exec.DispatchOperation(ctx, op)
-	if a := responses(ctx); a != nil {
-		return a
+	if a = responses(ctx); a == nil { // given up before anything was resolved
+		a = exec.DispatchError(ctx, gqlerror.List{gqlerror.WrapPath(nil, context.Canceled)})
 	}
-	// given up before anything was resolved
-	return exec.DispatchError(ctx, gqlerror.List{gqlerror.WrapPath(nil, context.Canceled)})
+	return a, view
 }
 
 // oneMoment reports whether the operation is answered from one moment of the

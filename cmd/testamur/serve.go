@@ -319,7 +319,7 @@ func (s *services) handler(p queryPage) (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", graph.NewHandler(graph.Config{Resolver: s.resolver(), Actor: s.actor, Open: p.open, Trusted: p.trusted}))
+	mux.Handle("/graphql", graph.NewHandler(graph.Config{Resolver: s.resolver(), Actor: s.actor, Recall: s.recall, Confirm: s.confirm, Open: p.open, Trusted: p.trusted}))
 	mux.Handle("/graphiql", query)
 	mux.Handle("/graphiql/", query)
 	pages, err := web.NewHandler(s.web())
@@ -398,12 +398,11 @@ func (s *services) workers() (*jobs.Workers, error) {
 
 // actor is who a request comes from: the bearer of a token, or anyone.
 func (s *services) actor(r *http.Request) (access.Actor, error) {
-	header := r.Header.Get("Authorization")
-	if header == "" {
+	if r.Header.Get("Authorization") == "" {
 		return access.Anonymous(), nil
 	}
-	scheme, token, ok := strings.Cut(header, " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") {
+	token, ok := bearer(r)
+	if !ok {
 		return access.Actor{}, fault.New(fault.Unauthenticated, "Send the token as Authorization: Bearer TOKEN.")
 	}
 	who, err := s.institutions.Authenticate(r.Context(), strings.TrimSpace(token))
@@ -411,6 +410,29 @@ func (s *services) actor(r *http.Request) (access.Actor, error) {
 		tokenHeld(r.Context())
 	}
 	return who, err
+	return s.institutions.Authenticate(r.Context(), token)
+}
+
+// bearer is the token that a request came with.
+func bearer(r *http.Request) (string, bool) {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "Bearer")
+}
+
+// recall is whom the token of a request is remembered to stand for.
+func (s *services) recall(r *http.Request) (access.Actor, int64, bool) {
+	token, ok := bearer(r)
+	if !ok {
+		return access.Actor{}, 0, false
+	}
+	return s.institutions.Recall(token)
+}
+
+// confirm tells which count of changes the bearer of a token has read.
+func (s *services) confirm(r *http.Request, generation int64) {
+	if token, ok := bearer(r); ok {
+		s.institutions.Confirm(token, generation)
+	}
 }
 
 // firstQuery is what the query page of a service without a demonstration opens
