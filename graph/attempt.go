@@ -30,6 +30,9 @@ func (t *overHTTP) attempt(w http.ResponseWriter, r *http.Request, exec graphql.
 	}
 	a, view := t.run(r.Context(), exec, op, c.only, h.once)
 	if view.Kept() {
+		if c.only != nil {
+			t.config.Confirm(r, *c.only)
+		}
 		respond(w, r, a)
 		plan.Sent(a.Data)
 		return true, true

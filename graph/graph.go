@@ -40,7 +40,8 @@ type Config struct {
 	Actor func(*http.Request) (access.Actor, error)
 	// Recall is who a request came from when Actor was asked last, and the count
 	// of changes (audit.Generation) as long as which it still does; Confirm tells
-	// which count somebody read whom Actor gave. nil: Actor is asked each time.
+	// which count was read by somebody whom either of them gave, and who therefore
+	// is who they said. nil: Actor is asked each time.
 	Recall  func(*http.Request) (access.Actor, int64, bool)
 	Confirm func(*http.Request, int64)
 	// Open lets callers without a token look at the schema, for the

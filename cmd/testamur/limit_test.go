@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/testamur/testamur/internal/access"
 )
 
 // asked is a service of which only the statuses matter: a token named good is one.
@@ -180,6 +182,42 @@ func TestAQuotaThatIsNoneIsRefused(t *testing.T) {
 	for _, q := range []quota{{VisitorRate: -1, VisitorBurst: 1}, {VisitorRate: 1}, {VisitorRate: 1, VisitorBurst: 1, TrustedProxy: []string{"everyone"}}} {
 		if _, err := q.limited(nil, time.Now); err == nil || !strings.Contains(err.Error(), "--") {
 			t.Errorf("%+v: %v", q, err)
+		}
+	}
+}
+
+// A token that is remembered is not looked at, and is a token all the same; one
+// that is revoked meanwhile is none.
+func TestATokenThatIsRememberedIsNotCharged(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	clock := now
+	h, err := quota{VisitorRate: 0.001, VisitorBurst: 3}.limited(s.handler, func() time.Time { return clock })
+	s.must(err)
+	token := s.token("registrar")
+	ask := func() int {
+		r := httptest.NewRequest("POST", "/graphql", strings.NewReader(`{"query": "{ institution { name } }"}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	for n := range 20 {
+		if code := ask(); code != http.StatusOK {
+			t.Fatalf("request %d with a token is answered %d", n, code)
+		}
+	}
+	if _, _, ok := s.all.institutions.Recall(token); !ok {
+		t.Error("the token is not remembered")
+	}
+	registrar, err := s.all.institutions.Authenticate(t.Context(), token)
+	s.must(err)
+	_, err = s.all.institutions.RevokeClient(t.Context(), access.SystemOf(registrar.InstitutionID, "test"), registrar.ID)
+	s.must(err)
+	for n, want := range []int{401, 401, 401, 429} {
+		if code := ask(); code != want {
+			t.Errorf("request %d with a revoked token is answered %d", n, code)
 		}
 	}
 }

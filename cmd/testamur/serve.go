@@ -405,12 +405,11 @@ func (s *services) actor(r *http.Request) (access.Actor, error) {
 	if !ok {
 		return access.Actor{}, fault.New(fault.Unauthenticated, "Send the token as Authorization: Bearer TOKEN.")
 	}
-	who, err := s.institutions.Authenticate(r.Context(), strings.TrimSpace(token))
+	who, err := s.institutions.Authenticate(r.Context(), token)
 	if err == nil {
 		tokenHeld(r.Context())
 	}
 	return who, err
-	return s.institutions.Authenticate(r.Context(), token)
 }
 
 // bearer is the token that a request came with.
@@ -431,6 +430,7 @@ func (s *services) recall(r *http.Request) (access.Actor, int64, bool) {
 // confirm tells which count of changes the bearer of a token has read.
 func (s *services) confirm(r *http.Request, generation int64) {
 	if token, ok := bearer(r); ok {
+		tokenHeld(r.Context())
 		s.institutions.Confirm(token, generation)
 	}
 }
