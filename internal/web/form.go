@@ -14,7 +14,8 @@ type form struct {
 	Title  string // of the page
 	About  string // whom or what it is about, as it is called
 	Intro  string // a sentence
-	Quote  string // what somebody or something else says of it
+	Quote  string // what the service says of it
+	Note   string // what somebody wrote of it
 	Submit string // what the button says
 	Back   string // where to go instead
 	Danger bool   // it cannot be undone

@@ -220,7 +220,7 @@ func (s *site) liftHoldForm(v *visit) (form, error) {
 	}
 	return form{Title: "Lift a hold", About: about, Submit: "Lift the hold", Back: at(h.LearnerID, "holds"),
 		Intro: "Orders that waited for it go out, and links show again what they show, unless something else keeps it back.",
-		Quote: h.Note, Fields: []field{reasonField}}, v.may(access.ManageHolds)
+		Note:  h.Note, Fields: []field{reasonField}}, v.may(access.ManageHolds)
 }
 
 func (s *site) liftHold(v *visit, in url.Values) (string, string, error) {

@@ -170,8 +170,8 @@ func (w *words) moment(v any) template.HTML {
 
 // set is the templates in one language.
 type set struct {
-	*words
-	all *template.Template
+	*teller
+	pages *template.Template
 }
 
 // parse reads templates, sentences and assets, once for each language.
@@ -195,9 +195,20 @@ func (s *site) parse() error {
 				return fmt.Errorf("message/%s.json: %w", lang, err)
 			}
 		}
-		one := &set{words: w}
-		var err error
-		if one.all, err = template.New("").Funcs(s.funcs(one)).ParseFS(files, "template/*.html"); err != nil {
+		var told string
+		if lang != languages[0] {
+			raw, err := files.ReadFile("message/told." + lang + ".txt")
+			if err != nil {
+				return err
+			}
+			told = string(raw)
+		}
+		t, err := newTeller(w, told)
+		if err != nil {
+			return fmt.Errorf("message/told.%s.txt: %w", lang, err)
+		}
+		one := &set{teller: t}
+		if one.pages, err = template.New("").Funcs(s.funcs(one)).ParseFS(files, "template/*.html"); err != nil {
 			return err
 		}
 		s.sets[lang] = one
@@ -207,14 +218,14 @@ func (s *site) parse() error {
 
 func (s *site) funcs(one *set) template.FuncMap {
 	return template.FuncMap{
-		"t": one.say, "n": one.count, "date": one.date, "moment": one.moment,
+		"t": one.say, "n": one.count, "told": one.tell, "who": one.party, "date": one.date, "moment": one.moment,
 		"num":   func(n int) string { return number(one.lang, n) },
 		"asset": s.assets.address,
 		"text":  deref,
 		"mail":  mail,
 		"body": func(name string, p sheet) (template.HTML, error) {
 			var b bytes.Buffer
-			err := one.all.ExecuteTemplate(&b, name, p)
+			err := one.pages.ExecuteTemplate(&b, name, p)
 			return template.HTML(b.String()), err // written by this package's own templates
 		},
 		"dict":   dict,
@@ -311,7 +322,7 @@ func (v *visit) sheet(name, title string, data any) sheet {
 
 func (v *visit) write(code int, p sheet) error {
 	var b bytes.Buffer
-	if err := v.s.sets[v.lang].all.ExecuteTemplate(&b, "layout", p); err != nil {
+	if err := v.s.sets[v.lang].pages.ExecuteTemplate(&b, "layout", p); err != nil {
 		return err
 	}
 	h := v.w.Header()
