@@ -445,6 +445,22 @@ func (s *Service) Orders(ctx context.Context, who access.Actor, f OrderFilter, a
 	return c, err
 }
 
+// heldByOne is how many orders are told of each hold.
+const heldByOne = 50
+
+// HeldBy are the orders that each hold keeps back, oldest first, fifty of each.
+func (s *Service) HeldBy(ctx context.Context, who access.Actor, holds []release.ID) (map[release.ID][]Order, error) {
+	all := make(map[release.ID][]Order, len(holds))
+	err := s.read(ctx, who, func(tx pgx.Tx) error {
+		rows, err := heldBy(ctx, tx, who, holds)
+		for _, o := range rows {
+			all[*o.HoldID] = append(all[*o.HoldID], o)
+		}
+		return err
+	})
+	return all, err
+}
+
 const orderColumns = `id, learner_id, type, recipient, address, purpose, language, consent_id, wait, wait_on, in_part, ordered_at, ordered_by, state, reason, hold_id,
 	share_id, settled_at, settled_by, changed_at`
 
@@ -490,6 +506,18 @@ func orders(ctx context.Context, tx pgx.Tx, who access.Actor, f OrderFilter, aft
 		  and (@after::timestamptz is null or (ordered_at, id) > (@after, @id))
 		order by ordered_at, id
 		limit @limit`, pgx.NamedArgs{"institution": who.InstitutionID, "only": who.OnlyLearner(), "state": f.State, "after": after.When(), "id": after.ID, "limit": limit})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Order])
+}
+
+func heldBy(ctx context.Context, tx pgx.Tx, who access.Actor, holds []release.ID) ([]Order, error) {
+	rows, _ := tx.Query(ctx, `
+		select `+orderColumns+`
+		from (
+			select *, row_number() over (partition by hold_id order by ordered_at, id) as place
+			from record_order
+			where institution_id = @institution and state = 'held' and hold_id = any(@holds) and (@only::text is null or learner_id = @only)) as o
+		where place <= @limit
+		order by ordered_at, id`, pgx.NamedArgs{"institution": who.InstitutionID, "holds": holds, "only": who.OnlyLearner(), "limit": heldByOne})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[Order])
 }
 

@@ -169,6 +169,10 @@ func (s *site) assemble(v *visit, in url.Values) (string, string, error) {
 var holdReasons = map[string]string{release.Financial: "Money is owed", release.TranscriptFee: "A fee for the transcript",
 	release.RequestedAction: "The learner has to do something first", release.Other: "Another reason"}
 
+// holdGrounds are the same to choose from.
+var holdGrounds = []option{{Value: release.Financial, Label: holdReasons[release.Financial]}, {Value: release.TranscriptFee, Label: holdReasons[release.TranscriptFee]},
+	{Value: release.RequestedAction, Label: holdReasons[release.RequestedAction]}, {Value: release.Other, Label: holdReasons[release.Other]}}
+
 func (s *site) holdForm(v *visit) (form, error) {
 	l, about, err := s.about(v, v.r.PathValue("id"))
 	if err != nil {
@@ -177,9 +181,7 @@ func (s *site) holdForm(v *visit) (form, error) {
 	return form{Title: "Place a hold", About: about, Submit: "Place the hold", Back: at(l.ID, "holds"),
 		Intro: "Records are not handed out while it lasts, and links to them show nothing. Orders wait and go out when it is lifted.",
 		Fields: []field{
-			{Name: "reason", Label: "Reason", Type: "select", Required: true, Options: []option{
-				{Value: release.Financial, Label: holdReasons[release.Financial]}, {Value: release.TranscriptFee, Label: holdReasons[release.TranscriptFee]},
-				{Value: release.RequestedAction, Label: holdReasons[release.RequestedAction]}, {Value: release.Other, Label: holdReasons[release.Other]}}},
+			{Name: "reason", Label: "Reason", Type: "select", Required: true, Options: holdGrounds},
 			{Name: "terms", Label: "Payment periods that are held back", Help: "Parted by commas. A hold for money names those that were not paid for: what was paid for is released on request."},
 			{Name: "note", Label: "What the learner can do about it", Type: "textarea", Help: "The learner reads this."},
 			{Name: "plannedOn", Label: "Planned to be lifted on", Type: "date"},

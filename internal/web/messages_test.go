@@ -101,3 +101,39 @@ func TestWhoWasShownWhatIsRevoked(t *testing.T) {
 		}
 	}
 }
+
+// TestTheHoldsOfTheInstitution: every hold with its reason and the orders that it
+// stops, by state, reason and payment period, to who may read them.
+func TestTheHoldsOfTheInstitution(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	me := w.staff[access.Registrar]
+	lift := "/desk/holds/" + string(w.hold.ID) + "/lift"
+	page := w.get(t, me, "/desk/holds").body
+	for _, say := range []string{w.learner.DisplayName, "The learner has to do something first", "borrowed camera", "Graduate School", lift} {
+		if !strings.Contains(page, say) {
+			t.Errorf("the list does not say %q\n%s", say, page)
+		}
+	}
+	if page := w.get(t, w.staff[access.Administrator], "/desk/holds").body; !strings.Contains(page, w.learner.DisplayName) || strings.Contains(page, lift) {
+		t.Error("an administrator does not see it, or is offered to lift it")
+	}
+	for path, listed := range map[string]bool{"?reason=requested_action": true, "?reason=financial": false, "?term=Fall+2026": true, "?show=lifted": false, "?show=all": true} {
+		if strings.Contains(w.get(t, me, "/desk/holds"+path).body, "borrowed camera") != listed {
+			t.Errorf("%s: listed %v", path, !listed)
+		}
+	}
+	if page := w.get(t, me, "/desk/holds?show=nothing").body; !strings.Contains(page, "borrowed camera") {
+		t.Error("what is shown when no state is asked for")
+	}
+	if a := w.get(t, w.staff[access.Assessor], "/desk/holds"); a.StatusCode != http.StatusForbidden {
+		t.Errorf("an assessor: %d", a.StatusCode)
+	}
+	if page := w.get(t, w.neighbour(t), "/desk/holds?show=all").body; strings.Contains(page, "camera") {
+		t.Error("another institution's holds")
+	}
+	w.post(t, me, lift, url.Values{"reason": {"Returned <b>it</b>"}})
+	if page := w.get(t, me, "/desk/holds?show=lifted").body; !strings.Contains(page, "Returned &lt;b&gt;it") {
+		t.Errorf("after it was lifted\n%s", page)
+	}
+}

@@ -151,6 +151,7 @@ func NewHandler(s Services) (*Pages, error) {
 	all.learners(mux)
 	all.documents(mux)
 	all.orders(mux)
+	all.holds(mux)
 	all.messages(mux)
 	all.viewing(mux)
 	all.imports(mux)

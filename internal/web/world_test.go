@@ -373,7 +373,7 @@ func (w *world) places(t testing.TB) []place {
 		{"record", registrar, "/desk/records/" + string(w.record.ID)},
 		{"imports", registrar, "/desk/imports"}, {"import-new", registrar, "/desk/imports/new"}, {"import", registrar, "/desk/imports/" + w.job},
 		{"corrections", registrar, "/desk/corrections"}, {"correction", registrar, "/desk/corrections/" + string(w.fix.ID)}, {"correction-new", registrar, of + "/correction"},
-		{"credential-views", registrar, "/desk/credentials/" + w.badge + "/views"}, {"messages", registrar, "/desk/messages"}, {"messages-all", registrar, "/desk/messages?show=all"},
+		{"holds", registrar, "/desk/holds"}, {"credential-views", registrar, "/desk/credentials/" + w.badge + "/views"}, {"messages", registrar, "/desk/messages"}, {"messages-all", registrar, "/desk/messages?show=all"},
 		{"watch", "", w.watch}, {"watch-ended", "", w.unwatch},
 		{"shared", "", path(w.share)}, {"my-shares", w.student, "/me/shares"}, {"my-share", w.student, "/me/shares/" + string(w.share.Share.ID)},
 		{"my-share-new", w.student, "/me/shares/new"}, {"my-share-end", w.student, "/me/shares/" + string(w.share.Share.ID) + "/end"},
