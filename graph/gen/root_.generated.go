@@ -13887,7 +13887,7 @@ extend type Learner {
     itemCount: Int
     "What for; for a search: recruiting, unless said."
     purpose: String
-    "Who may see it; for a search: employers who search, unless said."
+    "Who may see it; left out for a search, which every employer here may make."
     party: String
     "en or es; en unless said."
     language: String
@@ -14081,7 +14081,7 @@ input ConsentGrantInput {
   items: [ID!]
   "What for; for a search: recruiting, unless said."
   purpose: String
-  "Who may see it; for a search: employers who search, unless said."
+  "Who may see it; left out for a search, which every employer here may make."
   party: String
   "Whether the party is a class, such as whoever has a link."
   open: Boolean

@@ -101,6 +101,8 @@ const (
 	maxResults  = 100
 	maxEvidence = 50
 	maxText     = 10_000
+	maxLine     = 500
+	maxReason   = 2000
 )
 
 // Check is the first rule that the facts break under a version of an
@@ -117,6 +119,14 @@ func (f Facts) Check(d achievement.Definition, today day.Date) *fault.Error {
 		return fault.At("activityEndOn", "activity-in-order", "The activity ends before it begins.")
 	case f.Narrative != nil && len(*f.Narrative) > maxText:
 		return fault.At("narrative", "too-long", "A narrative has at most %d characters.", maxText)
+	case len(f.Term) > maxLine:
+		return fault.At("term", "too-long", "A term has at most %d characters.", maxLine)
+	case f.Grade != nil && len(*f.Grade) > maxLine:
+		return fault.At("grade", "too-long", "A grade has at most %d characters.", maxLine)
+	case f.Role != nil && len(*f.Role) > maxLine:
+		return fault.At("role", "too-long", "A role has at most %d characters.", maxLine)
+	case f.LicenseNumber != nil && len(*f.LicenseNumber) > maxLine:
+		return fault.At("licenseNumber", "too-long", "A license number has at most %d characters.", maxLine)
 	case len(f.Results) > maxResults:
 		return fault.At("results", "too-many", "An award has at most %d results.", maxResults)
 	case len(f.Evidence) > maxEvidence:

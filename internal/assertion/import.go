@@ -3,6 +3,7 @@ package assertion
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -254,10 +255,15 @@ func settle(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, there []match, o
 	if len(there) == 0 {
 		return nil
 	}
+	slices.SortFunc(there, func(a, b match) int { return a.N - b.N })
 	var done, same []int
 	var ids []string
 	for _, m := range there {
 		done = append(done, m.N)
+		if slices.Contains(ids, m.ID) {
+			out[m.N] = bulk.Fail(conflict("once-in-file", "A row before this one means the same award under another name. Keep one of them."))
+			continue
+		}
 		if !m.Same {
 			out[m.N] = bulk.Fail(conflict("ref-moved", "This id belongs to an award of another learner or achievement. Withdraw that one, or use another id."))
 			continue

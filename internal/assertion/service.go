@@ -246,8 +246,8 @@ func firstOf(all []Awarded) ID {
 // Correct replaces the facts of an assertion under the version it was made
 // under, with a reason for the audit.
 func (s *Service) Correct(ctx context.Context, who access.Actor, assertion string, expected *int, reason string, f Facts) (Assertion, error) {
-	if strings.TrimSpace(reason) == "" {
-		return Assertion{}, fault.At("reason", "required", "Say why this is corrected.")
+	if strings.TrimSpace(reason) == "" || len(reason) > maxReason {
+		return Assertion{}, fault.At("reason", "required", "Say why this is corrected, in at most %d characters.", maxReason)
 	}
 	if err := access.Check(who, access.Award); err != nil {
 		return Assertion{}, err
@@ -283,6 +283,9 @@ func (s *Service) Withdraw(ctx context.Context, who access.Actor, assertion, rea
 	var a Assertion
 	if err := access.Check(who, access.Withdraw); err != nil {
 		return a, err
+	}
+	if len(reason) > maxReason {
+		return a, fault.At("reason", "too-long", "A reason has at most %d characters.", maxReason)
 	}
 	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) (err error) {
 		a, err = s.WithdrawInTx(ctx, who, tx, assertion, reason)

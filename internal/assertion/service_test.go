@@ -454,7 +454,9 @@ func TestTheGradeAndTheResultThatTellsItAreOne(t *testing.T) {
 	facts := func(grade *string, results ...assertion.Result) assertion.Facts {
 		return assertion.Facts{AchievedOn: on("2026-05-22"), Grade: grade, CreditsEarned: ptr(4.0), Results: results}
 	}
-	grade := func(v string) assertion.Result { return assertion.Result{Description: achievement.GradeResult, Value: v} }
+	grade := func(v string) assertion.Result {
+		return assertion.Result{Description: achievement.GradeResult, Value: v}
+	}
 	told := func(a assertion.Assertion) string {
 		t.Helper()
 		if len(a.Results) != 1 || a.Grade == nil {
@@ -491,5 +493,28 @@ func TestTheGradeAndTheResultThatTellsItAreOne(t *testing.T) {
 	}
 	if a, err = b.Find(ctx, b.registrar, string(a.ID)); err != nil || told(a) != "CC" {
 		t.Errorf("imported: %+v %v", a, err)
+	}
+}
+
+// TestTwoRowsOfOneAward: two names of one award in a file do not take turns.
+func TestTwoRowsOfOneAward(t *testing.T) {
+	b := setup(t)
+	ctx := t.Context()
+	a, err := b.Award(ctx, b.registrar, nil, assertion.Award{LearnerID: string(b.ada.ID), CourseID: "DA 101", Facts: assertion.Facts{AchievedOn: on("2026-05-22"), Grade: ptr("B")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := func(grade string) assertion.Row {
+		return assertion.Row{LearnerID: b.ada.ID, Achievement: b.course, Facts: assertion.Facts{AchievedOn: on("2026-05-22"), Grade: &grade}}
+	}
+	err = b.DB.Tenant(ctx, b.registrar, func(tx pgx.Tx) error {
+		out, err := assertion.Import(ctx, tx, b.registrar, bulk.Batch{Now: b.Now(), NewID: id.New}, "sis", []assertion.Row{row("A"), row("C")})
+		if err == nil && (out[0].Change != bulk.Updated || out[1].Change != bulk.Failed || out[1].Err.Rule != "once-in-file") {
+			t.Errorf("%+v", out)
+		}
+		return err
+	})
+	if got, err2 := b.Find(ctx, b.registrar, string(a.ID)); err != nil || err2 != nil || *got.Grade != "A" {
+		t.Errorf("%v %v %v", *got.Grade, err, err2)
 	}
 }

@@ -11,6 +11,7 @@ package consent
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/testamur/testamur/internal/day"
@@ -99,9 +100,11 @@ func (g *Grant) check(own bool, now time.Time) *fault.Error {
 	}
 	if g.Scope == ToSearch {
 		g.Open, g.Items = true, nil
-		if g.Party == "" {
-			g.Party = word(g.Language, "Employers who search by competency", "Empleadores que buscan por competencia")
+		everybody := word(g.Language, "Employers who search by competency", "Empleadores que buscan por competencia")
+		if g.Party = strings.TrimSpace(g.Party); g.Party != "" && g.Party != everybody {
+			return fault.At("party", "every-employer", "Whoever consents to be found is found by every employer who searches here, not by %s alone: leave the party out, or share credentials with that party.", g.Party)
 		}
+		g.Party = everybody
 		if g.Purpose == "" {
 			g.Purpose = word(g.Language, "Recruiting", "Contratación")
 		}

@@ -235,6 +235,18 @@ func (s *Service) Choose(ctx context.Context, who access.Actor, name string, blo
 	return l, err
 }
 
+// BlockedInTx reports whether a learner had blocked directory information at an
+// instant.
+func BlockedInTx(ctx context.Context, tx pgx.Tx, who access.Actor, l learner.ID, at time.Time) (bool, error) {
+	all, err := choicesOf(ctx, tx, who, []learner.ID{l})
+	for _, c := range all { // the newest first
+		if !c.At.After(at) {
+			return c.Blocked, err
+		}
+	}
+	return false, err
+}
+
 // ChoicesOf are the directory choices of each learner, newest first.
 func (s *Service) ChoicesOf(ctx context.Context, who access.Actor, ids []learner.ID) (map[learner.ID][]Choice, error) {
 	all := make(map[learner.ID][]Choice, len(ids))

@@ -75,6 +75,12 @@ func TestALearnerIsFoundFromConsentUntilWithdrawal(t *testing.T) {
 	if c.Method != consent.BySignIn || c.Party == "" || !strings.HasPrefix(c.Statement, "I allow Lakeview to let Employers who search by competency find me") {
 		t.Errorf("%+v", c)
 	}
+	if _, err := b.Give(t.Context(), b.own, consent.Grant{LearnerID: string(b.ada), Scope: consent.ToSearch, Party: "Acme"}); fault.KindOf(err) != fault.Invalid {
+		t.Error("who searches is promised to be one alone, and is not", err)
+	}
+	if _, err := b.Preview(t.Context(), b.own, 0, consent.Grant{Scope: consent.ToSearch, Party: c.Party}); err != nil {
+		t.Error("what is shown is not taken back", err)
+	}
 	if _, err := b.Withdraw(t.Context(), b.other, string(c.ID), ""); fault.KindOf(err) != fault.NotFound || !b.searchable(t) {
 		t.Error("somebody else withdrew it", err)
 	}

@@ -196,10 +196,13 @@ func atOnce(err error) *fault.Error {
 func SummariesInTx(ctx context.Context, tx pgx.Tx, who access.Actor, basis string, learners []learner.ID) (map[learner.ID]Credential, error) {
 	rows, _ := tx.Query(ctx, `
 		select `+columns+`
-		from credential c
-		where c.institution_id = @institution and c.kind = 'summary' and c.state = 'issued' and c.basis = @basis and c.learner_id = any(@learners)
-		  and not exists (
-			select from credential n where n.institution_id = @institution and n.supersedes = c.id and n.state = 'issued')`,
+		from unnest(@learners::text[]) as k (id)
+		cross join lateral (
+			select * from credential c
+			where c.institution_id = @institution and c.learner_id = k.id and c.kind = 'summary' and c.state = 'issued' and c.basis = @basis
+			  and not exists (
+				select from credential n where n.institution_id = @institution and n.supersedes = c.id and n.state = 'issued' offset 0)
+			offset 0) as c`,
 		pgx.NamedArgs{"institution": who.InstitutionID, "basis": basis, "learners": learners})
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
 	all := make(map[learner.ID]Credential, len(found))

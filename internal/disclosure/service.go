@@ -160,12 +160,12 @@ func (m Manual) founded(ctx context.Context, tx pgx.Tx, who access.Actor, l Line
 		if err != nil {
 			return err
 		}
-		is, err := consent.StandingsInTx(ctx, tx, who, []learner.ID{l.LearnerID})
+		blocked, err := consent.BlockedInTx(ctx, tx, who, l.LearnerID, l.At)
 		if err != nil {
 			return err
 		}
-		if is[l.LearnerID].Blocked {
-			return no("basis", "not-blocked", "This learner blocked directory information: without consent nothing of it is told.")
+		if blocked {
+			return no("basis", "not-blocked", "This learner had blocked directory information at that time: without consent nothing of it is told.")
 		}
 		for _, c := range m.Categories {
 			if !slices.Contains(n.Categories, c) {

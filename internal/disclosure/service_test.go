@@ -107,6 +107,20 @@ func TestABlockOfTheDirectoryIsHonouredByHandToo(t *testing.T) {
 	if _, err := b.Record(t.Context(), b.registrar, m); fault.KindOf(err) != fault.State {
 		t.Error(err)
 	}
+	// What counts is what was said at the time.
+	before := now.Add(-time.Hour)
+	m.At = &before
+	if _, err := b.Record(t.Context(), b.registrar, m); err != nil {
+		t.Error("it was told before the learner blocked it:", err)
+	}
+	b.consents.Now = func() time.Time { return now.Add(time.Hour) }
+	if _, err := b.consents.Choose(t.Context(), b.own, b.ada, false, ""); err != nil {
+		t.Fatal(err)
+	}
+	m.At = nil
+	if _, err := b.Record(t.Context(), b.registrar, m); fault.KindOf(err) != fault.State {
+		t.Error("it was blocked then, and is not now:", err)
+	}
 	reason := "The learner blocked directory information."
 	m.Refusal = &reason
 	if l, err := b.Record(t.Context(), b.registrar, m); err != nil || l.Outcome != disclosure.Refused || l.Basis != disclosure.OnNothing {

@@ -356,7 +356,7 @@ func loadResults(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch,
 func loadAssertions(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, j Job, lines []line, parse func(*cells) assertion.Row, on, what string) ([]bulk.Outcome, error) {
 	return split(lines, j, parse, func(rows []assertion.Row) ([]bulk.Outcome, error) {
 		out, err := assertion.Import(ctx, tx, who, b, j.system(), rows)
-		return renamed(out, map[string]string{"achievedOn": on, "achievement": what, "creditsEarned": "credits_earned", "activityStartOn": "activity_start",
+		return renamed(out, map[string]string{"achievedOn": on, "achievement": what, "creditsEarned": "credits_earned", "licenseNumber": "license_number", "activityStartOn": "activity_start",
 			"activityEndOn": "activity_end", "evidence": "evidence_url", "results": "results"}), err
 	})
 }

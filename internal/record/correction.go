@@ -94,7 +94,7 @@ func (s *Service) Propose(ctx context.Context, who access.Actor, a Affected) (Co
 		return Correction{}, fault.At("reason", "required", "Say why, in at most 2000 characters: it is kept with everything that is issued anew.")
 	}
 	now := pg.Instant(s.Now())
-	c := Correction{ID: CorrectionID(s.NewID("cor")), Reason: a.Reason, State: Proposed, ProposedAt: now, ProposedBy: who.ID}
+	c := Correction{Reason: a.Reason, State: Proposed, ProposedAt: now, ProposedBy: who.ID}
 	err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
 		l, only, err := s.subject(ctx, tx, who, a, &c)
 		if err != nil {
@@ -109,6 +109,7 @@ func (s *Service) Propose(ctx context.Context, who access.Actor, a Affected) (Co
 		case len(items) > maxCorrected:
 			return &fault.Error{Kind: fault.State, Rule: "too-many", Message: fmt.Sprintf("More than %d things are affected. Correct single awards instead.", maxCorrected)}
 		}
+		c.ID = CorrectionID(s.NewID("cor"))
 		if err := insertCorrection(ctx, tx, who, c, items); err != nil {
 			return err
 		}
@@ -426,7 +427,8 @@ func (s *Service) redo(ctx context.Context, who access.Actor, c Correction, i *C
 }
 
 // redoCredential replaces a credential. After a change of name the old one stays
-// good, because what it says was true; what was wrong is revoked as superseded.
+// good, because what it says was true, unless the award was corrected as well;
+// what was wrong is revoked as superseded.
 func (s *Service) redoCredential(ctx context.Context, who access.Actor, c Correction, i *CorrectionItem) error {
 	old, err := s.Credentials.Find(ctx, who, string(*i.CredentialID))
 	if err != nil {
@@ -436,8 +438,19 @@ func (s *Service) redoCredential(ctx context.Context, who access.Actor, c Correc
 		i.NewCredentialID = old.SupersededBy
 		return nil
 	}
+	keep := c.Cause == OfLearner && old.AssertionID != nil && old.AssertionVersion != nil
+	if keep {
+		err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) error {
+			a, err := assertion.InTx(ctx, tx, who, string(*old.AssertionID))
+			keep = a.Version == *old.AssertionVersion
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
 	key := string(c.ID) + ":" + strconv.Itoa(i.Position)
-	made, err := s.Credentials.Reissue(ctx, who, &key, credential.Reissue{ID: string(old.ID), Reason: c.Reason, ValidUntil: old.ValidUntil, Keep: c.Cause == OfLearner})
+	made, err := s.Credentials.Reissue(ctx, who, &key, credential.Reissue{ID: string(old.ID), Reason: c.Reason, ValidUntil: old.ValidUntil, Keep: keep})
 	if err == nil {
 		i.NewCredentialID = &made.ID
 	}

@@ -252,3 +252,27 @@ func TestACorrectionGoesOnWhereItWasCutOff(t *testing.T) {
 }
 
 var errCut = &fault.Error{Kind: fault.Unavailable, Message: "cut off"}
+
+// TestANameChangeDoesNotKeepWhatWasWrongAsWell corrects a grade and a name before
+// either is issued anew.
+func TestANameChangeDoesNotKeepWhatWasWrongAsWell(t *testing.T) {
+	t.Parallel()
+	c := newCollege(t)
+	ctx, who := t.Context(), c.Registrar()
+	c.assemble(t, record.Want{})
+	c.Import(t, exchange.Results, []byte("result_id,learner_id,course_code,term,completed_on,grade,credits_earned\nr1,A1,ENG101,Fall 2025,2025-12-15,A,3\n"), exchange.Options{System: "sis"})
+	_, err := c.Learners.Rename(ctx, who, string(c.ada), nil, learner.Renaming{DisplayName: "Ada Lovelace", Reason: "marriage"})
+	testbed.Must(t, 0, err)
+	x, items := c.propose(t, record.Affected{Learner: string(c.ada), Reason: "Name changed by marriage."})
+	c.run(t, x)
+	for _, i := range items {
+		if i.CredentialID == nil {
+			continue
+		}
+		old, err := c.Credentials.Find(ctx, who, string(*i.CredentialID))
+		wrong := title(t, testbed.Must(t, old, err)) == "Writing"
+		if (old.Status == credential.Revoked) != wrong || old.SupersededBy == nil {
+			t.Errorf("%s is %s", title(t, old), old.Status)
+		}
+	}
+}

@@ -401,6 +401,13 @@ func (c GradingContent) repeated(all []attempt) []bool {
 	return out
 }
 
+// weighs reports whether an attempt counts in the average where no other replaces
+// it.
+func (c GradingContent) weighs(a attempt) bool {
+	g, listed := c.of(a.mark)
+	return listed && g.Counts && c.counts(a) && a.attempted() > 0
+}
+
 // counts reports whether attempts of this kind count in the average.
 func (c GradingContent) counts(a attempt) bool {
 	if c.Average == nil {
@@ -444,7 +451,6 @@ type sum struct {
 }
 
 func (s *sum) enter(c GradingContent, a attempt, repeated bool) {
-	g, listed := c.of(a.mark)
 	worth, earned := a.attempted(), c.earned(a)
 	if repeated {
 		earned = 0
@@ -456,9 +462,10 @@ func (s *sum) enter(c GradingContent, a attempt, repeated bool) {
 	if a.ground != "" {
 		s.equivalent += earned
 	}
-	if repeated || !listed || !g.Counts || !c.counts(a) || worth <= 0 {
+	if repeated || !c.weighs(a) {
 		return
 	}
+	g, _ := c.of(a.mark)
 	credits := exact(worth)
 	s.credits.Add(&s.credits, credits)
 	s.points.Add(&s.points, new(big.Rat).Mul(credits, exact(*g.Points)))

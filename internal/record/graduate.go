@@ -97,9 +97,9 @@ func (s *Service) batch(ctx context.Context, who access.Actor, w Want, known ali
 	}
 	for _, l := range people {
 		a := Assembled{LearnerID: l.ID}
-		r, err := s.AssembleAs(ctx, who, nil, string(l.ID), w)
+		r, made, err := s.assembled(ctx, who, nil, string(l.ID), w)
 		if err == nil {
-			a.Record = &r
+			a.Record, a.New = &r, made
 		} else if a.Err, ok = fault.Of(err); !ok || a.Err.Kind == fault.Unavailable {
 			return out, err
 		}

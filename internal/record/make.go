@@ -41,6 +41,7 @@ type one struct {
 	awards   []assertion.Assertion // of the credentials, before the summary
 	greatest float64               // grade points that a grade has
 	aside    map[assertion.ID]bool // awards of a kind that such a record never holds
+	hidden   []attempt             // what the learner chose to leave out
 
 	concluded []concluded
 	items     map[framework.ItemID]framework.Item // that it is about
@@ -200,7 +201,11 @@ func (s *Service) standing(o *one, w order, all credential.Earned) error {
 		}
 		if reason != "" {
 			o.left.leave(reason, true)
-			if reason != heldOmitted && reason != chosenOmitted {
+			switch reason {
+			case heldOmitted:
+			case chosenOmitted:
+				o.hidden = append(o.hidden, o.attempt(all.Awards[i], c, all.Pins[i]))
+			default:
 				o.set(all.Awards[i].ID)
 			}
 			continue

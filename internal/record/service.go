@@ -44,31 +44,35 @@ func (s *Service) Assemble(ctx context.Context, who access.Actor, key *string, n
 // those of other types, and of the same with nothing left out, stay as they are.
 // State when nothing that was earned is part of such a record.
 func (s *Service) AssembleAs(ctx context.Context, who access.Actor, key *string, name string, w Want) (Record, error) {
+	r, _, err := s.assembled(ctx, who, key, name, w)
+	return r, err
+}
+
+// assembled is AssembleAs, and whether it made the version.
+func (s *Service) assembled(ctx context.Context, who access.Actor, key *string, name string, w Want) (r Record, made bool, err error) {
 	if err := access.Check(who, access.Assemble); err != nil {
-		return Record{}, err
+		return Record{}, false, err
 	}
 	if err := w.check(); err != nil {
-		return Record{}, err
+		return Record{}, false, err
 	}
 	w = w.whole()
 	request := once.Request{Key: key, Operation: "assembleRecord", Input: []any{name, w}}
 	if w.series() == Full {
 		request.Input = name // as before there were types
 	}
-	var r Record
-	var err error
 	for range attempts {
-		if r, err = s.assemble(ctx, who, request, name, w); fault.KindOf(err) != fault.Conflict {
+		if r, made, err = s.assemble(ctx, who, request, name, w); fault.KindOf(err) != fault.Conflict {
 			break
 		}
 		if f, ok := fault.Of(err); ok && f.Rule != "issued-at-once" {
 			break
 		}
 	}
-	return r, err
+	return r, made, err
 }
 
-func (s *Service) assemble(ctx context.Context, who access.Actor, request once.Request, name string, w Want) (Record, error) {
+func (s *Service) assemble(ctx context.Context, who access.Actor, request once.Request, name string, w Want) (Record, bool, error) {
 	var l learner.Learner
 	var o order
 	var replayed []Record
@@ -88,23 +92,23 @@ func (s *Service) assemble(ctx context.Context, who access.Actor, request once.R
 		return err
 	})
 	if err != nil {
-		return Record{}, err
+		return Record{}, false, err
 	}
 	if len(replayed) == 1 {
-		return replayed[0], nil
+		return replayed[0], false, nil
 	}
 	keep := func(tx pgx.Tx, r Record) error { return once.Keep(ctx, tx, s.Now(), who, request, string(r.ID)) }
 	all, err := s.make(ctx, who, o, []learner.Learner{l}, keep)
 	if err != nil {
-		return Record{}, err
+		return Record{}, false, err
 	}
 	if all[0].Err != nil {
-		return Record{}, all[0].Err
+		return Record{}, false, all[0].Err
 	}
 	if !all[0].New {
 		err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) error { return keep(tx, *all[0].Record) })
 	}
-	return *all[0].Record, err
+	return *all[0].Record, all[0].New, err
 }
 
 // Reconcile finishes the records that a process that ended had left half made,

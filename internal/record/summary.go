@@ -127,7 +127,7 @@ func (o *one) add(w order, with sums) {
 		c = with.grading.Content
 	}
 	for i, a := range o.awards {
-		one := dated{o.attempt(i, a), a.AchievedOn}
+		one := dated{o.attempt(a, o.Credentials[i], o.pin(i)), a.AchievedOn}
 		if c, ok := with.courses[a.AchievementID]; ok {
 			one.of = string(c)
 		}
@@ -158,18 +158,35 @@ func (o *one) add(w order, with sums) {
 	}
 	o.greatest = c.greatest()
 	o.frame.Summary = with.grading.summary(attempts)
+	if slices.ContainsFunc(o.hidden, c.weighs) {
+		o.frame.Summary.unaveraged()
+	}
 }
 
-// attempt is the i-th award of a record as a summary looks at it.
-func (o *one) attempt(i int, a assertion.Assertion) attempt {
-	out := attempt{of: string(a.AchievementID), term: a.Term, credits: a.CreditsEarned, address: credential.URL(o.Base, o.Credentials[i].ID)}
-	if known, err := o.known.of(o.pin(i), *o.Credentials[i].Document); err == nil { // it was read before
+// chosenAverage stands where an average would: nobody chooses their own.
+const chosenAverage = "No grade point average is given, because the learner chose to leave out something that counts in it."
+
+// unaveraged is a summary without its averages.
+func (s *Summary) unaveraged() {
+	if s == nil {
+		return
+	}
+	s.Average, s.Policy = nil, chosenAverage
+	for i := range s.Terms {
+		s.Terms[i].Average = nil
+	}
+}
+
+// attempt is an award of a record as a summary looks at it.
+func (o *one) attempt(a assertion.Assertion, signed credential.Credential, pin achievement.Pin) attempt {
+	out := attempt{of: string(a.AchievementID), term: a.Term, credits: a.CreditsEarned, address: credential.URL(o.Base, signed.ID)}
+	if known, err := o.known.of(pin, *signed.Document); err == nil { // it was read before
 		out.kind, out.available = known.kind, known.credits
 	}
 	if a.Grade != nil {
 		out.mark = *a.Grade
 	}
-	out.state = stateOf(*o.Credentials[i].Document)
+	out.state = stateOf(*signed.Document)
 	return out
 }
 

@@ -328,3 +328,30 @@ func TestACourseOnFileIsNotCountedAgainByItsEquivalent(t *testing.T) {
 		t.Errorf("%+v %+v", m.Summary, m.Equivalencies)
 	}
 }
+
+// TestNobodyChoosesTheirAverage leaves a failed course out by choice, and a badge
+// that no average counts.
+func TestNobodyChoosesTheirAverage(t *testing.T) {
+	t.Parallel()
+	c := newCollege(t)
+	c.grade(t)
+	spring := record.LeftOut{Terms: []string{"Spring 2026"}}
+	m := c.model(t, c.assemble(t, record.Want{Type: record.Transcript, Chosen: spring}))
+	if s := m.Summary; s == nil || s.Average != nil || s.CreditsEarned != 3 || !strings.Contains(s.Policy, "the learner chose to leave out") || m.Sections[0].Average != nil {
+		t.Errorf("%+v", s)
+	}
+	m = c.model(t, c.assemble(t, record.Want{Type: record.Transcript, Held: spring}))
+	if s := m.Summary; s == nil || s.Average == nil || s.Average.Value != "1.29" { // (3*3 + 4*0) / 7
+		t.Errorf("%+v", s)
+	}
+	awards, err := c.Assertions.OfLearners(t.Context(), c.Registrar(), []learner.ID{c.ada}, assertion.Filter{}, page.Args{})
+	var badges record.LeftOut
+	for _, a := range testbed.Must(t, awards, err)[c.ada].Nodes {
+		if a.Grade == nil {
+			badges.Awards = append(badges.Awards, a.ID)
+		}
+	}
+	if s := c.model(t, c.assemble(t, record.Want{Chosen: badges})).Summary; s == nil || s.Average == nil || s.Average.Value != "3.40" {
+		t.Errorf("%+v", s)
+	}
+}
