@@ -8,6 +8,10 @@ package cost
 
 import (
 	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -27,6 +31,37 @@ func used() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// Used is the processor time that this process has had so far, and that of the
+// processes below it: a test's database. The latter is known to a hundredth of a
+// second, on Linux; elsewhere it is 0.
+func Used() (own, below time.Duration) {
+	parents, ticks := map[int]int{}, map[int]int64{}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return used(), 0
+	}
+	for _, name := range stats {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			continue // it has ended
+		}
+		pid, _, _ := strings.Cut(string(raw), " ")
+		f := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
+		number := func(s string) int64 { n, _ := strconv.ParseInt(s, 10, 64); return n }
+		parents[int(number(pid))], ticks[int(number(pid))] = int(number(f[1])), number(f[11])+number(f[12])
+	}
+	var sum int64
+	for pid := range ticks {
+		for at, hops := parents[pid], 0; at > 1 && hops < 20; at, hops = parents[at], hops+1 {
+			if at == os.Getpid() {
+				sum += ticks[pid]
+				break
+			}
+		}
+	}
+	return used(), time.Duration(sum) * 10 * time.Millisecond
 }
 
 // tries are how often something is measured before it counts as too slow: what

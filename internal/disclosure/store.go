@@ -22,6 +22,12 @@ const insert = `
 	from jsonb_to_recordset(@lines::jsonb) as x (id text, learner_id text, at timestamptz, outcome text, refusal text, channel text, party text, purpose text,
 		basis text, consent_id text, items text[], source_id text, actor_id text, network text, note text)`
 
+// insertOne adds one line: half of the work.
+const insertOne = `
+	insert into disclosure (institution_id, id, learner_id, at, outcome, refusal, channel, party, purpose, basis, consent_id, items, source_id, actor_id,
+		network, note)
+	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
+
 // row is a line by the names of its columns.
 func (l Line) row() map[string]any {
 	if l.Items == nil {
@@ -37,12 +43,34 @@ func Write(ctx context.Context, tx pgx.Tx, who access.Actor, lines ...Line) erro
 	if len(lines) == 0 {
 		return nil
 	}
+	sql, args := adding(who, lines)
+	_, err := tx.Exec(ctx, sql, args...)
+	return err
+}
+
+// Queue has lines added with what ends the transaction that gives the data out.
+func Queue(end *pgx.Batch, who access.Actor, lines ...Line) {
+	if len(lines) > 0 {
+		sql, args := adding(who, lines)
+		end.Queue(sql, args...)
+	}
+}
+
+// adding is the statement that adds lines.
+func adding(who access.Actor, lines []Line) (sql string, args []any) {
+	if len(lines) == 1 {
+		l := lines[0]
+		if l.Items == nil {
+			l.Items = []string{}
+		}
+		return insertOne, []any{who.InstitutionID, l.ID, l.LearnerID, l.At, l.Outcome, l.Refusal, l.Channel, l.Party, l.Purpose, l.Basis, l.ConsentID, l.Items, l.SourceID, l.ActorID,
+			l.Network, l.Note}
+	}
 	all := make([]map[string]any, len(lines))
 	for i, l := range lines {
 		all[i] = l.row()
 	}
-	_, err := tx.Exec(ctx, insert, pgx.NamedArgs{"institution": who.InstitutionID, "lines": all})
-	return err
+	return insert, []any{pgx.NamedArgs{"institution": who.InstitutionID, "lines": all}}
 }
 
 func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Line, error) {

@@ -47,11 +47,24 @@ func upsert(ctx context.Context, tx pgx.Tx, in Institution) error {
 
 // InTx is the actor's institution within another noun's transaction.
 func InTx(ctx context.Context, tx pgx.Tx, who access.Actor) (Institution, error) {
-	rows, _ := tx.Query(ctx, `
-		select institution_id, slug, name, url, email, phone, description, image_url, official, address,
-			other_identifier, version, created_at, updated_at
-		from institution
-		where institution_id = @institution`, pgx.NamedArgs{"institution": who.InstitutionID})
+	rows, _ := tx.Query(ctx, own, pgx.NamedArgs{"institution": who.InstitutionID})
+	return one(rows)
+}
+
+// Queue has the actor's institution read with a batch.
+func Queue(b *pgx.Batch, who access.Actor, into *Institution) {
+	b.Queue(own, pgx.NamedArgs{"institution": who.InstitutionID}).Query(func(rows pgx.Rows) (err error) {
+		*into, err = one(rows)
+		return err
+	})
+}
+
+const own = `
+	select institution_id, slug, name, url, email, phone, description, image_url, official, address, other_identifier, version, created_at, updated_at
+	from institution
+	where institution_id = @institution`
+
+func one(rows pgx.Rows) (Institution, error) {
 	in, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Institution])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return in, fault.Missing("institution")

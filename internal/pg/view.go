@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/testamur/testamur/internal/access"
 )
@@ -141,7 +139,8 @@ func (v *View) read(ctx context.Context, fn func(pgx.Tx) error) error {
 		if err != nil {
 			return Fault(err)
 		}
-		v.tx = &viewTx{view: v, on: conn}
+		v.tx = &viewTx{view: v}
+		v.tx.soon = soon{on: conn, send: v.tx.send, more: v.tx.more}
 	}
 	whole := false
 	defer func() {
@@ -195,9 +194,8 @@ func (v *View) end(ctx context.Context) {
 
 // viewTx is a view's connection as a transaction. It is ended by the view.
 type viewTx struct {
-	view  *View
-	on    *pgxpool.Conn
-	begun bool
+	soon
+	view *View
 }
 
 const (
@@ -218,7 +216,6 @@ func (t *viewTx) send(ctx context.Context, behind ...*pgx.QueuedQuery) (pgx.Batc
 	if v.terms.Once {
 		b.Queue(endView)
 	}
-	t.begun = true
 	v.begun++
 	v.trips++
 	all := t.on.SendBatch(ctx, b)
@@ -239,18 +236,6 @@ func (t *viewTx) send(ctx context.Context, behind ...*pgx.QueuedQuery) (pgx.Batc
 	return all, nil
 }
 
-// begin begins the transaction, if nothing did.
-func (t *viewTx) begin(ctx context.Context) error {
-	if t.begun {
-		return nil
-	}
-	all, err := t.send(ctx)
-	if err != nil {
-		return err
-	}
-	return all.Close()
-}
-
 // more is asked before every message behind the first.
 func (t *viewTx) more() error {
 	if t.view.terms.Once || t.view.broken.Load() {
@@ -258,120 +243,4 @@ func (t *viewTx) more() error {
 	}
 	t.view.trips++
 	return nil
-}
-
-var errView = errors.New("a view is only read, and ended by its request")
-
-// Begin is refused: a view has no parts.
-func (t *viewTx) Begin(context.Context) (pgx.Tx, error) { return nil, errView }
-
-// Commit is refused: the view is ended by its request.
-func (t *viewTx) Commit(context.Context) error { return errView }
-
-// Rollback is refused: the view is ended by its request.
-func (t *viewTx) Rollback(context.Context) error { return errView }
-
-// CopyFrom is refused: a view is only read.
-func (t *viewTx) CopyFrom(context.Context, pgx.Identifier, []string, pgx.CopyFromSource) (int64, error) {
-	return 0, errView
-}
-
-// SendBatch sends statements together.
-func (t *viewTx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
-	if t.begun {
-		if err := t.more(); err != nil {
-			return pgx.FailedBatchResults(b, err)
-		}
-		return t.on.SendBatch(ctx, b)
-	}
-	all, err := t.send(ctx, b.QueuedQueries...)
-	if err != nil {
-		return pgx.FailedBatchResults(b, err)
-	}
-	return all
-}
-
-// LargeObjects are none.
-func (t *viewTx) LargeObjects() pgx.LargeObjects { return pgx.LargeObjects{} }
-
-// Prepare prepares a statement on the view's connection.
-func (t *viewTx) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDescription, error) {
-	return t.on.Conn().Prepare(ctx, name, sql)
-}
-
-// Exec runs a statement.
-func (t *viewTx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	if err := t.begin(ctx); err != nil {
-		return pgconn.CommandTag{}, err
-	}
-	if err := t.more(); err != nil {
-		return pgconn.CommandTag{}, err
-	}
-	return t.on.Exec(ctx, sql, args...)
-}
-
-// Query reads rows.
-func (t *viewTx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	if t.begun {
-		if err := t.more(); err != nil {
-			return pgx.FailedBatchResults(&pgx.Batch{}, err).Query()
-		}
-		return t.on.Query(ctx, sql, args...)
-	}
-	rest := &pgx.Batch{}
-	rest.Queue(sql, args...)
-	all := t.SendBatch(ctx, rest)
-	rows, err := all.Query()
-	last := &lastRows{rows, all}
-	if err != nil {
-		last.Close()
-	}
-	return last, err
-}
-
-// QueryRow reads one row.
-func (t *viewTx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	if t.begun {
-		if err := t.more(); err != nil {
-			return pgx.FailedBatchResults(&pgx.Batch{}, err).QueryRow()
-		}
-		return t.on.QueryRow(ctx, sql, args...)
-	}
-	rest := &pgx.Batch{}
-	rest.Queue(sql, args...)
-	return &lastRow{t.SendBatch(ctx, rest)}
-}
-
-// Conn is the view's connection.
-func (t *viewTx) Conn() *pgx.Conn { return t.on.Conn() }
-
-// lastRows are the rows of the last statement of a batch, which ends with them.
-type lastRows struct {
-	pgx.Rows
-	all pgx.BatchResults
-}
-
-// Next goes to the next row; behind the last, the batch is closed.
-func (r *lastRows) Next() bool {
-	if r.Rows.Next() {
-		return true
-	}
-	r.Close()
-	return false
-}
-
-// Close ends the rows and the batch.
-func (r *lastRows) Close() {
-	r.Rows.Close()
-	_ = r.all.Close() // what went wrong is the rows' error
-}
-
-// lastRow is the row of the last statement of a batch.
-type lastRow struct{ all pgx.BatchResults }
-
-// Scan reads the row and ends the batch.
-func (r *lastRow) Scan(into ...any) error {
-	err := r.all.QueryRow().Scan(into...)
-	_ = r.all.Close() // what went wrong is the row's error
-	return err
 }

@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +16,7 @@ import (
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/bulk"
+	"github.com/testamur/testamur/internal/cost"
 	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/pg"
@@ -198,7 +196,7 @@ func BenchmarkGraduate(b *testing.B) {
 	var database time.Duration
 	for b.Loop() {
 		made := 0
-		own, below := spent(b)
+		own, below := cost.Used()
 		start := time.Now()
 		err := w.Graduate(ctx, w.registrar, ids, 2, func(a record.Assembled) error {
 			if a.Err != nil {
@@ -210,8 +208,7 @@ func BenchmarkGraduate(b *testing.B) {
 			return nil
 		})
 		took := time.Since(start)
-		own = ownTime(b) - own
-		_, after := spent(b)
+		since, after := cost.Used()
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -219,7 +216,7 @@ func BenchmarkGraduate(b *testing.B) {
 			b.Fatalf("%d records of %d", made, n)
 		}
 		each := time.Duration(made)
-		if cpu := (own + after - below) / each; cpu < least {
+		if cpu := (since - own + after - below) / each; cpu < least {
 			least, database = cpu, (after-below)/each
 		}
 		rate = max(rate, float64(made)/took.Seconds())
@@ -231,47 +228,6 @@ func BenchmarkGraduate(b *testing.B) {
 	b.ReportMetric(float64(least.Microseconds())/1000, "cpu-ms/record")
 	b.ReportMetric(float64(database.Microseconds())/1000, "db-cpu-ms/record")
 	b.ReportMetric(2/least.Seconds(), "records/s-of-2-cores")
-}
-
-// spent is the processor time of this process, and that of those below it, which
-// is the database's: what a busy machine changes little.
-func spent(b *testing.B) (own, below time.Duration) {
-	b.Helper()
-	parents, ticks := map[int]int{}, map[int]int64{}
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, name := range stats {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			continue // it has ended
-		}
-		pid, _, _ := strings.Cut(string(raw), " ")
-		f := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
-		number := func(s string) int64 { n, _ := strconv.ParseInt(s, 10, 64); return n }
-		parents[int(number(pid))], ticks[int(number(pid))] = int(number(f[1])), number(f[11])+number(f[12])
-	}
-	var sum int64
-	for pid := range ticks {
-		for at, hops := parents[pid], 0; at > 1 && hops < 20; at, hops = parents[at], hops+1 {
-			if at == os.Getpid() {
-				sum += ticks[pid]
-				break
-			}
-		}
-	}
-	return ownTime(b), time.Duration(sum) * 10 * time.Millisecond
-}
-
-// ownTime is the processor time of this process.
-func ownTime(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // renew revokes the latest records, so that the next run makes new versions.

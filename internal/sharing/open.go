@@ -157,7 +157,7 @@ func (s *Service) open(ctx context.Context, system, visitor access.Actor, in Ope
 	}
 	var out Opened
 	var no *refusal
-	err = s.DB.Tenant(ctx, system, func(tx pgx.Tx) error {
+	err = s.DB.Brief(ctx, system, func(tx pgx.Tx, end *pgx.Batch) error {
 		x, err := byToken(ctx, tx, system, hash)
 		if err != nil {
 			return unknown(err)
@@ -169,8 +169,13 @@ func (s *Service) open(ctx context.Context, system, visitor access.Actor, in Ope
 		line := out.line(x, visitor, in, now, no)
 		line.ID = disclosure.ID(s.NewID("dsc"))
 		out.DisclosureID = line.ID
-		if err := disclosure.Write(ctx, tx, system, line); err != nil || no != nil || !x.NotifyOpenings {
-			return err
+		disclosure.Queue(end, system, line)
+		if no != nil {
+			return nil
+		}
+		institution.Queue(end, system, &out.Institution)
+		if !x.NotifyOpenings {
+			return nil
 		}
 		return s.tellOpened(ctx, tx, system, x.Share, now)
 	})
@@ -276,8 +281,7 @@ func (s *Service) show(ctx context.Context, tx pgx.Tx, system access.Actor, x op
 			return Opened{}, nil, err
 		}
 	}
-	out.Institution, err = institution.InTx(ctx, tx, system)
-	return out, nil, err
+	return out, nil, nil
 }
 
 // outdatedSince is since when a share calls the learner as they are no longer

@@ -13,6 +13,7 @@ import (
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/page"
+	"github.com/testamur/testamur/internal/pg"
 	"github.com/testamur/testamur/internal/record"
 )
 
@@ -219,7 +220,7 @@ type opening struct {
 	Status        *string
 	Document      *string
 	SupersededOn  *time.Time
-	RevokedOn     *time.Time
+	RevokedOn     *time.Time `db:"-"`
 	Partial       *bool
 	RecordVersion *int
 }
@@ -233,28 +234,40 @@ func byToken(ctx context.Context, tx pgx.Tx, who access.Actor, hash []byte) (ope
 				select from release_hold h
 				where h.institution_id = s.institution_id and h.learner_id = s.learner_id and not exists (
 					select from release_hold_lift f where f.institution_id = h.institution_id and f.hold_id = h.id)) as held,
-			c.status, c.document, n.issued_at as superseded_on, e.at as revoked_on, o.partial, o.version as record_version
+			c.status, c.document, o.partial, o.version as record_version,
+			(select n.issued_at from credential n where n.institution_id = s.institution_id and n.supersedes = s.credential_id and n.state = 'issued') as superseded_on
 		from share s
 		join learner l on l.institution_id = s.institution_id and l.id = s.learner_id
 		join consent k on k.institution_id = s.institution_id and k.id = s.consent_id
 		left join learner_release r on r.institution_id = s.institution_id and r.learner_id = s.learner_id
 		left join record o on o.institution_id = s.institution_id and o.id = s.record_id
 		left join credential c on c.institution_id = s.institution_id and c.id = s.credential_id
-		left join lateral (
-			select n.issued_at from credential n
-			where n.institution_id = s.institution_id and n.supersedes = s.credential_id and n.state = 'issued'
-			limit 1) as n on true
-		left join lateral (
-			select e.at from credential_event e
-			where e.institution_id = s.institution_id and e.credential_id = s.credential_id and c.status <> 'active' and e.kind = c.status
-			order by e.position desc
-			limit 1) as e on true
-		where s.institution_id = @institution and s.token_hash = @hash`, pgx.NamedArgs{"institution": who.InstitutionID, "hash": hash})
-	x, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[opening])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return x, fault.Missing("share")
+		where s.institution_id = $1 and s.token_hash = $2`, who.InstitutionID, hash)
+	all, err := pg.Collect[opening](rows, 1)
+	if err != nil {
+		return opening{}, err
+	}
+	if len(all) == 0 {
+		return opening{}, fault.Missing("share")
+	}
+	x := all[0]
+	if x.Status != nil && *x.Status != credential.Active {
+		x.RevokedOn, err = changedOn(ctx, tx, who, *x.CredentialID, *x.Status)
 	}
 	return x, err
+}
+
+// changedOn is when a credential came to its present status.
+func changedOn(ctx context.Context, tx pgx.Tx, who access.Actor, c credential.ID, status string) (at *time.Time, err error) {
+	err = tx.QueryRow(ctx, `
+		select at from credential_event
+		where institution_id = @institution and credential_id = @credential and kind = @status
+		order by position desc
+		limit 1`, pgx.NamedArgs{"institution": who.InstitutionID, "credential": c, "status": status}).Scan(&at)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	return at, err
 }
 
 // renamedOn is when the learner's present name was recorded.
