@@ -61,6 +61,10 @@ const (
 	maxCached = 500      // documents of up to
 	maxKept   = 8 << 10  // bytes
 	within    = 30 * time.Second
+
+	small        = 1 << 20 // bytes of a body up to which nobody waits for others
+	largeVisitor = 4       // requests with more than that, at one moment: of all visitors
+	largeCaller  = 12      // of all who have a token
 )
 
 // NewHandler serves /graphql.
@@ -80,6 +84,7 @@ func NewHandler(c Config) http.Handler {
 	s.Use(limits{})
 	s.Use(&budget{})
 	s.Use(introspection{open: c.Open})
+	visitors, callers := make(room, largeVisitor), make(room, largeCaller)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := w.Header().Get("X-Request-Id") // as the server names the request
 		if id == "" {
@@ -93,7 +98,13 @@ func NewHandler(c Config) http.Handler {
 			refuse(w, r, c.Resolver.present(ctx, err))
 			return
 		}
-		r, ok := admit(w, r.WithContext(c.Resolver.with(ctx, from)), c.Trusted)
+		place := &place{room: visitors}
+		if from.who.InstitutionID != "" {
+			place.room = callers
+		}
+		defer place.leave()
+		ctx = context.WithValue(c.Resolver.with(ctx, from), placeKey{}, place)
+		r, ok := admit(w, r.WithContext(ctx), c.Trusted)
 		if !ok {
 			return
 		}
@@ -115,6 +126,42 @@ func (c Config) caller(r *http.Request) (*caller, error) {
 	}
 	who, err := c.Actor(r)
 	return &caller{who: who}, err
+}
+
+// room is places for requests that take much memory, each several times its body.
+type room chan struct{}
+
+// place is one of them, for a request that needs it.
+type place struct {
+	room  room
+	taken bool
+}
+
+type placeKey struct{}
+
+// enter takes the place; false when there is none.
+func (p *place) enter() bool {
+	select {
+	case p.room <- struct{}{}:
+		p.taken = true
+	default:
+	}
+	return p.taken
+}
+
+func (p *place) leave() {
+	if p.taken {
+		p.taken = false
+		<-p.room
+	}
+}
+
+func placeOf(ctx context.Context) *place {
+	p, ok := ctx.Value(placeKey{}).(*place)
+	if !ok {
+		return &place{}
+	}
+	return p
 }
 
 // admit checks the form of a request, GraphQL over HTTP §5 and §6, and reads
@@ -150,7 +197,18 @@ func admitPost(w http.ResponseWriter, r *http.Request, t Trusted) (*http.Request
 		refuseForm(w, r, http.StatusUnsupportedMediaType, "content-type", "Send the request as application/json in UTF-8.")
 		return r, false
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	from := http.MaxBytesReader(w, r.Body, maxBody)
+	body, err := io.ReadAll(io.LimitReader(from, small+1))
+	if len(body) > small {
+		if !placeOf(r.Context()).enter() {
+			w.Header().Set("Retry-After", "30")
+			refuseForm(w, r, http.StatusServiceUnavailable, "large-requests", "Many large requests are being answered at this moment. Send it again in half a minute.")
+			return r, false
+		}
+		var rest []byte
+		rest, err = io.ReadAll(from)
+		body = append(body, rest...)
+	}
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		refuseForm(w, r, http.StatusRequestEntityTooLarge, "body-size", fmt.Sprintf("The request is larger than %d MB. Send a file that is to be imported to /imports/uploads.", maxBody>>20))
@@ -226,6 +284,8 @@ func refuseForm(w http.ResponseWriter, r *http.Request, status int, rule, messag
 		code = fault.Forbidden
 	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong:
 		code = fault.Limit
+	case http.StatusServiceUnavailable:
+		code = fault.Unavailable
 	}
 	answer(w, r, status, gqlerror.List{{Message: message, Extensions: map[string]any{"code": string(code), "rule": rule}}})
 }

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/testamur/testamur/graph"
@@ -35,6 +37,60 @@ func post(h http.Handler, body string, header ...string) *httptest.ResponseRecor
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w
+}
+
+// Large requests take much memory each: there are few of them at one moment, and
+// small ones do not wait for them.
+func TestLargeRequestsAtOneMomentAreFew(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	h := bare(&log)
+	const more = 40
+	var ends []*io.PipeWriter
+	var codes sync.Map
+	var all, in sync.WaitGroup
+	in.Add(more)
+	for i := range more {
+		body, end := io.Pipe()
+		ends = append(ends, end)
+		all.Go(func() {
+			r := httptest.NewRequest(http.MethodPost, "/graphql", body)
+			r.Header.Set("Content-Type", "application/json")
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			codes.Store(i, w)
+			body.Close()
+		})
+		go func() {
+			_, _ = end.Write(bytes.Repeat([]byte(" "), 2<<20)) // ends early where it is refused
+			in.Done()
+		}()
+	}
+	in.Wait()
+	if w := post(h, `{"query": "{ __typename }"}`); w.Code != http.StatusOK {
+		t.Errorf("a small request beside many large ones: %d %s", w.Code, w.Body)
+	}
+	for _, end := range ends {
+		end.Close()
+	}
+	all.Wait()
+	refused := 0
+	codes.Range(func(_, v any) bool {
+		w := v.(*httptest.ResponseRecorder)
+		if w.Code == http.StatusServiceUnavailable {
+			refused++
+			if w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "UNAVAILABLE") {
+				t.Errorf("%v %s", w.Header(), w.Body)
+			}
+		}
+		return true
+	})
+	if refused != more-12 {
+		t.Errorf("of %d large requests at one moment %d were refused", more, refused)
+	}
+	if w := post(h, `{"query": "{ __typename }", "variables": {"x": "`+strings.Repeat("x", 2<<20)+`"}}`); w.Code != http.StatusOK {
+		t.Errorf("a large request afterwards: %d %s", w.Code, w.Body)
+	}
 }
 
 func quoted(query string) string {

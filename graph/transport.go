@@ -67,6 +67,7 @@ func (t *overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	case kind == ast.Subscription && stream && r.Method == http.MethodPost:
 		var err error
 		if r.Body, err = r.GetBody(); err == nil {
+			placeOf(r.Context()).leave() // it may go on for an hour
 			transport.SSE{KeepAlivePingInterval: 15 * time.Second}.Do(w, r, exec)
 		}
 		return
