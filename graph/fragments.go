@@ -22,8 +22,12 @@ var shared = plan.Shared{
 	"Alignment": true, "Competency": true, "Course": true, "CourseMapping": true, "Framework": true, "ExternalRef": true,
 }
 
-// maxFragments is how many bytes of fragments a process keeps.
-const maxFragments = 48 << 20
+// maxFragments is how many bytes of fragments a process keeps; each counts as
+// perFragment more than its JSON, which is about what it takes to find it.
+const (
+	maxFragments = 48 << 20
+	perFragment  = 160
+)
 
 // fragments are the JSON of what is shared, made once for many answers. What is
 // kept belongs to an institution, to what a caller may see there, and to one
@@ -36,7 +40,7 @@ type fragments struct {
 
 type fragmentKey struct {
 	reader string // institution, rights and generation
-	field  *plan.Field
+	field  uint64 // its number: the field itself would hold on to the plan and its document
 	of     any
 }
 
@@ -88,7 +92,7 @@ func (a *answerFragments) Find(f *plan.Field, key any) ([]byte, bool) {
 	if a.all.known == nil {
 		return nil, false
 	}
-	return a.all.known.Get(fragmentKey{a.reader, f, key})
+	return a.all.known.Get(fragmentKey{a.reader, f.Number, key})
 }
 
 // Keep keeps a fragment and lets the least lately used go.
@@ -101,14 +105,18 @@ func (a *answerFragments) Keep(f *plan.Field, key any, json []byte) {
 	defer a.all.mu.Unlock()
 	all := a.all
 	if all.known == nil {
-		known, err := simplelru.NewLRU(maxFragments/64, func(_ fragmentKey, gone []byte) { all.bytes -= len(gone) })
+		known, err := simplelru.NewLRU(maxFragments/perFragment, func(_ fragmentKey, gone []byte) { all.bytes -= len(gone) + perFragment })
 		if err != nil {
 			return
 		}
 		all.known = known
 	}
-	all.known.Add(fragmentKey{a.reader, f, key}, kept)
-	all.bytes += len(kept)
+	k := fragmentKey{a.reader, f.Number, key}
+	if all.known.Contains(k) {
+		return // another answer was faster
+	}
+	all.known.Add(k, kept)
+	all.bytes += len(kept) + perFragment
 	for all.bytes > maxFragments {
 		all.known.RemoveOldest()
 	}

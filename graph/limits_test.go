@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -91,6 +92,30 @@ func TestLargeRequestsAtOneMomentAreFew(t *testing.T) {
 	if w := post(h, `{"query": "{ __typename }", "variables": {"x": "`+strings.Repeat("x", 2<<20)+`"}}`); w.Code != http.StatusOK {
 		t.Errorf("a large request afterwards: %d %s", w.Code, w.Body)
 	}
+}
+
+// Documents that nobody sends twice leave nothing behind, however many there are.
+func TestLongDocumentsAreNotHeldInMemory(t *testing.T) {
+	var log bytes.Buffer
+	h := bare(&log)
+	held := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	post(h, `{"query": "{ __typename }"}`)
+	before := held()
+	for i := range 60 {
+		query := fmt.Sprintf("{ a%d: __typename ...F } fragment F on Query { ", i) + strings.Repeat("... on Query { __typename } ", 450) + "}"
+		if w := post(h, quoted(query)); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"data":{`) {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+	}
+	if now := held(); now > before+4<<20 { // it was 16 MB when they were
+		t.Errorf("%d MB are held of documents that nobody sends again", (now-before)>>20)
+	}
+	runtime.KeepAlive(h)
 }
 
 func quoted(query string) string {

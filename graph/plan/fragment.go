@@ -18,11 +18,11 @@ func WithFragments(ctx context.Context, f Fragments) context.Context {
 	return context.WithValue(ctx, fragmentsKey{}, f)
 }
 
-// Kept writes the value of a closed field of what the key names, if it is
+// Kept writes the value of a closed field, whose plan is kept, of what the key names, if it is
 // known; otherwise write does, and what it wrote is kept. Once something went
 // wrong nothing is: what is read after it may be of a later moment.
 func (w *Writer) Kept(f *Field, key any, write func() bool) bool {
-	if !f.Closed || w.fragments == nil || w.failed > 0 {
+	if f.Number == 0 || w.fragments == nil || w.failed > 0 {
 		return write()
 	}
 	if json, ok := w.fragments.Find(f, key); ok {

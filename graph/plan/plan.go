@@ -51,6 +51,7 @@ type Field struct {
 	Collected graphql.CollectedField
 	Sub       Selections // what is asked of its value; nil for a leaf
 	Closed    bool       // whether all of its value is of shared types and depends on no variable
+	Number    uint64     // by which its values are kept, unlike that of every other; 0: they are not
 	slot      int        // where its arguments are kept during an answer
 }
 
@@ -93,12 +94,7 @@ func (p *Plan) took(n int) { p.last.Store(int64(min(n, 4<<20))) }
 // Make plans a query. It declines, with false, what the writers do not know:
 // introspection, and answers that come in parts.
 func Make(o *graphql.OperationContext, schema *ast.Schema, tables Tables, shared Shared) (*Plan, bool) {
-	m := &maker{o: o, schema: schema, tables: tables, shared: shared}
-	root := m.of(schema.Query.Name, o.Operation.SelectionSet)
-	if m.declined {
-		return nil, false
-	}
-	return &Plan{Root: root, slots: m.slots}, true
+	return (&maker{o: o, schema: schema, tables: tables, shared: shared}).plan()
 }
 
 type maker struct {
@@ -106,8 +102,17 @@ type maker struct {
 	schema   *ast.Schema
 	tables   Tables
 	shared   Shared
+	numbers  *atomic.Uint64 // the last that was given; nil: none is
 	slots    int
 	declined bool
+}
+
+func (m *maker) plan() (*Plan, bool) {
+	root := m.of(m.schema.Query.Name, m.o.Operation.SelectionSet)
+	if m.declined {
+		return nil, false
+	}
+	return &Plan{Root: root, slots: m.slots}, true
 }
 
 // of are the fields that a set asks of a type.
@@ -135,7 +140,9 @@ func (m *maker) of(name string, set ast.SelectionSet) []Field {
 				f.slot, m.slots = m.slots, m.slots+1
 			}
 			f.Sub = m.below(c)
-			f.Closed = m.closed(&f)
+			if f.Closed = m.closed(&f); f.Closed && m.numbers != nil {
+				f.Number = m.numbers.Add(1)
+			}
 		}
 		fields = append(fields, f)
 	}
@@ -181,12 +188,20 @@ func variable(v *ast.Value) bool {
 }
 
 // Cache keeps the plans of the documents that are asked again and again.
+//
+// One whose document is long is made anew each time: a plan is many times as large
+// as its text, and the handler does not keep such a document either, so that
+// nobody would find it again.
 type Cache struct {
-	shared Shared
+	shared  Shared
+	numbers atomic.Uint64
 
 	mu    sync.Mutex
 	known *simplelru.LRU[key, *Plan]
 }
+
+// maxText is how long a document is whose plans are kept, in bytes.
+const maxText = 8 << 10
 
 // key is what a plan depends on. The document is one of the parsed documents
 // that the handler keeps by their text.
@@ -207,6 +222,9 @@ func NewCache(n int, shared Shared) *Cache {
 // Of is the plan of the operation that a request runs; false when it is to be
 // run by gqlgen's own executor.
 func (c *Cache) Of(o *graphql.OperationContext, schema *ast.Schema, tables Tables) (*Plan, bool) {
+	if len(o.RawQuery) > maxText {
+		return Make(o, schema, tables, c.shared)
+	}
 	k := key{o.Operation, choices(o)}
 	c.mu.Lock()
 	p, ok := c.known.Get(k)
@@ -214,7 +232,7 @@ func (c *Cache) Of(o *graphql.OperationContext, schema *ast.Schema, tables Table
 	if ok {
 		return p, p != nil
 	}
-	p, ok = Make(o, schema, tables, c.shared)
+	p, ok = (&maker{o: o, schema: schema, tables: tables, shared: c.shared, numbers: &c.numbers}).plan()
 	c.mu.Lock()
 	c.known.Add(k, p)
 	c.mu.Unlock()
