@@ -28,13 +28,13 @@ func (t *overHTTP) attempt(w http.ResponseWriter, r *http.Request, exec graphql.
 	if !h.reads || c.only == nil && !h.once {
 		return false, false
 	}
-	a, view := t.run(r.Context(), exec, op, c.only, h.once)
+	ctx, out := withOutgoing(r.Context())
+	a, view := t.run(ctx, exec, op, c.only, h.once)
 	if view.Kept() {
 		if c.only != nil {
 			t.config.Confirm(r, *c.only)
 		}
-		respond(w, r, a)
-		plan.Sent(a.Data)
+		t.send(w, r, a, out)
 		return true, true
 	}
 	plan.Sent(a.Data)

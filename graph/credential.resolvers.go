@@ -58,6 +58,10 @@ func (r *credentialResolver) Records(ctx context.Context, obj *credential.Creden
 	return load(ctx).recordsWith.Load(ctx, obj.ID)
 }
 
+func (r *credentialResolver) Document(ctx context.Context, obj *credential.Credential) (*string, error) {
+	return r.document(ctx, obj.ID)
+}
+
 func (r *institutionResolver) IssuingPolicy(ctx context.Context, obj *institution.Institution) (*credential.Policy, error) {
 	return found(r.Resolver.Credentials.Policy(ctx, actor(ctx)))
 }

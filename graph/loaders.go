@@ -75,6 +75,7 @@ type loaders struct {
 	proposal          *loader[program.ProposalID, *program.Proposal]
 	credential        *loader[credential.ID, *credential.Credential]
 	credentialsOf     *loader[assertion.ID, []credential.Credential]
+	signed            *loader[credential.ID, *weighed]
 	record            *loader[record.ID, *record.Record]
 	job               *loader[string, *exchange.Job]
 	embedded          *loader[record.ID, []credential.ID]
@@ -216,6 +217,7 @@ func (r *Resolver) newLoaders(who access.Actor) *loaders {
 	l.programsOf = newLoader(kin(&k.learner), l.programs(r.Programs))
 	l.credentialsOf = many(l, &k.assertion, r.Credentials.OfAssertions)
 	l.credential = one(l, &k.credential, r.Credentials.ByIDs)
+	l.signed = one(l, &k.credential, r.weighing)
 	l.record = one(l, &k.record, r.Records.ByIDs)
 	l.embedded = many(l, &k.record, r.Records.ItemsOf)
 	l.outdated = many(l, &k.record, r.Records.OutdatedItemsOf)

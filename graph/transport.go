@@ -82,15 +82,26 @@ func (t *overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		refuseForm(w, r, http.StatusMethodNotAllowed, "method", "Send what changes something with POST.")
 		return
 	}
-	a, view := t.run(r.Context(), exec, op, nil, false)
+	ctx, out := withOutgoing(r.Context())
+	a, view := t.run(ctx, exec, op, nil, false)
 	if view != nil {
 		t.habits.learn(op, view)
 		if count, ok := view.Answer(); ok && t.config.Confirm != nil {
 			t.config.Confirm(r, count)
 		}
 	}
-	respond(w, r, a)
-	plan.Sent(a.Data)
+	t.send(w, r, a, out)
+}
+
+// send hands out the documents that an answer holds, and writes it.
+func (t *overHTTP) send(w http.ResponseWriter, r *http.Request, a *graphql.Response, out *outgoing) {
+	defer plan.Sent(a.Data)
+	resolver := t.config.Resolver
+	if err := out.settle(r.Context(), actor(r.Context()), resolver.Holds); err != nil {
+		answer(w, r, statusOf(r), gqlerror.List{resolver.present(r.Context(), err)})
+		return
+	}
+	respond(w, r, a, !out.any())
 }
 
 // operation is what the request asks to be run, and what is wrong with it; false
@@ -187,9 +198,9 @@ func answer(w http.ResponseWriter, r *http.Request, status int, problems gqlerro
 	}{problems})
 }
 
-// respond writes an answer. Its data is JSON as it stands, and is not gone
-// through again.
-func respond(w http.ResponseWriter, r *http.Request, a *graphql.Response) {
+// respond writes an answer, which a cache may keep where that is said. Its data is
+// JSON as it stands, and is not gone through again.
+func respond(w http.ResponseWriter, r *http.Request, a *graphql.Response, kept bool) {
 	head := []byte("{")
 	if len(a.Errors) > 0 {
 		raw, err := json.Marshal(a.Errors)
@@ -213,7 +224,7 @@ func respond(w http.ResponseWriter, r *http.Request, a *graphql.Response) {
 	if data == nil {
 		data = []byte("null")
 	}
-	if r.Method == http.MethodGet && len(a.Errors) == 0 && wantedOf(r).named && tagged(w, r, head, data, tail) {
+	if r.Method == http.MethodGet && len(a.Errors) == 0 && kept && wantedOf(r).named && tagged(w, r, head, data, tail) {
 		return
 	}
 	w.Header().Set("Content-Type", mediaOf(r)+"; charset=utf-8")

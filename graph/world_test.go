@@ -192,9 +192,16 @@ func (w *world) newOrder() map[string]any {
 	return map[string]any{"id": testbed.Must(w.t, o, err).Order.ID}
 }
 
-// nothingHeld is the walked learner's record, of which nothing is held back, where
-// a key that signs prints is there already.
-func (w *world) nothingHeld() map[string]any {
+// nothingHeld is something of the walked learner's, of whom nothing is held back,
+// where a key that signs prints is there already.
+func nothingHeld(name string) func(*world) map[string]any {
+	return func(w *world) map[string]any {
+		w.liftHolds()
+		return map[string]any{"id": w.ids[name]}
+	}
+}
+
+func (w *world) liftHolds() {
 	if _, err := w.Keys.EnsureOf(context.Background(), w.As(access.System), keyring.P256); err != nil {
 		w.t.Fatal(err)
 	}
@@ -207,7 +214,6 @@ func (w *world) nothingHeld() map[string]any {
 			}
 		}
 	}
-	return map[string]any{"id": w.ids["record"]}
 }
 
 // newPrint is a print of the walked learner's record.

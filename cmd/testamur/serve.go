@@ -379,7 +379,7 @@ func (s *services) resolver() *graph.Resolver {
 // rest is what the plain endpoints ask.
 func (s *services) rest() rest.Services {
 	return rest.Services{Institutions: s.institutions, Learners: s.learners, Achievements: s.achievements, Keys: s.keys,
-		Credentials: s.credentials, Exchange: s.exchange, Disclosures: s.disclosures, Extracts: s.extracts, Deposits: s.deposits, Shares: s.shares, Caller: s.caller, Frameworks: s.frameworks, Documents: s.documents, VCAPI: s.vcapi, Origin: s.origin, Version: version(), Now: s.now,
+		Credentials: s.credentials, Exchange: s.exchange, Disclosures: s.disclosures, Holds: s.holds, Extracts: s.extracts, Deposits: s.deposits, Shares: s.shares, Caller: s.caller, Frameworks: s.frameworks, Documents: s.documents, VCAPI: s.vcapi, Origin: s.origin, Version: version(), Now: s.now,
 		Ready: s.db.Pool.Ping, Actor: s.actor, Browser: web.Browser(s.sessions, s.origin), Log: s.log}
 }
 

@@ -123,12 +123,12 @@ func wire(p parts) (*services, error) {
 	s.keys = &keyring.Service{DB: p.db, Now: p.now, NewID: p.newID, Master: p.master}
 	s.credentials = &credential.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Outbox: outbox, Origin: p.origin}
 	s.records = &record.Service{DB: p.db, Now: p.now, NewID: p.newID, Credentials: s.credentials, Programs: s.programs, Outbox: outbox}
-	s.documents = &transcript.Service{DB: p.db, Now: p.now, NewID: p.newID, Institutions: s.institutions, Keys: s.keys, Records: s.records, Disclosures: s.disclosures, Origin: p.origin}
+	s.documents = &transcript.Service{DB: p.db, Now: p.now, NewID: p.newID, Institutions: s.institutions, Keys: s.keys, Records: s.records, Holds: s.holds, Origin: p.origin}
 	s.archives = &archive.Service{DB: p.db, Now: p.now, Learners: s.learners, Frameworks: s.frameworks, Keys: s.keys, Credentials: s.credentials, Disclosures: s.disclosures, Documents: s.documents, Origin: p.origin, Application: "Testamur " + version()}
 	s.trust = &trust.Service{DB: p.db, Now: p.now, NewID: p.newID}
 	s.verifier = &verify.Service{Trust: s.trust, DB: p.db, Now: p.now, Institutions: s.institutions, Keys: s.keys, Origin: p.origin, Fetch: p.fetcher.Fetch, Getter: p.fetcher}
 	s.deposits = &deposit.Service{DB: p.db, Now: p.now, NewID: p.newID, Verifier: s.verifier, Origin: p.origin}
-	s.shares = &sharing.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Records: s.records, Verifier: s.verifier, Outbox: outbox, Webhooks: p.fetcher, Origin: p.origin}
+	s.shares = &sharing.Service{DB: p.db, Now: p.now, NewID: p.newID, Keys: s.keys, Records: s.records, Verifier: s.verifier, Holds: s.holds, Outbox: outbox, Webhooks: p.fetcher, Origin: p.origin}
 	s.exchange = &exchange.Service{DB: p.db, Now: p.now, NewID: p.newID, Outbox: outbox, Frameworks: s.frameworks, Credentials: s.credentials, Records: s.records, Programs: s.programs}
 	return s, nil
 }

@@ -457,7 +457,7 @@ func (s *stage) again(r *http.Request, text string, first *httptest.ResponseReco
 
 var (
 	reading  = regexp.MustCompile(`^\s*(\{|query\b)`)
-	leaving  = regexp.MustCompile(`\b(searchLearners|verifyCredentials?)\b`)
+	leaving  = regexp.MustCompile(`\b(searchLearners|verifyCredentials?|credential[^{}]*\{[^{}]*\bdocument|items *\{[^{}]*\bdocument)\b`)
 	numbered = regexp.MustCompile(`\b[a-z]{3}_#[0-9]+`)
 	counted  = regexp.MustCompile(`\b[a-z]{3}_0{12}[0-9a-z]{14}\b`)
 	quoted   = regexp.MustCompile(`"@kept[^"]*"`)

@@ -33,7 +33,7 @@ type CredentialResolver interface {
 	Supersedes(ctx context.Context, obj *credential.Credential) (*credential.Credential, error)
 	SupersededBy(ctx context.Context, obj *credential.Credential) (*credential.Credential, error)
 	Records(ctx context.Context, obj *credential.Credential) ([]record.Record, error)
-
+	Document(ctx context.Context, obj *credential.Credential) (*string, error)
 	Disclosures(ctx context.Context, obj *credential.Credential, first *int, after *string) (*page.Connection[disclosure.Line], error)
 }
 
@@ -544,7 +544,7 @@ func (ec *executionContext) _Credential_document(ctx context.Context, field grap
 			return ec.fieldContext_Credential_document(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Document, nil
+			return ec.Resolvers.Credential().Document(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -555,7 +555,7 @@ func (ec *executionContext) _Credential_document(ctx context.Context, field grap
 	)
 }
 func (ec *executionContext) fieldContext_Credential_document(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Credential", field, false, false, "String")
+	return graphql.NewScalarFieldContext("Credential", field, true, true, "String")
 }
 
 func (ec *executionContext) _Credential_disclosures(ctx context.Context, field graphql.CollectedField, obj *credential.Credential) (ret graphql.Marshaler) {
@@ -1913,10 +1913,11 @@ func (ec *executionContext) _Credential(ctx context.Context, sel ast.SelectionSe
 					return ec._Credential_records(ctx, field, obj)
 				})
 		case "document":
-			out.Values[i] = ec._Credential_document(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Credential_document(ctx, field, obj)
+				})
 		case "disclosures":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,

@@ -14655,7 +14655,7 @@ type Credential implements Node {
   supersededBy: Credential
   "The records that contain it, newest first, at most 50."
   records: [Record!]!
-  "The signed JSON, byte for byte; null until it is issued."
+  "The signed JSON, byte for byte; null until it is issued. Who takes it is in the account of disclosures. A learner of whom it is held back gets null and an error with the code FORBIDDEN and the rule hold."
   document: String
 }
 

@@ -2765,7 +2765,7 @@ func (x *writing) write_Credential(fields []plan.Field, obj *credential.Credenti
 		case 17:
 			whole = x.field_Credential_records(f, obj) && whole
 		case 18:
-			if !x.writeOString2ᚖstring(f, obj.Document) {
+			if !x.field_Credential_document(f, obj) {
 				x.Null()
 			}
 		case 19:
@@ -2875,6 +2875,18 @@ func (x *writing) field_Credential_records(f *plan.Field, obj *credential.Creden
 		return x.Fail(err)
 	}
 	return x.writeNRecord2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋrecordᚐRecordᚄ(f, v)
+}
+
+func (x *writing) field_Credential_document(f *plan.Field, obj *credential.Credential) bool {
+	v, err := func() (v *string, err error) {
+		defer x.Guard(&err)
+		ctx := x.Ctx
+		return x.ec.Resolvers.Credential().Document(ctx, obj)
+	}()
+	if err != nil {
+		return x.Fail(err)
+	}
+	return x.writeOString2ᚖstring(f, v)
 }
 
 func (x *writing) field_Credential_disclosures(f *plan.Field, obj *credential.Credential) bool {

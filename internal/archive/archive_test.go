@@ -141,8 +141,8 @@ func (s *school) stranger(t *testing.T) {
 		t.Error("another fingerprint was taken for its own")
 	}
 	t.Run("its files are the bytes that were signed", func(t *testing.T) {
-		c, err := s.Credentials.Find(t.Context(), s.Registrar(), string(s.former))
-		raw := file(t, dir, "learners/"+string(testbed.Must(t, c, err).LearnerID)+"/credentials/"+string(c.ID)+".json")
+		c := testbed.Whole(t, s.Credentials, s.Registrar(), string(s.former))
+		raw := file(t, dir, "learners/"+string(c.LearnerID)+"/credentials/"+string(c.ID)+".json")
 		if string(raw) != *c.Document {
 			t.Error("the archive has other bytes than were signed")
 		}

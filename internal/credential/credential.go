@@ -65,9 +65,9 @@ type Credential struct {
 	StatusList       *int // number of the institution's list, with the place in it
 	StatusIndex      *int
 	Supersedes       *ID
-	SupersededBy     *ID    // the issued one, if there is
-	Draft            string // what is to be signed; empty when it was
-	Document         *string
+	SupersededBy     *ID        // the issued one, if there is
+	Draft            string     // what is to be signed; empty when it was
+	Document         *string    // of what was just signed, or is worked on; readers give none: see Sealed
 	ValidUntil       *time.Time // nil: it does not expire
 	Basis            string     // the versions of what it was composed of; see Draft
 	Kept             []byte     // its canonical form for records, where it was read for one

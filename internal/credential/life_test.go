@@ -75,8 +75,7 @@ func (s *school) issue(a assertion.Assertion) credential.Credential {
 
 func (s *school) find(c credential.Credential) credential.Credential {
 	s.t.Helper()
-	c, err := s.Credentials.Find(context.Background(), s.Registrar(), string(c.ID))
-	return testbed.Must(s.t, c, err)
+	return testbed.Whole(s.t, s.Credentials, s.Registrar(), string(c.ID))
 }
 
 // status is what verification says of a credential's status.
@@ -457,8 +456,8 @@ func TestARecordWithARevokedCredentialIsFlagged(t *testing.T) {
 	if err != nil || second.Version != 2 || !second.Partial || len(second.Omissions) != 2 {
 		t.Fatalf("%+v %v", second, err)
 	}
-	c, err := s.Credentials.Find(ctx, who, string(second.CredentialID))
-	if err != nil || c.Supersedes == nil || *c.Supersedes != first.CredentialID || c.StatusIndex == nil || entry(t, c).Index == "" {
+	c := testbed.Whole(t, s.Credentials, who, string(second.CredentialID))
+	if c.Supersedes == nil || *c.Supersedes != first.CredentialID || c.StatusIndex == nil || entry(t, c).Index == "" {
 		t.Errorf("%+v %v", c, err)
 	}
 	// A record whose credential was revoked is made anew although nothing changed.

@@ -707,7 +707,7 @@ func prove(document, draft []byte, proofs int, keys vc.Resolver, now time.Time) 
 	return nil
 }
 
-// Find is one credential by id.
+// Find is one credential by id, without what was signed.
 func (s *Service) Find(ctx context.Context, who access.Actor, credential string) (Credential, error) {
 	var c Credential
 	err := s.read(ctx, who, func(tx pgx.Tx) (err error) {
@@ -717,7 +717,7 @@ func (s *Service) Find(ctx context.Context, who access.Actor, credential string)
 	return c, err
 }
 
-// ByIDs are credentials by id.
+// ByIDs are credentials by id, without what was signed.
 func (s *Service) ByIDs(ctx context.Context, who access.Actor, ids []ID) (map[ID]Credential, error) {
 	all := make(map[ID]Credential, len(ids))
 	err := s.read(ctx, who, func(tx pgx.Tx) error {
@@ -730,27 +730,8 @@ func (s *Service) ByIDs(ctx context.Context, who access.Actor, ids []ID) (map[ID
 	return all, err
 }
 
-// Listing is a page of issued credentials by number, as the 1EdTech APIs count.
-type Listing struct {
-	Kind   string
-	Since  *time.Time // issued after this instant
-	Limit  int        // from 1
-	Offset int        // from 0
-}
-
-// Listed are issued credentials, oldest first, and how many there are in all.
-func (s *Service) Listed(ctx context.Context, who access.Actor, l Listing) (all []Credential, total int, err error) {
-	err = s.read(ctx, who, func(tx pgx.Tx) (err error) {
-		if total, err = count(ctx, tx, who, l); err != nil {
-			return err
-		}
-		all, err = numbered(ctx, tx, who, l)
-		return err
-	})
-	return all, total, err
-}
-
-// OfAssertions are the issued credentials of each assertion, newest first.
+// OfAssertions are the issued credentials of each assertion, newest first, without
+// what was signed.
 func (s *Service) OfAssertions(ctx context.Context, who access.Actor, ids []assertion.ID) (map[assertion.ID][]Credential, error) {
 	all := make(map[assertion.ID][]Credential, len(ids))
 	err := s.read(ctx, who, func(tx pgx.Tx) error {

@@ -38,7 +38,7 @@ func (s *Service) StaleInTx(ctx context.Context, who access.Actor, tx pgx.Tx, l 
 			ids = append(ids, *c.Supersedes)
 		}
 	}
-	heads, err := byIDs(ctx, tx, who, ids)
+	heads, err := withBytes(ctx, tx, who, ids)
 	byID := make(map[ID]Credential, len(heads))
 	for _, c := range heads {
 		byID[c.ID] = c

@@ -13,13 +13,17 @@ import (
 	"github.com/testamur/testamur/internal/pg"
 )
 
-const columns = bare + `, null::bytea as kept`
+const columns = bare + `, c.document, null::bytea as kept`
+
+// closed are the columns without the signed bytes: readers have these, and the
+// bytes Sealed.
+const closed = bare + `, null::text as document, null::bytea as kept`
 
 const bare = `c.id, c.kind, c.state, c.status, c.learner_id, c.assertion_id, c.assertion_version, c.key_id, c.content_hash, c.status_list,
 	c.status_index, c.supersedes, (
 		select n.id from credential n
 		where n.institution_id = c.institution_id and n.supersedes = c.id and n.state = 'issued') as superseded_by,
-	coalesce(c.draft, '') as draft, c.document, c.valid_until, coalesce(c.basis, '') as basis, c.drafted_at, c.issued_at, c.issued_by`
+	coalesce(c.draft, '') as draft, c.valid_until, coalesce(c.basis, '') as basis, c.drafted_at, c.issued_at, c.issued_by`
 
 func find(ctx context.Context, tx pgx.Tx, who access.Actor, credential string) (Credential, error) {
 	all, err := byIDs(ctx, tx, who, []ID{ID(credential)})
@@ -34,6 +38,16 @@ func find(ctx context.Context, tx pgx.Tx, who access.Actor, credential string) (
 
 func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Credential, error) {
 	rows, _ := tx.Query(ctx, `
+		select `+closed+`
+		from credential c
+		where c.institution_id = @institution and c.id = any(@ids) and (@only::text is null or c.learner_id = @only)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
+}
+
+// withBytes are credentials by id with what was signed, for the nouns alone.
+func withBytes(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Credential, error) {
+	rows, _ := tx.Query(ctx, `
 		select `+columns+`
 		from credential c
 		where c.institution_id = @institution and c.id = any(@ids) and (@only::text is null or c.learner_id = @only)`,
@@ -43,7 +57,7 @@ func byIDs(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]Creden
 
 func ofAssertions(ctx context.Context, tx pgx.Tx, who access.Actor, ids []assertion.ID) ([]Credential, error) {
 	rows, _ := tx.Query(ctx, `
-		select `+columns+`
+		select `+closed+`
 		from credential c
 		where c.institution_id = @institution and c.assertion_id = any(@ids) and c.state = 'issued'
 		  and (@only::text is null or c.learner_id = @only)
@@ -61,14 +75,65 @@ func (l Listing) args(who access.Actor) pgx.NamedArgs {
 	return pgx.NamedArgs{"institution": who.InstitutionID, "kind": l.Kind, "only": who.OnlyLearner(), "since": l.Since, "limit": l.Limit, "offset": l.Offset}
 }
 
+// signedRow is the bytes of a credential, with whose it is.
+type signedRow struct {
+	ID        ID
+	LearnerID learner.ID
+	Document  string
+}
+
+func signedOf(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) ([]signedRow, error) {
+	rows, _ := tx.Query(ctx, `
+		select c.id, c.learner_id, c.document
+		from credential c
+		where c.institution_id = @institution and c.id = any(@ids) and c.state = 'issued' and (@only::text is null or c.learner_id = @only)`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "only": who.OnlyLearner()})
+	return pgx.CollectRows(rows, pgx.RowToStructByName[signedRow])
+}
+
+// TermsInTx are the payment periods that credentials tell of, in another noun's
+// transaction: an award's own; of a record, those of everything in it; of what a
+// record concludes or adds up to, those of the records that contain it. One that
+// tells of none is left out.
+func TermsInTx(ctx context.Context, tx pgx.Tx, who access.Actor, ids []ID) (map[ID][]string, error) {
+	rows, err := tx.Query(ctx, `
+		select c.id, a.term
+		from credential c
+		join assertion a on a.institution_id = c.institution_id and a.id = c.assertion_id
+		where c.institution_id = @institution and c.id = any(@ids) and a.term <> ''
+		union
+		select c.id, a.term
+		from credential c
+		join record r on r.institution_id = c.institution_id and r.learner_id = c.learner_id and (r.credential_id = c.id or r.items @> array[c.id])
+		cross join unnest(r.items) as i (id)
+		join credential e on e.institution_id = r.institution_id and e.id = i.id
+		join assertion a on a.institution_id = e.institution_id and a.id = e.assertion_id
+		where c.institution_id = @institution and c.id = any(@ids) and c.assertion_id is null and a.term <> ''`,
+		pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids})
+	if err != nil {
+		return nil, err
+	}
+	all := map[ID][]string{}
+	var id ID
+	var term string
+	_, err = pgx.ForEachRow(rows, []any{&id, &term}, func() error { all[id] = append(all[id], term); return nil })
+	return all, err
+}
+
 func count(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) (n int, err error) {
 	err = tx.QueryRow(ctx, `select count(*)`+ofListing, l.args(who)).Scan(&n)
 	return n, err
 }
 
-func numbered(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) ([]Credential, error) {
-	rows, _ := tx.Query(ctx, `select `+columns+ofListing+` order by c.issued_at, c.id limit @limit offset @offset`, l.args(who))
-	return pgx.CollectRows(rows, pgx.RowToStructByName[Credential])
+func numbered(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) ([]signedRow, error) {
+	rows, _ := tx.Query(ctx, `select c.id, c.learner_id, c.document`+ofListing+` order by c.issued_at, c.id limit @limit offset @offset`, l.args(who))
+	return pgx.CollectRows(rows, pgx.RowToStructByName[signedRow])
+}
+
+// allNumbered are the ids of a whole listing, in its order.
+func allNumbered(ctx context.Context, tx pgx.Tx, who access.Actor, l Listing) ([]ID, error) {
+	rows, _ := tx.Query(ctx, `select c.id`+ofListing+` order by c.issued_at, c.id`, l.args(who))
+	return pgx.CollectRows(rows, pgx.RowTo[ID])
 }
 
 // present are the badges of assertions that nothing has replaced, with their

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -68,37 +67,6 @@ func (s *Service) Record(ctx context.Context, who access.Actor, m Manual) (Line,
 		return audit.Write(ctx, tx, now, who, audit.Entry{Action: access.RecordDisclosure, Target: string(l.ID), Detail: map[string]any{"learner": l.LearnerID, "basis": l.Basis}})
 	})
 	return l, err
-}
-
-// Handed is what somebody takes who may: as a file, or with a program.
-type Handed struct {
-	Channel string
-	Purpose string
-	Of      map[learner.ID][]string // ids of what is taken, by learner
-}
-
-// HandOut writes down what somebody is about to take: learners their own, which is
-// no disclosure, or a school official. Who hands it out asks first, so that
-// without the line there are no bytes.
-func (s *Service) HandOut(ctx context.Context, who access.Actor, h Handed) error {
-	if err := access.Check(who, access.ReadLearner); err != nil {
-		return err
-	}
-	basis, party := ToOfficial, who.Name
-	if !who.Staff() {
-		basis = ToSubject
-	}
-	if party == "" {
-		party = who.ID
-	}
-	now := pg.Instant(s.Now())
-	lines := make([]Line, 0, len(h.Of))
-	for _, l := range slices.Sorted(maps.Keys(h.Of)) {
-		lines = append(lines, Line{ID: ID(s.NewID("dsc")), LearnerID: l, At: now, Outcome: Granted, Channel: h.Channel, Party: party, Purpose: h.Purpose, Basis: basis,
-			Items: h.Of[l], ActorID: who.ID})
-	}
-	system := access.SystemOf(who.InstitutionID, "account")
-	return s.DB.Tenant(ctx, system, func(tx pgx.Tx) error { return Write(ctx, tx, system, lines...) })
 }
 
 // line is the entry as it is kept.

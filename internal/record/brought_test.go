@@ -55,8 +55,7 @@ func (b *traveller) record(t *testing.T, w record.Want) (record.Record, []byte, 
 	t.Helper()
 	r, err := b.Records.AssembleAs(t.Context(), b.Registrar(), nil, student, w)
 	testbed.Must(t, r, err)
-	c, err := b.Credentials.Find(t.Context(), b.Registrar(), string(r.CredentialID))
-	testbed.Must(t, c, err)
+	c := testbed.Whole(t, b.Credentials, b.Registrar(), string(r.CredentialID))
 	m, err := b.Records.Model(t.Context(), b.Registrar(), string(r.ID))
 	return r, []byte(*c.Document), testbed.Must(t, m, err)
 }

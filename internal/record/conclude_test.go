@@ -33,10 +33,7 @@ func TestConclusions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := b.Credentials.Find(ctx, who, string(r.CredentialID))
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := testbed.Whole(t, b.Credentials, who, string(r.CredentialID))
 		m, err := record.Read([]byte(*c.Document), record.Frame{Headings: record.ByType})
 		if err != nil {
 			t.Fatal(err)

@@ -53,8 +53,7 @@ func (c *college) said(t testing.TB, items []record.CorrectionItem) string {
 	for _, i := range items {
 		what := ""
 		if i.CredentialID != nil {
-			got, err := c.Credentials.Find(t.Context(), c.Registrar(), string(*i.CredentialID))
-			what = title(t, testbed.Must(t, got, err))
+			what = title(t, testbed.Whole(t, c.Credentials, c.Registrar(), string(*i.CredentialID)))
 		} else {
 			r, err := c.Records.Find(t.Context(), c.Registrar(), string(*i.RecordID))
 			what = testbed.Must(t, r, err).Series

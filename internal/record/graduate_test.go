@@ -23,6 +23,7 @@ import (
 	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/spec/clr"
 	"github.com/testamur/testamur/internal/spec/openbadges"
+	"github.com/testamur/testamur/internal/testbed"
 	"github.com/testamur/testamur/internal/verify"
 )
 
@@ -91,7 +92,7 @@ func TestAYearGraduates(t *testing.T) {
 		if a.Err != nil || !a.New || a.Record.Version != 1 {
 			t.Fatalf("%s: %+v", l, a)
 		}
-		c := must(b.Credentials.Find(t.Context(), b.registrar, string(a.Record.CredentialID)))
+		c := testbed.Whole(t, b.Credentials, b.registrar, string(a.Record.CredentialID))
 		if r := must(v.Report(t.Context(), b.registrar, []byte(*c.Document))); r.Outcome != verify.Passed {
 			t.Fatalf("%+v", r)
 		}

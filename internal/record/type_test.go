@@ -148,8 +148,7 @@ func ptr[T any](v T) *T { return &v }
 
 func (c *college) document(t testing.TB, r record.Record) []byte {
 	t.Helper()
-	got, err := c.Credentials.Find(t.Context(), c.Registrar(), string(r.CredentialID))
-	return []byte(*testbed.Must(t, got, err).Document)
+	return []byte(*testbed.Whole(t, c.Credentials, c.Registrar(), string(r.CredentialID)).Document)
 }
 
 func TestATypeIsRevisedInVersions(t *testing.T) {
@@ -257,8 +256,7 @@ func TestAProgramDoesNotTellOfWhatWasLeftOut(t *testing.T) {
 	for _, w := range []record.Want{{Type: record.Transcript}, {Type: record.Transcript, Chosen: record.LeftOut{Terms: []string{"Fall 2025"}}},
 		{Type: record.Transcript, Held: record.LeftOut{Terms: []string{"Fall 2025"}}}} {
 		r := c.assemble(t, w)
-		signed, err := c.Credentials.Find(t.Context(), c.Registrar(), string(r.CredentialID))
-		document := *testbed.Must(t, signed, err).Document
+		document := string(c.document(t, r))
 		whole := len(w.Chosen.Terms)+len(w.Held.Terms) == 0
 		if m := c.model(t, r); (len(m.Programs) > 0) != whole || strings.Contains(document, "HIS101") != whole {
 			t.Errorf("%+v: programs %+v, told in the document: %v", w, m.Programs, strings.Contains(document, "HIS101"))

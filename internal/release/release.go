@@ -2,11 +2,24 @@
 // and why: institutional holds, for the whole record or for payment periods.
 //
 // A hold says nothing about a credential, which stays valid; it says that the
-// institution does not hand it out. Every way out asks InTx in the transaction
-// that hands out. Holds are added and lifted, never changed. Law: 34 CFR
-// 668.14(b)(33) and (34): what was earned in payment periods that were paid for
-// is released on request, so a hold for money names the periods. Standard: PESC
-// TranscriptResponse, HoldReason.
+// institution does not hand it out. Holds are added and lifted, never changed.
+//
+// What a hold reaches is whatever the institution signed and would hand out anew,
+// to the learner or to others: badges and records, as files, by every API, in
+// prints and exports of a record, by new links and by orders. A hold of everything
+// reaches all of it. One that names payment periods reaches each award of these,
+// and each record, summary and print that tells of one of them; the rest goes out.
+// A link that was given out before shows what is not held back, and the rest again
+// when the hold is lifted. Not reached are what was handed out before; what
+// learners look at of their own, on pages and as data, which is theirs to inspect
+// (34 CFR 99.10); what others issued and the learner brought; and whoever works at
+// the institution, but for what is their own.
+//
+// Signed bytes come out of the nouns Sealed and are opened with what HandOut gives:
+// it asks for holds and writes the account in one transaction, so no way out can
+// forget either. Law: 34 CFR 668.14(b)(33) and (34): what was earned in payment
+// periods that were paid for is released on request, so a hold for money names the
+// periods. Standard: PESC TranscriptResponse, HoldReason.
 package release
 
 import (
@@ -63,11 +76,12 @@ func (h Hold) Withholds(term string) bool {
 	return h.Open() && (len(h.Terms) == 0 || slices.Contains(h.Terms, term))
 }
 
-// Withheld is the first of the holds that keeps what was earned in a term, or
-// nil.
-func Withheld(holds []Hold, term string) *Hold {
+// Withheld is the first of the holds that keeps something that tells of these
+// terms, or nil; without any it tells of none, and only a hold of everything
+// keeps it.
+func Withheld(holds []Hold, terms ...string) *Hold {
 	for i := range holds {
-		if holds[i].Withholds(term) {
+		if holds[i].Withholds("") || slices.ContainsFunc(terms, holds[i].Withholds) {
 			return &holds[i]
 		}
 	}

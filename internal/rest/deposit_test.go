@@ -26,7 +26,7 @@ func TestUpsertCredential(t *testing.T) {
 	own := b.As(access.Learner)
 	own.LearnerID = string(testbed.Must(t, ada, err).ID)
 	who := own
-	handler := rest.NewHandler(rest.Services{Institutions: b.Institutions, Learners: b.Learners, Credentials: b.Credentials, Disclosures: b.Disclosures, Deposits: b.Deposits, Origin: testbed.Origin, Now: b.Now,
+	handler := rest.NewHandler(rest.Services{Institutions: b.Institutions, Learners: b.Learners, Credentials: b.Credentials, Disclosures: b.Disclosures, Holds: b.Holds, Deposits: b.Deposits, Origin: testbed.Origin, Now: b.Now,
 		Log: slog.New(slog.DiscardHandler), Actor: func(*http.Request) (access.Actor, error) { return who, nil }})
 	send := func(method, path, media string, body []byte) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(method, "/ims"+path, bytes.NewReader(body))

@@ -15,6 +15,7 @@ type document struct {
 	media   string
 	raw     []byte
 	private bool   // only for whoever sent the token
+	unkept  bool   // no cache keeps it at all: it may be held back tomorrow
 	vary    string // the headers that it depends on; Accept and Authorization unless said
 	maxAge  int    // seconds that a cache may keep it without asking
 }
@@ -27,9 +28,12 @@ func (d document) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("ETag", tag)
 	h.Set("Vary", cmp.Or(d.vary, "Accept, Authorization"))
-	if d.private {
+	switch {
+	case d.unkept:
+		h.Set("Cache-Control", "private, no-store")
+	case d.private:
 		h.Set("Cache-Control", "private, no-cache")
-	} else {
+	default:
 		h.Set("Cache-Control", "public, max-age="+strconv.Itoa(d.maxAge))
 		h.Set("Access-Control-Allow-Origin", "*") // verifiers run in pages too
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/testamur/testamur/internal/deposit"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/fault"
-	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/release"
 )
 
 // statusInfo is Imsx_StatusInfo, the body of every error of a 1EdTech API.
@@ -121,6 +121,9 @@ func (s Services) listed(kind string) handler {
 		}
 		h := w.Header()
 		h.Set("X-Total-Count", strconv.Itoa(total))
+		if body.held > 0 {
+			h.Set("Credentials-Withheld", strconv.Itoa(body.held))
+		}
 		h.Set("Link", s.links(r, l, total))
 		h.Set("Vary", "Authorization")
 		writeJSON(w, http.StatusOK, "application/json", body)
@@ -132,33 +135,56 @@ func (s Services) listed(kind string) handler {
 type credentialPage struct {
 	Credential []json.RawMessage `json:"credential,omitempty"`
 	Compact    []string          `json:"compactJwsString,omitempty"`
+
+	held int // what the institution holds back of all pages
 }
 
 // page is a page of what was issued here, and behind that of what learners
-// brought, each as it was signed.
+// brought, each as it was signed. What is held back is on no page; where that
+// leaves nothing at all, the request is refused.
 func (s Services) page(ctx context.Context, who access.Actor, l credential.Listing) (p credentialPage, total int, err error) {
-	issued, total, err := s.Credentials.Listed(ctx, who, l)
+	issued, err := s.Credentials.Listed(ctx, who, l)
 	if err != nil {
 		return p, 0, err
 	}
-	taken := map[learner.ID][]string{}
-	for _, c := range issued {
-		p.Credential = append(p.Credential, json.RawMessage(*c.Document))
-		taken[c.LearnerID] = append(taken[c.LearnerID], string(c.ID))
-	}
-	brought, more, err := s.Deposits.Listed(ctx, who, deposit.Listing{Kind: l.Kind, Since: l.Since, Limit: l.Limit - len(issued), Offset: max(0, l.Offset-total)})
+	brought, more, err := s.Deposits.Listed(ctx, who, deposit.Listing{Kind: l.Kind, Since: l.Since, Limit: l.Limit - len(issued.Page), Offset: max(0, l.Offset-issued.Total)})
 	if err != nil {
 		return p, 0, err
+	}
+	var pieces []release.Piece
+	for _, c := range issued.Page {
+		pieces = append(pieces, c.Piece)
+	}
+	for _, d := range brought { // another's word, which no hold reaches
+		pieces = append(pieces, release.Piece{ID: string(d.ID), LearnerID: d.LearnerID, Brought: true})
+	}
+	if l.Offset == 0 || issued.Total+more == 0 {
+		pieces = append(pieces, issued.Held...)
+	}
+	cleared, err := s.Holds.HandOut(ctx, who, release.Taking{Channel: disclosure.ByAPI, Purpose: "Open Badges and CLR APIs"}, pieces...)
+	if err != nil {
+		return p, 0, err
+	}
+	p.held = issued.HeldCount
+	for _, c := range issued.Page {
+		raw, err := c.Open(cleared)
+		if err != nil { // held back at this moment
+			p.held++
+			continue
+		}
+		p.Credential = append(p.Credential, raw)
 	}
 	for _, d := range brought {
-		taken[d.LearnerID] = append(taken[d.LearnerID], string(d.ID))
 		if d.Format == "jwt" {
 			p.Compact = append(p.Compact, strings.TrimSpace(d.Document))
 			continue
 		}
 		p.Credential = append(p.Credential, json.RawMessage(d.Document))
 	}
-	return p, total + more, s.Disclosures.HandOut(ctx, who, disclosure.Handed{Channel: disclosure.ByAPI, Purpose: "Open Badges and CLR APIs", Of: taken})
+	if no := cleared.Refusal(); no != nil && len(p.Credential)+len(p.Compact) == 0 {
+		return p, 0, no
+	}
+	return p, issued.Total + more, nil
 }
 
 // The media types of what is deposited.

@@ -8,7 +8,7 @@ import (
 	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/fault"
-	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/spec/openbadges"
 )
 
@@ -94,15 +94,16 @@ func (s Services) credential(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if c.State != credential.Issued || c.Document == nil {
-		return fault.Missing("credential")
+	sealed, err := s.Credentials.Sealed(r.Context(), who, []credential.ID{c.ID})
+	if err != nil {
+		return err
 	}
-	err = s.Disclosures.HandOut(r.Context(), who, disclosure.Handed{Channel: disclosure.ByDocument, Purpose: "a signed document by its address", Of: map[learner.ID][]string{c.LearnerID: {string(c.ID)}}})
+	raw, err := s.Holds.HandOver(r.Context(), who, release.Taking{Channel: disclosure.ByDocument, Purpose: "a signed document by its address"}, sealed[c.ID])
 	if err != nil {
 		return err
 	}
 	s.standing(w, r, c)
-	document{media: media, raw: []byte(*c.Document), private: true}.serve(w, r)
+	document{media: media, raw: raw, unkept: true}.serve(w, r)
 	return nil
 }
 

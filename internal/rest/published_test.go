@@ -41,7 +41,7 @@ func newSite(t *testing.T) *site {
 	s := &site{Bed: b, t: t, who: access.Anonymous(), now: b.Now()}
 	clock := func() time.Time { return s.now }
 	b.Credentials.Now, b.Keys.Now = clock, clock
-	s.handler = rest.NewHandler(rest.Services{Institutions: b.Institutions, Learners: b.Learners, Achievements: b.Achievements, Keys: b.Keys, Credentials: b.Credentials, Disclosures: b.Disclosures,
+	s.handler = rest.NewHandler(rest.Services{Institutions: b.Institutions, Learners: b.Learners, Achievements: b.Achievements, Keys: b.Keys, Credentials: b.Credentials, Disclosures: b.Disclosures, Holds: b.Holds,
 		Origin: testbed.Origin, Now: clock, Log: slog.New(slog.DiscardHandler), Actor: func(*http.Request) (access.Actor, error) { return s.who, nil }})
 	l, err := b.Learners.Define(t.Context(), b.Registrar(), learner.Definition{DisplayName: "Ada"})
 	s.ada = testbed.Must(t, l, err)
@@ -93,8 +93,8 @@ func TestWhatIsPublishedSpeaksHTTP(t *testing.T) {
 		{home + "/jwks.json", access.Anonymous(), []string{"application/jwk-set+json", "application/json"}, "public, max-age=300", false},
 		{home, access.Anonymous(), []string{"application/ld+json", "application/json"}, "public, max-age=300", false},
 		{home + "/achievements/" + string(s.badge.ID), access.Anonymous(), []string{"application/ld+json", "application/json"}, "public, max-age=300", false},
-		{home + "/credentials/" + string(c.ID), own, signed, "private, no-cache", true},
-		{home + "/credentials/" + string(c.ID), s.Registrar(), signed, "private, no-cache", true},
+		{home + "/credentials/" + string(c.ID), own, signed, "private, no-store", true},
+		{home + "/credentials/" + string(c.ID), s.Registrar(), signed, "private, no-store", true},
 	} {
 		s.who = d.who
 		tags := map[string]bool{}

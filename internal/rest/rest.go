@@ -36,6 +36,7 @@ import (
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/keyring"
 	"github.com/testamur/testamur/internal/learner"
+	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/transcript"
 	"github.com/testamur/testamur/internal/vcapi"
@@ -50,6 +51,7 @@ type Services struct {
 	Credentials  *credential.Service
 	Exchange     *exchange.Service
 	Disclosures  *disclosure.Service
+	Holds        *release.Service
 	Deposits     *deposit.Service
 	Shares       *sharing.Service
 	VCAPI        *vcapi.Service   // nil: not served

@@ -45,7 +45,7 @@ func (s Services) file(w http.ResponseWriter, r *http.Request, id string) error 
 		return err
 	}
 	w.Header().Set("Content-Disposition", `inline; filename="transcript.pdf"`)
-	document{media: "application/pdf", raw: raw, private: true}.serve(w, r)
+	document{media: "application/pdf", raw: raw, unkept: true}.serve(w, r)
 	return nil
 }
 
@@ -66,7 +66,7 @@ func (s Services) sheet(media string) handler {
 			return err
 		}
 		guarded(w)
-		document{media: media, raw: raw, private: true}.serve(w, r)
+		document{media: media, raw: raw, unkept: true}.serve(w, r)
 		return nil
 	}
 }

@@ -147,7 +147,7 @@ func (p *press) whoMayRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w := p.ask(http.MethodGet, "learner", "/records/"+string(p.record.ID)+"/transcript.pdf", ""); w.Code != http.StatusConflict {
+	if w := p.ask(http.MethodGet, "learner", "/records/"+string(p.record.ID)+"/transcript.pdf", ""); w.Code != http.StatusForbidden {
 		t.Errorf("a learner is handed what is held back: %d", w.Code)
 	}
 	if _, err := p.Holds.Lift(t.Context(), p.Registrar(), string(hold.ID), "It was returned."); err != nil {

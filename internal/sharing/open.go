@@ -316,12 +316,16 @@ func (s *Service) fill(ctx context.Context, tx pgx.Tx, system access.Actor, x op
 	if err != nil {
 		return nil, err
 	}
-	if release.Withheld(holds, "") != nil { // everything is held back
+	if release.Withheld(holds) != nil { // everything is held back
 		return held(), nil
+	}
+	terms, err := termsIn(ctx, tx, system, holds, all)
+	if err != nil {
+		return nil, err
 	}
 	visible := 0
 	for _, it := range all {
-		one := it.as(holds)
+		one := it.as(holds, terms[it.CredentialID])
 		if one.Document != nil {
 			visible++
 		}
@@ -345,6 +349,19 @@ func (s *Service) fill(ctx context.Context, tx pgx.Tx, system access.Actor, x op
 	return nil, nil
 }
 
+// termsIn are the payment periods that credentials tell of, where something is
+// held back at all.
+func termsIn(ctx context.Context, tx pgx.Tx, who access.Actor, holds []release.Hold, all []shown) (map[credential.ID][]string, error) {
+	if len(holds) == 0 {
+		return nil, nil
+	}
+	ids := make([]credential.ID, len(all))
+	for i, x := range all {
+		ids[i] = x.CredentialID
+	}
+	return credential.TermsInTx(ctx, tx, who, ids)
+}
+
 // audience is whom the presentation was made for.
 func (x opening) audience() string {
 	switch {
@@ -357,13 +374,13 @@ func (x opening) audience() string {
 }
 
 // as is a credential as it is shown.
-func (x shown) as(holds []release.Hold) Shown {
+func (x shown) as(holds []release.Hold, terms []string) Shown {
 	one := Shown{CredentialID: x.CredentialID, State: Current, Derived: x.Derived != nil, Document: []byte(x.Document)}
 	if x.Derived != nil {
 		one.Document = []byte(*x.Derived)
 	}
 	switch {
-	case release.Withheld(holds, x.Term) != nil:
+	case release.Withheld(holds, terms...) != nil:
 		one.State, one.Document = Withheld, nil
 	case x.Status != credential.Active:
 		one.State, one.On, one.Document = Revoked, x.RevokedOn, nil

@@ -167,7 +167,9 @@ func (s *Service) settle(ctx context.Context, system access.Actor, order string)
 		return Ordered{Order: o}, err
 	}
 	made, err := s.assembled(ctx, system, o, held)
-	if f, ok := fault.Of(err); ok && f.Kind == fault.State {
+	if f, ok := fault.Of(err); ok && f.Rule == release.HeldBack {
+		err = errMeanwhile
+	} else if ok && f.Kind == fault.State {
 		o, err = s.park(ctx, system, o, parked{state: Held, reason: NothingToRelease})
 		return Ordered{Order: o}, err
 	}

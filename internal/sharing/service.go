@@ -3,7 +3,6 @@ package sharing
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/testamur/testamur/internal/audit"
 	"github.com/testamur/testamur/internal/consent"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/event"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/id"
@@ -35,6 +35,7 @@ type Service struct {
 	Keys     *keyring.Service
 	Records  *record.Service // that assembles what is ordered
 	Verifier *verify.Service
+	Holds    *release.Service
 	Outbox   *event.Outbox
 	Mail     *mail.Sender // nil: mails wait
 	Webhooks Poster       // nil: there are none
@@ -60,11 +61,12 @@ type found struct {
 	printed string // the name in what is shown
 	record  *record.Record
 	shown   []shown
+	terms   map[credential.ID][]string // the payment periods that they tell of
 }
 
 // Create makes a link of a learner's own. The learner's consent to it is kept
-// with it. State when the institution holds back what is chosen, when it names
-// the learner as they are no longer called, or does not stand.
+// with it. Forbidden when the institution holds back what is chosen; State when it
+// names the learner as they are no longer called, or does not stand.
 func (s *Service) Create(ctx context.Context, who access.Actor, o Offer) (Made, error) {
 	if err := access.Check(who, access.Share); err != nil {
 		return Made{}, err
@@ -92,6 +94,9 @@ func (s *Service) create(ctx context.Context, who access.Actor, o Offer, under u
 		return err
 	})
 	if err != nil {
+		return Made{}, err
+	}
+	if err := s.Holds.Ask(ctx, who, release.Taking{Channel: disclosure.ByShare, Purpose: o.Purpose, Party: o.party()}, f.pieces()...); err != nil {
 		return Made{}, err
 	}
 	sh := Share{ID: ID(s.NewID("shr")), LearnerID: f.who.ID, Kind: OfItems, Recipient: o.party(), Open: o.Recipient == "", Purpose: o.Purpose, Language: o.Language,
@@ -214,28 +219,21 @@ func (s *Service) find(ctx context.Context, tx pgx.Tx, who access.Actor, o Offer
 	if err != nil {
 		return f, err
 	}
-	holds, err := release.InTx(ctx, tx, who, f.who.ID)
-	if err != nil {
-		return f, err
+	ids := make([]credential.ID, len(f.shown))
+	for i, x := range f.shown {
+		ids[i] = x.CredentialID
 	}
-	for _, x := range f.shown {
-		if h := release.Withheld(holds, x.Term); h != nil {
-			return f, onHold(h)
-		}
-	}
-	return f, nil
+	f.terms, err = credential.TermsInTx(ctx, tx, who, ids)
+	return f, err
 }
 
-// onHold tells the learner, who may know, what is held back and why.
-func onHold(h *release.Hold) error {
-	message := "The institution holds this back: " + strings.ReplaceAll(h.Reason, "_", " ")
-	if len(h.Terms) > 0 {
-		message += ", for " + strings.Join(h.Terms, ", ")
+// pieces are what is chosen, as release weighs it.
+func (f found) pieces() []release.Piece {
+	all := make([]release.Piece, len(f.shown))
+	for i, x := range f.shown {
+		all[i] = release.Piece{ID: string(x.CredentialID), LearnerID: f.who.ID, Terms: f.terms[x.CredentialID]}
 	}
-	if h.Note != "" {
-		message += ". " + strings.TrimSuffix(h.Note, ".")
-	}
-	return &fault.Error{Kind: fault.State, Rule: "hold", Message: message + "."}
+	return all
 }
 
 func (s *Service) findRecord(ctx context.Context, tx pgx.Tx, who access.Actor, name string, f *found) error {

@@ -152,8 +152,7 @@ func TestARecordIsShownInItsStoredBytesAndEachOpeningIsOnFile(t *testing.T) {
 	in.Name, in.Purpose = "Grace <script>alert(1)</script>", "Hiring"
 	o, err := b.open(in)
 	b.ok(err)
-	c, err := b.Credentials.Find(t.Context(), b.Registrar(), string(b.record.CredentialID))
-	b.ok(err)
+	c := testbed.Whole(t, b.Credentials, b.Registrar(), string(b.record.CredentialID))
 	if string(o.Record) != *c.Document || o.Holder != "Ada <b>Byron</b>" || o.Institution.ID != b.Home.ID || o.Notice == "" {
 		t.Errorf("%+v", o)
 	}
@@ -578,8 +577,7 @@ func TestAFormerNameIsOnNoLink(t *testing.T) {
 	if err != nil || bytes.Contains(o.Record, []byte("Byron")) || o.Holder != "Ada Lovelace" {
 		t.Error(err)
 	}
-	old, err := b.Credentials.Find(t.Context(), b.Registrar(), string(b.record.CredentialID))
-	b.ok(err)
+	old := testbed.Whole(t, b.Credentials, b.Registrar(), string(b.record.CredentialID))
 	report, err := b.Verifier.Report(t.Context(), access.Anonymous(), []byte(*old.Document))
 	b.ok(err)
 	for _, c := range report.Checks {

@@ -32,7 +32,6 @@ type shown struct {
 	SupersededOn *time.Time // when another took its place
 	RevokedOn    *time.Time
 	Cause        *string // of its revocation
-	Term         string
 	Derived      *string // what is shown in its place
 	parts        []string
 	derived      []byte
@@ -44,10 +43,9 @@ func (x shown) stands(now time.Time) bool {
 }
 
 const asShown = `c.id as credential_id, c.learner_id, c.kind, c.status, coalesce(c.document, '') as document, c.valid_until, n.issued_at as superseded_on,
-	e.at as revoked_on, e.cause, coalesce(a.term, '') as term`
+	e.at as revoked_on, e.cause`
 
 const ofShown = `
-	left join assertion a on a.institution_id = c.institution_id and a.id = c.assertion_id
 	left join lateral (
 		select n.issued_at from credential n
 		where n.institution_id = c.institution_id and n.supersedes = c.id and n.state = 'issued'

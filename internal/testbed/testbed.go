@@ -88,6 +88,23 @@ func Must[T any](t testing.TB, v T, err error) T {
 	return v
 }
 
+// Whole is a credential with what was signed, as somebody may read it, of which
+// nothing is in the account.
+func Whole(t testing.TB, s *credential.Service, who access.Actor, name string) credential.Credential {
+	t.Helper()
+	ctx := context.Background()
+	c, err := s.Find(ctx, who, name)
+	all, err2 := s.Sealed(ctx, who, []credential.ID{Must(t, c, err).ID})
+	if one, ok := Must(t, all, err2)[c.ID]; ok {
+		holds := &release.Service{DB: s.DB, Now: s.Now, NewID: s.NewID}
+		cleared, err := holds.Weigh(ctx, who, one.Piece)
+		raw, err2 := one.Open(Must(t, cleared, err))
+		text := string(Must(t, raw, err2))
+		c.Document = &text
+	}
+	return c
+}
+
 // New is a service on a fresh database, with the demonstration institution
 // founded and nothing in it, and a neighbour.
 func New(t testing.TB) *Bed {
@@ -142,12 +159,12 @@ func Over(t testing.TB, db *pg.DB) *Bed {
 	b.Keys = &keyring.Service{DB: db, Now: now, NewID: id.New, Master: master}
 	b.Credentials = &credential.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Outbox: outbox, Origin: Origin}
 	b.Records = &record.Service{DB: db, Now: now, NewID: id.New, Credentials: b.Credentials, Programs: b.Programs, Outbox: outbox}
-	b.Documents = &transcript.Service{DB: db, Now: now, NewID: id.New, Institutions: b.Institutions, Keys: b.Keys, Records: b.Records, Disclosures: b.Disclosures, Origin: Origin}
+	b.Documents = &transcript.Service{DB: db, Now: now, NewID: id.New, Institutions: b.Institutions, Keys: b.Keys, Records: b.Records, Holds: b.Holds, Origin: Origin}
 	b.Archives = &archive.Service{DB: db, Now: now, Learners: b.Learners, Frameworks: b.Frameworks, Keys: b.Keys, Credentials: b.Credentials, Disclosures: b.Disclosures, Documents: b.Documents, Origin: Origin, Application: "Testamur"}
 	b.Trust = &trust.Service{DB: db, Now: now, NewID: id.New}
 	b.Verifier = &verify.Service{Trust: b.Trust, DB: db, Now: now, Institutions: b.Institutions, Keys: b.Keys, Origin: Origin}
 	b.Deposits = &deposit.Service{DB: db, Now: now, NewID: id.New, Verifier: b.Verifier, Origin: Origin}
-	b.Shares = &sharing.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Records: b.Records, Verifier: b.Verifier, Outbox: outbox, Origin: Origin}
+	b.Shares = &sharing.Service{DB: db, Now: now, NewID: id.New, Keys: b.Keys, Records: b.Records, Verifier: b.Verifier, Holds: b.Holds, Outbox: outbox, Origin: Origin}
 	b.Exchange = &exchange.Service{DB: db, Now: now, NewID: id.New, Outbox: outbox, Frameworks: b.Frameworks, Credentials: b.Credentials, Records: b.Records, Programs: b.Programs}
 	return b
 }

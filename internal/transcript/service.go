@@ -9,6 +9,7 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/audit"
+	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/disclosure"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/id"
@@ -30,14 +31,14 @@ type Service struct {
 	Institutions *institution.Service
 	Keys         *keyring.Service
 	Records      *record.Service
-	Disclosures  *disclosure.Service
+	Holds        *release.Service
 	Origin       string // that addresses begin with
 }
 
 // Make makes a document of a record. A record has one that is for nobody in
 // particular, of each paper: asked again, that is the answer. State when the
-// learner's name has changed since, or when a learner asks and something is held
-// back.
+// learner's name has changed since; Forbidden when a learner asks and something is
+// held back.
 func (s *Service) Make(ctx context.Context, who access.Actor, key *string, m Making) (Document, error) {
 	if err := access.Check(who, access.MakeDocument); err != nil {
 		return Document{}, err
@@ -69,7 +70,14 @@ func (s *Service) Make(ctx context.Context, who access.Actor, key *string, m Mak
 	if err != nil {
 		return Document{}, err
 	}
-	if err := s.handOut(ctx, who, shown); err != nil {
+	if err := s.named(ctx, who, shown); err != nil {
+		return Document{}, err
+	}
+	piece, err := s.piece(ctx, who, shown.RecordID)
+	if err != nil {
+		return Document{}, err
+	}
+	if err := s.Holds.Ask(ctx, who, release.Taking{Channel: disclosure.ByDocument, Purpose: "a print of a record"}, piece); err != nil {
 		return Document{}, err
 	}
 	if len(there) > 0 {
@@ -113,37 +121,47 @@ func (s *Service) make(ctx context.Context, who access.Actor, request once.Reque
 	return d, err
 }
 
-// handOut refuses to print a name that is not the learner's any more, and to hand
-// a learner what the institution holds back.
-func (s *Service) handOut(ctx context.Context, who access.Actor, m record.Model) error {
+// named refuses to print a name that is not the learner's any more.
+func (s *Service) named(ctx context.Context, who access.Actor, m record.Model) error {
 	return s.DB.Snapshot(ctx, who, func(tx pgx.Tx) error {
-		all, err := owner(ctx, tx, who, m.RecordID)
+		of, err := owner(ctx, tx, who, m.RecordID)
 		if err != nil {
 			return err
 		}
-		l, err := learner.InTx(ctx, tx, who, string(all))
+		l, err := learner.InTx(ctx, tx, who, string(of))
 		if err != nil {
 			return err
 		}
 		if m.Learner.Name != "" && m.Learner.Name != l.DisplayName {
 			return &fault.Error{Kind: fault.State, Field: "recordId", Rule: "name-changed", Message: "The learner's name has changed since this record was made. Assemble the record again and print that one: the former name is not printed any more."}
 		}
-		if who.Staff() {
-			return nil
-		}
-		holds, err := release.InTx(ctx, tx, who, all)
+		return nil
+	})
+}
+
+// piece is a record as release weighs it.
+func (s *Service) piece(ctx context.Context, who access.Actor, of record.ID) (p release.Piece, err error) {
+	p = release.Piece{ID: string(of)}
+	err = s.DB.Snapshot(ctx, who, func(tx pgx.Tx) error {
+		r, err := record.InTx(ctx, tx, who, of)
 		if err != nil {
 			return err
 		}
-		for _, section := range m.Sections {
-			for _, line := range section.Lines {
-				if h := release.Withheld(holds, line.Term); h != nil {
-					return &fault.Error{Kind: fault.State, Rule: "held", Message: "The institution holds back records of what this tells of. Ask the registrar what is to be done."}
-				}
-			}
-		}
-		return nil
+		p.LearnerID = r.LearnerID
+		terms, err := credential.TermsInTx(ctx, tx, who, []credential.ID{r.CredentialID})
+		p.Terms = terms[r.CredentialID]
+		return err
 	})
+	return p, err
+}
+
+// asFile is how a record leaves.
+var asFile = release.Taking{Channel: disclosure.ByDocument, Purpose: "a record as a file"}
+
+// handOut clears a record that leaves as a file, in whatever form. Making the file
+// takes a while: this is asked behind it, and sheet before it.
+func (s *Service) handOut(ctx context.Context, who access.Actor, p release.Piece, raw []byte) ([]byte, error) {
+	return s.Holds.HandOver(ctx, who, asFile, release.Seal(p, raw))
 }
 
 // Revoke ends a document: its verify page says so from now on. The record stays
@@ -276,10 +294,11 @@ func (s *Service) PDF(ctx context.Context, who access.Actor, document string) ([
 	if d.RevokedAt != nil {
 		return nil, &fault.Error{Kind: fault.State, Rule: "revoked", Message: "This document was revoked. Make another."}
 	}
-	sheet, in, err := s.sheet(ctx, who, string(d.RecordID))
+	sheet, in, piece, err := s.sheet(ctx, who, string(d.RecordID))
 	if err != nil {
 		return nil, err
 	}
+	piece.Besides = []string{string(d.ID)}
 	sheet.Number, sheet.Recipient, sheet.Paper, sheet.Address = string(d.ID), d.Recipient, d.Paper, s.address(in, d)
 	system := access.SystemOf(who.InstitutionID, "document")
 	by, err := s.signer(ctx, system, in, d.KeyID)
@@ -296,33 +315,26 @@ func (s *Service) PDF(ctx context.Context, who access.Actor, document string) ([
 	if err != nil {
 		return nil, err
 	}
-	return raw, s.handedOut(ctx, who, d.RecordID, string(d.ID))
+	return s.handOut(ctx, who, piece, raw)
 }
 
-// handedOut is in the account before somebody has the file of a record.
-func (s *Service) handedOut(ctx context.Context, who access.Actor, of record.ID, besides ...string) error {
-	var l learner.ID
-	err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) (err error) {
-		l, err = owner(ctx, tx, who, of)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return s.Disclosures.HandOut(ctx, who, disclosure.Handed{Channel: disclosure.ByDocument, Purpose: "a record as a file", Of: map[learner.ID][]string{l: append([]string{string(of)}, besides...)}})
-}
-
-// sheet is a record that may be printed now, with its institution.
-func (s *Service) sheet(ctx context.Context, who access.Actor, name string) (Sheet, institution.Institution, error) {
+// sheet is a record that may be printed now, with its institution, and as release
+// weighs it.
+func (s *Service) sheet(ctx context.Context, who access.Actor, name string) (sheet Sheet, in institution.Institution, p release.Piece, err error) {
 	shown, err := s.Records.Model(ctx, who, name)
 	if err != nil {
-		return Sheet{}, institution.Institution{}, err
+		return sheet, in, p, err
 	}
-	if err := s.handOut(ctx, who, shown); err != nil {
-		return Sheet{}, institution.Institution{}, err
+	if err := s.named(ctx, who, shown); err != nil {
+		return sheet, in, p, err
 	}
-	sheet := Sheet{Record: shown, At: shown.AssembledAt}
-	var in institution.Institution
+	if p, err = s.piece(ctx, who, shown.RecordID); err != nil {
+		return sheet, in, p, err
+	}
+	if err := s.Holds.Ask(ctx, who, asFile, p); err != nil {
+		return sheet, in, p, err
+	}
+	sheet = Sheet{Record: shown, At: shown.AssembledAt}
 	err = s.DB.Snapshot(ctx, who, func(tx pgx.Tx) (err error) {
 		if sheet.Credential, err = signed(ctx, tx, who, shown.RecordID); err != nil {
 			return err
@@ -330,7 +342,7 @@ func (s *Service) sheet(ctx context.Context, who access.Actor, name string) (She
 		in, err = institution.InTx(ctx, tx, who)
 		return err
 	})
-	return sheet, in, err
+	return sheet, in, p, err
 }
 
 // signer is the signature of a key.
@@ -367,18 +379,22 @@ func (s *Service) signAgain(ctx context.Context, system access.Actor, d Document
 
 // HTML is a record as a page that stands on its own, for whoever may read it.
 func (s *Service) HTML(ctx context.Context, who access.Actor, name string) ([]byte, error) {
-	sheet, _, err := s.sheet(ctx, who, name)
+	sheet, _, piece, err := s.sheet(ctx, who, name)
 	if err != nil {
 		return nil, err
 	}
-	return HTML(sheet)
+	raw, err := HTML(sheet)
+	if err != nil {
+		return nil, err
+	}
+	return s.handOut(ctx, who, piece, raw)
 }
 
 // XML is a record as a PESC College Transcript, for whoever may read it, addressed
 // to an institution or, with nil, for the student to take. State when this
 // institution is in no register that PESC knows; Invalid when the other is not.
 func (s *Service) XML(ctx context.Context, who access.Actor, name string, to *Registered) ([]byte, error) {
-	sheet, _, err := s.sheet(ctx, who, name)
+	sheet, _, piece, err := s.sheet(ctx, who, name)
 	if err != nil {
 		return nil, err
 	}
@@ -387,7 +403,7 @@ func (s *Service) XML(ctx context.Context, who access.Actor, name string, to *Re
 	if err != nil {
 		return nil, err
 	}
-	return raw, s.handedOut(ctx, who, record.ID(name))
+	return s.handOut(ctx, who, piece, raw)
 }
 
 // Check is what the verify page at an address tells. given are values as somebody

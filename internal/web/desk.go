@@ -367,26 +367,28 @@ func (s *site) recordFile(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return s.file(v, string(r.CredentialID), fmt.Sprintf("record-%d.json", r.Version))
+	return s.file(v, r.CredentialID, fmt.Sprintf("record-%d.json", r.Version))
 }
 
 func (s *site) credentialFile(v *visit) error {
-	return s.file(v, v.r.PathValue("id"), "credential.json")
+	return s.file(v, credential.ID(v.r.PathValue("id")), "credential.json")
 }
 
 // file hands a signed document over, byte for byte.
-func (s *site) file(v *visit, id, name string) error {
-	c, err := s.Credentials.Find(v.ctx(), v.who, id)
+func (s *site) file(v *visit, id credential.ID, name string) error {
+	all, err := s.Credentials.Sealed(v.ctx(), v.who, []credential.ID{id})
 	if err != nil {
 		return err
 	}
-	if c.Document == nil {
-		return fault.Missing("credential")
+	raw, err := s.Holds.HandOver(v.ctx(), v.who, release.Taking{Channel: disclosure.ByDocument, Purpose: "a signed document as a file"}, all[id])
+	if err != nil {
+		return err
 	}
 	h := v.w.Header()
+	h.Set("Cache-Control", "private, no-store")
 	h.Set("Content-Type", "application/vc+ld+json")
 	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	_, _ = v.w.Write([]byte(*c.Document)) // who went away does not hear of it
+	_, _ = v.w.Write(raw) // who went away does not hear of it
 	return nil
 }
 

@@ -21,8 +21,7 @@ func TestNoLivePageHasAFormerName(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	former := w.learner.DisplayName
-	c, err := w.Credentials.Find(ctx, w.Registrar(), string(w.record.CredentialID))
-	file := []byte(*testbed.Must(t, c, err).Document)
+	file := w.document(t, string(w.record.CredentialID))
 	standing := w.places(t)
 	given, last, on := "Umar", "Ashdown", day.Of(2026, 11, 23)
 	if _, err := w.Learners.Rename(ctx, w.Registrar(), string(w.learner.ID), nil, learner.Renaming{DisplayName: "Umar Ashdown", GivenName: &given, FamilyName: &last, EffectiveOn: &on, Reason: "Marriage"}); err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/testamur/testamur/internal/assertion"
 	"github.com/testamur/testamur/internal/consent"
+	"github.com/testamur/testamur/internal/credential"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/framework"
 	"github.com/testamur/testamur/internal/learner"
@@ -57,7 +58,7 @@ func (s *site) wallet(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if c.AssertionID == nil || c.Document == nil {
+	if c.AssertionID == nil || c.State != credential.Issued {
 		return fault.Missing("credential")
 	}
 	a, err := s.Assertions.Find(v.ctx(), v.who, string(*c.AssertionID))

@@ -398,8 +398,7 @@ func (w *world) sendForm(t testing.TB, cookie, path string, m *multipart.Writer,
 // document is a signed document of the learner's.
 func (w *world) document(t testing.TB, id string) []byte {
 	t.Helper()
-	c, err := w.Credentials.Find(context.Background(), w.Registrar(), id)
-	return []byte(*testbed.Must(t, c, err).Document)
+	return []byte(*testbed.Whole(t, w.Credentials, w.Registrar(), id).Document)
 }
 
 func TestAnyoneVerifies(t *testing.T) {

@@ -263,7 +263,7 @@ func (w *world) serve(t testing.TB, change func(*web.Services)) {
 // has both.
 func (w *world) beside(pages *web.Pages, s web.Services) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", rest.NewHandler(rest.Services{Institutions: w.Institutions, Learners: w.Learners, Achievements: w.Achievements, Keys: w.Keys, Credentials: w.Credentials,
+	mux.Handle("/", rest.NewHandler(rest.Services{Institutions: w.Institutions, Learners: w.Learners, Achievements: w.Achievements, Keys: w.Keys, Credentials: w.Credentials, Holds: w.Holds,
 		Exchange: w.Exchange, Disclosures: w.Disclosures, Extracts: w.Extracts, Deposits: w.Deposits, Shares: w.Shares, Frameworks: w.Frameworks, Documents: w.Documents,
 		Origin: s.Origin, Version: s.Version, Now: s.Now, Ready: w.DB.Pool.Ping, Log: s.Log, Browser: web.Browser(w.Sessions, s.Origin), Page: pages.Refuse,
 		Actor: func(*http.Request) (access.Actor, error) { return access.Anonymous(), nil }}))
