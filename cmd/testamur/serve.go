@@ -327,7 +327,7 @@ func (s *services) handler(p queryPage) (http.Handler, error) {
 		return nil, err
 	}
 	endpoints := s.rest()
-	endpoints.Page = pages.Refuse
+	endpoints.Page, endpoints.Language = pages.Refuse, web.Language
 	plain := rest.NewHandler(endpoints)
 	mux.Handle("/", plain)
 	for _, pattern := range web.Roots() {

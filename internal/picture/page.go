@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"html/template"
+	"regexp"
 )
 
 // Picture is anything that can be drawn, with its table.
@@ -26,11 +27,14 @@ type Link struct{ Text, To string }
 const pageStyle = `:root{color-scheme:light dark}body{margin:0;font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;background:#fff;color:#1b1f24}` +
 	`main{max-width:1000px;margin:0 auto;padding:1rem}a{color:#0550ae}.tp{max-width:100%;height:auto;display:block}.narrow{display:none}figure{margin:0 0 1.5rem}` +
 	`.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.875rem;min-width:36rem}caption{text-align:start;font-weight:600;padding:.25rem 0;max-width:85vw}th,td{text-align:start;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid #c9d1d9}` +
-	`.out{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}summary{cursor:pointer;padding:.4rem 0;font-weight:600}ul.to{list-style:none;margin:0 0 1rem;padding:0;display:flex;flex-wrap:wrap;gap:.25rem 1.25rem}ul.to a{display:inline-block;padding:.2rem 0}:focus-visible{outline:3px solid #0969da;outline-offset:2px}` +
+	`.day{white-space:nowrap}.out{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}summary{cursor:pointer;padding:.4rem 0;font-weight:600}ul.to{list-style:none;margin:0 0 1rem;padding:0;display:flex;flex-wrap:wrap;gap:.25rem 1.25rem}ul.to a{display:inline-block;padding:.2rem 0}:focus-visible{outline:3px solid #0969da;outline-offset:2px}` +
 	`@media(max-width:700px){.narrow{display:block}.wide{display:none}}` +
 	`@media(prefers-color-scheme:dark){body{background:#0d1117;color:#e6edf3}a{color:#79b8ff}th,td{border-color:#3d444d}:focus-visible{outline-color:#58a6ff}}`
 
-var page = template.Must(template.New("page").Parse(`<!doctype html>
+// day finds what must not break within itself.
+var day = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`)
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{"day": day.MatchString}).Parse(`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -54,7 +58,7 @@ var page = template.Must(template.New("page").Parse(`<!doctype html>
 <caption>{{.Table.Caption}}</caption>
 <thead><tr>{{range .Table.Head}}<th scope="col">{{.}}</th>{{end}}</tr></thead>
 <tbody>
-{{range .Table.Rows}}<tr>{{range $i, $c := .}}{{if $i}}<td>{{$c}}</td>{{else}}<th scope="row">{{$c}}</th>{{end}}{{end}}</tr>
+{{range .Table.Rows}}<tr>{{range $i, $c := .}}{{if day $c}}<td class="day">{{$c}}</td>{{else if $i}}<td>{{$c}}</td>{{else}}<th scope="row">{{$c}}</th>{{end}}{{end}}</tr>
 {{end}}</tbody>
 </table>
 </div>

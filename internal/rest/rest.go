@@ -72,6 +72,9 @@ type Services struct {
 	// Caller is the address that a request comes from, behind the proxies that
 	// are trusted; nil: the peer's.
 	Caller func(*http.Request) netip.Addr
+	// Language is the one that somebody reads, of those that the pages are
+	// written in; nil: English.
+	Language func(*http.Request) string
 	// Page answers with what went wrong as a page, to a person who opens an
 	// address in a browser; nil: everybody is answered in JSON.
 	Page func(w http.ResponseWriter, r *http.Request, code int, f *fault.Error)

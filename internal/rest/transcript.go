@@ -104,7 +104,7 @@ func (s Services) check(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	raw, err := transcript.CheckPage(found)
+	raw, err := transcript.CheckPage(found, s.language(r))
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (s Services) check(w http.ResponseWriter, r *http.Request) error {
 
 // noDocument says on a page what went wrong.
 func (s Services) noDocument(w http.ResponseWriter, r *http.Request, code int, f *fault.Error) {
-	raw, err := transcript.NoPage(f.Message)
+	raw, err := transcript.NoPage(f.Message, s.language(r))
 	if err != nil {
 		s.problem(w, r, http.StatusInternalServerError, fault.New(fault.Internal, "The page cannot be shown."))
 		return
@@ -122,8 +122,18 @@ func (s Services) noDocument(w http.ResponseWriter, r *http.Request, code int, f
 	s.showPage(w, r, code, raw)
 }
 
+// language is that of the reader of a page.
+func (s Services) language(r *http.Request) string {
+	if s.Language == nil {
+		return "en"
+	}
+	return s.Language(r)
+}
+
 func (s Services) showPage(w http.ResponseWriter, r *http.Request, code int, raw []byte) {
 	guarded(w)
+	w.Header().Set("Content-Language", s.language(r))
+	w.Header().Set("Vary", "Cookie, Accept-Language")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(code)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"fmt"
 	"html/template"
 	"time"
 )
@@ -54,34 +55,40 @@ func page(name string, data any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// said is a state in a sentence, and what to do about it.
-var said = map[string][2]string{
-	Current:    {"This document is current.", "The institution stands by the record that it shows."},
-	Superseded: {"This document was superseded on ", "It was authentic when it was made. Ask the holder for the current record."},
-	Suspended:  {"The record that this document shows is suspended since ", "Do not rely on it until the institution lifts that."},
-	Revoked:    {"This document was revoked on ", "Do not rely on it. Ask the institution."},
+// said is a state in a sentence, with the day and where none is known, and what to
+// do about it.
+var said = map[string][3]string{
+	Current:    {"This document is current.", "This document is current.", "The institution stands by the record that it shows."},
+	Superseded: {"This document was superseded on %s.", "This document is superseded.", "It was authentic when it was made. Ask the holder for the current record."},
+	Suspended:  {"The record that this document shows is suspended since %s.", "The record that this document shows is suspended.", "Do not rely on it until the institution lifts that."},
+	Revoked:    {"This document was revoked on %s.", "This document is revoked.", "Do not rely on it. Ask the institution."},
 }
 
-// CheckPage is a verify page.
-func CheckPage(s Standing) ([]byte, error) {
-	sentence := said[s.State][0]
-	switch {
-	case s.State != Current && s.At != nil:
-		sentence += date(*s.At) + "."
-	case s.State != Current:
-		sentence = "This document is " + s.State + "."
+// checked is what a verify page shows.
+type checked struct {
+	Standing
+	Style                                   template.CSS
+	Lang                                    speaker
+	Sentence, Advice, Made, MadeOn, Unknown string
+}
+
+// Say is a sentence of the page in the reader's language.
+func (c checked) Say(text string) string { return c.Lang.say(text) }
+
+// Told reports whether a sentence stays English on a page in another language.
+func (c checked) Told(text string) bool { return c.Lang != "en" && c.Say(text) == text }
+
+// CheckPage is a verify page in the language of its reader, en or es.
+func CheckPage(s Standing, lang string) ([]byte, error) {
+	l := speaker(lang)
+	sentence := l.say(said[s.State][1])
+	if s.State != Current && s.At != nil {
+		sentence = fmt.Sprintf(l.say(said[s.State][0]), l.date(*s.At))
 	}
-	return page("check.html", struct {
-		Standing
-		Style                                   template.CSS
-		Sentence, Advice, Made, MadeOn, Unknown string
-	}{s, template.CSS(style), sentence, said[s.State][1], s.MadeAt.UTC().Format(time.RFC3339), date(s.MadeAt), ""})
+	return page("check.html", checked{s, template.CSS(style), l, sentence, l.say(said[s.State][2]), s.MadeAt.UTC().Format(time.RFC3339), l.date(s.MadeAt), ""})
 }
 
 // NoPage is a verify page that is none, with the reason.
-func NoPage(reason string) ([]byte, error) {
-	return page("check.html", struct {
-		Style   template.CSS
-		Unknown string
-	}{template.CSS(style), reason})
+func NoPage(reason, lang string) ([]byte, error) {
+	return page("check.html", checked{Style: template.CSS(style), Lang: speaker(lang), Unknown: reason})
 }

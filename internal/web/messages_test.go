@@ -90,7 +90,7 @@ func TestWhoWasShownWhatIsRevoked(t *testing.T) {
 	if page := w.get(t, me, to).body; a.StatusCode != http.StatusSeeOther || !strings.Contains(page, "The credential is revoked.") || !strings.Contains(page, "Dana &lt;b&gt;Reyes") {
 		t.Errorf("afterwards: %d %s\n%s", a.StatusCode, to, page)
 	}
-	if f := w.get(t, me, of+"/views.csv"); f.StatusCode != http.StatusOK || strings.Count(f.body, "\n") != 2 || !strings.Contains(f.body, "Dana <b>Reyes</b>") {
+	if f := w.get(t, me, of+"/views.csv"); f.StatusCode != http.StatusOK || strings.Count(f.body, "\n") != 3 || !strings.Contains(f.body, "Dana <b>Reyes</b>") {
 		t.Errorf("as a file: %d\n%s", f.StatusCode, f.body)
 	}
 	for who, want := range map[string]int{w.staff[access.Assessor]: http.StatusForbidden, w.student: http.StatusForbidden, w.neighbour(t): http.StatusNotFound} {

@@ -36,8 +36,8 @@ var matcher = language.NewMatcher([]language.Tag{language.English, language.Span
 // langCookie keeps a language that somebody chose.
 const langCookie = "lang"
 
-// language is what the reader asks for: by choice, else by the browser.
-func languageOf(r *http.Request) string {
+// Language is what the reader asks for: by choice, else by the browser.
+func Language(r *http.Request) string {
 	if c, err := r.Cookie(langCookie); err == nil {
 		for _, l := range languages {
 			if c.Value == l {
@@ -222,7 +222,8 @@ func (s *site) funcs(one *set) template.FuncMap {
 		"num":   func(n int) string { return number(one.lang, n) },
 		"asset": s.assets.address,
 		"text":  deref,
-		"mail":  mail,
+		"mail":  func(p *string) template.HTML { return place(deref(p)) },
+		"place": place,
 		"body": func(name string, p sheet) (template.HTML, error) {
 			var b bytes.Buffer
 			err := one.pages.ExecuteTemplate(&b, name, p)
@@ -246,9 +247,10 @@ func dict(pairs ...any) (map[string]any, error) {
 	return all, nil
 }
 
-// mail is an address that a narrow page breaks before the @.
-func mail(p *string) template.HTML {
-	return template.HTML(strings.Replace(template.HTMLEscapeString(deref(p)), "@", "<wbr>@", 1))
+// place is an e-mail address or the name of a host, which a narrow page breaks
+// before the @ and before dots.
+func place(address string) template.HTML {
+	return template.HTML(strings.NewReplacer("@", "<wbr>@", ".", "<wbr>.").Replace(template.HTMLEscapeString(address)))
 }
 
 // deref is the text behind a pointer; empty for nil.

@@ -130,7 +130,7 @@ type Pages struct {
 func (p *Pages) Refuse(w http.ResponseWriter, r *http.Request, code int, f *fault.Error) {
 	p.site.secure(w)
 	w.Header().Add("Vary", "Accept")
-	v := &visit{w: w, r: r, s: p.site, lang: languageOf(r), who: access.Anonymous()}
+	v := &visit{w: w, r: r, s: p.site, lang: Language(r), who: access.Anonymous()}
 	if err := v.enter(anyone, func(v *visit) error { return v.show(code, "error", refusals[f.Kind], f) }); err != nil {
 		v.refuse(err)
 	}
@@ -176,7 +176,7 @@ const maxForm = 1 << 20
 func (s *site) page(mux *http.ServeMux, pattern string, who need, h handler) {
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		s.secure(w)
-		v := &visit{w: w, r: r, s: s, lang: languageOf(r), who: access.Anonymous()}
+		v := &visit{w: w, r: r, s: s, lang: Language(r), who: access.Anonymous()}
 		if err := v.enter(who, h); err != nil {
 			v.refuse(err)
 		}

@@ -38,6 +38,11 @@ func TestAPrintIsMadeCheckedAndWithdrawn(t *testing.T) {
 	if a := w.get(t, "", w.checked); a.StatusCode != http.StatusOK || !strings.Contains(a.body, "is current") || strings.Contains(a.body, w.learner.DisplayName) {
 		t.Errorf("checked by a stranger: %d\n%s", a.StatusCode, a.body)
 	}
+	r := w.request(t, http.MethodGet, "", w.checked, nil)
+	r.Header.Set("Accept-Language", "es-MX")
+	if a := w.send(t, r); !strings.Contains(a.body, `<html lang="es">`) || !strings.Contains(a.body, "Este documento está vigente.") || !strings.Contains(a.body, "se hizo el") || strings.Contains(a.body, "This") || a.Header.Get("Content-Language") != "es" {
+		t.Errorf("in Spanish: %v\n%s", a.Header, a.body)
+	}
 	if a := w.post(t, w.staff[access.Assessor], "/desk/documents/"+string(w.print.ID)+"/revoke", url.Values{"reason": {"Lost"}}); a.StatusCode != http.StatusForbidden {
 		t.Errorf("an assessor withdraws: %d", a.StatusCode)
 	}

@@ -129,6 +129,8 @@ func (w *world) fill(t testing.TB) {
 	w.badge = string(testbed.Must(t, items, err)[r.ID][2])
 	w.student = w.enter(t, session.Person{LearnerID: string(l.ID)})
 	w.shared(t, items[r.ID])
+	_, err = w.Shares.Open(ctx, access.Anonymous(), sharing.Opening{Token: w.open.Link[strings.LastIndexByte(w.open.Link, '/')+1:], Name: "Harbour Library", Purpose: "Research", From: netip.MustParseAddr("192.0.2.9")})
+	testbed.Must(t, w.open, err)
 	h, err := w.Holds.Place(ctx, w.Registrar(), release.Placement{LearnerID: student, Reason: release.RequestedAction, Note: "Please return the borrowed camera to the media desk."})
 	w.hold = testbed.Must(t, h, err)
 	_, err = w.Disclosures.Record(ctx, w.Registrar(), disclosure.Manual{LearnerID: student, Party: "Harbour State University", Purpose: "Admission", Basis: disclosure.ForTransfer, Items: []string{"Official transcript"}})
@@ -265,7 +267,7 @@ func (w *world) beside(pages *web.Pages, s web.Services) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", rest.NewHandler(rest.Services{Institutions: w.Institutions, Learners: w.Learners, Achievements: w.Achievements, Keys: w.Keys, Credentials: w.Credentials, Holds: w.Holds,
 		Exchange: w.Exchange, Disclosures: w.Disclosures, Extracts: w.Extracts, Deposits: w.Deposits, Shares: w.Shares, Frameworks: w.Frameworks, Documents: w.Documents,
-		Origin: s.Origin, Version: s.Version, Now: s.Now, Ready: w.DB.Pool.Ping, Log: s.Log, Browser: web.Browser(w.Sessions, s.Origin), Page: pages.Refuse,
+		Origin: s.Origin, Version: s.Version, Now: s.Now, Ready: w.DB.Pool.Ping, Log: s.Log, Browser: web.Browser(w.Sessions, s.Origin), Page: pages.Refuse, Language: web.Language,
 		Actor: func(*http.Request) (access.Actor, error) { return access.Anonymous(), nil }}))
 	for _, pattern := range append(web.Roots(), "/s/{token}") {
 		mux.Handle(pattern, pages)
