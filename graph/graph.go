@@ -8,10 +8,8 @@
 package graph
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -217,11 +215,11 @@ func admitPost(w http.ResponseWriter, r *http.Request, t Trusted) (*http.Request
 	var form struct {
 		Query         *string        `json:"query"`
 		DocumentID    string         `json:"documentId"`
-		OperationName *string        `json:"operationName"`
+		OperationName string         `json:"operationName"`
 		Variables     map[string]any `json:"variables"`
 		Extensions    map[string]any `json:"extensions"`
 	}
-	if err != nil || json.Unmarshal(body, &form) != nil {
+	if err != nil || whole(body, &form) != nil {
 		refuseForm(w, r, http.StatusBadRequest, "json", "The body is not a JSON object with query, variables and operationName. Send one request at a time.")
 		return r, false
 	}
@@ -238,13 +236,11 @@ func admitPost(w http.ResponseWriter, r *http.Request, t Trusted) (*http.Request
 		return r, false
 	}
 	r, ok := t.admit(w, r, form.DocumentID, query)
-	if ok && form.Query == nil {
-		if body, err = withQuery(body, wantedOf(r).text); err != nil {
-			refuseForm(w, r, http.StatusBadRequest, "json", "The body is not a JSON object with documentId, variables and operationName. Send one request at a time.")
-			return r, false
-		}
+	if ok {
+		d := wantedOf(r)
+		d.params = &graphql.RawParams{Query: d.text, OperationName: form.OperationName, Variables: form.Variables, Extensions: form.Extensions}
+		r.GetBody = d.body
 	}
-	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	return r, ok
 }
 

@@ -24,7 +24,7 @@ type outgoingKey struct{}
 
 // withOutgoing gives a context whose documents are handed out by settle.
 func withOutgoing(ctx context.Context) (context.Context, *outgoing) {
-	o := &outgoing{pieces: map[string]release.Piece{}, no: map[string]bool{}}
+	o := &outgoing{}
 	return context.WithValue(ctx, outgoingKey{}, o), o
 }
 
@@ -38,6 +38,9 @@ func (o *outgoing) any() bool {
 func (o *outgoing) add(p release.Piece, held bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.pieces == nil {
+		o.pieces, o.no = map[string]release.Piece{}, map[string]bool{}
+	}
 	o.pieces[p.ID], o.no[p.ID] = p, held
 }
 

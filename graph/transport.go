@@ -1,8 +1,10 @@
 package graph
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -144,14 +146,14 @@ func oneMoment(o *graphql.OperationContext) bool {
 
 // parameters are the query and what belongs to it, of either method.
 func parameters(r *http.Request) (*graphql.RawParams, error) {
-	p := &graphql.RawParams{Headers: r.Header, ReadTime: graphql.TraceTiming{Start: graphql.Now(), End: graphql.Now()}}
+	now := graphql.Now()
+	read := graphql.TraceTiming{Start: now, End: now}
 	if r.Method == http.MethodPost {
-		body, err := r.GetBody()
-		if err != nil {
-			return nil, err
-		}
-		return p, decode(body, p)
+		p := *wantedOf(r).params
+		p.Headers, p.ReadTime = r.Header, read
+		return &p, nil
 	}
+	p := &graphql.RawParams{Headers: r.Header, ReadTime: read}
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, err
@@ -171,6 +173,19 @@ func decode(r io.Reader, v any) error {
 	d := json.NewDecoder(r)
 	d.UseNumber()
 	return d.Decode(v)
+}
+
+// whole decodes one document with nothing behind it.
+func whole(raw []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("something stands behind the document")
+	}
+	return nil
 }
 
 // statusOf is the status of an operation that was not run: §6.4 has 200 for

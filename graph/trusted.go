@@ -1,16 +1,19 @@
 package graph
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2"
 
 	"github.com/testamur/testamur/graph/gen"
@@ -83,13 +86,13 @@ func Manifest(raw []byte) (map[string]string, error) {
 // admit finds what a request is to run: the query that it brought, or the
 // trusted document that it names.
 func (t Trusted) admit(w http.ResponseWriter, r *http.Request, id, query string) (*http.Request, bool) {
-	d := wanted{text: query}
+	d := &wanted{text: query}
 	switch {
 	case id != "" && query != "":
 		refuseForm(w, r, http.StatusBadRequest, "document-id", "Send query or documentId, not both.")
 		return r, false
 	case id != "":
-		d = wanted{t.byID[id], true}
+		d = &wanted{text: t.byID[id], named: true}
 		if d.text == "" {
 			refuseForm(w, r, http.StatusNotFound, "document-id", "No trusted document has this id. Ids are sha256: and the hash of the document, and the operator of the service registers them.")
 			return r, false
@@ -104,32 +107,24 @@ func (t Trusted) admit(w http.ResponseWriter, r *http.Request, id, query string)
 // wanted is the document that a request is to run, and whether it is trusted and
 // was named by its id.
 type wanted struct {
-	text  string
-	named bool
+	text   string
+	named  bool
+	params *graphql.RawParams // of a request with a body
 }
 
 type wantedKey struct{}
 
-func wantedOf(r *http.Request) wanted {
-	d, _ := r.Context().Value(wantedKey{}).(wanted)
+func wantedOf(r *http.Request) *wanted {
+	d, _ := r.Context().Value(wantedKey{}).(*wanted)
 	return d
 }
 
-// withQuery is the body of a request that named a document, with the document
-// in it. It is written anew, since a member that stands twice may say something
-// else to who reads it next.
-func withQuery(body []byte, text string) ([]byte, error) {
-	form := struct {
-		Query         string          `json:"query"`
-		OperationName *string         `json:"operationName,omitempty"`
-		Variables     json.RawMessage `json:"variables,omitempty"`
-		Extensions    json.RawMessage `json:"extensions,omitempty"`
-	}{}
-	if err := json.Unmarshal(body, &form); err != nil {
-		return nil, err
-	}
-	form.Query = text
-	return json.Marshal(form)
+// body is the body of a request as it was read, with the document in it. It is
+// written anew, since a member that stands twice may say something else to who
+// reads it next.
+func (d *wanted) body() (io.ReadCloser, error) {
+	raw, err := json.Marshal(map[string]any{"query": d.text, "operationName": d.params.OperationName, "variables": d.params.Variables, "extensions": d.params.Extensions})
+	return io.NopCloser(bytes.NewReader(raw)), err
 }
 
 // tagged gives an answer its ETag and reports whether the client has it already.

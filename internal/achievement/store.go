@@ -154,7 +154,7 @@ func find(ctx context.Context, tx pgx.Tx, who access.Actor, name, lock string) (
 		where a.institution_id = @institution
 		  and (a.id = @name or a.uri = @name or (a.ref_system = @system and a.ref_value = @value))`+lock,
 		pgx.NamedArgs{"institution": who.InstitutionID, "name": name, "system": ref.System, "value": ref.Value})
-	a, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Achievement])
+	a, err := pg.CollectOne[Achievement](rows)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return a, fault.Missing("achievement")
 	}

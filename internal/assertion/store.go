@@ -79,7 +79,7 @@ func find(ctx context.Context, tx pgx.Tx, who access.Actor, assertion, lock stri
 		  and (id = @id or (ref_system = @system and ref_value = @value))
 		  and (@only::text is null or learner_id = @only)`+lock,
 		pgx.NamedArgs{"institution": who.InstitutionID, "id": assertion, "system": ref.System, "value": ref.Value, "only": who.OnlyLearner()})
-	a, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Assertion])
+	a, err := pg.CollectOne[Assertion](rows)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return a, fault.Missing("assertion")
 	}

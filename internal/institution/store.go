@@ -65,7 +65,7 @@ const own = `
 	where institution_id = @institution`
 
 func one(rows pgx.Rows) (Institution, error) {
-	in, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Institution])
+	in, err := pg.CollectOne[Institution](rows)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return in, fault.Missing("institution")
 	}
@@ -104,7 +104,7 @@ func findStaff(ctx context.Context, tx pgx.Tx, who access.Actor, staffID string)
 		from staff
 		where institution_id = @institution and id = @id
 		for update`, pgx.NamedArgs{"institution": who.InstitutionID, "id": staffID})
-	st, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Staff])
+	st, err := pg.CollectOne[Staff](rows)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return st, fault.Missing("member of staff")
 	}
@@ -161,7 +161,7 @@ func findClient(ctx context.Context, tx pgx.Tx, institution, clientID string) (C
 
 // oneClient is the client of clientByID.
 func oneClient(rows pgx.Rows) (clientRow, error) {
-	r, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[clientRow])
+	r, err := pg.CollectOne[clientRow](rows)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = fault.Missing("client")
 	}

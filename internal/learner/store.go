@@ -128,7 +128,7 @@ func find(ctx context.Context, tx pgx.Tx, who access.Actor, learner, lock string
 		  and (id = @id or (ref_system = @system and ref_value = @value))
 		  and (@only::text is null or id = @only)`+lock,
 		pgx.NamedArgs{"institution": who.InstitutionID, "id": ours, "system": ref.System, "value": ref.Value, "only": who.OnlyLearner()})
-	l, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[Learner])
+	l, err := pg.CollectOne[Learner](rows)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return l, fault.Missing("learner")
 	}

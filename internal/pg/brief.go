@@ -103,6 +103,9 @@ func (t *soon) CopyFrom(context.Context, pgx.Identifier, []string, pgx.CopyFromS
 
 // SendBatch sends statements together.
 func (t *soon) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	for _, q := range b.QueuedQueries {
+		q.SQL, q.Arguments = inOrder(ctx, q.SQL, q.Arguments)
+	}
 	if t.begun {
 		if err := t.more(); err != nil {
 			return pgx.FailedBatchResults(b, err)
@@ -142,6 +145,7 @@ func (t *soon) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, er
 		if err := t.more(); err != nil {
 			return pgx.FailedBatchResults(&pgx.Batch{}, err).Query()
 		}
+		sql, args = inOrder(ctx, sql, args)
 		return t.on.Query(ctx, sql, args...)
 	}
 	rest := &pgx.Batch{}
@@ -161,6 +165,7 @@ func (t *soon) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 		if err := t.more(); err != nil {
 			return pgx.FailedBatchResults(&pgx.Batch{}, err).QueryRow()
 		}
+		sql, args = inOrder(ctx, sql, args)
 		return t.on.QueryRow(ctx, sql, args...)
 	}
 	rest := &pgx.Batch{}
