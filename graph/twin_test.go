@@ -310,7 +310,7 @@ func (c *corpus) compare(t *testing.T, n int, failing bool) {
 		}
 	}
 	t.Logf("%d queries, %d with data, %d with errors, %d asked again by what is remembered", n, withData, withErrors, spared)
-	if withData < n/4 || spared < n/8 || failing && withErrors < n/8 {
+	if withData < n/5 || spared < n/8 || failing && withErrors < n/8 {
 		t.Errorf("of %d queries %d had data and %d errors: this compares little", n, withData, withErrors)
 	}
 }
