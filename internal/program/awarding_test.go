@@ -138,7 +138,7 @@ func TestARequirementThatIsMetIsProposedAndOneThatStopsBeingMetToo(t *testing.T)
 		t.Fatalf("after the correction: %+v", got)
 	}
 	p = c.proposals()[0]
-	if p.Kind != program.ToWithdraw || !strings.Contains(p.Reason, "not met any more: 1 of 2 met.") || !strings.Contains(p.Reason, "with D; asked for is at least C.") {
+	if p.Kind != program.ToWithdraw || !strings.Contains(p.Reason, "not met any more: 1 of 2 met.") || !strings.Contains(p.Reason, "with D; a grade of C or better is needed.") {
 		t.Errorf("%+v", p)
 	}
 	if len(c.held(badge)) != 1 {

@@ -628,7 +628,16 @@ func (e *Evaluator) holding(n *node) string {
 			break
 		}
 	}
-	return "First has to be met: " + strings.Join(names, ", ") + "."
+	return listed(names) + " must be met first."
+}
+
+// listed is names as a sentence lists them.
+func listed(names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 func title(r *Requirement) string {
@@ -671,7 +680,7 @@ func (e *Evaluator) parts(n *node) string {
 	}
 	said := fmt.Sprintf("%d of %d met.", met, need)
 	if n.Kind == Any {
-		said = fmt.Sprintf("%d met of %d, of which %d are needed.", met, all, need)
+		said = fmt.Sprintf("%d met; %d of the %d are needed.", met, need, all)
 	}
 	if met < need {
 		said += " Open: " + strings.Join(open, ", ")
@@ -684,12 +693,12 @@ func (e *Evaluator) parts(n *node) string {
 }
 
 func (e *Evaluator) taken(n *node, r *result) string {
-	want := "a grade that passes"
+	want := "a passing grade is needed"
 	if n.Grade != "" {
-		want = "at least " + n.Grade
+		want = "a grade of " + n.Grade + " or better is needed"
 	}
 	if r.award < 0 {
-		return "Nothing is on file; asked for is " + want + "."
+		return "Nothing is on file yet; " + want + "."
 	}
 	a := &e.awards[r.award]
 	with := ""
@@ -708,7 +717,7 @@ func (e *Evaluator) taken(n *node, r *result) string {
 	if a.Open {
 		taken = "In progress, on file since "
 	}
-	return taken + a.On.String() + with + "; asked for is " + want + "."
+	return taken + a.On.String() + with + "; " + want + "."
 }
 
 // instead says what an equivalency rests on.
@@ -729,15 +738,16 @@ func sentence(s string) string {
 }
 
 func (e *Evaluator) held(n *node, r *result) string {
-	want := "as its rule asks"
+	want := "its rule must be met"
 	if n.Level != "" {
-		want = "at " + n.Level + " or above"
+		want = n.Level + " or above is needed"
 	}
+	nothing := "Nothing is on file yet; " + want + "."
 	if r.by != nil {
 		return e.instead(r.by, "")
 	}
 	if n.item < 0 || e.states == nil {
-		return "Nothing is on file; asked for is that it is held " + want + "."
+		return nothing
 	}
 	s := e.states.State(n.item)
 	at := ""
@@ -748,13 +758,13 @@ func (e *Evaluator) held(n *node, r *result) string {
 	case r.status == Met:
 		return "Held" + at + " since " + s.On.Date().String() + "."
 	case s.Status == mastery.Met:
-		return "Held" + at + "; asked for is that it is held " + want + "."
+		return "Held" + at + "; " + want + "."
 	case s.Status == mastery.Lapsed:
 		return "Held until " + s.Until.Date().String() + ", when it lapsed."
 	case s.Status == mastery.InProgress:
-		return "Begun" + at + "; asked for is that it is held " + want + "."
+		return "In progress" + at + "; " + want + "."
 	case s.Status == mastery.Blocked:
-		return "A competency that comes before it is not held."
+		return "A competency that must come before it is not held yet."
 	}
-	return "Nothing is on file; asked for is that it is held " + want + "."
+	return nothing
 }
