@@ -104,7 +104,7 @@ func (c *verifyCmd) anchor(p *place, in fs.FS) (archive.Anchor, error) {
 		if json.Unmarshal(raw, &head) != nil || head.ID != about.ID {
 			return known, fmt.Errorf("%s is not the key document of %s", name, about.ID)
 		}
-		known.Keys = raw
+		known.Keys, known.Copy = raw, true
 	}
 	if !c.Online || known.Keys != nil {
 		return known, nil

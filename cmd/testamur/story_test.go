@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -69,6 +70,14 @@ var now = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 //	                          and "@kept Ada=>Bob" its text with one thing changed;
 //	                          @token@ is the token in it, @secret@ the secret of a webhook,
 //	                          @etag@ the tag that it came with
+//	-- keep pdf --            it is kept under a name besides: "@file pdf" is it in base64,
+//	                          {{pdf}} its bytes
+//	-- elsewhere --           every record that is on file is taken to the official schemas
+//	                          and to Digital Bazaar's verifier, and each award in it alone
+//	-- outside --             who has no account here verifies what is kept with a program of
+//	                          their own, by the documents that the service publishes
+//	-- token jwt --           what is kept, as a signed token instead of with a proof
+//	-- stranger abroad --     a badge that somebody signed of whom nobody here knows
 //
 // Ids are written by their number: job_#2 is the second job. @times 12 {ab}@ is
 // {ab} twelve times. /s/@2 is the second link that was told, /v/@2 the second page
@@ -122,8 +131,26 @@ func tell(t *testing.T, name string) {
 			} else if diff := cmp.Diff(string(f.Data), data); diff != "" {
 				t.Errorf("delivered:\n%s", diff)
 			}
+		case "elsewhere", "outside":
+			data := map[string]func() string{"elsewhere": s.elsewhere, "outside": s.outsider}[words[0]]()
+			if *update {
+				told.Files[i].Data = []byte(data)
+			} else if diff := cmp.Diff(string(f.Data), data); diff != "" {
+				t.Errorf("%s:\n%s", words[0], diff)
+			}
 		case "keep":
+			if last != nil {
+				last, before = nil, last
+			}
 			s.kept, s.tag = before.Body.String(), before.Header().Get("ETag")
+			if len(words) > 1 {
+				s.files[words[1]] = before.Body.Bytes()
+			}
+		case "token":
+			s.files[words[1]] = s.asToken([]byte(s.kept))
+		case "stranger":
+			abroad := testbed.NewAbroad(1)
+			s.files[words[1]] = abroad.Signed(t, abroad.Badge(1, "urn:uuid:00000000-0000-4000-8000-000000000009"))
 		case "as":
 			last = s.ask(strings.Join(words[1:], " "), string(f.Data))
 		case "answer":
@@ -200,16 +227,17 @@ type stage struct {
 	places  map[string]institution.ID
 	tokens  map[string]string
 	kept    string
-	tag     string   // that came with what is kept
-	links   []string // tokens of shares that were given out, in their order
-	pages   []string // and of the pages of prints
+	files   map[string][]byte // that were kept under a name
+	tag     string            // that came with what is kept
+	links   []string          // tokens of shares that were given out, in their order
+	pages   []string          // and of the pages of prints
 	out     *outside
 	passed  atomic.Int64 // nanoseconds since the story began
 }
 
 func newStage(t testing.TB) *stage {
 	t.Helper()
-	s := &stage{t: t, places: map[string]institution.ID{}, tokens: map[string]string{}}
+	s := &stage{t: t, places: map[string]institution.ID{}, tokens: map[string]string{}, files: map[string][]byte{}}
 	var mu sync.Mutex
 	next := id.Sequence()
 	text, err := keyring.NewMaster()
@@ -377,6 +405,17 @@ func (s *stage) ask(who, text string) *httptest.ResponseRecorder {
 		s.must(err)
 		return strings.Repeat(m[2], n)
 	})
+	text = named.ReplaceAllStringFunc(text, func(short string) string {
+		m := named.FindStringSubmatch(short)
+		raw, ok := s.files[m[1]+m[2]]
+		if !ok {
+			s.t.Fatalf("%s: nothing is kept under that name", short)
+		}
+		if m[1] != "" {
+			return `"` + base64.StdEncoding.EncodeToString(raw) + `"`
+		}
+		return string(raw)
+	})
 	text = givenOut.ReplaceAllStringFunc(text, func(short string) string {
 		n, err := strconv.Atoi(short[len("/s/@"):])
 		s.must(err)
@@ -463,6 +502,7 @@ var (
 	quoted   = regexp.MustCompile(`"@kept[^"]*"`)
 	address  = regexp.MustCompile(`/s/([\w-]{48})`)
 	onPrint  = regexp.MustCompile(`/v/([\w-]+\.[\w-]{32})`)
+	named    = regexp.MustCompile(`"@file ([a-z]+)"|\{\{([a-z]+)\}\}`)
 	givenOut = regexp.MustCompile(`/[sv]/@\d+`)
 	token    = regexp.MustCompile(`tmr1\.[\w.-]+`)
 	secret   = regexp.MustCompile(`whsec_[\w+/]{64}`)

@@ -16,13 +16,13 @@ import (
 )
 
 type verifyCmd struct {
-	File      string   `arg:"" help:"What was given to you: a credential or record as JSON or as a signed token, a PNG, SVG or PDF with one in it, a ZIP of such files, a file with the address of a badge, or an archive, as a folder or ZIP; - for standard input."`
+	Files     []string `arg:"" name:"file" help:"What was given to you: a credential or record as JSON or as a signed token, a PNG, SVG or PDF with one in it, a ZIP of such files, a file with the address of a badge, or an archive, as a folder or ZIP; - for standard input. Several, or a folder with such files in it, are verified one by one."`
 	With      []string `help:"A file with a document that the credential points to, such as the issuer's DID document or its status list, so that the network need not be asked. May be given more than once." placeholder:"FILE" sep:"none"`
 	Online    bool     `help:"Ask the network for keys, status lists and hosted badges that are not at hand. Nothing else leaves this machine."`
 	Print     string   `name:"fingerprint" help:"The fingerprint that the institution gave with an archive." placeholder:"SHA256"`
 	Documents string   `help:"A folder with the contexts that are not compiled in, as HOST/PATH, or with .json or .jsonld behind it. No context is asked of the network." placeholder:"FOLDER"`
 	Recipient string   `help:"Who it should be about: a type of identifier and the identifier, such as emailAddress=ada@example.org." placeholder:"TYPE=VALUE"`
-	JSON      bool     `name:"json" help:"Print the report as JSON."`
+	JSON      bool     `name:"json" help:"Print the report as JSON; of several files a line for each."`
 }
 
 // The exit codes of a verification.
@@ -35,12 +35,20 @@ const (
 // Run prints each check with its outcome and reason. It asks no database and,
 // unless told to, no network.
 func (c *verifyCmd) Run(p *place) error {
-	if info, err := os.Stat(c.File); err == nil && c.File != "-" {
-		if in, closer, err := archive.Open(c.File); info.IsDir() || !errors.Is(err, archive.ErrNone) {
+	if len(c.Files) > 1 {
+		return c.many(p)
+	}
+	name := c.Files[0]
+	if info, err := os.Stat(name); err == nil && name != "-" {
+		in, closer, err := archive.Open(name)
+		if info.IsDir() && errors.Is(err, archive.ErrNone) && !wasArchive(name) {
+			return c.many(p)
+		}
+		if info.IsDir() || !errors.Is(err, archive.ErrNone) {
 			return c.archive(p, in, closer, err)
 		}
 	}
-	raw, err := readFile(p, c.File)
+	raw, err := readFile(p, name)
 	if err != nil {
 		p.say("testamur: %s", sentence(err))
 		return exit(exitUnreadable)
@@ -62,7 +70,7 @@ func (c *verifyCmd) Run(p *place) error {
 	if c.JSON {
 		out := json.NewEncoder(p.stdout)
 		out.SetIndent("", "  ")
-		if err := out.Encode(printable(report)); err != nil {
+		if err := out.Encode(printable(report, "")); err != nil {
 			return err
 		}
 	} else {
@@ -127,9 +135,13 @@ func (c *verifyCmd) service() (*verify.Service, error) {
 		f := verify.NewFetcher(verify.Options{})
 		s.Fetch, s.Getter = at.before(f.Fetch), handy{at, f}
 	} else if len(at) > 0 {
-		s.Fetch = at.before(func(context.Context, string) ([]byte, error) {
+		s.Copy = at.has
+		s.Fetch = func(_ context.Context, address string) ([]byte, error) {
+			if at.has(address) {
+				return at[address], nil
+			}
 			return nil, errors.New("the network is not asked without --online")
-		})
+		}
 	}
 	return s, nil
 }
@@ -137,10 +149,13 @@ func (c *verifyCmd) service() (*verify.Service, error) {
 // atHand are documents by address.
 type atHand map[string][]byte
 
-// before gives the documents at hand, and asks for others.
+func (at atHand) has(address string) bool { return at[address] != nil }
+
+// before gives the documents at hand, and asks for others and for what is wanted
+// anew.
 func (at atHand) before(ask verify.Fetch) verify.Fetch {
 	return func(ctx context.Context, address string) ([]byte, error) {
-		if raw, ok := at[address]; ok {
+		if raw, ok := at[address]; ok && !verify.IsAnew(ctx) {
 			return raw, nil
 		}
 		return ask(ctx, address)
@@ -196,6 +211,7 @@ func clean(s string) string {
 
 // printed is a report as JSON.
 type printed struct {
+	File       string         `json:"file,omitempty"`
 	Outcome    verify.Outcome `json:"outcome"`
 	Kind       string         `json:"kind"`
 	Format     string         `json:"format"`
@@ -206,6 +222,7 @@ type printed struct {
 	SubjectID  string         `json:"subjectId"`
 	ValidFrom  *time.Time     `json:"validFrom,omitempty"`
 	ValidUntil *time.Time     `json:"validUntil,omitempty"`
+	Steps      []printedStep  `json:"steps,omitempty"` // but for what is within another
 	Checks     []printedCheck `json:"checks"`
 	Embedded   []printed      `json:"embedded,omitempty"`
 	Endorsed   []printed      `json:"endorsements,omitempty"`
@@ -218,17 +235,34 @@ type printedCheck struct {
 	Clause  string         `json:"clause"`
 }
 
-func printable(r verify.Report) printed {
+// printedStep is one of the five questions that a reader has.
+type printedStep struct {
+	Name    string         `json:"name"`
+	Outcome verify.Outcome `json:"outcome"`
+	Reason  string         `json:"reason"`
+}
+
+// printable is a report, of a file where that has a name, with its five steps.
+func printable(r verify.Report, file string) printed {
+	out := printableIn(r)
+	out.File = file
+	for _, s := range r.Steps() {
+		out.Steps = append(out.Steps, printedStep(s))
+	}
+	return out
+}
+
+func printableIn(r verify.Report) printed {
 	out := printed{Outcome: r.Outcome, Kind: r.Kind, Format: r.Format, ID: r.ID, Name: r.Name, IssuerID: r.IssuerID, IssuerName: r.IssuerName,
 		SubjectID: r.SubjectID, ValidFrom: r.ValidFrom, ValidUntil: r.ValidUntil, Checks: []printedCheck{}}
 	for _, k := range r.Checks {
 		out.Checks = append(out.Checks, printedCheck(k))
 	}
 	for _, e := range r.Embedded {
-		out.Embedded = append(out.Embedded, printable(e))
+		out.Embedded = append(out.Embedded, printableIn(e))
 	}
 	for _, e := range r.Endorsements {
-		out.Endorsed = append(out.Endorsed, printable(e))
+		out.Endorsed = append(out.Endorsed, printableIn(e))
 	}
 	return out
 }

@@ -2405,9 +2405,16 @@ type ComplexityRoot struct {
 		Kind         func(childComplexity int) int
 		Name         func(childComplexity int) int
 		Outcome      func(childComplexity int) int
+		Steps        func(childComplexity int) int
 		SubjectID    func(childComplexity int) int
 		ValidFrom    func(childComplexity int) int
 		ValidUntil   func(childComplexity int) int
+	}
+
+	VerificationStep struct {
+		Name    func(childComplexity int) int
+		Outcome func(childComplexity int) int
+		Reason  func(childComplexity int) int
 	}
 
 	Viewer struct {
@@ -12425,6 +12432,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VerificationReport.Outcome(childComplexity), true
+	case "VerificationReport.steps":
+		if e.ComplexityRoot.VerificationReport.Steps == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerificationReport.Steps(childComplexity), true
 	case "VerificationReport.subjectId":
 		if e.ComplexityRoot.VerificationReport.SubjectID == nil {
 			break
@@ -12443,6 +12456,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VerificationReport.ValidUntil(childComplexity), true
+
+	case "VerificationStep.name":
+		if e.ComplexityRoot.VerificationStep.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerificationStep.Name(childComplexity), true
+	case "VerificationStep.outcome":
+		if e.ComplexityRoot.VerificationStep.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerificationStep.Outcome(childComplexity), true
+	case "VerificationStep.reason":
+		if e.ComplexityRoot.VerificationStep.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerificationStep.Reason(childComplexity), true
 
 	case "Viewer.id":
 		if e.ComplexityRoot.Viewer.ID == nil {
@@ -20377,7 +20409,7 @@ type RenewSharePayload {
 }
 
 """
-An issuer that the institution knows. A credential whose issuer is not known is not false: its check trust says NOT_CHECKED.
+An issuer that the institution knows. A credential whose issuer is not known is not false: its check trust says NOT_CHECKED. Without a list nobody is known but the institutions of this service.
 """
 type KnownIssuer implements Node {
   "The opaque id."
@@ -20499,9 +20531,9 @@ type RemoveKnownIssuerPayload {
 }
 `, BuiltIn: false},
 	{Name: "../../schema/verification.graphqls", Input: `extend type Query {
-  "Verify a credential or a record, whoever issued it. Open to everyone. It may be the signed JSON, a signed token, a PNG or SVG picture with a credential in it, the address of an Open Badges 2.0 badge, an endorsement, a presentation, or a ZIP of such files."
+  "Verify a credential or a record, whoever issued it. Open to everyone. It may be the signed JSON, a signed token, a PDF or a PNG or SVG picture with a credential in it, the address of an Open Badges 2.0 badge, an endorsement, a presentation, or a ZIP of such files."
   verifyCredential(
-    "What was given to you, at most 16 MB. A picture or ZIP is written in base64."
+    "What was given to you, at most 16 MB. A picture, PDF or ZIP is written in base64."
     credential: String!
     "How it is written here."
     encoding: VerificationEncoding! = TEXT
@@ -20509,7 +20541,7 @@ type RemoveKnownIssuerPayload {
     recipient: VerificationRecipientInput
   ): VerificationReport!
 
-  "Verify several files, each on its own and in their order: one that cannot be read has a report that says so and does not stop the others. At most 100 files of 16 MB in all."
+  "Verify several files, each on its own and in their order: one that cannot be read has a report that says so and does not stop the others. At most 100 files of 16 MB in all; a ZIP, which may hold 500, is one."
   verifyCredentials(
     "The files."
     files: [VerificationFileInput!]!
@@ -20522,7 +20554,7 @@ type RemoveKnownIssuerPayload {
 enum VerificationEncoding {
   "As text: JSON, a token or an address."
   TEXT
-  "In base64: a picture or a ZIP, or anything else."
+  "In base64: a picture, a PDF or a ZIP, or anything else."
   BASE64
 }
 
@@ -20568,6 +20600,8 @@ type VerificationReport {
   validFrom: DateTime
   "Until when the credential holds."
   validUntil: DateTime
+  "The five questions that a reader has, as the pages answer them: intact, issuer, status, dates and recipient, in this order. What was found of the credentials within counts."
+  steps: [VerificationStep!]!
   "Everything that was looked at."
   checks: [VerificationCheck!]!
   "A report for each credential in a record or presentation, or for each file of a ZIP, in its order."
@@ -20576,9 +20610,19 @@ type VerificationReport {
   endorsements: [VerificationReport!]!
 }
 
+"One of the five questions that a reader has of a credential."
+type VerificationStep {
+  "intact: is it as it was signed; issuer: is it known who issued it; status: does the issuer still stand by it; dates: does it hold today; recipient: is it about one person, and shown to whom it is for."
+  name: String!
+  "The worst of what was looked at for it. NOT_CHECKED where nothing was."
+  outcome: VerificationOutcome!
+  "A sentence: why."
+  reason: String!
+}
+
 "One thing that was looked at."
 type VerificationCheck {
-  "shape, context, proof, issuer, refresh, status, dates, recipient, schema, embedded, endorsements, associations, binding or pages."
+  "shape, context, proof, issuer, refresh, status, dates, recipient, schema, embedded, endorsements, associations, binding, pages or trust."
   name: String!
   "What came of the check."
   outcome: VerificationOutcome!
@@ -25127,6 +25171,8 @@ func (ec *executionContext) childFields_VerificationReport(ctx context.Context, 
 		return ec.fieldContext_VerificationReport_validFrom(ctx, field)
 	case "validUntil":
 		return ec.fieldContext_VerificationReport_validUntil(ctx, field)
+	case "steps":
+		return ec.fieldContext_VerificationReport_steps(ctx, field)
 	case "checks":
 		return ec.fieldContext_VerificationReport_checks(ctx, field)
 	case "embedded":
@@ -25135,6 +25181,18 @@ func (ec *executionContext) childFields_VerificationReport(ctx context.Context, 
 		return ec.fieldContext_VerificationReport_endorsements(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type VerificationReport", field.Name)
+}
+
+func (ec *executionContext) childFields_VerificationStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_VerificationStep_name(ctx, field)
+	case "outcome":
+		return ec.fieldContext_VerificationStep_outcome(ctx, field)
+	case "reason":
+		return ec.fieldContext_VerificationStep_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type VerificationStep", field.Name)
 }
 
 func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

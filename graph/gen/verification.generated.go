@@ -347,6 +347,38 @@ func (ec *executionContext) fieldContext_VerificationReport_validUntil(_ context
 	return graphql.NewScalarFieldContext("VerificationReport", field, false, false, "DateTime")
 }
 
+func (ec *executionContext) _VerificationReport_steps(ctx context.Context, field graphql.CollectedField, obj *verify.Report) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VerificationReport_steps(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Steps(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []verify.Step) graphql.Marshaler {
+			return ec.marshalNVerificationStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐStepᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VerificationReport_steps(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VerificationReport",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_VerificationStep(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _VerificationReport_checks(ctx context.Context, field graphql.CollectedField, obj *verify.Report) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -441,6 +473,75 @@ func (ec *executionContext) fieldContext_VerificationReport_endorsements(_ conte
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _VerificationStep_name(ctx context.Context, field graphql.CollectedField, obj *verify.Step) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VerificationStep_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VerificationStep_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VerificationStep", field, false, false, "String")
+}
+
+func (ec *executionContext) _VerificationStep_outcome(ctx context.Context, field graphql.CollectedField, obj *verify.Step) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VerificationStep_outcome(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Outcome, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v verify.Outcome) graphql.Marshaler {
+			return ec.marshalNVerificationOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐOutcome(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VerificationStep_outcome(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VerificationStep", field, false, false, "VerificationOutcome")
+}
+
+func (ec *executionContext) _VerificationStep_reason(ctx context.Context, field graphql.CollectedField, obj *verify.Step) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VerificationStep_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VerificationStep_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VerificationStep", field, false, false, "String")
 }
 
 // endregion **************************** field.gotpl *****************************
@@ -673,6 +774,11 @@ func (ec *executionContext) _VerificationReport(ctx context.Context, sel ast.Sel
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "steps":
+			out.Values[i] = ec._VerificationReport_steps(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "checks":
 			out.Values[i] = ec._VerificationReport_checks(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -685,6 +791,49 @@ func (ec *executionContext) _VerificationReport(ctx context.Context, sel ast.Sel
 			}
 		case "endorsements":
 			out.Values[i] = ec._VerificationReport_endorsements(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var verificationStepImplementors = []string{"VerificationStep"}
+
+func (ec *executionContext) _VerificationStep(ctx context.Context, sel ast.SelectionSet, obj *verify.Step) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, verificationStepImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("VerificationStep")
+		case "name":
+			out.Values[i] = ec._VerificationStep_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "outcome":
+			out.Values[i] = ec._VerificationStep_outcome(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = ec._VerificationStep_reason(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -812,6 +961,26 @@ func (ec *executionContext) marshalNVerificationReport2ᚖgithubᚗcomᚋtestamu
 		return graphql.Null
 	}
 	return ec._VerificationReport(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNVerificationStep2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐStep(ctx context.Context, sel ast.SelectionSet, v verify.Step) graphql.Marshaler {
+	return ec._VerificationStep(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNVerificationStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐStepᚄ(ctx context.Context, sel ast.SelectionSet, v []verify.Step) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNVerificationStep2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐStep(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalOVerificationRecipientInput2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐVerificationRecipientInput(ctx context.Context, v any) (*model.VerificationRecipientInput, error) {

@@ -267,7 +267,8 @@ var tables = plan.Tables{
 	"StaffConnection":               {Satisfies: staffConnectionImplementors, Fields: map[string]int{"edges": 0, "nodes": 1, "pageInfo": 2}},
 	"StaffEdge":                     {Satisfies: staffEdgeImplementors, Fields: map[string]int{"cursor": 0, "node": 1}},
 	"VerificationCheck":             {Satisfies: verificationCheckImplementors, Fields: map[string]int{"name": 0, "outcome": 1, "reason": 2, "clause": 3}},
-	"VerificationReport":            {Satisfies: verificationReportImplementors, Fields: map[string]int{"outcome": 0, "kind": 1, "format": 2, "id": 3, "name": 4, "issuerId": 5, "issuerName": 6, "subjectId": 7, "validFrom": 8, "validUntil": 9, "checks": 10, "embedded": 11, "endorsements": 12}},
+	"VerificationReport":            {Satisfies: verificationReportImplementors, Fields: map[string]int{"outcome": 0, "kind": 1, "format": 2, "id": 3, "name": 4, "issuerId": 5, "issuerName": 6, "subjectId": 7, "validFrom": 8, "validUntil": 9, "steps": 10, "checks": 11, "embedded": 12, "endorsements": 13}},
+	"VerificationStep":              {Satisfies: verificationStepImplementors, Fields: map[string]int{"name": 0, "outcome": 1, "reason": 2}},
 	"Viewer":                        {Satisfies: viewerImplementors, Fields: map[string]int{"id": 0, "roles": 1, "scopes": 2, "institution": 3, "learner": 4}},
 }
 
@@ -9689,11 +9690,41 @@ func (x *writing) write_VerificationReport(fields []plan.Field, obj *verify.Repo
 				x.Null()
 			}
 		case 10:
-			whole = x.writeNVerificationCheck2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐCheckᚄ(f, obj.Checks) && whole
+			whole = x.field_VerificationReport_steps(f, obj) && whole
 		case 11:
-			whole = x.writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(f, obj.Embedded) && whole
+			whole = x.writeNVerificationCheck2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐCheckᚄ(f, obj.Checks) && whole
 		case 12:
+			whole = x.writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(f, obj.Embedded) && whole
+		case 13:
 			whole = x.writeNVerificationReport2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐReportᚄ(f, obj.Endorsements) && whole
+		}
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.Close()
+}
+
+func (x *writing) field_VerificationReport_steps(f *plan.Field, obj *verify.Report) bool {
+	return x.writeNVerificationStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐStepᚄ(f, obj.Steps())
+}
+
+func (x *writing) write_VerificationStep(fields []plan.Field, obj *verify.Step) bool {
+	mark, whole := x.Mark(), true
+	x.Open()
+	for i := range fields {
+		f := &fields[i]
+		x.Into(f, i)
+		switch f.Index {
+		case plan.Typename:
+			x.String("VerificationStep")
+		case 0:
+			whole = x.writeNString2string(f, obj.Name) && whole
+		case 1:
+			whole = x.writeNVerificationOutcome2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐOutcome(f, obj.Outcome) && whole
+		case 2:
+			whole = x.writeNString2string(f, obj.Reason) && whole
 		}
 		x.Out()
 	}
@@ -12759,6 +12790,25 @@ func (x *writing) writeNVerificationReport2ᚖgithubᚗcomᚋtestamurᚋtestamur
 		return x.Missing("VerificationReport!")
 	}
 	return x.write_VerificationReport(f.Sub.Of("VerificationReport"), v)
+}
+
+func (x *writing) writeNVerificationStep2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐStep(f *plan.Field, v verify.Step) bool {
+	return x.write_VerificationStep(f.Sub.Of("VerificationStep"), &v)
+}
+
+func (x *writing) writeNVerificationStep2ᚕgithubᚗcomᚋtestamurᚋtestamurᚋinternalᚋverifyᚐStepᚄ(f *plan.Field, v []verify.Step) bool {
+	fields := f.Sub.Of("VerificationStep")
+	mark, whole := x.Mark(), true
+	x.Begin()
+	for i := range v {
+		x.Item(i)
+		whole = x.write_VerificationStep(fields, &v[i]) && whole
+		x.Out()
+	}
+	if !whole {
+		return x.Back(mark)
+	}
+	return x.End()
 }
 
 func (x *writing) writeNViewer2ᚖgithubᚗcomᚋtestamurᚋtestamurᚋgraphᚋmodelᚐViewer(f *plan.Field, v *model.Viewer) bool {

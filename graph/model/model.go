@@ -2503,7 +2503,7 @@ type VerificationEncoding string
 const (
 	// As text: JSON, a token or an address.
 	VerificationEncodingText VerificationEncoding = "TEXT"
-	// In base64: a picture or a ZIP, or anything else.
+	// In base64: a picture, a PDF or a ZIP, or anything else.
 	VerificationEncodingBase64 VerificationEncoding = "BASE64"
 )
 

@@ -80,22 +80,26 @@ func ValidateOB(t testing.TB, document []byte) {
 // ValidateCLR fails the test where a ClrCredential does not fit one of the
 // official schemas of the CLR 2.0, or an AchievementCredential in it one of
 // those of Open Badges.
-func ValidateCLR(t testing.TB, document []byte) {
+func ValidateCLR(t testing.TB, documents ...[]byte) {
 	t.Helper()
-	validate(t, document, clrSchemas)
-	embedded, err := clr.Embedded(document)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var badges [][]byte
-	for i, e := range embedded {
-		var head struct{ Type []string }
-		if err := json.Unmarshal(e, &head); err != nil {
-			t.Fatalf("embedded credential %d: %v", i, err)
+	for _, document := range documents {
+		embedded, err := clr.Embedded(document)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if slices.Contains(head.Type, "AchievementCredential") || slices.Contains(head.Type, "OpenBadgeCredential") {
-			badges = append(badges, e)
+		for i, e := range embedded {
+			var head struct{ Type []string }
+			if err := json.Unmarshal(e, &head); err != nil {
+				t.Fatalf("embedded credential %d: %v", i, err)
+			}
+			if slices.Contains(head.Type, "AchievementCredential") || slices.Contains(head.Type, "OpenBadgeCredential") {
+				badges = append(badges, e)
+			}
 		}
+	}
+	for _, problem := range misfits(t, documents, clrSchemas) {
+		t.Errorf("document %s", problem)
 	}
 	for _, problem := range misfits(t, badges, obSchemas) {
 		t.Errorf("embedded credential %s", problem)

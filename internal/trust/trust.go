@@ -234,20 +234,6 @@ func (s *Service) Known(ctx context.Context, who access.Actor, issuers []string)
 	return all, err
 }
 
-// Empty reports whether an institution has no list.
-func (s *Service) Empty(ctx context.Context, who access.Actor) (bool, error) {
-	if err := access.Check(who, access.Verify); err != nil {
-		return false, err
-	}
-	empty := true
-	system := access.SystemOf(who.InstitutionID, "verify")
-	err := s.DB.Snapshot(ctx, system, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, `select not exists (select from known_issuer where institution_id = @institution)`,
-			pgx.NamedArgs{"institution": system.InstitutionID}).Scan(&empty)
-	})
-	return empty, err
-}
-
 const columns = `id, name, issuer, since, until, source, version, created_at, updated_at, updated_by`
 
 func args(who access.Actor, i Issuer) pgx.NamedArgs {

@@ -128,7 +128,15 @@ func newClient(guard func(address string) error, roots *x509.CertPool, dev bool)
 type (
 	sameHost   struct{}
 	noRedirect struct{}
+	anew       struct{}
 )
+
+// Anew is a context in which whoever has a document at hand, or keeps answers,
+// asks for it once more.
+func Anew(ctx context.Context) context.Context { return context.WithValue(ctx, anew{}, true) }
+
+// IsAnew reports whether a document is asked for once more.
+func IsAnew(ctx context.Context) bool { return ctx.Value(anew{}) != nil }
 
 // Fetch is the body of what an address answers with 200, for key documents: no
 // redirect to another host is followed.
@@ -156,7 +164,7 @@ func (f *Fetcher) Get(ctx context.Context, w Want) (Fetched, error) {
 		w.Accept = anyJSON
 	}
 	key := cacheKey{u.String(), w.Accept, w.SameHost}
-	if known, ok := f.cache.find(key, f.now()); ok {
+	if known, ok := f.cache.find(key, f.now()); ok && !IsAnew(ctx) {
 		return known, nil
 	}
 	if err := spend(ctx); err != nil {

@@ -111,10 +111,13 @@ func (x Examiner) signer(s pdf.Signed, c *x509.Certificate, r Report, check func
 	k, err := x.Keys(method, "assertionMethod")
 	if err != nil {
 		var f *vc.Failure
-		if errors.As(err, &f) && f.Code == vc.WrongKey {
+		switch {
+		case !errors.As(err, &f):
+			return unknown
+		case f.Code == vc.WrongKey || f.Code == vc.MissingKey:
 			return check(Failed, "The certificate of the PDF's signature names a key that its owner does not publish: %s", f.Reason)
 		}
-		return unknown
+		return check(NotChecked, "The pages are as %q signed them. That this is the issuer was not found out: %s Until then believe the credential and not what the pages say.", c.Subject.CommonName, f.Reason)
 	}
 	own, ok := c.PublicKey.(*ecdsa.PublicKey)
 	at, errAt := time.Parse("D:20060102150405Z", s.At)

@@ -32,6 +32,7 @@ type Service struct {
 	Keys         *keyring.Service
 	Origin       string            // of the ids of its own issuers
 	Fetch        Fetch             // of key documents; nil: none
+	Copy         func(string) bool // whether Fetch has for an address only a copy of some day; nil: of none
 	Getter       Getter            // of everything else; nil: what Fetch gives
 	Trust        *trust.Service    // nil: no list of known issuers
 	Contexts     map[string][]byte // that the operator pinned, by address; none is ever fetched
@@ -180,6 +181,8 @@ func (k *keys) get(w Want) (Fetched, error) {
 // answer is a key document, or why there is none.
 type answer struct {
 	document []byte
+	address  string // of others, where it was fetched from
+	anew     bool   // past whatever was kept of it
 	err      error
 }
 
@@ -230,7 +233,28 @@ func (k *keys) look(method, purpose string) (vc.Key, error) {
 	if a.err != nil {
 		return vc.Key{}, a.err
 	}
-	return vc.KeyOf(a.document, method, purpose)
+	found, err := vc.KeyOf(a.document, method, purpose)
+	if a.address == "" || !missing(err) {
+		return found, err
+	}
+	if !a.anew { // what was kept may be older than the key
+		a = k.fetch(a.address, true)
+		k.documents[controller] = a
+		if a.err != nil {
+			return vc.Key{}, a.err
+		}
+		found, err = vc.KeyOf(a.document, method, purpose)
+	}
+	if missing(err) && k.s.Copy != nil && k.s.Copy(a.address) {
+		return vc.Key{}, &vc.Failure{Code: vc.NoKey, Reason: fmt.Sprintf("The key %q is not in the copy of the issuer's key document that is at hand, which may be older than the key. Get the document anew from %s and check again.", method, a.address)}
+	}
+	return found, err
+}
+
+// missing reports whether a key document does not have the key.
+func missing(err error) bool {
+	var f *vc.Failure
+	return errors.As(err, &f) && f.Code == vc.MissingKey
 }
 
 // find is a controller's document: of an institution of ours from the database,
@@ -247,7 +271,7 @@ func (k *keys) find(controller string) answer {
 			return answer{err: err}
 		}
 		document, err := json.Marshal(vc.NewController(controller, keyring.Methods(controller, all)))
-		return answer{document, err}
+		return answer{document: document, err: err}
 	}
 	address, err := vc.DIDWebURL(controller)
 	if err != nil && strings.HasPrefix(controller, "https://") {
@@ -259,11 +283,20 @@ func (k *keys) find(controller string) answer {
 	if k.s.Fetch == nil || len(k.documents) >= maxControls {
 		return answer{err: &vc.Failure{Code: vc.NoKey, Reason: fmt.Sprintf("The issuer's key lies at %s, which was not asked.", address)}}
 	}
-	document, err := k.s.Fetch(k.ctx, address)
-	if err != nil {
-		return answer{err: &vc.Failure{Code: vc.NoKey, Reason: fmt.Sprintf("The issuer's key lies at %s, which did not give it.", address), Err: err}}
+	return k.fetch(address, false)
+}
+
+// fetch asks for a key document; anew: past whatever is kept of it.
+func (k *keys) fetch(address string, anew bool) answer {
+	ctx := k.ctx
+	if anew {
+		ctx = Anew(ctx)
 	}
-	return answer{document: document}
+	document, err := k.s.Fetch(ctx, address)
+	if err != nil {
+		err = &vc.Failure{Code: vc.NoKey, Reason: fmt.Sprintf("The issuer's key lies at %s, which did not give it.", address), Err: err}
+	}
+	return answer{document, address, anew, err}
 }
 
 // ours is the institution of ours that a DID names.

@@ -27,15 +27,15 @@ var stepOf = map[string]string{"shape": StepIntact, "context": StepIntact, "proo
 // looked at is not checked.
 func (r Report) Steps() []Step {
 	names := []string{StepIntact, StepIssuer, StepStatus, StepDates, StepRecipient}
-	worst := map[string]*Step{}
+	worst := map[string]*decided{}
 	r.gather(worst, "")
 	all := make([]Step, len(names))
 	for i, n := range names {
 		all[i] = Step{n, NotChecked, "Nothing of this was looked at."}
 		if s := worst[n]; s != nil {
-			all[i] = *s
+			all[i] = s.Step
 		}
-		if n == StepRecipient && worst[n] == nil && r.Outcome == Passed {
+		if s := worst[StepIntact]; n == StepRecipient && worst[n] == nil && s != nil && s.Outcome == Passed {
 			all[i] = Step{n, Passed, "It names one learner, and nobody for whom alone it was made."}
 		}
 	}
@@ -45,7 +45,20 @@ func (r Report) Steps() []Step {
 // severity orders outcomes.
 var severity = map[Outcome]int{Passed: 0, NotChecked: 1, Failed: 2}
 
-func (r Report) gather(worst map[string]*Step, of string) {
+// decided is a step and the check that decided it.
+type decided struct {
+	Step
+	by string
+}
+
+// tells is whether what another check found, when both passed, says more than
+// what is there: that a signature fits more than that the form is right, whose key
+// it is more than that its owner is known.
+func (d *decided) tells(c Check) bool {
+	return c.Name == "proof" || c.Name == "issuer" && d.by == "trust"
+}
+
+func (r Report) gather(worst map[string]*decided, of string) {
 	for _, c := range r.Checks {
 		n, ok := stepOf[c.Name]
 		if !ok {
@@ -56,9 +69,8 @@ func (r Report) gather(worst map[string]*Step, of string) {
 			reason = of + ": " + reason
 		}
 		s := worst[n]
-		tells := c.Name == "proof" && s != nil && c.Outcome == Passed && s.Outcome == Passed // more than that the form is right
-		if s == nil || severity[c.Outcome] > severity[s.Outcome] || tells {
-			worst[n] = &Step{n, c.Outcome, reason}
+		if s == nil || severity[c.Outcome] > severity[s.Outcome] || c.Outcome == Passed && s.Outcome == Passed && s.tells(c) {
+			worst[n] = &decided{Step{n, c.Outcome, reason}, c.Name}
 		}
 	}
 	for i, e := range r.Embedded {

@@ -71,7 +71,10 @@ func KeyOf(document []byte, method, purpose string) (Key, error) {
 	}
 	m, listed := findMethod(d, id, method, purpose)
 	controller, _ := m.Member("controller").Text()
-	if m.IsZero() || controller != id {
+	if m.IsZero() {
+		return Key{}, &Failure{Code: MissingKey, Reason: fmt.Sprintf("The issuer does not publish the key %q.", method)}
+	}
+	if controller != id {
 		return Key{}, &Failure{Code: WrongKey, Reason: fmt.Sprintf("The issuer does not publish the key %q.", method)}
 	}
 	if !listed || !relationships[purpose] {

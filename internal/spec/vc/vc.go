@@ -328,6 +328,7 @@ const (
 	Malformed    = "malformed"     // not a document or proof at all
 	UnknownSuite = "unknown-suite" // a kind of proof this cannot check
 	NoKey        = "no-key"        // the key could not be had
+	MissingKey   = "missing-key"   // the issuer's key document does not have the key
 	WrongKey     = "wrong-key"     // the key is not for this purpose or issuer
 	Mismatch     = "mismatch"      // the signature is not of this document by this key
 	Expired      = "expired"       // the proof's own expiry has passed
