@@ -22,6 +22,8 @@ import (
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/institution"
+	"github.com/testamur/testamur/internal/program"
+	"github.com/testamur/testamur/internal/record"
 )
 
 type demoCmd struct {
@@ -105,6 +107,9 @@ func (d *demonstration) prepare(ctx context.Context) error {
 	if err := d.study(ctx); err != nil {
 		return err
 	}
+	if err := d.grade(ctx); err != nil {
+		return err
+	}
 	if err := d.assemble(ctx); err != nil {
 		return err
 	}
@@ -168,6 +173,24 @@ func (d *demonstration) study(ctx context.Context) error {
 		return fmt.Errorf("set up the degree program: %w", err)
 	}
 	d.p.say("  %-18s %6d enrolled", "degree program", len(demo.Students()))
+	return nil
+}
+
+// grade says what the college's grades mean and how its average is reckoned.
+func (d *demonstration) grade(ctx context.Context) error {
+	c := record.GradingContent{Name: "Alder Sound grading scale", Average: &record.AverageRule{Repeats: record.Latest, Decimals: 2, Rounding: record.HalfUp, Grounds: []string{program.Unit}}}
+	for _, g := range []struct {
+		mark    string
+		points  float64
+		meaning string
+	}{{"A", 4, "Excellent"}, {"A-", 3.7, ""}, {"B+", 3.3, ""}, {"B", 3, "Good"}, {"B-", 2.7, ""}, {"C+", 2.3, ""}, {"C", 2, "Satisfactory"}, {"C-", 1.7, ""}, {"D", 1, "Passed"}, {"F", 0, "Failed"}} {
+		c.Grades = append(c.Grades, record.Grade{Mark: g.mark, Points: &g.points, Counts: true, Earns: g.points > 0, Meaning: g.meaning})
+	}
+	c.Grades = append(c.Grades, record.Grade{Mark: "P", Earns: true, Meaning: "Passed, without a grade"}, record.Grade{Mark: "W", Meaning: "Withdrawn"}, record.Grade{Mark: "I", Meaning: "Incomplete"})
+	none := 0
+	if _, err := d.records.ReviseGrading(ctx, d.who, &none, c); err != nil && fault.KindOf(err) != fault.Conflict {
+		return fmt.Errorf("set up the grading policy: %w", err)
+	}
 	return nil
 }
 

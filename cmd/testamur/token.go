@@ -23,9 +23,9 @@ type tokenCmd struct {
 type tokenCreateCmd struct {
 	store
 	within
-	Role    []string `required:"" help:"What the client is: administrator, registrar, program_designer, assessor, learner or reader. May be given more than once." placeholder:"ROLE"`
+	Role    []string `required:"" help:"What the client is: administrator, registrar, program_designer, assessor, learner, reader or employer. May be given more than once." placeholder:"ROLE"`
 	Learner string   `help:"Whose client it is, for the role learner: id or ref:SYSTEM:VALUE." placeholder:"ID"`
-	Scope   []string `help:"What it may do at most: catalog:read, catalog:write, learner:read, learner:write, award:write, record:write, import or admin. All that the roles allow unless said." placeholder:"SCOPE"`
+	Scope   []string `help:"What it may do at most: catalog:read, catalog:write, learner:read, learner:write, learner:search, award:write, record:write, import, audit:read or admin. All that the roles allow unless said." placeholder:"SCOPE"`
 	Expires string   `help:"How long it holds, such as 12h or 30d, or until which day, as YYYY-MM-DD. For ever unless said." placeholder:"TIME"`
 	Name    string   `help:"What the audit calls it." default:"terminal"`
 }

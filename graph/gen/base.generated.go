@@ -10158,6 +10158,7 @@ var (
 		"AWARD_WRITE":    access.ScopeAwardWrite,
 		"RECORD_WRITE":   access.ScopeRecordWrite,
 		"IMPORT":         access.ScopeImport,
+		"AUDIT_READ":     access.ScopeAuditRead,
 		"ADMIN":          access.ScopeAdmin,
 	}
 	marshalNScope2githubᚗcomᚋtestamurᚋtestamurᚋinternalᚋaccessᚐScope = map[access.Scope]string{
@@ -10169,6 +10170,7 @@ var (
 		access.ScopeAwardWrite:    "AWARD_WRITE",
 		access.ScopeRecordWrite:   "RECORD_WRITE",
 		access.ScopeImport:        "IMPORT",
+		access.ScopeAuditRead:     "AUDIT_READ",
 		access.ScopeAdmin:         "ADMIN",
 	}
 )

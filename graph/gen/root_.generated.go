@@ -13892,6 +13892,8 @@ enum Scope {
   RECORD_WRITE
   "Import files."
   IMPORT
+  "For an auditor: export what was disclosed, and read the audit. Of a learner nothing else."
+  AUDIT_READ
   "Manage the institution and read its audit."
   ADMIN
 }

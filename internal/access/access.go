@@ -93,13 +93,14 @@ const (
 	ScopeAwardWrite    Scope = "award:write"
 	ScopeRecordWrite   Scope = "record:write"
 	ScopeImport        Scope = "import"
+	ScopeAuditRead     Scope = "audit:read" // for an auditor: what was disclosed and done, and nothing else of a learner
 	ScopeAdmin         Scope = "admin"
 )
 
 // Scopes are all scopes.
 func Scopes() []Scope {
 	return []Scope{ScopeCatalogRead, ScopeCatalogWrite, ScopeLearnerRead, ScopeLearnerWrite, ScopeLearnerSearch,
-		ScopeAwardWrite, ScopeRecordWrite, ScopeImport, ScopeAdmin}
+		ScopeAwardWrite, ScopeRecordWrite, ScopeImport, ScopeAuditRead, ScopeAdmin}
 }
 
 // rule is who may do an action, and the scope an API client needs for it
@@ -107,6 +108,7 @@ func Scopes() []Scope {
 type rule struct {
 	roles []Role
 	scope Scope
+	or    Scope // that is enough as well; empty: none
 }
 
 var table = map[Action]rule{
@@ -129,7 +131,7 @@ var table = map[Action]rule{
 	MakeDocument:       {roles: []Role{Registrar, Learner, System}, scope: ScopeRecordWrite},
 	Import:             {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},
 	ReadJob:            {roles: []Role{Registrar, Designer, System}, scope: ScopeImport},
-	ReadAudit:          {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
+	ReadAudit:          {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin, or: ScopeAuditRead},
 	ReadTrust:          {roles: []Role{Administrator, Registrar, Designer, Assessor, System}},
 	SearchLearners:     {roles: []Role{Registrar, Employer, System}, scope: ScopeLearnerSearch},
 	ManageTrust:        {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
@@ -143,7 +145,7 @@ var table = map[Action]rule{
 	OrderRecord:        {roles: []Role{Registrar, Learner, System}, scope: ScopeRecordWrite},
 	ManageHolds:        {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
 	RecordDisclosure:   {roles: []Role{Registrar, System}, scope: ScopeLearnerWrite},
-	ExportDisclosures:  {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin},
+	ExportDisclosures:  {roles: []Role{Administrator, Registrar, System}, scope: ScopeAdmin, or: ScopeAuditRead},
 	Deposit:            {roles: []Role{Registrar, Learner, System}, scope: ScopeLearnerWrite},
 	ReadProposal:       {roles: []Role{Administrator, Registrar, Designer, Assessor, System}, scope: ScopeLearnerRead},
 	Propose:            {roles: []Role{System}},
@@ -224,5 +226,5 @@ func Allowed(who Actor, do Action) bool {
 	if !slices.ContainsFunc(r.roles, who.Has) {
 		return false
 	}
-	return r.scope == "" || len(who.Scopes) == 0 || slices.Contains(who.Scopes, r.scope)
+	return r.scope == "" || len(who.Scopes) == 0 || slices.Contains(who.Scopes, r.scope) || r.or != "" && slices.Contains(who.Scopes, r.or)
 }

@@ -13,6 +13,8 @@ func actor(roles ...Role) Actor {
 func TestCheck(t *testing.T) {
 	limited := actor(Registrar)
 	limited.Scopes = []Scope{ScopeLearnerRead}
+	auditor := actor(Registrar)
+	auditor.Scopes = []Scope{ScopeAuditRead}
 	nowhere := actor(Registrar)
 	nowhere.InstitutionID = ""
 	for _, c := range []struct {
@@ -30,6 +32,12 @@ func TestCheck(t *testing.T) {
 		{"reader does not read learners", actor(Reader), ReadLearner, fault.Forbidden},
 		{"scope takes away", limited, Award, fault.Forbidden},
 		{"scope leaves", limited, ReadLearner, ""},
+		{"auditor exports disclosures", auditor, ExportDisclosures, ""},
+		{"auditor reads the audit", auditor, ReadAudit, ""},
+		{"auditor reads no learner", auditor, ReadLearner, fault.Forbidden},
+		{"auditor reads no order", auditor, ReadRelease, fault.Forbidden},
+		{"auditor manages nothing", auditor, ManageInstitution, fault.Forbidden},
+		{"auditor discloses nothing", auditor, RecordDisclosure, fault.Forbidden},
 		{"no institution", nowhere, Award, fault.Unauthenticated},
 		{"anonymous verifies", Anonymous(), Verify, ""},
 		{"anonymous reads nothing", Anonymous(), ReadCatalog, fault.Unauthenticated},

@@ -680,7 +680,7 @@ func (e *Evaluator) parts(n *node) string {
 	}
 	said := fmt.Sprintf("%d of %d met.", met, need)
 	if n.Kind == Any {
-		said = fmt.Sprintf("%d met; %d of the %d are needed.", met, need, all)
+		said = fmt.Sprintf("%d met; %d of the %d %s needed.", met, need, all, map[bool]string{true: "is", false: "are"}[need == 1])
 	}
 	if met < need {
 		said += " Open: " + strings.Join(open, ", ")
@@ -694,8 +694,11 @@ func (e *Evaluator) parts(n *node) string {
 
 func (e *Evaluator) taken(n *node, r *result) string {
 	want := "a passing grade is needed"
-	if n.Grade != "" {
+	switch {
+	case n.Grade != "":
 		want = "a grade of " + n.Grade + " or better is needed"
+	case n.Kind == Achievement:
+		want = "it must be awarded"
 	}
 	if r.award < 0 {
 		return "Nothing is on file yet; " + want + "."

@@ -548,18 +548,39 @@ func (w *world) token(t *testing.T, document []byte) []byte {
 	return []byte(text + "." + base64.RawURLEncoding.EncodeToString(testbed.Must(t, signed, err)[0]))
 }
 
-// TestFiveHundredFiles is scenario 22: one bad file does not stop the rest, and
-// an issuer that nobody knows is no failure.
+// TestFiveHundredFiles is scenario 22: badges and records as JSON, tokens and PDFs,
+// five steps each. One bad file does not stop the rest, and an issuer that nobody
+// knows is no failure.
 func TestFiveHundredFiles(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	good := w.document(t, w.badge)
+	print, err := w.Documents.PDF(context.Background(), w.Registrar(), string(w.print.ID))
+	testbed.Must(t, print, err)
+	good, abroad := w.document(t, w.badge), testbed.NewAbroad(1)
+	kinds := []struct {
+		name string
+		raw  []byte
+	}{{"badge.json", good}, {"badge.jwt", w.token(t, good)}, {"record.json", w.document(t, string(w.record.CredentialID))}, {"record.pdf", print},
+		{"stranger.json", abroad.Signed(t, abroad.Badge(1, "urn:uuid:00000000-0000-4000-8000-000000000009"))}}
 	files := map[string][]byte{"broken.json": []byte("{"), "notes.txt": []byte("hello")}
 	for n := range 498 {
-		files[fmt.Sprintf("badge-%03d.json", n)] = good
+		k := kinds[n%5]
+		if n%5 > 1 && n >= 100 { // records and strangers among the first hundred
+			k = kinds[n%2]
+		}
+		files[fmt.Sprintf("%03d-%s", n, k.name)] = k.raw
 	}
 	a := w.bring(t, files)
-	if a.StatusCode != http.StatusOK || strings.Count(a.body, `class="file"`) != 500 || !strings.Contains(a.body, "2 failed") {
-		t.Errorf("%d, %d files, %s", a.StatusCode, strings.Count(a.body, `class="file"`), regexp.MustCompile(`<p class="tally">.*`).FindString(a.body))
+	tally := regexp.MustCompile(`<p class="tally">.*`).FindString(a.body)
+	if a.StatusCode != http.StatusOK || strings.Count(a.body, `class="file"><span lang="und">`) < 500 || strings.Count(a.body, `<ol class="steps">`) < 500 {
+		t.Errorf("%d, %d files with %d times five steps", a.StatusCode, strings.Count(a.body, `class="file"`), strings.Count(a.body, `<ol class="steps">`))
+	}
+	for _, want := range []string{">478 passed", ">2 failed", ">20 could not be checked"} {
+		if !strings.Contains(tally, want) {
+			t.Errorf("no %q in %s", want, tally)
+		}
+	}
+	if strings.Count(a.body, "The issuer is not in any registry you trust") < 20 {
+		t.Error("a stranger is not called one")
 	}
 }
