@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -41,6 +42,7 @@ const (
 	fetchWithin = 5 * time.Second
 	maxFetched  = 4 << 20 // bytes, expanded
 	maxHops     = 3
+	maxAtOnce   = 16 // requests to one server at one moment
 	maxHeader   = 64 << 10
 	anyJSON     = "application/did+json, application/cid, application/vc, application/vc+ld+json, application/ld+json, application/json"
 )
@@ -62,8 +64,12 @@ const (
 // sends no cookies, no credentials and no referrer, uses no proxy, and reads a
 // bounded number of bytes, which counts what gzip expands to. Answers are kept
 // as long as their Cache-Control allows.
+//
+// Of one server only so much is asked at one moment, whoever's documents name it:
+// nobody makes this service flood another.
 type Fetcher struct {
 	client *http.Client
+	doors  doors
 	now    func() time.Time
 	dev    bool
 	cache  cache
@@ -184,6 +190,11 @@ func (f *Fetcher) Get(ctx context.Context, w Want) (Fetched, error) {
 func (f *Fetcher) ask(ctx context.Context, u *url.URL, w Want) (Fetched, http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
+	leave, err := f.doors.enter(ctx, u.Host)
+	if err != nil {
+		return Fetched{}, nil, err
+	}
+	defer leave()
 	if w.SameHost {
 		ctx = context.WithValue(ctx, sameHost{}, true)
 	}
@@ -209,6 +220,49 @@ func (f *Fetcher) ask(ctx context.Context, u *url.URL, w Want) (Fetched, http.He
 		err = fmt.Errorf("the document is larger than %d MB", maxFetched>>20)
 	}
 	return Fetched{URL: answer.Request.URL.String(), Status: answer.StatusCode, ContentType: answer.Header.Get("Content-Type"), Body: body}, answer.Header, err
+}
+
+// doors are the servers that are asked at this moment. The zero value is ready.
+type doors struct {
+	mu   sync.Mutex
+	each map[string]*door
+}
+
+// door is one of them: its places, and how many requests are there or wait.
+type door struct {
+	places chan struct{}
+	n      int
+}
+
+var errCrowded = errors.New("too much is asked of its server at this moment")
+
+// enter waits for a place at a server, until the context ends.
+func (d *doors) enter(ctx context.Context, host string) (leave func(), err error) {
+	d.mu.Lock()
+	if d.each == nil {
+		d.each = map[string]*door{}
+	}
+	one := d.each[host]
+	if one == nil {
+		one = &door{places: make(chan struct{}, maxAtOnce)}
+		d.each[host] = one
+	}
+	one.n++
+	d.mu.Unlock()
+	left := func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if one.n--; one.n == 0 {
+			delete(d.each, host)
+		}
+	}
+	select {
+	case one.places <- struct{}{}:
+		return func() { <-one.places; left() }, nil
+	case <-ctx.Done():
+		left()
+		return nil, errCrowded
+	}
 }
 
 // Post sends a body to an address that somebody named, and gives the status that

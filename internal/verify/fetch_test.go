@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -243,6 +245,45 @@ func TestAVerificationHasABudget(t *testing.T) {
 	}
 	if n != maxFetches {
 		t.Errorf("%d requests were made, want %d", n, maxFetches)
+	}
+}
+
+// However many ask for documents of one server, it is not flooded.
+func TestOneServerIsNotFlooded(t *testing.T) {
+	t.Parallel()
+	const many = 3 * maxAtOnce
+	var now, most atomic.Int64
+	release := make(chan struct{})
+	s, f, _ := server(t, func(w http.ResponseWriter, _ *http.Request) {
+		most.Store(max(most.Load(), now.Add(1)))
+		defer now.Add(-1)
+		<-release
+		w.Write([]byte("{}"))
+	})
+	var all sync.WaitGroup
+	for i := range many {
+		all.Go(func() {
+			if _, err := f.Get(t.Context(), Want{URL: fmt.Sprint(s.URL, "/", i)}); err != nil && err.Error() != errCrowded.Error() && !strings.Contains(err.Error(), "no answer") {
+				t.Error(err)
+			}
+		})
+	}
+	for asked := 0; asked < many && now.Load() < maxAtOnce; { // all have come, or as many as may
+		f.doors.mu.Lock()
+		asked = 0
+		for _, d := range f.doors.each {
+			asked += d.n
+		}
+		f.doors.mu.Unlock()
+		runtime.Gosched()
+	}
+	close(release)
+	all.Wait()
+	if most.Load() > maxAtOnce {
+		t.Errorf("%d at one moment", most.Load())
+	}
+	if len(f.doors.each) != 0 {
+		t.Errorf("%d servers are remembered when nothing is asked", len(f.doors.each))
 	}
 }
 
