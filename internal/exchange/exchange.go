@@ -70,6 +70,24 @@ func (k Kind) action() access.Action {
 	return access.DefineCatalog
 }
 
+// told reports whether the actor may know what stands in a file of this kind, row
+// by row: whoever may write it, and for what tells of learners whoever may read
+// those.
+func (k Kind) told(who access.Actor) bool {
+	do := k.action()
+	return do == access.DefineCatalog || access.Allowed(who, do) || access.Allowed(who, access.ReadLearner)
+}
+
+// toldTo are the kinds of files of which the actor may know what stands in them.
+func toldTo(who access.Actor) (all []Kind) {
+	for _, k := range Kinds() {
+		if k.told(who) {
+			all = append(all, k)
+		}
+	}
+	return all
+}
+
 // The states of a job.
 const (
 	Queued    = "queued"

@@ -183,7 +183,8 @@ type outcomeCursor struct {
 	Position int `json:"p"`
 }
 
-// OutcomesOf is what became of the rows, in the order of the file.
+// OutcomesOf is what became of the rows, in the order of the file; nothing for who
+// may not know what stands in it.
 func (s *Service) OutcomesOf(ctx context.Context, who access.Actor, job string, failedOnly bool, a page.Args) (page.Connection[Outcome], error) {
 	all, err := s.OutcomesOfJobs(ctx, who, []string{job}, failedOnly, a)
 	return all[job], err
@@ -214,10 +215,14 @@ func (s *Service) OutcomesOfJobs(ctx context.Context, who access.Actor, jobs []s
 const errorPage = 1000
 
 // ErrorFile writes the rows that failed as CSV: line, column, rule, value and
-// message.
+// message. Forbidden for who may not know what stands in the file.
 func (s *Service) ErrorFile(ctx context.Context, who access.Actor, job string, w io.Writer) error {
-	if _, err := s.Find(ctx, who, job); err != nil {
+	j, err := s.Find(ctx, who, job)
+	if err != nil {
 		return err
+	}
+	if !j.Kind.told(who) {
+		return access.Check(who, access.ReadLearner)
 	}
 	var rows []outcomeRow
 	after, done := 0, false

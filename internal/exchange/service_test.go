@@ -423,6 +423,44 @@ func TestWhoMayImportWhat(t *testing.T) {
 	}
 }
 
+// What failed of a file about learners is told in the words of the file: who was
+// given neither learners to read nor to write is not told.
+func TestWhoIsToldWhatStandsInAFile(t *testing.T) {
+	t.Parallel()
+	b := testbed.New(t)
+	u := must(b.Exchange.Receive(t.Context(), b.Registrar(), "x", strings.NewReader("learner_id,display_name,email\nS1,Ada Confidential,not-an-address\n")))
+	j := must(b.Exchange.Start(t.Context(), b.Registrar(), nil, exchange.Order{Kind: exchange.Learners, UploadID: u.ID}))
+	if err := b.Exchange.Run(t.Context(), b.As(access.System), j.ID); err != nil {
+		t.Fatal(err)
+	}
+	scoped := func(role access.Role, scopes ...access.Scope) access.Actor {
+		who := b.As(role)
+		who.Scopes = scopes
+		return who
+	}
+	for _, c := range []struct {
+		name string
+		who  access.Actor
+		told bool
+	}{
+		{"a registrar", b.Registrar(), true},
+		{"a designer, who reads learners", b.As(access.Designer), true},
+		{"a program that writes learners", scoped(access.Registrar, access.ScopeImport, access.ScopeLearnerWrite), true},
+		{"a program that reads learners", scoped(access.Designer, access.ScopeImport, access.ScopeLearnerRead), true},
+		{"a program for the catalogue", scoped(access.Designer, access.ScopeImport, access.ScopeCatalogWrite), false},
+	} {
+		rows := must(b.Exchange.OutcomesOf(t.Context(), c.who, j.ID, true, page.Args{}))
+		var file bytes.Buffer
+		err := b.Exchange.ErrorFile(t.Context(), c.who, j.ID, &file)
+		if c.told && (len(rows.Nodes) != 1 || err != nil || !strings.Contains(file.String(), "not-an-address")) {
+			t.Errorf("%s: %d rows, %v, %q", c.name, len(rows.Nodes), err, &file)
+		}
+		if !c.told && (len(rows.Nodes) != 0 || fault.KindOf(err) != fault.Forbidden || file.Len() != 0) {
+			t.Errorf("%s is told: %d rows, %v, %q", c.name, len(rows.Nodes), err, &file)
+		}
+	}
+}
+
 // reading is a sender who looks about while they send.
 type reading func(p []byte) (int, error)
 

@@ -164,18 +164,20 @@ type outcomeRow struct {
 	Outcome
 }
 
-// outcomesOf are up to limit outcomes of each job behind a position.
+// outcomesOf are up to limit outcomes of each job behind a position, of jobs of
+// which the actor may know what was in the file.
 func outcomesOf(ctx context.Context, tx pgx.Tx, who access.Actor, jobs []string, failedOnly bool, after, limit int) ([]outcomeRow, error) {
 	rows, _ := tx.Query(ctx, `
 		select k.id as job_id, `+outcomeColumns+`
-		from unnest(@jobs::text[]) as k (id)
+		from job k
 		cross join lateral (
 			select `+outcomeColumns+`
 			from job_outcome
 			where institution_id = @institution and job_id = k.id and position > @after and (not @failed or outcome = 'failed')
 			order by position
 			limit @limit) as o
+		where k.institution_id = @institution and k.id = any(@jobs) and k.kind = any(@kinds)
 		order by k.id, position`,
-		pgx.NamedArgs{"institution": who.InstitutionID, "jobs": jobs, "after": after, "failed": failedOnly, "limit": limit})
+		pgx.NamedArgs{"institution": who.InstitutionID, "jobs": jobs, "kinds": toldTo(who), "after": after, "failed": failedOnly, "limit": limit})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[outcomeRow])
 }
