@@ -42,7 +42,7 @@ func (w *world) attacked(t *testing.T, ctx context.Context, do func(string, ...c
 	}
 	registrar, of := w.staff[access.Registrar], "/desk/learners/"+string(w.learner.ID)
 	for _, p := range []place{
-		{"a learner at the desk", registrar, of}, {"disclosures", registrar, "/desk/disclosures"}, {"orders", registrar, "/desk/orders?show=all"}, {"a refused row", registrar, "/desk/imports/" + job},
+		{"a learner at the desk", registrar, of}, {"disclosures", registrar, "/desk/disclosures"}, {"who was shown it", registrar, "/desk/credentials/" + w.badge + "/views"}, {"before it is revoked", registrar, "/desk/credentials/" + w.badge + "/revoke"}, {"holds", registrar, "/desk/holds?show=all&term=" + url.QueryEscape(planted)}, {"orders", registrar, "/desk/orders?show=all"}, {"a refused row", registrar, "/desk/imports/" + job},
 		{"my share", w.student, "/me/shares/" + string(w.open.Share.ID)}, {"my shares", w.student, "/me/shares"}, {"my orders", w.student, "/me/orders"}, {"my privacy", w.student, "/me/privacy"},
 		{"a search at the desk", registrar, "/desk?q=" + url.QueryEscape(planted)}, {"a search at sign-in", "", "/sign-in?q=" + url.QueryEscape(planted)}, {"a form's values", registrar, of + "/name?displayName=" + url.QueryEscape(planted)},
 	} {

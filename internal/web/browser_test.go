@@ -174,11 +174,14 @@ func report(t *testing.T, ctx context.Context, source, how string, only ...strin
 func fits(t *testing.T, ctx context.Context, how string) {
 	t.Helper()
 	var wide int
-	if err := chromedp.Run(ctx, chromedp.Evaluate(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &wide)); err != nil {
+	settled := func(p *runtimeEvaluate) *runtimeEvaluate { return p.WithAwaitPromise(true) }
+	if err := chromedp.Run(ctx, chromedp.Evaluate(`new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(document.documentElement.scrollWidth - document.documentElement.clientWidth))))`, &wide, settled)); err != nil {
 		t.Fatal(err)
 	}
 	if wide > 0 {
-		t.Errorf("%s: the page is %d pixels wider than a phone", how, wide)
+		var out string
+		_ = chromedp.Run(ctx, chromedp.Evaluate(`[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5).map(e => e.outerHTML.slice(0, 150)).slice(-3).join('\n')`, &out))
+		t.Errorf("%s: the page is %d pixels wider than a phone, by\n%s", how, wide, out)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/text/unicode/bidi"
+
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/achievement"
 	"github.com/testamur/testamur/internal/assertion"
@@ -401,11 +403,22 @@ func (s *site) about(v *visit, id string) (learner.Learner, string, error) {
 	if err != nil {
 		return l, "", err
 	}
-	name := l.DisplayName
+	name := isolated(l.DisplayName)
 	if l.RefValue != nil {
 		name += ", " + *l.RefValue
 	}
 	return l, name, nil
+}
+
+// isolated is a text that is put beside others, kept from turning them around
+// where it is of a script that runs from right to left (UAX #9 §2.7).
+func isolated(text string) string {
+	for _, r := range text {
+		if p, _ := bidi.LookupRune(r); p.Class() == bidi.R || p.Class() == bidi.AL {
+			return "\u2068" + text + "\u2069"
+		}
+	}
+	return text
 }
 
 // may refuses a page to whom the action behind it is refused.

@@ -50,6 +50,7 @@ func TestPagesInUse(t *testing.T) {
 	picture(t, ctx, "verify-result", 390)
 	w.linkInUse(t, ctx, source, do)
 	w.byKeyboard(t, ctx, do)
+	w.withoutScript(t, ctx, do)
 	w.progressMoves(t, ctx, source, do)
 	w.attacked(t, ctx, do)
 	for _, s := range said() {
@@ -75,6 +76,21 @@ func (w *world) byKeyboard(t *testing.T, ctx context.Context, do func(string, ..
 		chromedp.WaitVisible("#wrong"), chromedp.Evaluate(`document.activeElement.id`, &focused))
 	if focused != "wrong" {
 		t.Errorf("after a refusal the focus is at %q", focused)
+	}
+}
+
+// withoutScript finds a learner, narrows a list, sends a message again and changes
+// the language with forms alone.
+func (w *world) withoutScript(t *testing.T, ctx context.Context, do func(string, ...chromedp.Action)) {
+	t.Helper()
+	var found, held, sent, title string
+	do("without script", emulation.SetScriptExecutionDisabled(true), as(w.server.URL, w.staff[access.Registrar], "en"), chromedp.Navigate(w.server.URL+"/desk"),
+		chromedp.SendKeys("#q", "rasmussen um"), chromedp.Click("form.search button"), chromedp.WaitVisible("#hits li:only-child"), chromedp.Text("#hits", &found),
+		chromedp.Navigate(w.server.URL+"/desk/holds?show=all"), chromedp.SendKeys("#term", "Fall 2026"), chromedp.Click("form.search button"), chromedp.WaitVisible("tbody tr"), chromedp.Text("tbody", &held),
+		chromedp.Navigate(w.server.URL+"/desk/messages"), chromedp.Click("td form button"), chromedp.WaitVisible(".done"), chromedp.Text(".done", &sent),
+		chromedp.Click(".foot button"), chromedp.WaitVisible("html[lang=es]"), chromedp.Text("h1", &title), emulation.SetScriptExecutionDisabled(false))
+	if !strings.Contains(found, w.learner.DisplayName) || !strings.Contains(held, "borrowed camera") || sent != "It is sent again now." || title != "Mensajes" {
+		t.Errorf("without script: found %q, held %q, sent %q, then %q", found, held, sent, title)
 	}
 }
 

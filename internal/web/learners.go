@@ -291,7 +291,7 @@ func (s *site) called(v *visit, a assertion.Assertion) (string, error) {
 		return "", err
 	}
 	versions, err := s.Achievements.Versions(v.ctx(), v.who, []achievement.Pin{a.Pin()})
-	return versions[a.Pin()].Definition.Name + " · " + about, err
+	return isolated(versions[a.Pin()].Definition.Name) + " · " + about, err
 }
 
 func (s *site) correctForm(v *visit) (form, error) {

@@ -73,7 +73,7 @@ func (s *site) orderAt(v *visit) (string, error) {
 		return "", err
 	}
 	titles, err := s.typeTitles(v)
-	about := o.Recipient + " · " + or(titles[o.Type], o.Type)
+	about := isolated(o.Recipient) + " · " + isolated(or(titles[o.Type], o.Type))
 	if err != nil || !v.in.Staff() {
 		return about, err
 	}

@@ -135,7 +135,7 @@ func (w *words) date(v any) template.HTML {
 		}
 	case string:
 		var err error
-		if t, err = time.Parse(time.DateOnly, d); err != nil {
+		if t, err = time.Parse(time.DateOnly, d[:min(len(d), len(time.DateOnly))]); err != nil {
 			return template.HTML(template.HTMLEscapeString(d))
 		}
 	}

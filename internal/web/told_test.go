@@ -60,6 +60,7 @@ func TestWhatIsToldInSpanish(t *testing.T) {
 		"It was valid until 2026-05-02T00:00:00Z.":       "Fue válida hasta el 2 de mayo de 2026, 00:00 UTC.",
 		"DB 210 Databases: grade changed from B to A.":   "DB 210 Databases: la calificación cambió de B a A.",
 		"The learner: name is now Robin <b>Ashdown</b>.": "el estudiante: el nombre es ahora Robin &lt;b&gt;Ashdown&lt;/b&gt;.",
+		"Alder Sound College holds this back: requested action, for Fall 2026. Please return the camera. Ask the registrar (registrar@aldersound.example) what is to be done.": "Alder Sound College retiene esto: hay que hacer algo antes, por Fall 2026. Please return the camera. Pregunte a la secretaría (registrar@aldersound.example) qué hay que hacer.",
 		"There is no such share, or you may not see it.": "No existe ese enlace o no está a su alcance.",
 	} {
 		if got := tag.ReplaceAllString(string(x.tell(in)), ""); got != want {
@@ -93,7 +94,8 @@ func TestTellingIsBounded(t *testing.T) {
 // elsewhere are the packages whose sentences people read on the pages of learners
 // and of everybody, with what is no sentence to them.
 var elsewhere = map[string]*regexp.Regexp{
-	"access": nil, "page": nil, "wording": nil, "fault": nil, "learner": nil, "release": nil, "disclosure": nil, "session": nil, "deposit": nil,
+	"access": nil, "page": nil, "wording": nil, "fault": nil, "learner": nil, "disclosure": nil, "session": nil, "deposit": nil,
+	"release": regexp.MustCompile(`^%s what is to be done`),                    // the end of one that is told whole, above
 	"consent": regexp.MustCompile(`^(I allow|Permito)`),                        // a statement in each language
 	"sharing": regexp.MustCompile(`words.go|a credential that you were shown`), // letters, which have their own
 	"verify":  regexp.MustCompile(`DEVELOPMENT|^Testamur|^VC-|^%s%s`),          // a warning to operators
