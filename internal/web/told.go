@@ -108,8 +108,8 @@ const unnamed = "whoever has the link"
 
 // party is somebody by name, which is of any language.
 func (t *teller) party(name string) template.HTML {
-	if name == unnamed {
-		return t.tell(name)
+	if strings.HasPrefix(name, unnamed) {
+		return t.tell(name) // with who they say they are
 	}
 	return template.HTML(`<span lang="und">` + template.HTMLEscapeString(name) + `</span>`)
 }

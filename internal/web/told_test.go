@@ -61,7 +61,8 @@ func TestWhatIsToldInSpanish(t *testing.T) {
 		"DB 210 Databases: grade changed from B to A.":   "DB 210 Databases: la calificación cambió de B a A.",
 		"The learner: name is now Robin <b>Ashdown</b>.": "el estudiante: el nombre es ahora Robin &lt;b&gt;Ashdown&lt;/b&gt;.",
 		"Alder Sound College holds this back: requested action, for Fall 2026. Please return the camera. Ask the registrar (registrar@aldersound.example) what is to be done.": "Alder Sound College retiene esto: hay que hacer algo antes, por Fall 2026. Please return the camera. Pregunte a la secretaría (registrar@aldersound.example) qué hay que hacer.",
-		"There is no such share, or you may not see it.": "No existe ese enlace o no está a su alcance.",
+		"whoever has the link (says: Harbour <i>Library</i>)": "quien tenga el enlace (dice: Harbour &lt;i&gt;Library&lt;/i&gt;)",
+		"There is no such share, or you may not see it.":      "No existe ese enlace o no está a su alcance.",
 	} {
 		if got := tag.ReplaceAllString(string(x.tell(in)), ""); got != want {
 			t.Errorf("%s\n got %s\nwant %s", in, got, want)
