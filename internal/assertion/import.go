@@ -52,7 +52,7 @@ func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, syst
 	_, err := tx.Exec(ctx, `
 		create temp table if not exists import_assertion (n int, id text collate "C", learner_id text collate "C", achievement_id text collate "C",
 			achievement_version int, ref_value text, achieved_on date, term text, grade text, credits_earned numeric(8, 3), narrative text,
-			role text, license_number text, activity_start_on date, activity_end_on date, results jsonb, evidence jsonb, absent int) on commit drop;
+			role text, license_number text, activity_start_on date, activity_end_on date, results jsonb, evidence jsonb, absent int, grade_of text) on commit drop;
 		truncate import_assertion`)
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func Import(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch, syst
 	})
 	_, err = tx.CopyFrom(ctx, pgx.Identifier{"import_assertion"}, []string{"n", "id", "learner_id", "achievement_id", "achievement_version", "ref_value",
 		"achieved_on", "term", "grade", "credits_earned", "narrative", "role", "license_number", "activity_start_on", "activity_end_on",
-		"results", "evidence", "absent"}, source)
+		"results", "evidence", "absent", "grade_of"}, source)
 	if err != nil {
 		return nil, err
 	}
@@ -92,12 +92,17 @@ func (r *Row) check(today day.Date) *fault.Error {
 
 func (r *Row) values(n int, newID string) []any {
 	f := &r.Facts
-	var ref *string
+	var ref, gradeIs *string
 	if r.RefValue != "" {
 		ref = &r.RefValue
 	}
+	if r.Absent&NoResults != 0 && r.Absent&NoGrade == 0 {
+		if of := gradeOf(r.Achievement.Definition); of != "" {
+			gradeIs = &of
+		}
+	}
 	return []any{n, newID, r.LearnerID, r.Achievement.ID, r.Achievement.Version, ref, f.AchievedOn.Midnight(), f.Term, f.Grade, f.CreditsEarned,
-		f.Narrative, f.Role, f.LicenseNumber, f.ActivityStartOn, f.ActivityEndOn, listJSON(f.Results), listJSON(f.Evidence), int32(r.Absent)}
+		f.Narrative, f.Role, f.LicenseNumber, f.ActivityStartOn, f.ActivityEndOn, listJSON(f.Results), listJSON(f.Evidence), int32(r.Absent), gradeIs}
 }
 
 // listJSON is the text for a jsonb column; most rows have nothing to marshal.
@@ -249,7 +254,8 @@ func matches(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, fetched, same s
 	return pgx.CollectRows(rows, pgx.RowToStructByName[match])
 }
 
-// settle corrects the assertions that differ, refuses the rows that would move
+// settle corrects the assertions that differ, leaves the other results where a row
+// gives the grade alone, refuses the rows that would move
 // one to another learner or achievement, and takes all of them out of the stage.
 func settle(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, there []match, out []bulk.Outcome) error {
 	if len(there) == 0 {
@@ -285,7 +291,12 @@ func settle(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, there []match, o
 				case when p.absent & 32 <> 0 then a.license_number else p.license_number end as license_number,
 				case when p.absent & 64 <> 0 then a.activity_start_on else p.activity_start_on end as activity_start_on,
 				case when p.absent & 128 <> 0 then a.activity_end_on else p.activity_end_on end as activity_end_on,
-				case when p.absent & 256 <> 0 then a.results else p.results end as results,
+				case
+					when p.absent & 256 = 0 then p.results
+					when p.grade_of is null or p.grade is not distinct from a.grade then a.results
+					else (select coalesce(jsonb_agg(r order by n), '[]') from jsonb_array_elements(a.results) with ordinality as x (r, n)
+						where r->>'resultDescription' is distinct from p.grade_of) || p.results
+				end as results,
 				case when p.absent & 512 <> 0 then a.evidence else p.evidence end as evidence
 			from unnest(@same::int[], @ids::text[]) as c (n, id)
 			join import_assertion p on p.n = c.n

@@ -518,3 +518,33 @@ func TestTwoRowsOfOneAward(t *testing.T) {
 		t.Errorf("%v %v %v", *got.Grade, err, err2)
 	}
 }
+
+// TestAGradeByFileLeavesTheOtherResults corrects the grade of an award that has
+// another result as well.
+func TestAGradeByFileLeavesTheOtherResults(t *testing.T) {
+	b := setup(t)
+	ctx := t.Context()
+	studio := must(b.achievements.Define(ctx, b.registrar, achievement.Draft{Definition: achievement.Definition{Name: "Studio", Description: "d", AchievementType: "Course",
+		Criteria: &openbadges.Criteria{Narrative: "n"}, ResultDescription: openbadges.List[openbadges.ResultDescription]{
+			{ID: "score", Type: openbadges.List[string]{"ResultDescription"}, Name: "Score", ResultType: "RawScore"}, {ID: "final", Type: openbadges.List[string]{"ResultDescription"}, Name: "Final", ResultType: "LetterGrade"}}}}))
+	a, err := b.Award(ctx, b.registrar, nil, assertion.Award{LearnerID: string(b.ada.ID), AchievementID: string(studio.ID), Facts: assertion.Facts{AchievedOn: on("2026-05-22"),
+		Results: []assertion.Result{{Description: "final", Value: "B"}, {Description: "score", Value: "71"}}}})
+	if err != nil || a.Grade == nil || *a.Grade != "B" {
+		t.Fatalf("%+v %v", a, err)
+	}
+	row := func(grade *string) []assertion.Row {
+		return []assertion.Row{{LearnerID: b.ada.ID, Achievement: studio, Facts: assertion.Facts{AchievedOn: on("2026-05-22"), Grade: grade}, Absent: assertion.NoResults}}
+	}
+	for _, x := range []struct {
+		grade   *string
+		change  bulk.Change
+		results string
+	}{{ptr("B"), bulk.Unchanged, "[{final  B } {score  71 }]"}, {ptr("A"), bulk.Updated, "[{score  71 } {final  A }]"}, {ptr("A"), bulk.Unchanged, "[{score  71 } {final  A }]"},
+		{nil, bulk.Updated, "[{score  71 }]"}} {
+		out := b.load(t, row(x.grade))
+		got, err := b.Find(ctx, b.registrar, string(a.ID))
+		if err != nil || out[0].Change != x.change || fmt.Sprint(got.Results) != x.results {
+			t.Errorf("%v: %s %v %v", x.grade, out[0].Change, got.Results, err)
+		}
+	}
+}

@@ -153,13 +153,13 @@ func (s *Service) Discard(ctx context.Context, who access.Actor, ids []ID) (int,
 	return n, err
 }
 
-// LeftRecords are the learners for whom a draft of a record was left, with
-// those drafts.
-func (s *Service) LeftRecords(ctx context.Context, who access.Actor) (map[learner.ID][]ID, error) {
+// LeftRecords are the learners for whom a draft of a record, or of a summary in
+// one, was left, with those drafts.
+func (s *Service) LeftRecords(ctx context.Context, who access.Actor) (map[learner.ID][]Credential, error) {
 	if err := access.Check(who, access.Reconcile); err != nil {
 		return nil, err
 	}
-	all := map[learner.ID][]ID{}
+	all := map[learner.ID][]Credential{}
 	err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) error {
 		for _, kind := range []string{OfRecord, OfSummary} {
 			left, err := leftDrafts(ctx, tx, who, kind, "", s.Now().Add(-leftAfter))
@@ -167,7 +167,7 @@ func (s *Service) LeftRecords(ctx context.Context, who access.Actor) (map[learne
 				return err
 			}
 			for _, c := range left {
-				all[c.LearnerID] = append(all[c.LearnerID], c.ID)
+				all[c.LearnerID] = append(all[c.LearnerID], c)
 			}
 		}
 		return nil

@@ -347,7 +347,7 @@ func loadResults(ctx context.Context, tx pgx.Tx, who access.Actor, b bulk.Batch,
 			c.fail("status", "completed", "%q is not a completion: only completed courses become part of a record. Leave such rows out.", status)
 		}
 		r.Achievement = achievements[co.ID]
-		r.Absent = c.absent("term", "grade", "credits_earned", "narrative", "", "", "", "", "grade", "")
+		r.Absent = c.absent("term", "grade", "credits_earned", "narrative", "", "", "", "", "", "")
 		return r
 	}
 	return loadAssertions(ctx, tx, who, b, j, lines, parse, "completed_on", "course_code")

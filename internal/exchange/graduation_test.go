@@ -8,6 +8,7 @@ import (
 
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/credential"
+	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/exchange"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/learner"
@@ -106,8 +107,13 @@ func TestThoseWhoCompletedAProgramGraduate(t *testing.T) {
 	if _, err := b.Exchange.Graduate(ctx, who, nil, cohort); fault.KindOf(err) != fault.State {
 		t.Errorf("nobody is enrolled: %v", err)
 	}
+	today := day.On(b.Now().UTC())
 	for i := range 20 {
-		e, err := b.Programs.Enrol(ctx, who, program.NewEnrollment{LearnerID: fmt.Sprintf("ref:sis:G%d", i), ProgramID: "CERT"})
+		in := program.NewEnrollment{LearnerID: fmt.Sprintf("ref:sis:G%d", i), ProgramID: "CERT"}
+		if i%2 == 1 { // the enrolment ends with the day on which the degree is conferred
+			in.EndedOn = &today
+		}
+		e, err := b.Programs.Enrol(ctx, who, in)
 		testbed.Must(t, e, err)
 	}
 	j, err := b.Exchange.Graduate(ctx, who, nil, cohort)

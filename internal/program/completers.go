@@ -6,16 +6,18 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/testamur/testamur/internal/access"
+	"github.com/testamur/testamur/internal/day"
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/learner"
 	"github.com/testamur/testamur/internal/mastery"
+	"github.com/testamur/testamur/internal/pg"
 )
 
 // togetherAsked is how many learners are evaluated in one go.
 const togetherAsked = 100
 
-// Completers are the learners who are enrolled in a program, go on with it, and
-// have met all of it, each by the version held to. State when more than most are
+// Completers are the learners who are enrolled in a program today, its last day
+// included, and have met all of it, each by the version held to. State when more than most are
 // enrolled: such a cohort is sent as a file.
 func (s *Service) Completers(ctx context.Context, who access.Actor, program ID, most int) ([]learner.ID, error) {
 	if err := access.Check(who, access.ManageLearner); err != nil {
@@ -26,9 +28,9 @@ func (s *Service) Completers(ctx context.Context, who access.Actor, program ID, 
 		rows, _ := tx.Query(ctx, `
 			select learner_id
 			from program_enrollment
-			where institution_id = @institution and program_id = @program and ended_on is null
+			where institution_id = @institution and program_id = @program and enrolled_on <= @today and (ended_on is null or ended_on >= @today)
 			order by learner_id
-			limit @limit`, pgx.NamedArgs{"institution": who.InstitutionID, "program": program, "limit": most + 1})
+			limit @limit`, pgx.NamedArgs{"institution": who.InstitutionID, "program": program, "today": day.On(pg.Instant(s.Now())), "limit": most + 1})
 		var err error
 		enrolled, err = pgx.CollectRows(rows, pgx.RowTo[learner.ID])
 		return err

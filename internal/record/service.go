@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -111,18 +112,24 @@ func (s *Service) assemble(ctx context.Context, who access.Actor, request once.R
 	return *all[0].Record, all[0].New, err
 }
 
-// Reconcile finishes the records that a process that ended had left half made,
-// and discards the drafts that something else had overtaken. It gives how many
-// drafts there were.
+// Reconcile makes the next versions of records that a process that ended had left
+// half made, and discards the drafts that are left then. The draft of a first
+// version does not say which record was asked for: whoever asked does so again. It
+// gives how many drafts there were.
 func (s *Service) Reconcile(ctx context.Context, who access.Actor) (int, error) {
 	left, err := s.Credentials.LeftRecords(ctx, who)
 	if err != nil {
 		return 0, err
 	}
 	n := 0
-	for l, ids := range left {
-		_, err := s.Assemble(ctx, who, nil, string(l))
-		if f, ok := fault.Of(err); err != nil && (!ok || f.Kind == fault.Unavailable) {
+	for l, drafts := range left {
+		var ids, before []credential.ID
+		for _, d := range drafts {
+			if ids = append(ids, d.ID); d.Kind == credential.OfRecord && d.Supersedes != nil {
+				before = append(before, *d.Supersedes)
+			}
+		}
+		if err := s.next(ctx, who, l, before); err != nil {
 			return n, err
 		}
 		if _, err := s.Credentials.Discard(ctx, who, ids); err != nil {
@@ -131,6 +138,31 @@ func (s *Service) Reconcile(ctx context.Context, who access.Actor) (int, error) 
 		n += len(ids)
 	}
 	return n, nil
+}
+
+// next makes the versions behind those of a learner that have these credentials.
+func (s *Service) next(ctx context.Context, who access.Actor, l learner.ID, before []credential.ID) error {
+	if len(before) == 0 {
+		return nil
+	}
+	var latest []shown
+	err := s.DB.Snapshot(ctx, who, func(tx pgx.Tx) (err error) {
+		latest, err = latestOf(ctx, tx, who, l)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range latest {
+		if !slices.Contains(before, r.CredentialID) { // somebody was faster
+			continue
+		}
+		_, err := s.AssembleAs(ctx, who, nil, string(l), r.framed().want())
+		if f, ok := fault.Of(err); err != nil && (!ok || f.Kind == fault.Unavailable) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Find is one record by id.
