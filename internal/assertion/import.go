@@ -264,9 +264,11 @@ func settle(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, there []match, o
 	slices.SortFunc(there, func(a, b match) int { return a.N - b.N })
 	var done, same []int
 	var ids []string
+	met := make(map[string]bool, len(there))
 	for _, m := range there {
 		done = append(done, m.N)
-		if slices.Contains(ids, m.ID) {
+		twice := met[m.ID]
+		if met[m.ID] = true; twice {
 			out[m.N] = bulk.Fail(conflict("once-in-file", "A row before this one means the same award under another name. Keep one of them."))
 			continue
 		}
