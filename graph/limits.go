@@ -122,11 +122,17 @@ func (b *budget) MutateOperationContext(ctx context.Context, o *graphql.Operatio
 	if signedIn(ctx) {
 		allowed = budgetCaller
 	}
-	o.Stats.SetExtension("cost", map[string]int{"requested": cost, "allowed": allowed})
+	o.Stats.SetExtension("cost", spent{allowed, cost})
 	if cost > allowed {
 		return limit("cost", "This costs %d, and a request may cost %d. Ask for shorter pages.", cost, allowed)
 	}
 	return nil
+}
+
+// spent is what an answer tells of its cost.
+type spent struct {
+	Allowed   int `json:"allowed"`
+	Requested int `json:"requested"`
 }
 
 // InterceptResponse puts the cost into the answer.

@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,6 +50,9 @@ type turn struct {
 	bytes            int
 }
 
+// byHash is the service asked with GET for a document that it trusts, by its hash.
+const byHash = "testamur, GET by hash"
+
 // tenth is the service over a tenth of the data.
 const tenth = "testamur, a tenth of the data"
 
@@ -66,7 +71,7 @@ func measure(ctx context.Context, o options, d data, small *data) error {
 	postmaster := parent(int(conn.PgConn().PID()))
 	works := []work{
 		{name: "learner picture", query: picture, ids: d.learners, path: "/learner/", servers: []string{"testamur", "one statement", "rows and fragments"}},
-		{name: "assertion by id", query: byID, ids: d.assertions, path: "/assertion/", servers: []string{"testamur", "one statement"}},
+		{name: "assertion by id", query: byID, ids: d.assertions, path: "/assertion/", servers: []string{"testamur", byHash, "one statement"}},
 		{name: "employer search", query: search, ids: d.competencies, path: "/competency/", servers: []string{"testamur", "rows and fragments"}},
 	}
 	if small != nil {
@@ -130,7 +135,10 @@ func start(ctx context.Context, o options, d data) (map[string]*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := map[string]*server{"testamur": ours}
+	all := map[string]*server{"testamur": ours, byHash: {name: byHash, addr: ours.addr, cmd: ours.cmd, ask: func(query, id string) []byte {
+		variables := url.QueryEscape(fmt.Sprintf(`{"id":%q}`, id))
+		return fmt.Appendf(nil, "GET /graphql?documentId=sha256:%x&variables=%s HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %s\r\nAccept: application/graphql-response+json\r\n\r\n", sha256.Sum256([]byte(query)), variables, d.token)
+	}}}
 	for name, kind := range map[string]string{"one statement": "statement", "rows and fragments": "fragments"} {
 		s := &server{name: name, cmd: exec.CommandContext(ctx, self, "-bare", kind, "-url", d.url)}
 		s.ask = func(path, id string) []byte { return []byte("GET " + path + id + " HTTP/1.1\r\nHost: bench\r\n\r\n") }
@@ -158,7 +166,15 @@ func serve(ctx context.Context, o options, name string, d data) (*server, error)
 		return nil, err
 	}
 	ours := &server{name: name, addr: port}
-	ours.cmd = exec.CommandContext(ctx, o.testamur, "serve", "--addr", port, "--database-url", d.url, "--data", filepath.Join(o.data, "keys"))
+	trusted := filepath.Join(o.data, "trusted.json")
+	manifest, err := json.Marshal(map[string]string{fmt.Sprintf("%x", sha256.Sum256([]byte(byID))): byID})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(trusted, manifest, 0o644); err != nil {
+		return nil, err
+	}
+	ours.cmd = exec.CommandContext(ctx, o.testamur, "serve", "--addr", port, "--database-url", d.url, "--data", filepath.Join(o.data, "keys"), "--trusted-documents", trusted)
 	ours.ask = func(query, id string) []byte {
 		body, err := json.Marshal(map[string]any{"query": query, "variables": map[string]string{"id": id}})
 		if err != nil {
@@ -199,7 +215,7 @@ func reachable(ctx context.Context, addr string) error {
 }
 
 func (w work) request(s *server, id string) []byte {
-	if s.name == "testamur" || s.name == tenth {
+	if strings.HasPrefix(s.name, "testamur") {
 		return s.ask(w.query, id)
 	}
 	return s.ask(w.path, id)
