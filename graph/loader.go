@@ -31,7 +31,7 @@ type batch[K comparable, V any] struct {
 }
 
 func newLoader[K comparable, V any](kin func(K) []K, fetch func(context.Context, []K) (map[K]V, error)) *loader[K, V] {
-	return &loader[K, V]{kin: kin, fetch: fetch, known: map[K]*batch[K, V]{}}
+	return &loader[K, V]{kin: kin, fetch: fetch}
 }
 
 // Load is what belongs to the key; the zero V when there is nothing.
@@ -57,6 +57,9 @@ func (l *loader[K, V]) Load(ctx context.Context, key K) (V, error) {
 
 // claim puts the key and its kin into the batch, but for those that are known.
 func (l *loader[K, V]) claim(b *batch[K, V], key K) []K {
+	if l.known == nil {
+		l.known = map[K]*batch[K, V]{}
+	}
 	keys := []K{key}
 	l.known[key] = b
 	for _, k := range l.kin(key) {

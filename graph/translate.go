@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"slices"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -173,17 +172,24 @@ func results(all []assertion.Result, d *model.AchievementDefinition) []model.Res
 	out := make([]model.Result, len(all))
 	for i, r := range all {
 		out[i] = model.Result{Value: optional(r.Value), Status: optional(r.Status)}
-		at := slices.IndexFunc(d.ResultDescription, func(x model.ResultDescription) bool { return x.ID == r.Description })
-		if at < 0 {
+		rd := standing(d.ResultDescription, func(x *model.ResultDescription) bool { return x.ID == r.Description })
+		if rd == nil {
 			continue
 		}
-		rd := &d.ResultDescription[at]
 		out[i].ResultDescription = rd
-		if l := slices.IndexFunc(rd.RubricCriterionLevel, func(x model.RubricCriterionLevel) bool { return x.ID == r.Level }); l >= 0 {
-			out[i].AchievedLevel = &rd.RubricCriterionLevel[l]
-		}
+		out[i].AchievedLevel = standing(rd.RubricCriterionLevel, func(x *model.RubricCriterionLevel) bool { return x.ID == r.Level })
 	}
 	return out
+}
+
+// standing is where the first of a list stands that is meant; nil when none is.
+func standing[T any](all []T, meant func(*T) bool) *T {
+	for i := range all {
+		if meant(&all[i]) {
+			return &all[i]
+		}
+	}
+	return nil
 }
 
 // node is any noun by its own id.
