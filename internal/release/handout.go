@@ -3,6 +3,7 @@ package release
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -189,19 +190,19 @@ func weigh(ctx context.Context, tx pgx.Tx, who access.Actor, t Taking, pieces []
 
 // refusal tells learners, who may know, what is held back, why, and whom to ask.
 func (h Hold) refusal(in institution.Institution) *fault.Error {
-	message := in.Name + " holds this back: " + strings.ReplaceAll(h.Reason, "_", " ")
+	message := fmt.Sprintf("%s holds this back: %s.", in.Name, strings.ReplaceAll(h.Reason, "_", " "))
 	if len(h.Terms) > 0 {
-		message += ", for " + strings.Join(h.Terms, ", ")
+		message = fmt.Sprintf("%s holds this back: %s, for %s.", in.Name, strings.ReplaceAll(h.Reason, "_", " "), strings.Join(h.Terms, ", "))
 	}
-	message += "."
 	if h.Note != "" {
 		message += " " + strings.TrimRight(h.Note, ". ") + "."
 	}
-	message += " Ask the registrar"
 	if in.Email != nil {
-		message += " (" + *in.Email + ")"
+		message += fmt.Sprintf(" Ask the registrar (%s) what is to be done.", *in.Email)
+	} else {
+		message += " Ask the registrar what is to be done."
 	}
-	return &fault.Error{Kind: fault.Forbidden, Rule: HeldBack, Message: message + " what is to be done."}
+	return &fault.Error{Kind: fault.Forbidden, Rule: HeldBack, Message: message}
 }
 
 // lines are the account of a taking: for each learner what went out, where that is

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/testamur/testamur/internal/fault"
+	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/sharing"
 	"github.com/testamur/testamur/internal/verify"
 )
@@ -165,21 +166,22 @@ type sharedItem struct {
 
 // answer is what an opened link shows, as JSON.
 type sharedAnswer struct {
-	Institution  string          `json:"institution"`
-	Holder       string          `json:"holder"`
-	Recipient    string          `json:"recipient"`
-	Purpose      string          `json:"purpose"`
-	ExpiresAt    time.Time       `json:"expiresAt"`
-	OpeningsLeft *int            `json:"openingsLeft,omitempty"`
-	Version      *int            `json:"recordVersion,omitempty"`
-	Partial      bool            `json:"partial"`
-	SupersededOn *time.Time      `json:"supersededOn,omitempty"`
-	Notice       string          `json:"notice"`
-	Disclosure   string          `json:"disclosureId"`
-	Verdict      sharedVerdict   `json:"verdict"`
-	Record       json.RawMessage `json:"record,omitempty"`
-	Items        []sharedItem    `json:"items,omitempty"`
-	Presentation json.RawMessage `json:"presentation,omitempty"`
+	Institution  string            `json:"institution"`
+	Holder       string            `json:"holder"`
+	Recipient    string            `json:"recipient"`
+	Purpose      string            `json:"purpose"`
+	ExpiresAt    time.Time         `json:"expiresAt"`
+	OpeningsLeft *int              `json:"openingsLeft,omitempty"`
+	Version      *int              `json:"recordVersion,omitempty"`
+	Partial      bool              `json:"partial"`
+	LeftOut      []record.Omission `json:"leftOut,omitempty"` // of what is partial, and why
+	SupersededOn *time.Time        `json:"supersededOn,omitempty"`
+	Notice       string            `json:"notice"`
+	Disclosure   string            `json:"disclosureId"`
+	Verdict      sharedVerdict     `json:"verdict"`
+	Record       json.RawMessage   `json:"record,omitempty"`
+	Items        []sharedItem      `json:"items,omitempty"`
+	Presentation json.RawMessage   `json:"presentation,omitempty"`
 }
 
 type sharedVerdict struct {
@@ -210,7 +212,7 @@ func (s Services) answerShare(w http.ResponseWriter, r *http.Request, in sharing
 		return err
 	}
 	a := sharedAnswer{Institution: o.Institution.Name, Holder: o.Holder, Recipient: o.Share.Recipient, Purpose: o.Share.Purpose, ExpiresAt: o.Share.ExpiresAt,
-		Version: o.RecordVersion, Partial: o.Partial, SupersededOn: o.SupersededOn, Notice: o.Notice, Disclosure: string(o.DisclosureID),
+		Version: o.RecordVersion, Partial: o.Partial, LeftOut: o.LeftOut, SupersededOn: o.SupersededOn, Notice: o.Notice, Disclosure: string(o.DisclosureID),
 		Verdict: sharedVerdict{Outcome: report.Outcome}, Record: o.Record, Presentation: o.Presentation}
 	if o.Share.MaxOpenings != nil {
 		left := *o.Share.MaxOpenings - o.Share.Openings

@@ -78,7 +78,7 @@ type message struct {
 }
 
 // How often a message is tried: after a failure again after these times.
-var again = []time.Duration{time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 24 * time.Hour}
+var retries = []time.Duration{time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 24 * time.Hour}
 
 // tell writes down what is to be told, in the transaction of what it tells of. It
 // goes out once that commits.
@@ -92,37 +92,44 @@ func (s *Service) tell(ctx context.Context, tx pgx.Tx, who access.Actor, all ...
 
 // Tell has those told who watch something behind a link that was changed: the
 // credentials of that name, or whatever was changed and not told of yet. It may
-// be asked twice. It gives how many messages there are to send.
+// be asked twice. However much that is, a thousand at a time are in memory and in
+// one transaction. It gives how many messages there are to send.
 func (s *Service) Tell(ctx context.Context, who access.Actor, ids []string) (n int, err error) {
 	if err := access.Check(who, access.SendMessages); err != nil {
 		return 0, err
 	}
-	err = s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
-		now := pg.Instant(s.Now())
-		all, err := untold(ctx, tx, who, ids, now)
+	for more := true; more; {
+		err := s.DB.Tenant(ctx, who, func(tx pgx.Tx) error {
+			now := pg.Instant(s.Now())
+			all, err := untold(ctx, tx, who, ids, now)
+			if err != nil {
+				return err
+			}
+			over, ended, err := s.finish(ctx, tx, who, now)
+			if err != nil {
+				return err
+			}
+			for i := range all {
+				all[i].ID = s.NewID("msg")
+			}
+			n += len(all) + len(over)
+			more = len(all) == maxUntold || ended == maxOver // each is told or ended now, and is not found again
+			return s.tell(ctx, tx, who, append(all, over...)...)
+		})
 		if err != nil {
-			return err
+			return n, err
 		}
-		over, err := s.finish(ctx, tx, who, now)
-		if err != nil {
-			return err
-		}
-		for i := range all {
-			all[i].ID = s.NewID("msg")
-		}
-		n = len(all) + len(over)
-		return s.tell(ctx, tx, who, append(all, over...)...)
-	})
-	return n, err
+	}
+	return n, nil
 }
 
 // finish ends the watches of links that have come to their end, and gives what is
-// to be told of it: who watched a link knows from the beginning when it expires,
+// to be told of it, and how many they are: who watched a link knows from the beginning when it expires,
 // but not that the learner takes back their consent.
-func (s *Service) finish(ctx context.Context, tx pgx.Tx, who access.Actor, now time.Time) ([]message, error) {
+func (s *Service) finish(ctx context.Context, tx pgx.Tx, who access.Actor, now time.Time) ([]message, int, error) {
 	over, err := overWatches(ctx, tx, who, now)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	var all []message
 	by := who.ID
@@ -130,13 +137,13 @@ func (s *Service) finish(ctx context.Context, tx pgx.Tx, who access.Actor, now t
 		w := o.Watch
 		w.EndedAt, w.EndedBy = &now, &by
 		if err := setWatchEnded(ctx, tx, who, w); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if !o.Expired {
 			all = append(all, s.ended(w, o.LearnerID, now))
 		}
 	}
-	return all, nil
+	return all, len(over), nil
 }
 
 // ended is what who watches is told when the watch ends with the link: that they
@@ -238,7 +245,7 @@ func (s *Service) take(ctx context.Context, who access.Actor) (*parcel, error) {
 		}
 		first := p.Attempts == 0
 		p.Attempts++
-		p.NextAt = now.Add(again[min(p.Attempts, len(again))-1])
+		p.NextAt = now.Add(retries[min(p.Attempts, len(retries))-1])
 		if err := setMessage(ctx, tx, who, p.Message); err != nil {
 			return err
 		}
@@ -284,7 +291,7 @@ func (s *Service) settleMessage(ctx context.Context, who access.Actor, m Message
 	switch {
 	case trouble == nil:
 		m.State, m.Trouble, m.SettledAt = MessageSent, nil, &now
-	case m.Attempts > len(again):
+	case m.Attempts > len(retries):
 		text := trouble.Error()
 		m.State, m.Trouble, m.SettledAt = MessageFailed, &text, &now
 	default:

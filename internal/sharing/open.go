@@ -14,6 +14,7 @@ import (
 	"github.com/testamur/testamur/internal/fault"
 	"github.com/testamur/testamur/internal/institution"
 	"github.com/testamur/testamur/internal/pg"
+	"github.com/testamur/testamur/internal/record"
 	"github.com/testamur/testamur/internal/release"
 	"github.com/testamur/testamur/internal/wording"
 )
@@ -51,12 +52,13 @@ type Opened struct {
 	Holder        string // whose it is, as they are called now
 	Record        []byte // signed, of a share of a whole record; nil where a part of it is held back
 	RecordVersion *int
-	Partial       bool       // the institution has more of this learner than is shown
-	SupersededOn  *time.Time // when another version took the record's place
-	Items         []Shown    // of a share of items, or of a record of which a part is held back
-	Presentation  []byte     // of all chosen items together, made for the recipient; nil where one is not shown
-	Audience      string     // whom the presentation is made for; empty: whoever has the link
-	Notice        string     // on passing on what was shown
+	Partial       bool              // the institution has more of this learner than is shown
+	LeftOut       []record.Omission // what that is, and why, where it is partial
+	SupersededOn  *time.Time        // when another version took the record's place
+	Items         []Shown           // of a share of items, or of a record of which a part is held back
+	Presentation  []byte            // of all chosen items together, made for the recipient; nil where one is not shown
+	Audience      string            // whom the presentation is made for; empty: whoever has the link
+	Notice        string            // on passing on what was shown
 	DisclosureID  disclosure.ID
 }
 
@@ -262,8 +264,8 @@ func (s *Service) show(ctx context.Context, tx pgx.Tx, system access.Actor, x op
 		return Opened{}, outdated(on), err
 	}
 	out := Opened{Share: x.Share, Holder: x.DisplayName, RecordVersion: x.RecordVersion, SupersededOn: x.SupersededOn, Notice: disclosure.Notice}
-	if x.Partial != nil {
-		out.Partial = *x.Partial
+	if x.Partial != nil && *x.Partial {
+		out.Partial, out.LeftOut = true, x.Omissions
 	}
 	no, err := s.fill(ctx, tx, system, x, &out)
 	if err != nil || no != nil {
@@ -341,12 +343,31 @@ func (s *Service) fill(ctx context.Context, tx pgx.Tx, system access.Actor, x op
 	case visible == 0:
 		return revoked(all[0].RevokedOn), nil
 	case visible < len(all):
-		out.Partial = true
+		out.Partial, out.LeftOut = true, append(out.LeftOut, out.hidden()...)
 	case x.Presentation != nil:
 		out.Presentation = []byte(*x.Presentation)
 		out.Audience = x.audience()
 	}
 	return nil, nil
+}
+
+// hidden is what is not shown of the chosen credentials, and why.
+func (o Opened) hidden() (all []record.Omission) {
+	for _, x := range []struct{ state, reason string }{
+		{Withheld, "The institution does not release this at present."},
+		{Revoked, "The institution took this back and does not stand by it."},
+	} {
+		n := 0
+		for _, it := range o.Items {
+			if it.State == x.state {
+				n++
+			}
+		}
+		if n > 0 {
+			all = append(all, record.Omission{Reason: x.reason, Count: n})
+		}
+	}
+	return all
 }
 
 // termsIn are the payment periods that credentials tell of, where something is

@@ -606,11 +606,27 @@ func TestANewerVersionIsToldAndARevokedOneIsNotShown(t *testing.T) {
 	if err != nil || o.Items[0].State != sharing.Superseded || o.Items[0].Document == nil || o.Presentation == nil {
 		t.Errorf("a credential of which there is a newer version: %+v %v", o.Items, err)
 	}
+	second := o.Items[1].Document
 	_, err = b.Credentials.Revoke(t.Context(), b.Registrar(), nil, string(b.badges[1]), credential.Revocation{Cause: credential.IssuedInError, Reason: "wrong person"})
 	b.ok(err)
 	o, err = b.open(opening(chosen))
 	if err != nil || o.Items[1].State != sharing.Revoked || o.Items[1].Document != nil || o.Presentation != nil || !o.Partial {
 		t.Errorf("a revoked credential: %+v %v", o.Items, err)
+	}
+	if len(o.LeftOut) != 1 || o.LeftOut[0].Count != 1 || !strings.Contains(o.LeftOut[0].Reason, "took this back") {
+		t.Errorf("what is left out of it: %+v", o.LeftOut)
+	}
+	report, err := b.Shares.Verdict(t.Context(), access.Anonymous(), o)
+	b.ok(err)
+	if five := report.Steps(); five[4].Outcome != verify.Passed || !strings.Contains(five[4].Reason, "made for "+o.Share.Recipient+" alone") {
+		t.Errorf("whom it is for, when a part is gone: %+v", five[4])
+	}
+	o.Items[0].Document = bytes.ReplaceAll(o.Items[0].Document, []byte(`"credentialSubject":{"id":"`), []byte(`"credentialSubject":{"id":"urn:x:`))
+	o.Items[1].Document, o.Items[1].State = second, sharing.Current
+	report, err = b.Shares.Verdict(t.Context(), access.Anonymous(), o)
+	b.ok(err)
+	if five := report.Steps(); report.Outcome != verify.Failed || five[4].Outcome != verify.Failed {
+		t.Errorf("two learners: %+v", five[4])
 	}
 	_, err = b.Credentials.Revoke(t.Context(), b.Registrar(), nil, string(b.record.CredentialID), credential.Revocation{Cause: credential.Superseded, Reason: "x"})
 	b.ok(err)

@@ -220,6 +220,7 @@ type opening struct {
 	SupersededOn  *time.Time
 	RevokedOn     *time.Time `db:"-"`
 	Partial       *bool
+	Omissions     []record.Omission // of a partial record
 	RecordVersion *int
 }
 
@@ -232,7 +233,7 @@ func byToken(ctx context.Context, tx pgx.Tx, who access.Actor, hash []byte) (ope
 				select from release_hold h
 				where h.institution_id = s.institution_id and h.learner_id = s.learner_id and not exists (
 					select from release_hold_lift f where f.institution_id = h.institution_id and f.hold_id = h.id)) as held,
-			c.status, c.document, o.partial, o.version as record_version,
+			c.status, c.document, o.partial, case when o.partial then o.omissions end as omissions, o.version as record_version,
 			(select n.issued_at from credential n where n.institution_id = s.institution_id and n.supersedes = s.credential_id and n.state = 'issued') as superseded_on
 		from share s
 		join learner l on l.institution_id = s.institution_id and l.id = s.learner_id

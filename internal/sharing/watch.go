@@ -32,7 +32,9 @@ const (
 const (
 	maxWatches    = 3
 	maxWatchesAll = 30
-	maxWebhook    = 500 // characters of an address
+	maxBegun      = 3              // of one address, by who has the link
+	restAfterEnd  = 24 * time.Hour // before whoever ended one begins it again
+	maxWebhook    = 500            // characters of an address
 )
 
 // Watch is a recipient who wants to be told when something behind a link is
@@ -138,9 +140,7 @@ func (s *Service) watch(ctx context.Context, system, visitor access.Actor, in Wa
 		}
 		now := pg.Instant(s.Now())
 		if no = x.watchable(pin, in, now); no != nil {
-			line := Opened{}.line(x, visitor, Opening{From: in.From}, now, no)
-			line.ID, line.Channel = disclosure.ID(s.NewID("dsc")), disclosure.ByWatch
-			return disclosure.Write(ctx, tx, system, line)
+			return disclosure.Write(ctx, tx, system, s.watchRefused(x, visitor, in, now, no))
 		}
 		if pin == pinRight {
 			if err := forgive(ctx, tx, system, x.ID); err != nil {
@@ -151,13 +151,65 @@ func (s *Service) watch(ctx context.Context, system, visitor access.Actor, in Wa
 		if err != nil {
 			return err
 		}
-		out, err = s.begin(ctx, tx, system, locked, in.Webhook, now)
+		all, err := watchesOf(ctx, tx, system, []ID{x.ID})
+		if err != nil {
+			return err
+		}
+		if no = again(all, locked.watch(in.Webhook), now); no != nil {
+			return disclosure.Write(ctx, tx, system, s.watchRefused(x, visitor, in, now, no))
+		}
+		out, err = s.begin(ctx, tx, system, locked, all, in.Webhook, now)
 		return err
 	})
 	if err == nil && no != nil {
 		return Watched{}, no.fault
 	}
 	return out, err
+}
+
+// watchRefused is the line of a watch that was asked for in vain.
+func (s *Service) watchRefused(x opening, visitor access.Actor, in Watching, now time.Time, no *refusal) disclosure.Line {
+	line := Opened{}.line(x, visitor, Opening{From: in.From}, now, no)
+	line.ID, line.Channel = disclosure.ID(s.NewID("dsc")), disclosure.ByWatch
+	return line
+}
+
+// EndedByRecipient is who ended a watch that was ended by its secret.
+const EndedByRecipient = "recipient"
+
+// again is why who has a link cannot begin this watch: the learner or a registrar
+// ended one, which they alone begin again; or it was ended by its secret a short
+// while ago, or begun too often, so that nobody is sent mail that they turned off
+// and others turn on.
+func again(all []Watch, w Watch, now time.Time) *refusal {
+	begun := 0
+	for _, o := range all {
+		if o.EndedBy != nil && *o.EndedBy != EndedByRecipient {
+			return refuse(disclosure.NoConsent, fault.State, "The person who gave you this link, or the institution, ended that you are told of changes. Ask them to have you told again.")
+		}
+		if o.Channel != w.Channel || o.Address != w.Address {
+			continue
+		}
+		if begun++; o.EndedAt != nil && now.Before(o.EndedAt.Add(restAfterEnd)) {
+			return refuse(disclosure.UsedUp, fault.State, "This was ended within the last day. It can be begun again when a day has passed.")
+		}
+		if o.EndedAt == nil {
+			return nil // begin says that it is there
+		}
+	}
+	if begun >= maxBegun {
+		return refuse(disclosure.UsedUp, fault.State, "This was begun and ended as often as it may be. Ask the person who gave you the link to have you told again.")
+	}
+	return nil
+}
+
+// watch is the watch of a link at a webhook, or by mail.
+func (s Share) watch(webhook string) Watch {
+	w := Watch{ShareID: s.ID, Channel: ByWebhook, Address: webhook}
+	if webhook == "" {
+		w.Channel, w.Address = ByMail, *s.Address
+	}
+	return w
 }
 
 // watchable is why a link cannot be watched, as it stands now. One that was
@@ -179,17 +231,12 @@ func (x opening) watchable(pin pinState, in Watching, now time.Time) *refusal {
 	return nil
 }
 
-// begin makes the watch of a link, which is locked, and has a first message sent, which shows that the way
-// is open. Asking by mail again is no other watch.
-func (s *Service) begin(ctx context.Context, tx pgx.Tx, who access.Actor, x Share, webhook string, now time.Time) (Watched, error) {
-	all, err := watchesOf(ctx, tx, who, []ID{x.ID})
-	if err != nil {
-		return Watched{}, err
-	}
-	w := Watch{ID: s.NewID("wch"), ShareID: x.ID, Channel: ByWebhook, Address: webhook, CreatedAt: now}
-	if webhook == "" {
-		w.Channel, w.Address = ByMail, *x.Address
-	}
+// begin makes the watch of a link, which is locked and has had all these, and has
+// a first message sent, which shows that the way is open. Asking by mail again is
+// no other watch.
+func (s *Service) begin(ctx context.Context, tx pgx.Tx, who access.Actor, x Share, all []Watch, webhook string, now time.Time) (Watched, error) {
+	w := x.watch(webhook)
+	w.ID, w.CreatedAt = s.NewID("wch"), now
 	live := 0
 	for _, other := range all {
 		if other.EndedAt != nil {
@@ -223,7 +270,7 @@ func (s *Service) begin(ctx context.Context, tx pgx.Tx, who access.Actor, x Shar
 }
 
 // WatchFor has the recipient of a learner's own link told, as Watch does, by the
-// learner's own word. State when the link has come to its end, was not made to be
+// learner's own word, also where the learner ended that before. State when the link has come to its end, was not made to be
 // watched, or has no address to send mail to.
 func (s *Service) WatchFor(ctx context.Context, who access.Actor, share, webhook string) (Watched, error) {
 	if err := access.Check(who, access.Share); err != nil {
@@ -244,7 +291,11 @@ func (s *Service) WatchFor(ctx context.Context, who access.Actor, share, webhook
 		if err := x.watchable(webhook, now); err != nil {
 			return err
 		}
-		out, err = s.begin(ctx, tx, who, x, webhook, now)
+		all, err := watchesOf(ctx, tx, who, []ID{x.ID})
+		if err != nil {
+			return err
+		}
+		out, err = s.begin(ctx, tx, who, x, all, webhook, now)
 		return err
 	})
 	return out, err
@@ -340,7 +391,7 @@ func (s *Service) EndWatch(ctx context.Context, who access.Actor, in Ending) (Wa
 			return noSuchWatch()
 		}
 		system := access.SystemOf(place, "share")
-		w, err = s.endWatch(ctx, system, "recipient", func(ctx context.Context, tx pgx.Tx) (Watch, error) { return lockWatch(ctx, tx, system, "", hash) })
+		w, err = s.endWatch(ctx, system, EndedByRecipient, func(ctx context.Context, tx pgx.Tx) (Watch, error) { return lockWatch(ctx, tx, system, "", hash) })
 		if fault.KindOf(err) == fault.NotFound {
 			err = noSuchWatch()
 		}

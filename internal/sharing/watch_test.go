@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/testamur/testamur/internal/access"
@@ -525,5 +526,77 @@ func TestWhatWasOrderedIsSentToItsRecipient(t *testing.T) {
 	b.work()
 	if got := b.box.Letters(); len(got) != 1 {
 		t.Errorf("%d letters", len(got))
+	}
+}
+
+// TestWhoEndedAWatchSaysWhoBeginsItAgain ends watches by their secret, and by the
+// learner's word, and has who knows the link begin them again.
+func TestWhoEndedAWatchSaysWhoBeginsItAgain(t *testing.T) {
+	t.Parallel()
+	b := watching(t, nil)
+	at := b.hook.URL + "/acme"
+	for i := range 3 {
+		w, err := b.watch(sharing.Watching{Webhook: at})
+		b.ok(err)
+		_, err = b.Shares.EndWatch(t.Context(), access.Anonymous(), sharing.Ending{Secret: *w.Secret, From: visitor})
+		b.ok(err)
+		if _, err := b.watch(sharing.Watching{Webhook: at}); fault.KindOf(err) != fault.State {
+			t.Errorf("begun again at once, after %d: %v", i+1, err)
+		}
+		b.clock = b.clock.Add(25 * time.Hour)
+	}
+	if _, err := b.watch(sharing.Watching{Webhook: at}); fault.KindOf(err) != fault.State {
+		t.Errorf("begun a fourth time: %v", err)
+	}
+	mailed, err := b.watch(sharing.Watching{})
+	b.ok(err) // another way is another watch
+	if again, err := b.watch(sharing.Watching{}); err != nil || again.Watch.ID != mailed.Watch.ID {
+		t.Errorf("asked twice: %+v %v", again, err)
+	}
+	_, err = b.Shares.EndWatch(t.Context(), b.own, sharing.Ending{ID: mailed.Watch.ID})
+	b.ok(err)
+	b.clock = b.clock.Add(48 * time.Hour)
+	for _, in := range []sharing.Watching{{}, {Webhook: b.hook.URL + "/other"}} {
+		if _, err := b.watch(in); fault.KindOf(err) != fault.State || !strings.Contains(err.Error(), "or the institution") {
+			t.Errorf("what the learner ended was begun by who has the link: %v", err)
+		}
+	}
+	refused := disclosure.Refused
+	lines, err := b.Disclosures.List(t.Context(), b.own, disclosure.Filter{Outcome: &refused}, page.Args{})
+	b.ok(err)
+	if n := len(lines.Nodes); n != 6 || lines.Nodes[0].Channel != disclosure.ByWatch || *lines.Nodes[0].Refusal != disclosure.NoConsent {
+		t.Errorf("%d refusals are in the account: %+v", n, lines.Nodes[0])
+	}
+	if w, err := b.Shares.WatchFor(t.Context(), b.own, string(b.made.Share.ID), ""); err != nil || w.Watch.ID == mailed.Watch.ID {
+		t.Errorf("the learner has it begun again: %+v %v", w, err)
+	}
+	if _, err := b.watch(sharing.Watching{Webhook: b.hook.URL + "/other"}); fault.KindOf(err) != fault.State {
+		t.Errorf("with the learner's own back, others begin theirs: %v", err)
+	}
+}
+
+// TestHoweverMuchChangesIsToldAtOnce has more happen than is written in one
+// transaction.
+func TestHoweverMuchChangesIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	b := watching(t, nil)
+	for i := range 3 {
+		_, err := b.watch(sharing.Watching{Webhook: fmt.Sprintf("%s/%d", b.hook.URL, i)})
+		b.ok(err)
+	}
+	b.ok(b.DB.Tenant(t.Context(), b.system(), func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), `
+			insert into credential_event (institution_id, credential_id, position, learner_id, kind, at, by_id)
+			select c.institution_id, c.id, n, c.learner_id, case when n % 2 = 0 then 'suspended' else 'lifted' end, @at, 'test'
+			from credential c cross join generate_series(1000, 1699) as n
+			where c.institution_id = @institution and c.id = @id`,
+			pgx.NamedArgs{"institution": b.Home.ID, "id": b.badges[0], "at": b.clock})
+		return err
+	}))
+	if n, err := b.Shares.Tell(t.Context(), b.system(), nil); n != 3*700 || err != nil {
+		t.Errorf("%d are told: %v", n, err)
+	}
+	if n, err := b.Shares.Tell(t.Context(), b.system(), nil); n != 0 || err != nil {
+		t.Errorf("told again: %d %v", n, err)
 	}
 }

@@ -70,6 +70,12 @@ func oneWatch(ctx context.Context, tx pgx.Tx, who access.Actor, name string, has
 	return w, err
 }
 
+// How many messages are written, and watches ended, in one transaction.
+const (
+	maxUntold = 1000
+	maxOver   = 500
+)
+
 // over is a watch of a link that has come to its end.
 type over struct {
 	Watch
@@ -86,8 +92,8 @@ func overWatches(ctx context.Context, tx pgx.Tx, who access.Actor, now time.Time
 		  and (s.expires_at <= @now or s.ended_at is not null or exists (
 			select from consent_withdrawal k where k.institution_id = s.institution_id and k.consent_id = s.consent_id))
 		order by w.id
-		limit 500
-		for no key update of w skip locked`, pgx.NamedArgs{"institution": who.InstitutionID, "now": now})
+		limit @most
+		for no key update of w skip locked`, pgx.NamedArgs{"institution": who.InstitutionID, "now": now, "most": maxOver})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[over])
 }
 
@@ -115,7 +121,7 @@ func untold(ctx context.Context, tx pgx.Tx, who access.Actor, ids []string, now 
 		  and not exists (
 			select from message m where m.institution_id = w.institution_id and m.once = w.id || '/' || e.credential_id || '/' || e.position)
 		order by e.at, w.id, e.credential_id, e.position
-		limit 1000`, pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "now": now})
+		limit @most`, pgx.NamedArgs{"institution": who.InstitutionID, "ids": ids, "now": now, "most": maxUntold})
 	return pgx.CollectRows(rows, pgx.RowToStructByName[message])
 }
 

@@ -301,7 +301,7 @@ func (r *Report) presented(x Examiner, s signature, audience []string, question 
 		if len(audience) > 0 {
 			to = strings.Join(audience, ", ")
 		}
-		r.add(Check{"binding", NotChecked, "It was made for " + to + ". Whether that is you, and whether it answers what you asked just now, is not known here.", clause})
+		r.add(Check{"audience", NotChecked, "It was made for " + to + " alone. Whether that is you, and whether it answers what you asked just now, is not known here.", clause})
 	}
 }
 

@@ -752,8 +752,8 @@ func presentationsAsTokens(t *testing.T, i, holder issuer, good, token, bad stri
 		checks map[string]Outcome
 	}{
 		{"vp+jwt", holder.token(t, head("vp+jwt"), vp(good+","+enveloped, "")), map[string]Outcome{"": Passed, "proof": Passed, "embedded": Passed}},
-		{"vp+jwt made for somebody", holder.token(t, head("vp+jwt"), vp(good, `,"aud":"https://hr.example","nonce":"n"`)), map[string]Outcome{"": NotChecked, "proof": Passed, "binding": NotChecked}},
-		{"the old form", holder.token(t, head("JWT"), old(`,"nonce":"n"`, quoted)), map[string]Outcome{"": NotChecked, "proof": Passed, "embedded": Passed, "binding": NotChecked}},
+		{"vp+jwt made for somebody", holder.token(t, head("vp+jwt"), vp(good, `,"aud":"https://hr.example","nonce":"n"`)), map[string]Outcome{"": NotChecked, "proof": Passed, "audience": NotChecked}},
+		{"the old form", holder.token(t, head("JWT"), old(`,"nonce":"n"`, quoted)), map[string]Outcome{"": NotChecked, "proof": Passed, "embedded": Passed, "audience": NotChecked}},
 		{"the old form for anybody", holder.token(t, head("JWT"), old("", quoted+","+good)), map[string]Outcome{"": Passed, "embedded": Passed}},
 		{"a forged credential in it", holder.token(t, head("vp+jwt"), vp(bad, "")), map[string]Outcome{"": Failed, "proof": Passed, "embedded": Failed}},
 		{"presented by another", i.token(t, `{"alg":"EdDSA","typ":"vp+jwt","kid":"`+i.method+`"}`, vp(good, "")), map[string]Outcome{"": Failed, "issuer": Failed}},

@@ -130,6 +130,23 @@ type part struct {
 	sharing.Shown
 	What     says
 	Evidence []evidenceTold
+	More     int // pieces of evidence that are not shown
+}
+
+// How much of a credential's evidence a page shows, in pieces and characters: the
+// signed file has all.
+const (
+	maxEvidence     = 20
+	maxEvidenceName = 300
+	maxEvidenceText = 2000
+)
+
+// brief is at most so many characters of a text.
+func brief(text string, most int) string {
+	if r := []rune(text); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return text
 }
 
 // says is what a credential says, as far as a reader looks for it.
@@ -138,7 +155,7 @@ type says struct {
 }
 
 // evidenceTold is what shows that it was earned.
-type evidenceTold struct{ Name, URL, Text string }
+type evidenceTold struct{ Name, URL, Genre, Description, Narrative string }
 
 func (s *site) open(v *visit) error {
 	if err := v.form(); err != nil {
@@ -166,6 +183,7 @@ func (s *site) open(v *visit) error {
 		if err != nil {
 			return err
 		}
+		m.Omissions = append(m.Omissions, o.LeftOut...)
 		d.Model = &m
 	}
 	for _, it := range o.Items {
@@ -230,9 +248,11 @@ func partOf(it sharing.Shown) part {
 			}] `json:"result"`
 		} `json:"credentialSubject"`
 		Evidence many1[struct {
-			ID        string `json:"id"`
-			Name      string `json:"name"`
-			Narrative string `json:"narrative"`
+			ID          string `json:"id"`
+			Name        string `json:"name"`
+			Genre       string `json:"genre"`
+			Description string `json:"description"`
+			Narrative   string `json:"narrative"`
 		}] `json:"evidence"`
 	}
 	if it.Document == nil || json.Unmarshal(it.Document, &doc) != nil {
@@ -257,7 +277,11 @@ func partOf(it sharing.Shown) part {
 		if !strings.HasPrefix(url, "https://") {
 			url = ""
 		}
-		p.Evidence = append(p.Evidence, evidenceTold{e.Name, url, e.Narrative})
+		if len(p.Evidence) == maxEvidence {
+			p.More = len(doc.Evidence) - maxEvidence
+			break
+		}
+		p.Evidence = append(p.Evidence, evidenceTold{brief(e.Name, maxEvidenceName), url, brief(e.Genre, maxEvidenceName), brief(e.Description, maxEvidenceText), brief(e.Narrative, maxEvidenceText)})
 	}
 	return p
 }
