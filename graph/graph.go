@@ -278,7 +278,7 @@ func refuseForm(w http.ResponseWriter, r *http.Request, status int, rule, messag
 		code = fault.NotFound
 	case http.StatusForbidden:
 		code = fault.Forbidden
-	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong:
+	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusTooManyRequests:
 		code = fault.Limit
 	case http.StatusServiceUnavailable:
 		code = fault.Unavailable

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -206,6 +207,62 @@ func TestAJobIsFollowedOverTheWire(t *testing.T) {
 	if len(states) < 2 || !strings.Contains(states[0], "QUEUED") || !strings.Contains(states[len(states)-1], `"state":"SUCCEEDED","createdCount":2,"failedCount":1`) ||
 		!strings.Contains(states[len(states)-1], `"firstLine":3,"column":"title"`) {
 		t.Errorf("%s", strings.Join(states, "\n"))
+	}
+}
+
+// Each stream is looked at several times a second: one caller has few at a moment.
+func TestACallerFollowsFewJobsAtAMoment(t *testing.T) {
+	t.Parallel()
+	a := open(t)
+	server := httptest.NewServer(a.handler)
+	defer server.Close()
+	u, err := a.Exchange.Receive(t.Context(), a.Registrar(), "courses.csv", strings.NewReader("code,title\nA1,One\n"))
+	testbed.Must(t, u, err)
+	j, err := a.Exchange.Start(t.Context(), a.Registrar(), nil, exchange.Order{Kind: exchange.Courses, UploadID: u.ID})
+	testbed.Must(t, j, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	follow := func() (*http.Response, func()) {
+		ctx, end := context.WithCancel(ctx)
+		body := strings.NewReader(fmt.Sprintf(`{"query":"subscription { jobProgress(id: \"%s\") { state } }"}`, j.ID))
+		r, err := http.NewRequestWithContext(ctx, "POST", server.URL, body)
+		testbed.Must(t, r, err)
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept", "text/event-stream")
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp, func() { end(); resp.Body.Close() }
+	}
+	var ends []func()
+	defer func() {
+		for _, end := range ends {
+			end()
+		}
+	}()
+	for i := range 10 {
+		resp, end := follow()
+		if ends = append(ends, end); resp.StatusCode != http.StatusOK {
+			t.Fatalf("stream %d: %d", i, resp.StatusCode)
+		}
+	}
+	resp, end := follow()
+	raw, _ := io.ReadAll(resp.Body)
+	if end(); resp.StatusCode != http.StatusTooManyRequests || !strings.Contains(string(raw), `"LIMIT"`) {
+		t.Errorf("one more: %d %s", resp.StatusCode, raw)
+	}
+	ends[0]()
+	for {
+		resp, end := follow()
+		code := resp.StatusCode
+		end()
+		if code == http.StatusOK {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatal("a stream that ended makes no room for another")
+		}
 	}
 }
 

@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -18,6 +20,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/testamur/testamur/graph/plan"
+	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/audit"
 )
 
@@ -34,6 +37,8 @@ const (
 type overHTTP struct {
 	config Config
 	habits habits
+
+	streams streams
 }
 
 // Supports says that there is no other transport.
@@ -69,6 +74,12 @@ func (t *overHTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	case kind == ast.Subscription && stream && r.Method == http.MethodPost:
 		var err error
 		if r.Body, err = r.GetBody(); err == nil {
+			leave, ok := t.streams.enter(actor(r.Context()))
+			if !ok {
+				refuseForm(w, r, http.StatusTooManyRequests, "streams", fmt.Sprintf("You follow %d jobs at this moment. End one of these streams before you begin another.", maxStreams))
+				return
+			}
+			defer leave()
 			placeOf(r.Context()).leave() // it may go on for an hour
 			transport.SSE{KeepAlivePingInterval: 15 * time.Second}.Do(w, r, exec)
 		}
@@ -135,6 +146,37 @@ func (t *overHTTP) run(ctx context.Context, exec graphql.GraphExecutor, op *grap
 		a = exec.DispatchError(ctx, gqlerror.List{gqlerror.WrapPath(nil, context.Canceled)})
 	}
 	return a, view
+}
+
+// maxStreams is how many jobs one caller follows at a moment: each is looked at
+// several times a second.
+const maxStreams = 10
+
+// streams counts the streams of each caller. The zero value is ready.
+type streams struct {
+	mu   sync.Mutex
+	each map[string]int
+}
+
+// enter takes one of a caller's streams, until it is left; false when there is none.
+func (s *streams) enter(who access.Actor) (leave func(), ok bool) {
+	key := who.InstitutionID + " " + who.ID
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.each[key] >= maxStreams {
+		return nil, false
+	}
+	if s.each == nil {
+		s.each = map[string]int{}
+	}
+	s.each[key]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.each[key]--; s.each[key] == 0 {
+			delete(s.each, key)
+		}
+	}, true
 }
 
 // oneMoment reports whether the operation is answered from one moment of the

@@ -35,7 +35,7 @@ func guard(next http.Handler, log *slog.Logger, https bool) http.Handler {
 		}
 		seen := &seen{ResponseWriter: w}
 		limit := answerWithin
-		if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		if r.Method == http.MethodPost && r.URL.Path == "/graphql" && strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 			limit = streamWithin
 		}
 		// Not every writer has deadlines; without them the client's patience holds.
