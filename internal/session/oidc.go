@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -50,6 +51,9 @@ func ParseSettings(raw []byte) ([]Settings, error) {
 		if err := all[i].complete(); err != nil {
 			return nil, fmt.Errorf("provider %d: %w", i+1, err)
 		}
+		if slices.ContainsFunc(all[:i], func(o Settings) bool { return o.Institution == all[i].Institution }) {
+			return nil, fmt.Errorf("provider %d: institution %s has one already, and an answer would be taken for that one's", i+1, all[i].Institution)
+		}
 	}
 	return all, nil
 }
@@ -81,8 +85,9 @@ type Provider struct {
 	Callback string // the address that the provider sends the browser back to
 	HTTP     *http.Client
 
-	mu    sync.Mutex
-	known *oidc.Provider
+	mu     sync.Mutex
+	known  *oidc.Provider
+	asking chan struct{} // closed when somebody who asks for it has an answer; nil: nobody asks
 }
 
 // answerWithin is how long a provider may take.
@@ -125,18 +130,45 @@ func (p *Provider) discover(ctx context.Context) (*oidc.Provider, context.Contex
 	}
 	ctx = oidc.ClientContext(ctx, client)
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.known != nil {
-		return p.known, ctx, done, nil
+	known, asking := p.known, p.asking
+	if known == nil && asking == nil {
+		p.asking = make(chan struct{})
 	}
-	// The provider's keys are asked for again long after this request.
-	found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), client), p.Issuer)
-	if err != nil {
+	p.mu.Unlock()
+	if known != nil {
+		return known, ctx, done, nil
+	}
+	var err error
+	if asking == nil {
+		// The provider's keys are asked for again long after this request.
+		err = p.ask(oidc.ClientContext(context.WithoutCancel(ctx), client))
+	} else {
+		// One asks for all who come meanwhile: a provider that is silent is not
+		// waited for by one after the other.
+		select {
+		case <-asking:
+		case <-ctx.Done():
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known == nil {
 		done()
 		return nil, nil, nil, fault.New(fault.Unavailable, "The sign-in of %s does not answer. Try again in a moment.", p.Label).Because(err)
 	}
-	p.known = found
-	return found, ctx, done, nil
+	return p.known, ctx, done, nil
+}
+
+func (p *Provider) ask(ctx context.Context) error {
+	found, err := oidc.NewProvider(ctx, p.Issuer)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil {
+		p.known = found
+	}
+	close(p.asking)
+	p.asking = nil
+	return err
 }
 
 // errAttempt is of an answer that no attempt of this browser asked for.

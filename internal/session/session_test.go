@@ -2,6 +2,8 @@ package session_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -224,10 +226,42 @@ func TestSettingsThatCannotWork(t *testing.T) {
 		"needed":          `[{"issuer": "https://id.example", "label": "x", "institution": "y"}]`,
 		"https":           `[{"issuer": "http://id.example", "label": "x", "institution": "y", "clientId": "z"}]`,
 		"unknown field":   `[{"isuer": "https://id.example"}]`,
+		"one already":     `[{"issuer": "https://id.example", "label": "x", "institution": "y", "clientId": "z"}, {"issuer": "https://other.example", "label": "o", "institution": "y", "clientId": "z"}]`,
 		"belong together": `[{"issuer": "https://id.example", "label": "x", "institution": "y", "clientId": "z", "claim": "sub"}]`,
 	} {
 		if _, err := session.ParseSettings([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
+	}
+}
+
+// A provider that is silent is asked once for all who come, and nobody waits for
+// it longer than they wish.
+func TestAProviderThatIsSilentIsNotWaitedForInARow(t *testing.T) {
+	t.Parallel()
+	came, release := make(chan struct{}, 10), make(chan struct{})
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		came <- struct{}{}
+		<-release
+	}))
+	t.Cleanup(silent.Close)
+	client := &session.Provider{Settings: session.Settings{Institution: "aldersound", Label: "College", Issuer: silent.URL, ClientID: "x"}}
+	first := make(chan error)
+	go func() {
+		_, _, err := client.Start(context.Background(), false, "/")
+		first <- err
+	}()
+	<-came
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := client.Start(impatient, false, "/"); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("who went away: %v", err)
+	}
+	close(release)
+	if err := <-first; fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("who asked: %v", err)
+	}
+	if n := len(came); n != 0 {
+		t.Errorf("the provider was asked %d times more", n)
 	}
 }
