@@ -53,7 +53,7 @@ func TestAPrintIsMadeCheckedAndWithdrawn(t *testing.T) {
 		t.Errorf("after it was withdrawn\n%s", a.body)
 	}
 	mine := "/me/records/" + string(w.record.ID)
-	if a := w.post(t, w.student, mine+"/print", url.Values{"paper": {"letter"}}); a.StatusCode != http.StatusConflict || !strings.Contains(a.body, "holds back") {
+	if a := w.post(t, w.student, mine+"/print", url.Values{"paper": {"letter"}}); a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, "holds this back") {
 		t.Errorf("a learner on hold: %d", a.StatusCode)
 	}
 }
