@@ -67,7 +67,8 @@ var now = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 //	-- delivered --           what was sent to webhooks and by mail since it was looked at last
 //	-- later 48h --           that much time passes; on other days nobody has to wait
 //	-- keep --                the last answer is kept: in a JSON body "@kept" is its text,
-//	                          and "@kept Ada=>Bob" its text with one thing changed;
+//	                          "@kept Ada=>Bob" its text with one thing changed, and
+//	                          "@kept /name" its member of that name;
 //	                          @token@ is the token in it, @secret@ the secret of a webhook,
 //	                          @etag@ the tag that it came with
 //	-- keep pdf --            it is kept under a name besides: "@file pdf" is it in base64,
@@ -389,6 +390,11 @@ func (s *stage) ask(who, text string) *httptest.ResponseRecorder {
 	})
 	text = quoted.ReplaceAllStringFunc(text, func(q string) string {
 		document := s.kept
+		if name, ok := strings.CutPrefix(strings.Trim(q, `"`), "@kept /"); ok {
+			var members map[string]json.RawMessage
+			s.must(json.Unmarshal([]byte(s.kept), &members))
+			document = string(members[name])
+		}
 		if old, changed, ok := strings.Cut(strings.TrimPrefix(strings.Trim(q, `"`), "@kept "), "=>"); ok {
 			document = strings.Replace(document, old, changed, 1)
 		}
