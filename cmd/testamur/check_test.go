@@ -163,6 +163,42 @@ func TestAFolderOf500Files(t *testing.T) {
 	}
 }
 
+// TestWhomYouKnow: with a list of known issuers a stranger's good signature is not
+// enough, and is no failure either.
+func TestWhomYouKnow(t *testing.T) {
+	t.Parallel()
+	g := givenAway(t)
+	abroad := testbed.NewAbroad(1)
+	badge, stranger, list := filepath.Join(g.dir, "badge.json"), filepath.Join(g.dir, "stranger.json"), filepath.Join(g.dir, "known.json")
+	write(t, badge, g.badge)
+	write(t, stranger, abroad.Signed(t, abroad.Badge(1, "urn:uuid:00000000-0000-4000-8000-000000000009")))
+	write(t, list, []byte(`[{"name": "Alder Sound College", "issuer": "did:web:records.example:i:aldersound", "since": "2019-01-01", "source": "ministry's register"}]`))
+	const stranded = "The issuer is not in any registry you trust"
+	if ended, out, told := verified(t, stranger); ended != 0 || strings.Contains(out, stranded) || !strings.Contains(told, "was not looked up") {
+		t.Errorf("without a list: exit %d\n%s%s", ended, out, told)
+	}
+	if ended, out, told := verified(t, "--trusted", list, stranger); ended != exitNotChecked || !strings.Contains(out, "could not check trust") || !strings.Contains(out, stranded) || strings.Contains(told, "looked up") {
+		t.Errorf("a stranger: exit %d\n%s%s", ended, out, told)
+	}
+	if _, out, _ := verified(t, "--trusted", list, "--with", g.after, badge); !strings.Contains(out, "The issuer is known to you as Alder Sound College.") {
+		t.Errorf("one who is known:\n%s", out)
+	}
+	if _, out, _ := verified(t, "--trusted", list, "--with", g.after, badge, stranger); strings.Count(out, "could not check issuer") != 1 || !strings.Contains(out, "passed          issuer") {
+		t.Errorf("both:\n%s", out)
+	}
+	for text, want := range map[string]string{
+		`{}`: "is a JSON array", `[{"name": "x", "did": "did:web:x"}]`: "unknown field", `[] []`: "something follows",
+		`[{"name": "x", "issuer": "did:web:x.example"}, {"issuer": "did:web:y.example"}]`:              "entry 2, name: Say who it is.",
+		`[{"name": "x", "issuer": "did:web:x.example"}, {"name": "y", "issuer": "did:web:x.example"}]`: "stands in the list twice",
+		`[{"name": "x", "issuer": "did:web:x.example", "since": "2020-02-30"}]`:                        "2020-02-30",
+	} {
+		write(t, list, []byte(text))
+		if ended, _, told := verified(t, "--trusted", list, badge); ended != exitUnreadable || !strings.Contains(told, want) {
+			t.Errorf("%s: exit %d, %q, want %q", text, ended, told, want)
+		}
+	}
+}
+
 // asToken is a document as a signed token of Open Badges instead, by the key that
 // signed it.
 func (s *stage) asToken(document []byte) []byte {

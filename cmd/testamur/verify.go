@@ -12,12 +12,14 @@ import (
 	"github.com/testamur/testamur/internal/access"
 	"github.com/testamur/testamur/internal/archive"
 	"github.com/testamur/testamur/internal/spec/vc"
+	"github.com/testamur/testamur/internal/trust"
 	"github.com/testamur/testamur/internal/verify"
 )
 
 type verifyCmd struct {
 	Files     []string `arg:"" name:"file" help:"What was given to you: a credential or record as JSON or as a signed token, a PNG, SVG or PDF with one in it, a ZIP of such files, a file with the address of a badge, or an archive, as a folder or ZIP; - for standard input. Several, or a folder with such files in it, are verified one by one."`
 	With      []string `help:"A file with a document that the credential points to, such as the issuer's DID document or its status list, so that the network need not be asked. May be given more than once." placeholder:"FILE" sep:"none"`
+	Trusted   string   `help:"A list of the issuers you know, as JSON: [{\"name\": \"Lakeview College\", \"issuer\": \"did:web:lakeview.example\"}], with since and until as days where you know them only for a time. Whoever is not on it could not be checked." placeholder:"FILE"`
 	Online    bool     `help:"Ask the network for keys, status lists and hosted badges that are not at hand. Nothing else leaves this machine."`
 	Print     string   `name:"fingerprint" help:"The fingerprint that the institution gave with an archive." placeholder:"SHA256"`
 	Documents string   `help:"A folder with the contexts that are not compiled in, as HOST/PATH, or with .json or .jsonld behind it. No context is asked of the network." placeholder:"FOLDER"`
@@ -75,8 +77,18 @@ func (c *verifyCmd) Run(p *place) error {
 		}
 	} else {
 		printReport(p, report, "")
+		if report.Outcome != verify.Failed {
+			c.unasked(p)
+		}
 	}
 	return ended(report.Outcome)
+}
+
+// unasked says what no check told of, lest somebody takes it for told.
+func (c *verifyCmd) unasked(p *place) {
+	if c.Trusted == "" {
+		p.say("Whether the issuer is who it says was not looked up: anyone can make a key. Name the issuers you know with --trusted FILE.")
+	}
 }
 
 // ended is how a verification ends the program.
@@ -131,6 +143,17 @@ func (c *verifyCmd) service() (*verify.Service, error) {
 		return nil, err
 	}
 	s := &verify.Service{Now: time.Now, Contexts: contexts}
+	if c.Trusted != "" {
+		raw, err := os.ReadFile(c.Trusted)
+		if err != nil {
+			return nil, err
+		}
+		known, err := trust.ReadFile(raw)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Trusted, err)
+		}
+		s.Trust = known
+	}
 	if c.Online {
 		f := verify.NewFetcher(verify.Options{})
 		s.Fetch, s.Getter = at.before(f.Fetch), handy{at, f}

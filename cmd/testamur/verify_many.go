@@ -63,6 +63,7 @@ func (c *verifyCmd) many(p *place) error {
 		return err
 	}
 	p.say("%d files: %d passed, %d failed, %d could not be checked whole.", len(names), count[verify.Passed], count[verify.Failed], count[verify.NotChecked])
+	c.unasked(p)
 	switch {
 	case count[verify.Failed] > unread:
 		return exit(exitFailed)

@@ -215,10 +215,14 @@ func (s *Service) Find(ctx context.Context, who access.Actor, issuer string) (Is
 }
 
 // Known are those of the issuers, as credentials name them, that an institution
-// knows, for its verifications. They are not told to whoever asks.
+// knows, for its verifications. They are not told to whoever asks. Somebody of no
+// institution has no list and knows nobody.
 func (s *Service) Known(ctx context.Context, who access.Actor, issuers []string) (map[string]Issuer, error) {
 	if err := access.Check(who, access.Verify); err != nil {
 		return nil, err
+	}
+	if who.InstitutionID == "" {
+		return nil, nil
 	}
 	all := map[string]Issuer{}
 	system := access.SystemOf(who.InstitutionID, "verify")

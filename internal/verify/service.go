@@ -20,7 +20,6 @@ import (
 	"github.com/testamur/testamur/internal/spec/clr"
 	"github.com/testamur/testamur/internal/spec/jsonld"
 	"github.com/testamur/testamur/internal/spec/vc"
-	"github.com/testamur/testamur/internal/trust"
 )
 
 // Service verifies what anyone sends. Without a database it knows no issuer of
@@ -34,7 +33,7 @@ type Service struct {
 	Fetch        Fetch             // of key documents; nil: none
 	Copy         func(string) bool // whether Fetch has for an address only a copy of some day; nil: of none
 	Getter       Getter            // of everything else; nil: what Fetch gives
-	Trust        *trust.Service    // nil: no list of known issuers
+	Trust        List              // nil: no list of known issuers
 	Contexts     map[string][]byte // that the operator pinned, by address; none is ever fetched
 	Unfiled      institution.ID    // whose keys sign what is kept elsewhere: that of the VC API; "": nobody's
 }

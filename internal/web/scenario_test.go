@@ -182,11 +182,17 @@ func TestScenariosInABrowser(t *testing.T) {
 	// and every check says so.
 	p.open(registrar, of)
 	p.script("revoke", `[...document.querySelectorAll('#awards .menu a')].find(a => a.textContent.startsWith('Revoke')).click()`)
-	raw := w.document(t, regexp.MustCompile(`crd_[a-z0-9]+`).FindString(p.where()))
+	badge := regexp.MustCompile(`crd_[a-z0-9]+`).FindString(p.where())
+	raw := w.document(t, badge)
+	p.open(w.student, "/me/shares/new")
+	p.send("Agree and make the link", map[string]string{"item": badge, "recipient": "Harbour Library", "purpose": "A position", "expiresAt": "2026-12-24"})
+	p.open("", p.link())
+	p.send("Open", map[string]string{"name": "Dana Reyes"})
+	p.reads("5, before", "Umar Ashdown", "This holds")
+	p.open(registrar, of)
+	p.script("revoke", `[...document.querySelectorAll('#awards .menu a')].find(a => a.textContent.startsWith('Revoke')).click()`)
 	p.send("Revoke it for good", map[string]string{"cause": "issued_in_error", "reason": "Wrong learner"})
-	// It was made anew under the new name, and nobody has seen that one; one that was
-	// seen has its views in TestWhoWasShownWhatIsRevoked.
-	p.reads("5, who was shown it", "The credential is revoked.", "Who was shown it", "Nobody has been shown it.")
+	p.reads("5, who was shown it", "The credential is revoked.", "Who was shown it", "Dana Reyes", "-Nobody has been shown it.")
 	p.open(registrar, of)
 	p.reads("5, the records", "1 item changed since")
 	p.bring("badge.json", raw)
