@@ -20624,7 +20624,7 @@ type VerificationStep {
 
 "One thing that was looked at."
 type VerificationCheck {
-  "shape, context, proof, issuer, refresh, status, dates, recipient, schema, embedded, endorsements, associations, binding, pages or trust."
+  "shape, context, proof, issuer, refresh, status, dates, recipient, audience, schema, embedded, endorsements, associations, binding, pages or trust."
   name: String!
   "What came of the check."
   outcome: VerificationOutcome!
