@@ -268,8 +268,8 @@ func TestANameChangeDoesNotKeepWhatWasWrongAsWell(t *testing.T) {
 		if i.CredentialID == nil {
 			continue
 		}
-		old, err := c.Credentials.Find(ctx, who, string(*i.CredentialID))
-		wrong := title(t, testbed.Must(t, old, err)) == "Writing"
+		old := testbed.Whole(t, c.Credentials, who, string(*i.CredentialID))
+		wrong := title(t, old) == "Writing"
 		if (old.Status == credential.Revoked) != wrong || old.SupersededBy == nil {
 			t.Errorf("%s is %s", title(t, old), old.Status)
 		}
