@@ -55,12 +55,7 @@ func (c *verifyCmd) Run(p *place) error {
 		p.say("testamur: %s", sentence(err))
 		return exit(exitUnreadable)
 	}
-	s, err := c.service()
-	if err != nil {
-		p.say("testamur: %s", sentence(err))
-		return exit(exitUnreadable)
-	}
-	about, err := c.about()
+	s, about, err := c.prepare(p)
 	if err != nil {
 		return err
 	}
@@ -82,6 +77,18 @@ func (c *verifyCmd) Run(p *place) error {
 		}
 	}
 	return ended(report.Outcome)
+}
+
+// prepare is what verifies the files, and who they should be about. What cannot be
+// read of what it is given is told, and ends the program.
+func (c *verifyCmd) prepare(p *place) (*verify.Service, *verify.Recipient, error) {
+	s, err := c.service()
+	if err != nil {
+		p.say("testamur: %s", sentence(err))
+		return nil, nil, exit(exitUnreadable)
+	}
+	about, err := c.about()
+	return s, about, err
 }
 
 // unasked says what no check told of, lest somebody takes it for told.

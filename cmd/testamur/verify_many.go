@@ -32,12 +32,7 @@ func (c *verifyCmd) many(p *place) error {
 		p.say("testamur: %s", sentence(err))
 		return exit(exitUnreadable)
 	}
-	s, err := c.service()
-	if err != nil {
-		p.say("testamur: %s", sentence(err))
-		return exit(exitUnreadable)
-	}
-	about, err := c.about()
+	s, about, err := c.prepare(p)
 	if err != nil {
 		return err
 	}
